@@ -1,0 +1,107 @@
+"""Every exception of pplab: one family, each with a code, a hint and the correlation id of the operation that failed."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PplabError(Exception):
+    """Something went wrong and pplab can say what and what to do.
+
+    Parameters
+    ----------
+    message
+        One line: what is wrong.
+    hint
+        One line: what to do next. May be empty.
+    code
+        A stable word for programs; each subclass has its own default.
+
+    Attributes
+    ----------
+    code, hint : str
+    correlation_id : str or None
+        Set by the operation in which the error happened.
+
+    Examples
+    --------
+    >>> error = PplabError("the lab is closed", hint="open it again with pplab.Lab()")
+    >>> error.as_dict()["code"]
+    'failed'
+    """
+
+    code = "failed"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code or type(self).code
+        self.correlation_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the ``error`` part of the one result shape."""
+        return {"code": self.code, "message": self.message, "hint": self.hint, "correlation_id": self.correlation_id}
+
+
+class BadInput(PplabError, ValueError):
+    """What the user gave cannot be used; nothing was done."""
+
+    code = "bad_input"
+    exit_code = 2
+
+
+class NotFound(PplabError, LookupError):
+    """No record has this id or name."""
+
+    code = "not_found"
+
+
+class StoreError(PplabError):
+    """The lab's files could not be read or written; what the journal acknowledged is safe."""
+
+    code = "store"
+
+
+class StoreBusy(StoreError):
+    """The tables are held by another process for longer than a reader waits."""
+
+    code = "store_busy"
+
+
+class StoreTampered(StoreError):
+    """Verification found altered, missing, inserted or reordered records."""
+
+    code = "altered"
+
+
+class ModelError(PplabError):
+    """The model could not be reached or refused the request as a whole."""
+
+    code = "model"
+
+
+class Offline(ModelError):
+    """A call would have opened a socket while ``PPLAB_OFFLINE=1`` is set, or has no recording to be answered from."""
+
+    code = "offline"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the nearest known word, or an empty string.
+
+    Examples
+    --------
+    >>> did_you_mean("temprature", ["temperature", "top_p"])
+    "did you mean 'temperature'?"
+    """
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean '{near[0]}'?" if near else ""
