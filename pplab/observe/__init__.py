@@ -1,0 +1,1 @@
+"""What happened, seen from the side: events, cells, timings, changes made elsewhere."""

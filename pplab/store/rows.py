@@ -33,7 +33,7 @@ class CalibrationRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExperimentRow:
-    """One experiment: its frozen plan and how far it came. Written when it starts and again whenever its status changes."""
+    """One experiment: its frozen plan and how far it came; written at its start and at every change of status."""
 
     experiment_id: str
     revision: int
@@ -55,7 +55,7 @@ class ExperimentRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRow:
-    """The stored outcome of one replicate. A row whose status is ``ok`` is final; any other may be replaced by a later revision."""
+    """The stored outcome of one replicate. A row with status ``ok`` is final; any other gives way to a later revision."""
 
     response_id: str
     revision: int

@@ -1,0 +1,115 @@
+"""The catalogue of audit events: their names, what each says, and the JSON schema of each payload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pplab.errors import PplabError
+from pplab.ids import new_id, now
+from pplab.store.rows import EventRow
+
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """One kind of event: what it means and the fields of its payload (``name: type``, a ``?`` marks one that may be null)."""
+
+    name: str
+    meaning: str
+    fields: dict[str, str] = field(default_factory=dict)
+    version: int = 1
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema (2020-12) of this event's payload."""
+        properties: dict[str, Any] = {"v": {"const": self.version}}
+        for name, kind in self.fields.items():
+            json_type = _TYPES[kind.rstrip("?")]
+            properties[name] = {"type": [json_type, "null"] if kind.endswith("?") else json_type}
+        return {
+            "$schema": SCHEMA_DIALECT,
+            "title": self.name,
+            "description": self.meaning,
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+
+CATALOGUE: dict[str, EventType] = {
+    e.name: e
+    for e in (
+        EventType("operation_started", "A user asked for something.", {"operation": "str"}),
+        EventType("operation_completed", "It was done.", {"operation": "str"}),
+        EventType(
+            "operation_failed",
+            "It could not be done; the user saw this message.",
+            {"operation": "str", "code": "str", "message": "str", "hint": "str"},
+        ),
+        EventType("retry_requested", "A user asked for failed or missing replicates again.", {"replicates": "int", "why": "str"}),
+        EventType("calibration_started", "Answers were handed in.", {"quiz_version": "str"}),
+        EventType("calibration_completed", "Ranges were derived and stored.", {"precision": "float", "personality": "float"}),
+        EventType(
+            "llm_request_started", "A call is about to be sent.", {"request_key": "str", "model": "str", "replicate": "int"}
+        ),
+        EventType(
+            "llm_request_failed",
+            "A call ended without a usable answer.",
+            {"request_key": "str", "status": "str", "error_code": "str?", "error": "str?", "attempts": "int"},
+        ),
+        EventType(
+            "experiment_generated",
+            "An experiment reached its final status; counts are replicates by status.",
+            {"status": "str", "planned": "int", "counts": "dict"},
+        ),
+        EventType(
+            "analytics_updated",
+            "The summary of a user and calibration includes this experiment.",
+            {"user": "str", "calibration_id": "str"},
+        ),
+        EventType("realtime_update_received", "Another notebook's result was shown.", {"experiments": "list"}),
+        EventType("export_requested", "An export was asked for.", {"what": "str", "format": "str", "records": "int"}),
+        EventType("export_completed", "The file was written.", {"sha256": "str", "size": "int", "rows": "int"}),
+        EventType("cell_executed", "A cell ran.", {"status": "str", "source_sha256": "str", "operations": "int"}),
+        EventType("package_imported", "A colleague's package entered the lab.", {"sha256": "str", "experiments": "int"}),
+        EventType(
+            "replay_completed",
+            "Stored responses were scored again by the present code.",
+            {"identical": "bool", "differences": "int"},
+        ),
+        EventType("verification_completed", "Chain and counts were checked.", {"ok": "bool", "rows": "int", "problems": "int"}),
+    )
+}
+
+
+def event(
+    name: str,
+    actor: str,
+    *,
+    entity: str | None = None,
+    entity_id: str | None = None,
+    correlation_id: str | None = None,
+    span_id: str | None = None,
+    parent_span_id: str | None = None,
+    event_id: str | None = None,
+    **payload: object,
+) -> EventRow:
+    """Return the row of one event of the catalogue, checked against the fields its type has."""
+    kind = CATALOGUE[name]
+    if payload.keys() != kind.fields.keys():
+        raise PplabError(f"event {name} has the fields {sorted(kind.fields)}, not {sorted(payload)}", code="internal")
+    return EventRow(
+        event_id=event_id or new_id(),
+        occurred_at=now(),
+        event=name,
+        actor=actor,
+        entity=entity,
+        entity_id=entity_id,
+        correlation_id=correlation_id,
+        span_id=span_id,
+        parent_span_id=parent_span_id,
+        payload={"v": kind.version, **payload},
+    )
