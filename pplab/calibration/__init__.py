@@ -1,0 +1,21 @@
+"""The calibration room: questions, answers, and the parameter ranges, scores and persona that follow from them."""
+
+from pplab.calibration.answers import check_answers, load_answers
+from pplab.calibration.derive import Derived, Moved, derive, partial
+from pplab.calibration.presets import PRESETS, preset
+from pplab.calibration.questions import QUESTIONS, QUIZ_VERSION, Option, Question
+
+__all__ = [
+    "PRESETS",
+    "QUESTIONS",
+    "QUIZ_VERSION",
+    "Derived",
+    "Moved",
+    "Option",
+    "Question",
+    "check_answers",
+    "derive",
+    "load_answers",
+    "partial",
+    "preset",
+]

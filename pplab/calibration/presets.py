@@ -1,0 +1,78 @@
+"""Three full sets of answers for those who skip the quiz."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pplab.errors import BadInput, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pplab.calibration.questions import Value
+
+PRESETS: Mapping[str, Mapping[str, Value]] = MappingProxyType(
+    {
+        "precise": MappingProxyType(
+            {
+                "task": "data",
+                "fact_cost": 5,
+                "sameness": 5,
+                "surprise": 1,
+                "length": "paragraph",
+                "format": "template",
+                "formality": 4,
+                "warmth": 2,
+                "repetition": 4,
+                "explore": 1,
+                "variation": 1,
+            }
+        ),
+        "balanced": MappingProxyType(
+            {
+                "task": "answers",
+                "fact_cost": 3,
+                "sameness": 3,
+                "surprise": 3,
+                "length": "paragraphs",
+                "format": "tidy",
+                "formality": 3,
+                "warmth": 4,
+                "repetition": 2,
+                "explore": 3,
+                "variation": 3,
+            }
+        ),
+        "expressive": MappingProxyType(
+            {
+                "task": "creative",
+                "fact_cost": 2,
+                "sameness": 1,
+                "surprise": 5,
+                "length": "paragraphs",
+                "format": "free",
+                "formality": 2,
+                "warmth": 5,
+                "repetition": 1,
+                "explore": 5,
+                "variation": 5,
+            }
+        ),
+    }
+)
+
+
+def preset(name: str) -> dict[str, Value]:
+    """Return a copy of the answers of the preset called ``name``, or raise `BadInput` with the names there are.
+
+    Examples
+    --------
+    >>> preset("precise")["fact_cost"]
+    5
+    """
+    key = name.strip().casefold()
+    if key not in PRESETS:
+        known = f"presets: {', '.join(PRESETS)}"
+        raise BadInput(f"unknown preset {name[:40]!r}", hint=did_you_mean(key[:40], PRESETS) or known)
+    return dict(PRESETS[key])
