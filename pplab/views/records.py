@@ -1,0 +1,119 @@
+"""The small records that the static views draw, and the display that carries a finished view. No markup is made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured value with its interval. ``None`` means unknown; it is shown as ``n/a`` and never drawn.
+
+    Examples
+    --------
+    >>> Estimate(0.62, 0.55, 0.68).words()
+    '0.62 (0.55 to 0.68)'
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def words(self, digits: int = 2) -> str:
+        """Return the value and its interval in words, with this many decimals."""
+        if self.value is None:
+            return "n/a"
+        shown = f"{self.value:.{digits}f}"
+        if self.low is None or self.high is None:
+            return shown
+        return f"{shown} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One response as the static views show it: nothing that differs between two runs of the same notebook.
+
+    Parameters
+    ----------
+    status
+        One of `pplab.models.records.STATUSES`.
+    text
+        What the model wrote; hostile until rendered.
+    prompt, setting
+        What was asked and the setting in words; neighbours that share them stand under one heading.
+    replicate
+        Number of the answer within its prompt and setting, from 0.
+    scores
+        Metric to value in [0, 1], or ``None`` where the metric does not apply, in the order of display.
+    error
+        In plain words, why the status is not ``ok``.
+    input_tokens, output_tokens
+        ``None`` is unknown.
+    badges
+        Short words beside the status, such as ``embedded``.
+    """
+
+    status: str
+    text: str
+    prompt: str = ""
+    setting: str = ""
+    replicate: int = 0
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    error: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    badges: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the call went wrong, as against an answer that is short of what was hoped for."""
+        return self.status in {"failed", "timeout", "rejected"}
+
+    @property
+    def reason(self) -> str:
+        """Why the status is not ``ok``, in words; empty when it is."""
+        return self.error or _REASONS.get(self.status, "")
+
+    @property
+    def tokens(self) -> str:
+        """The token counts in words; empty when both are unknown."""
+        known = ((self.input_tokens, "in"), (self.output_tokens, "out"))
+        parts = [f"{count:,} {way}" for count, way in known if count is not None]
+        return f"tokens: {', '.join(parts)}" if parts else ""
+
+
+_REASONS = {
+    "truncated": "The answer was cut off at the token limit.",
+    "empty": "The model sent an empty answer.",
+    "refused": "The model declined to answer.",
+    "filtered": "The provider's content filter stopped the answer.",
+    "tool_call": "The model asked for a tool instead of answering.",
+    "rejected": "The server rejected a parameter of this setting.",
+    "failed": "The call failed.",
+    "timeout": "No answer within the deadline.",
+    "cancelled": "This call was not sent.",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Display:
+    """A finished view in both of its static forms; what IPython shows for the last expression of a cell.
+
+    Examples
+    --------
+    >>> Display(html="<p>two experiments</p>", text="two experiments")
+    two experiments
+    """
+
+    html: str
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:  # noqa: ARG002 - IPython's protocol passes both by name
+        return {"text/plain": self.text, "text/html": self.html}

@@ -1,0 +1,292 @@
+"""Static charts: small SVG drawings as images, each to stand beside a table of the same values. Layout only, no statistics.
+
+Colours come from `pplab.views.theme`; series differ in shape as well. An image brings its own light panel, because it cannot see
+whether the page around it is dark.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pplab.experiments.settings import parameter
+from pplab.views.canvas import SIZE, Canvas, Scale, span, text_width, tick_words
+from pplab.views.theme import BLUE, GREEN, GREY, INK, TRACK, VERMILLION, series_colour, series_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pplab.experiments.settings import Range
+    from pplab.views.records import Estimate
+
+_WIDTH: Final = 640
+_MOST_ROWS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measured value of a line at ``x``."""
+
+    x: float
+    y: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class PlanePoint:
+    """One setting in the plane of two scores. ``on_front``: no other is better in both; ``chosen``: the recommended one."""
+
+    label: str
+    x: Estimate
+    y: Estimate
+    on_front: bool = False
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar and the words for its length, such as ``1.2 s``."""
+
+    label: str
+    value: float
+    words: str
+
+
+def line_chart(
+    lines: Mapping[str, Sequence[Point]], *, title: str, x_label: str, y_label: str = "", unit_range: bool = True
+) -> str:
+    """Return lines with intervals, such as each metric against temperature.
+
+    Parameters
+    ----------
+    lines
+        Name of the line to its points in order of ``x``; a point without a value leaves a gap.
+    unit_range
+        Whether the values are scores, which never leave [0, 1].
+    """
+    canvas = Canvas(_WIDTH, 340)
+    left, right, top, bottom = 56, _WIDTH - 24, 66, 288
+    points = [point for line in lines.values() for point in line]
+    across = Scale(*span(point.x for point in points), left + 14, right - 14)
+    up = Scale(*_limits((point.y for point in points), unit_range=unit_range), bottom, top)
+    _heading(canvas, title, list(lines))
+    _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
+    for index, (name, line) in enumerate(lines.items()):
+        colour, shift = series_colour(name, index), (index - (len(lines) - 1) / 2) * 5
+        drawn = [(across.at(p.x) + shift, p.y) for p in line]
+        for stretch in _stretches(drawn, up):
+            canvas.path(stretch, colour)
+        for x, estimate in drawn:
+            _whisker(canvas, x, estimate, up, colour)
+        for x, estimate in drawn:
+            if estimate.value is not None:
+                canvas.mark(series_mark(index), x, up.at(estimate.value), colour)
+    return canvas.image(f"{title}: {_series_words(lines)}. The values are in the table.")
+
+
+def _series_words(lines: Mapping[str, Sequence[Point]]) -> str:
+    def words(name: str, line: Sequence[Point]) -> str:
+        known = [point for point in line if point.y.value is not None]
+        if not known:
+            return f"{name} has no values"
+        best = max(known, key=lambda point: point.y.value or 0.0)
+        return f"{name} is highest, {best.y.words()}, at {best.x:g}"
+
+    return "; ".join(words(name, line) for name, line in lines.items()) or "no values"
+
+
+def _stretches(drawn: Sequence[tuple[float, Estimate]], up: Scale) -> list[list[tuple[float, float]]]:
+    stretches: list[list[tuple[float, float]]] = [[]]
+    for x, estimate in drawn:
+        if estimate.value is None:
+            stretches.append([])
+        else:
+            stretches[-1].append((x, up.at(estimate.value)))
+    return stretches
+
+
+def _whisker(canvas: Canvas, x: float, estimate: Estimate, up: Scale, colour: str) -> None:
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return
+    low, high = up.at(estimate.low), up.at(estimate.high)
+    canvas.line(x, low, x, high, colour, 1.5)
+    for y in (low, high):
+        canvas.line(x - 3, y, x + 3, y, colour, 1.5)
+
+
+def dot_chart(
+    labels: Sequence[str], series: Mapping[str, Sequence[Estimate]], *, title: str, x_label: str = "", unit_range: bool = True
+) -> str:
+    """Return dots with intervals, one row a label (a setting) and one dot a series (a metric).
+
+    ``series`` maps a name to one estimate for each label. The first 24 labels are drawn; the picture says how many are not.
+    """
+    rows = min(len(labels), _MOST_ROWS)
+    left, right, top = _label_room(labels[:rows]), _WIDTH - 24, 66
+    step = max(30, 12 * len(series) + 10)
+    bottom = top + max(rows, 1) * step
+    canvas = Canvas(_WIDTH, bottom + 52)
+    estimates = [estimate for values in series.values() for estimate in values[:rows]]
+    across = Scale(*_limits(estimates, unit_range=unit_range), left + 10, right - 10)
+    _heading(canvas, title, list(series))
+    _horizontal_axis(canvas, across, top, bottom, x_label)
+    for row in range(rows):
+        middle = top + (row + 0.5) * step
+        canvas.words(left - 10, middle + 4, labels[row], anchor="end", room=left - 20)
+        canvas.line(left, middle + step / 2, right, middle + step / 2)
+        for index, (name, values) in enumerate(series.items()):
+            y = middle + (index - (len(series) - 1) / 2) * 12
+            _sideways_dot(canvas, across, values[row], y, (index, name))
+    _left_out(canvas, len(labels) - rows, left, bottom + 42)
+    return canvas.image(f"{title}: {len(labels)} settings, {', '.join(series)}. The values are in the table.")
+
+
+def _sideways_dot(canvas: Canvas, across: Scale, estimate: Estimate, y: float, series: tuple[int, str]) -> None:
+    if estimate.value is None:
+        return
+    index, name = series
+    colour = series_colour(name, index)
+    if estimate.low is not None and estimate.high is not None:
+        canvas.line(across.at(estimate.low), y, across.at(estimate.high), y, colour, 2)
+    canvas.mark(series_mark(index), across.at(estimate.value), y, colour)
+
+
+def range_chart(ranges: Mapping[str, Range], *, points: Mapping[str, Sequence[float]] | None = None, title: str) -> str:
+    """Return the calibrated range of each parameter inside its legal values, with the points suggested for a sweep.
+
+    ``max_tokens`` is drawn on a logarithmic scale.
+    """
+    left, right, top, step = 160, _WIDTH - 110, 52, 38
+    canvas = Canvas(_WIDTH, top + step * len(ranges) + 18)
+    _heading(canvas, title, [])
+    for row, (name, chosen) in enumerate(ranges.items()):
+        legal, y = parameter(name), top + (row + 0.5) * step
+        wide = legal.low > 0 and legal.high / legal.low > 1000
+        across = Scale(legal.low, legal.high, left, right, logarithmic=wide)
+        canvas.words(left - 12, y + 4, name, anchor="end")
+        canvas.box(left, y - 3, right - left, 6, TRACK)
+        start, end = across.at(chosen.low), across.at(chosen.high)
+        canvas.box(start - 2, y - 6, end - start + 4, 12, BLUE, radius=6)
+        for value in (points or {}).get(name, ()):
+            canvas.mark("circle", across.at(value), y, "#FFFFFF", 3)
+        canvas.words(left, y + 18, tick_words(legal.low), quiet=True, anchor="middle")
+        canvas.words(right, y + 18, tick_words(legal.high), quiet=True, anchor="middle")
+        canvas.words(right + 16, y + 4, _interval_words(chosen), bold=True)
+    told = "; ".join(f"{name} {chosen.low:g} to {chosen.high:g}" for name, chosen in ranges.items())
+    return canvas.image(f"{title}: {told}.")
+
+
+def _interval_words(chosen: Range) -> str:
+    return f"{chosen.low:g} to {chosen.high:g}" if chosen.high > chosen.low else f"{chosen.low:g}"
+
+
+def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_label: str) -> str:
+    """Return settings in the plane of two scores with their intervals, and the Pareto front joined by a line.
+
+    Points are numbered and the numbers explained on the right, so that words never cover data. The first 24 are drawn.
+    """
+    drawn = [point for point in points[:_MOST_ROWS] if point.x.value is not None and point.y.value is not None]
+    left, right, top = 56, 400, 56
+    bottom = max(330, top + 20 * len(drawn) + 20)
+    canvas = Canvas(_WIDTH, bottom + 52)
+    across = Scale(*_limits([point.x for point in drawn], unit_range=True), left + 14, right - 14)
+    up = Scale(*_limits([point.y for point in drawn], unit_range=True), bottom - 14, top + 14)
+    _heading(canvas, title, [])
+    _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
+    places = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in drawn]
+    front = sorted(place for place, point in zip(places, drawn, strict=True) if point.on_front)
+    canvas.path(front, VERMILLION, width=1.5, dash="5 4")
+    for (x, y), point in zip(places, drawn, strict=True):
+        colour = VERMILLION if point.on_front else GREY
+        _whisker(canvas, x, point.y, up, colour)
+        if point.x.low is not None and point.x.high is not None:
+            canvas.line(across.at(point.x.low), y, across.at(point.x.high), y, colour, 1.5)
+    for number, ((x, y), point) in enumerate(zip(places, drawn, strict=True), start=1):
+        _numbered(canvas, x, y, number, point)
+        row = top + 20 * number
+        _numbered(canvas, right + 26, row - 4, number, point)
+        canvas.words(right + 42, row, point.label, bold=point.chosen, room=_WIDTH - right - 50)
+    keys = [words for words, used in (("red: on the front", front), ("ring: recommended", _chosen(drawn))) if used]
+    canvas.words(right + 16, bottom + 18, ", ".join(keys), quiet=True)
+    _left_out(canvas, len(points) - len(drawn), right + 16, bottom + 36)
+    best = ", ".join(point.label for point in drawn if point.on_front) or "none"
+    return canvas.image(f"{title}: {len(drawn)} settings; on the Pareto front: {best}. The values are in the table.")
+
+
+def _chosen(points: Iterable[PlanePoint]) -> bool:
+    return any(point.chosen for point in points)
+
+
+def _numbered(canvas: Canvas, x: float, y: float, number: int, point: PlanePoint) -> None:
+    if point.chosen:
+        canvas.mark("circle", x, y, INK, 11)
+    canvas.mark("circle", x, y, VERMILLION if point.on_front else GREY, 8.5)
+    canvas.numeral(x, y, number)
+
+
+def bars(rows: Sequence[Bar], *, title: str) -> str:
+    """Return horizontal bars with their values in words, such as the time of each operation. The first 24 are drawn."""
+    shown = rows[:_MOST_ROWS]
+    left = _label_room([row.label for row in shown])
+    most = max((text_width(row.words) for row in shown), default=0)
+    top, step, right = 48, 26, _WIDTH - 24 - most
+    canvas = Canvas(_WIDTH, top + step * len(shown) + (34 if len(rows) > len(shown) else 14))
+    _heading(canvas, title, [])
+    across = Scale(0, max((row.value for row in shown if math.isfinite(row.value)), default=1) or 1, left, right)
+    for index, row in enumerate(shown):
+        y = top + index * step
+        canvas.words(left - 10, y + 14, row.label, anchor="end", room=left - 20)
+        canvas.box(left, y + 3, max(across.at(row.value) - left, 1.5), step - 10, GREEN)
+        canvas.words(across.at(row.value) + 8, y + 14, row.words, quiet=True)
+    _left_out(canvas, len(rows) - len(shown), left, top + step * len(shown) + 18)
+    told = "; ".join(f"{row.label} {row.words}" for row in shown)
+    return canvas.image(f"{title}: {told}.")
+
+
+# --- what the charts share --------------------------------------------------------------------------------------------
+
+
+def _limits(estimates: Iterable[Estimate], *, unit_range: bool) -> tuple[float, float]:
+    values = [edge for e in estimates if e.value is not None for edge in (e.value, e.low, e.high)]
+    return span(values, floor=0 if unit_range else None, ceiling=1 if unit_range else None)
+
+
+def _label_room(labels: Sequence[str]) -> int:
+    return int(min(max((text_width(label) for label in labels), default=0) + 26, 250))
+
+
+def _heading(canvas: Canvas, title: str, series: Sequence[str]) -> None:
+    canvas.words(18, 26, title, bold=True, room=canvas.width - 30)
+    x = 24.0
+    for index, name in enumerate(series):
+        canvas.mark(series_mark(index), x, 45, series_colour(name, index))
+        canvas.words(x + 10, 49, name, quiet=True)
+        x += text_width(name) + 32
+
+
+def _frame(canvas: Canvas, across: Scale, up: Scale, edges: tuple[float, float, float, float], labels: tuple[str, str]) -> None:
+    left, right, top, bottom = edges
+    x_label, y_label = labels
+    for value in up.ticks():
+        y = up.at(value)
+        canvas.line(left, y, right, y)
+        canvas.words(left - 8, y + 4, tick_words(value), anchor="end", quiet=True)
+    if y_label:
+        canvas.rotated(16, (top + bottom) / 2, y_label)
+    canvas.line(left, bottom, right, bottom, TRACK)
+    for value in across.ticks(8):
+        canvas.line(across.at(value), bottom, across.at(value), bottom + 4, TRACK)
+        canvas.words(across.at(value), bottom + SIZE + 6, tick_words(value), anchor="middle", quiet=True)
+    canvas.words((left + right) / 2, bottom + SIZE + 26, x_label, anchor="middle", quiet=True)
+
+
+def _horizontal_axis(canvas: Canvas, across: Scale, top: float, bottom: float, label: str) -> None:
+    for value in across.ticks():
+        canvas.line(across.at(value), top, across.at(value), bottom)
+        canvas.words(across.at(value), bottom + SIZE + 5, tick_words(value), anchor="middle", quiet=True)
+    canvas.words((across.start + across.end) / 2, bottom + SIZE + 24, label, anchor="middle", quiet=True)
+
+
+def _left_out(canvas: Canvas, count: int, x: float, y: float) -> None:
+    if count > 0:
+        canvas.words(x, y, f"and {count:,} more in the table", quiet=True)
