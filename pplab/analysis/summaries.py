@@ -1,0 +1,166 @@
+"""Summaries: moments that can be merged, and one row a setting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+
+    from pplab.analysis.records import Interval
+
+_FOUR = ("creativity", "coherence", "structure", "completeness")
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """How many values there were, their mean, and the sum of squared deviations from it.
+
+    Two summaries merge into the summary of all their values (Chan, Golub & LeVeque 1979, Stanford STAN-CS-79-773), so
+    a stored one is brought up to date without reading what it summarises.
+
+    Attributes
+    ----------
+    n : int
+    mean : float
+        0 when ``n`` is 0.
+    m2 : float
+        ``sum((value - mean)**2)``, never negative.
+
+    Examples
+    --------
+    >>> Moments.of([1, 2]).merge(Moments.of([3, None])) == Moments.of([1, 2, 3])
+    True
+    >>> Moments.of([1, 2, 3]).sd
+    1.0
+    """
+
+    n: int = 0
+    mean: float = 0.0
+    m2: float = 0.0
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Moments:
+        """Return the moments of the values that are there: ``None``, NaN and infinities are left out."""
+        kept = [float(v) for v in values if v is not None and math.isfinite(v)]
+        if not kept:
+            return cls()
+        mean = math.fsum(kept) / len(kept)
+        return cls(len(kept), mean, math.fsum((v - mean) ** 2 for v in kept))
+
+    def add(self, *values: float | None) -> Moments:
+        """Return the moments with further values."""
+        return self.merge(Moments.of(values))
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both sets of values taken together."""
+        if not other.n:
+            return self
+        if not self.n:
+            return other
+        n = self.n + other.n
+        apart = other.mean - self.mean
+        mean = self.mean + apart * (other.n / n)
+        return Moments(n, mean, self.m2 + other.m2 + apart * apart * (self.n * other.n / n))
+
+    @property
+    def variance(self) -> float | None:
+        """The sample variance (n - 1 in the denominator), ``None`` below two values."""
+        return self.m2 / (self.n - 1) if self.n > 1 else None
+
+    @property
+    def sd(self) -> float | None:
+        """The sample standard deviation, ``None`` below two values."""
+        return None if self.variance is None else math.sqrt(self.variance)
+
+
+def by_setting(
+    frame: pd.DataFrame,
+    metrics: Sequence[str] = _FOUR,
+    *,
+    include_truncated: bool = False,
+    latency: bool = False,
+) -> pd.DataFrame:
+    """Return one row a setting: what came back, each metric with its interval, tokens and cost.
+
+    Parameters
+    ----------
+    frame
+        Responses, see `pplab.analysis.layout.layout`.
+    metrics
+        Names of columns.
+    include_truncated
+        Also average over responses that were cut at ``max_tokens``.
+    latency
+        Add ``latency_ms`` (median of the ok responses) and ``latency_ms_p95``; they differ from run to run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``setting_index``, ``setting`` (in words), the parameters; ``responses`` and ``prompts``; ``ok`` and a column for
+        each other status that occurs; for each metric its mean (every prompt counts the same) and the bounds
+        ``<metric>_low`` and ``<metric>_high``; ``covers``, what those bounds speak for; ``input_tokens``,
+        ``output_tokens`` and ``cost`` of all responses, those not ok included, NaN when none is known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(p, 0, "ok", 0.5 + p / 100) for p in range(20)] + [(20, 0, "refused", None)]
+    >>> frame = pd.DataFrame(rows, columns=["prompt_index", "setting_index", "status", "coherence"])
+    >>> by_setting(frame, ["coherence"])[["responses", "ok", "refused", "covers"]].values.tolist()
+    [[21, 20, 1, 'prompts like these 20']]
+    """
+    import pandas as pd
+
+    from pplab.analysis.layout import layout
+    from pplab.analysis.statistics import mean_intervals
+    from pplab.analysis.wording import STATUS_WORDS
+    from pplab.experiments.settings import SETTING_FIELDS
+
+    plan = layout(frame, include_truncated=include_truncated)
+    intervals = mean_intervals(frame, metrics, include_truncated=include_truncated)
+    count = len(plan.settings)
+    total = plan.total()
+    statuses = ["ok", *(s for s in STATUS_WORDS if s in total and s != "ok"), *sorted(set(total) - set(STATUS_WORDS))]
+    first = frame.drop_duplicates("setting_index").sort_values("setting_index")
+    table: dict[str, Any] = {"setting_index": list(plan.settings), "setting": list(plan.labels)}
+    table |= {name: first[name].tolist() for name in SETTING_FIELDS if name in first.columns}
+    groups = frame.groupby("setting_index", sort=True)
+    table["responses"] = [sum(counts.values()) for counts in plan.counts]
+    table["prompts"] = groups["prompt_index"].nunique().tolist()
+    table |= {status: [counts.get(status, 0) for counts in plan.counts] for status in statuses}
+    for k, metric in enumerate(metrics):
+        rows = intervals[k * count : (k + 1) * count]
+        table[metric] = [_number(i.mean) for i in rows]
+        table[f"{metric}_low"] = [_number(i.low) for i in rows]
+        table[f"{metric}_high"] = [_number(i.high) for i in rows]
+    table["covers"] = [_covers(intervals[column::count]) for column in range(count)]
+    for name in ("input_tokens", "output_tokens", "cost"):
+        if name in frame.columns:
+            numbers = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+            table[name] = numbers.groupby(frame["setting_index"], sort=True).sum(min_count=1).tolist()
+    if latency:
+        ok = pd.to_numeric(frame["latency_ms"], errors="coerce").where(frame["status"] == "ok")
+        times = ok.astype("float64").groupby(frame["setting_index"], sort=True)
+        table["latency_ms"] = times.median().tolist()
+        table["latency_ms_p95"] = times.quantile(0.95).tolist()
+    return pd.DataFrame(table)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _covers(intervals: Sequence[Interval]) -> str:
+    """Return what the bounds of one setting speak for, the most cautious of its metrics."""
+    bounded = [i for i in intervals if i.scope != "none"]
+    if not bounded:
+        return "no interval"
+    narrowest = min(bounded, key=lambda i: (i.scope == "prompts", i.prompts))
+    if narrowest.scope == "prompts":
+        return f"{narrowest.unit}s like these {narrowest.prompts}"
+    return "this prompt only" if narrowest.prompts == 1 else f"these {narrowest.prompts} prompts only"

@@ -1,0 +1,124 @@
+"""Numbers, counts and caveats in plain words; every sentence of the analysis is made with these."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# The order in which outcomes are named, and how. Only ``ok`` counts in a mean.
+STATUS_WORDS: dict[str, str] = {
+    "ok": "usable",
+    "truncated": "truncated",
+    "empty": "empty",
+    "refused": "refused",
+    "filtered": "filtered",
+    "tool_call": "tool calls without text",
+    "rejected": "rejected by the server",
+    "failed": "failed",
+    "timeout": "timed out",
+    "cancelled": "not sent",
+}
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "prompt"), counted(1200, "prompt")
+    ('1 prompt', '1,200 prompts')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def decimals(spread: float | None) -> int:
+    """Return how many decimals a figure known to within ``spread`` deserves: a fifth of the spread must show, two to six.
+
+    Examples
+    --------
+    >>> decimals(0.08), decimals(0.03), decimals(25.0), decimals(None)
+    (2, 3, 1, 2)
+    """
+    if spread is None or not math.isfinite(spread) or spread <= 0:
+        return 2
+    if spread >= 100:
+        return 0
+    if spread >= 10:
+        return 1
+    return min(6, max(2, -math.floor(math.log10(spread / 5))))
+
+
+def number(value: float, places: int = 2) -> str:
+    """Return ``value`` rounded, without a minus before zero.
+
+    Examples
+    --------
+    >>> number(0.1234), number(-0.001), number(-1.5, 1)
+    ('0.12', '0.00', '-1.5')
+    """
+    text = f"{value:,.{places}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.,") else text
+
+
+def span(low: float, high: float, places: int = 2) -> str:
+    """Return ``low to high``."""
+    return f"{number(low, places)} to {number(high, places)}"
+
+
+def probability(p: float) -> str:
+    """Return a p-value as it is printed.
+
+    Examples
+    --------
+    >>> probability(0.0314), probability(0.0001), probability(1.0)
+    ('p = 0.031', 'p < 0.001', 'p = 1')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.3f}".rstrip("0").rstrip(".") if p < 1 else "p = 1"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage that is 0 or 100 only when it is so exactly.
+
+    Examples
+    --------
+    >>> percent(0.5), percent(0.999), percent(0.0004), percent(1)
+    ('50%', '99%', '1%', '100%')
+    """
+    if 0 < share < 1:
+        return f"{min(99, max(1, round(100 * share)))}%"
+    return f"{100 * share:.0f}%"
+
+
+def joined(words: Iterable[str], last: str = "and") -> str:
+    """Return words as an enumeration.
+
+    Examples
+    --------
+    >>> joined(["a", "b", "c"])
+    'a, b and c'
+    """
+    items = list(words)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """Return a sentence that names every response no mean counts, or an empty string when there is none.
+
+    Examples
+    --------
+    >>> left_out({"ok": 56, "truncated": 3, "refused": 1})
+    'Counted, not averaged in: 3 truncated, 1 refused (of 60 responses).'
+    """
+    known = [status for status in STATUS_WORDS if status in counts]
+    order = [*known, *sorted(set(counts) - set(known))]
+    parts = [f"{counts[s]:,} {STATUS_WORDS.get(s, s)}" for s in order if s != "ok" and counts[s]]
+    if not parts:
+        return ""
+    return f"Counted, not averaged in: {', '.join(parts)} (of {counted(sum(counts.values()), 'response')})."
