@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import textwrap
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 FONT: Final = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 SIZE: Final = 13
-_WIDE: Final = 0.6  # the width of an average character, in ems
+_WIDE: Final = 0.57  # the width of an average character, in ems, in a wide font
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,13 @@ class Canvas:
             f'fill="{QUIET_INK if quiet else INK}"{weight}>{escape(shown)}</text>'
         )
 
+    def label(self, x: float, middle: float, text: str, room: float, *, anchor: str = "start", bold: bool = False) -> None:
+        """Write words in one or two lines, centred on the height ``middle``."""
+        lines = fold(text, room)
+        for index, line in enumerate(lines):
+            y = middle + 4.5 + (index - (len(lines) - 1) / 2) * (SIZE + 2)
+            self.words(x, y, line, anchor=anchor, bold=bold)
+
     def numeral(self, x: float, y: float, number: int) -> None:
         """Write a small number in the middle of a mark."""
         self.parts.append(
@@ -193,6 +201,19 @@ class Canvas:
             f'<img alt="{escape(escape_text(alt))}" width="{self.width}" style="max-width:100%;height:auto" '
             f'src="data:image/svg+xml;base64,{data}">'
         )
+
+
+def fold(text: str, room: float) -> list[str]:
+    """Return clean words in at most two lines that each fit into ``room`` pixels; what is still too long is cut.
+
+    Examples
+    --------
+    >>> fold("temperature 0.7, top_p 0.9", 130)
+    ['temperature 0.7,', 'top_p 0.9']
+    """
+    columns = max(int(room / (SIZE * _WIDE)), 4)
+    clean = clip(escape_text(text), 4 * columns)
+    return textwrap.wrap(clean, columns, max_lines=2, placeholder=" …") or [""]
 
 
 def text_width(text: str) -> float:

@@ -11,9 +11,9 @@ from pplab.views.theme import GREY, PALETTE, TRACK
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BOX_WIDTH: Final = 138
-_BOX_HEIGHT: Final = 44
-_GAP_X: Final = 34
+_BOX_WIDTH: Final = 150
+_BOX_HEIGHT: Final = 58
+_GAP_X: Final = 32
 _GAP_Y: Final = 12
 _MOST_IN_COLUMN: Final = 10
 
@@ -64,8 +64,8 @@ def _natural(image: str) -> str:
 def _box(canvas: Canvas, x: float, y: float, node: Node, colour: str) -> None:
     canvas.box(x, y, _BOX_WIDTH, _BOX_HEIGHT, "#FFFFFF", radius=6, stroke=TRACK)
     canvas.box(x, y + 6, 4, _BOX_HEIGHT - 12, colour, radius=2)
-    canvas.words(x + 12, y + 18, node.kind, quiet=True, room=_BOX_WIDTH - 18)
-    canvas.words(x + 12, y + 35, node.label, room=_BOX_WIDTH - 18)
+    canvas.words(x + 12, y + 17, node.kind, quiet=True, room=_BOX_WIDTH - 18)
+    canvas.label(x + 12, y + 38, node.label, _BOX_WIDTH - 18)
 
 
 def _columns(keys: Sequence[str], edges: Sequence[tuple[str, str]]) -> list[list[str]]:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from pplab.errors import BadInput
 from pplab.views.cells import grid, number
 from pplab.views.characters import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
+from pplab.views.records import CARD_CAP
 from pplab.views.theme import LINE, SURFACE, TONES, Tone
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ _TONE_OF_STATUS: Final[dict[str, Tone]] = {"failed": "error", "timeout": "error"
 def response_card(card: Card) -> str:
     """Return one response: what it is, the text, why it is short of an answer if it is, and its scores.
 
-    Latency, times and ids are not shown: they differ between runs. The text is capped as `model_html` says.
+    Latency, times and ids are not shown: they differ between runs. A text beyond 2,000 characters is behind "show more".
     """
     tone = _TONE_OF_STATUS.get(card.status, "warning")
     edge = "" if card.status == "ok" else f";border-left:4px solid {TONES[tone]}"
@@ -198,7 +199,7 @@ def response_card(card: Card) -> str:
     return (
         f'<div data-pplab="card" data-status="{escape(card.status)}" class="pplab-card" style="{_CARD}{edge}">'
         f"<div><strong>answer {card.replicate + 1}</strong>{head}</div>"
-        f"{model_html(card.text)}{_reason(card)}{_metrics(card)}</div>"
+        f"{model_html(card.text, cap=CARD_CAP)}{_reason(card)}{_metrics(card)}</div>"
     )
 
 
@@ -242,7 +243,9 @@ def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
         parts.append(f'<div style="display:grid;grid-template-columns:{columns};gap:12px">{tiles}</div>')
     remaining = len(responses) - shown
     if remaining > 0:
-        parts.append(f"<p>{shown:,} of {len(responses):,} responses are shown; {remaining:,} remain in the data frame.</p>")
+        parts.append(
+            f"<p>{shown:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.</p>"
+        )
     return "".join(parts) or "<p>No responses yet.</p>"
 
 
@@ -252,7 +255,7 @@ def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
 def page(title: str, *parts: str) -> str:
     """Return finished parts under a heading, as one output."""
     heading = f'<h3 style="margin:4px 0 8px">{_words(title)}</h3>' if title else ""
-    return f'<div class="pplab" style="line-height:1.5;max-width:1200px">{heading}{"".join(parts)}</div>'
+    return f'<div class="pplab" style="line-height:1.5;max-width:1320px">{heading}{"".join(parts)}</div>'
 
 
 def beside(*parts: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CARD_CAP: Final = 2000
+"""Characters of a text that a static card shows at once."""
 
 
 @dataclass(frozen=True, slots=True)

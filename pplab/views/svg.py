@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pplab.experiments.settings import parameter
-from pplab.views.canvas import SIZE, Canvas, Scale, span, text_width, tick_words
-from pplab.views.theme import BLUE, GREEN, GREY, INK, TRACK, VERMILLION, series_colour, series_mark
+from pplab.views.canvas import SIZE, Canvas, Scale, fold, span, text_width, tick_words
+from pplab.views.theme import BLUE, GREEN, GREY, INK, PANEL, TRACK, VERMILLION, series_colour, series_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 640
 _MOST_ROWS: Final = 24
+_LEGEND: Final = 184  # pixels beside a plane for the words of a point
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def dot_chart(
     """
     rows = min(len(labels), _MOST_ROWS)
     left, right, top = _label_room(labels[:rows]), _WIDTH - 24, 66
-    step = max(30, 12 * len(series) + 10)
+    step = max(36, 12 * len(series) + 10)
     bottom = top + max(rows, 1) * step
     canvas = Canvas(_WIDTH, bottom + 52)
     estimates = [estimate for values in series.values() for estimate in values[:rows]]
@@ -132,7 +133,7 @@ def dot_chart(
     _horizontal_axis(canvas, across, top, bottom, x_label)
     for row in range(rows):
         middle = top + (row + 0.5) * step
-        canvas.words(left - 10, middle + 4, labels[row], anchor="end", room=left - 20)
+        canvas.label(left - 10, middle, labels[row], left - 20, anchor="end")
         canvas.line(left, middle + step / 2, right, middle + step / 2)
         for index, (name, values) in enumerate(series.items()):
             y = middle + (index - (len(series) - 1) / 2) * 12
@@ -166,7 +167,7 @@ def range_chart(ranges: Mapping[str, Range], *, points: Mapping[str, Sequence[fl
         canvas.words(left - 12, y + 4, name, anchor="end")
         canvas.box(left, y - 3, right - left, 6, TRACK)
         start, end = across.at(chosen.low), across.at(chosen.high)
-        canvas.box(start - 2, y - 6, end - start + 4, 12, BLUE, radius=6)
+        canvas.box(start - 6, y - 6, end - start + 12, 12, BLUE, radius=6)
         for value in (points or {}).get(name, ()):
             canvas.mark("circle", across.at(value), y, "#FFFFFF", 3)
         canvas.words(left, y + 18, tick_words(legal.low), quiet=True, anchor="middle")
@@ -187,7 +188,8 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
     """
     drawn = [point for point in points[:_MOST_ROWS] if point.x.value is not None and point.y.value is not None]
     left, right, top = 56, 400, 56
-    bottom = max(330, top + 20 * len(drawn) + 20)
+    step = 36 if any(len(fold(point.label, _LEGEND)) > 1 for point in drawn) else 22
+    bottom = max(330, top + step * (len(drawn) + 2))
     canvas = Canvas(_WIDTH, bottom + 52)
     across = Scale(*_limits([point.x for point in drawn], unit_range=True), left + 14, right - 14)
     up = Scale(*_limits([point.y for point in drawn], unit_range=True), bottom - 14, top + 14)
@@ -203,18 +205,19 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
             canvas.line(across.at(point.x.low), y, across.at(point.x.high), y, colour, 1.5)
     for number, ((x, y), point) in enumerate(zip(places, drawn, strict=True), start=1):
         _numbered(canvas, x, y, number, point)
-        row = top + 20 * number
-        _numbered(canvas, right + 26, row - 4, number, point)
-        canvas.words(right + 42, row, point.label, bold=point.chosen, room=_WIDTH - right - 50)
-    keys = [words for words, used in (("red: on the front", front), ("ring: recommended", _chosen(drawn))) if used]
-    canvas.words(right + 16, bottom + 18, ", ".join(keys), quiet=True)
-    _left_out(canvas, len(points) - len(drawn), right + 16, bottom + 36)
+        row = top + step * (number - 0.5)
+        _numbered(canvas, right + 28, row, number, point)
+        canvas.label(right + 46, row, point.label, _LEGEND, bold=point.chosen)
+    if front:
+        canvas.mark("circle", right + 28, bottom - 2, VERMILLION, 8.5)
+        canvas.words(right + 46, bottom + 2, "Pareto front", quiet=True)
+    if any(point.chosen for point in drawn):
+        canvas.mark("circle", right + 28, bottom + 20, INK, 10.5)
+        canvas.mark("circle", right + 28, bottom + 20, PANEL, 7.5)
+        canvas.words(right + 46, bottom + 24, "recommended", quiet=True)
+    _left_out(canvas, len(points) - len(drawn), right + 20, bottom + 46)
     best = ", ".join(point.label for point in drawn if point.on_front) or "none"
     return canvas.image(f"{title}: {len(drawn)} settings; on the Pareto front: {best}. The values are in the table.")
-
-
-def _chosen(points: Iterable[PlanePoint]) -> bool:
-    return any(point.chosen for point in points)
 
 
 def _numbered(canvas: Canvas, x: float, y: float, number: int, point: PlanePoint) -> None:
@@ -229,15 +232,15 @@ def bars(rows: Sequence[Bar], *, title: str) -> str:
     shown = rows[:_MOST_ROWS]
     left = _label_room([row.label for row in shown])
     most = max((text_width(row.words) for row in shown), default=0)
-    top, step, right = 48, 26, _WIDTH - 24 - most
+    top, step, right = 48, 34, _WIDTH - 24 - most
     canvas = Canvas(_WIDTH, top + step * len(shown) + (34 if len(rows) > len(shown) else 14))
     _heading(canvas, title, [])
     across = Scale(0, max((row.value for row in shown if math.isfinite(row.value)), default=1) or 1, left, right)
     for index, row in enumerate(shown):
         y = top + index * step
-        canvas.words(left - 10, y + 14, row.label, anchor="end", room=left - 20)
-        canvas.box(left, y + 3, max(across.at(row.value) - left, 1.5), step - 10, GREEN)
-        canvas.words(across.at(row.value) + 8, y + 14, row.words, quiet=True)
+        canvas.label(left - 10, y + step / 2 - 1, row.label, left - 20, anchor="end")
+        canvas.box(left, y + 7, max(across.at(row.value) - left, 1.5), step - 16, GREEN)
+        canvas.words(across.at(row.value) + 8, y + 20.5, row.words, quiet=True)
     _left_out(canvas, len(rows) - len(shown), left, top + step * len(shown) + 18)
     told = "; ".join(f"{row.label} {row.words}" for row in shown)
     return canvas.image(f"{title}: {told}.")

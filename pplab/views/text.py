@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pplab.views.cells import grid, number
 from pplab.views.characters import clip, display_width, escape_text
+from pplab.views.records import CARD_CAP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,22 +102,22 @@ def error(details: Mapping[str, Any]) -> str:
     return notice("error", f"{details['message']}{hint}")
 
 
-def response_card(card: Card, *, cap: int = 4000) -> str:
+def response_card(card: Card) -> str:
     """Return one response: a line that says what it is, the wrapped text, and its scores.
 
-    A text longer than ``cap`` characters is cut and says how many are left out.
+    A text longer than 2,000 characters is cut and says how many are left out.
     """
     marks = ", ".join([*([card.status.replace("_", " ")] if card.status != "ok" else []), *card.badges])
     head = f"[answer {card.replicate + 1}]" + (f" {escape_text(marks)}" if marks else "")
     text = card.text.strip()
-    cut = f"\n    … {len(text) - cap:,} more characters" if len(text) > cap else ""
+    cut = f"\n    … {len(text) - CARD_CAP:,} more characters" if len(text) > CARD_CAP else ""
     scores = "  ".join(
         f"{escape_text(name)} {'n/a' if value is None else number(value, 2)}" for name, value in card.scores.items()
     )
     facts = "; ".join(filter(None, [scores, card.tokens]))
     parts = [
         head,
-        _wrap(text[:cap], "    ") + cut if text else "",
+        _wrap(text[:CARD_CAP], "    ") + cut if text else "",
         _wrap(card.reason, "    ! ", "      ") if card.reason else "",
         _wrap(facts, "    ") if facts else "",
     ]
@@ -135,7 +136,7 @@ def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
         parts += map(response_card, members)
     remaining = len(responses) - shown
     if remaining > 0:
-        parts.append(f"{shown:,} of {len(responses):,} responses are shown; {remaining:,} remain in the data frame.")
+        parts.append(f"{shown:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.")
     return "\n\n".join(parts) or "No responses yet."
 
 

@@ -38,12 +38,12 @@ MARKS: Final[tuple[Mark, ...]] = ("circle", "square", "triangle", "diamond")
 Tone = Literal["info", "success", "warning", "error"]
 TONES: Final[dict[Tone, str]] = {"info": BLUE, "success": GREEN, "warning": ORANGE, "error": VERMILLION}
 
-PANEL: Final = "#FBFBFA"
+PANEL: Final = "#F3F4F6"
 """The background of a static chart: an image cannot see the page's theme, so it brings its own paper."""
 INK: Final = "#262A30"
 QUIET_INK: Final = "#5A616B"
-RULE: Final = "#E1E3E6"
-TRACK: Final = "#D3D7DC"
+RULE: Final = "#DDE0E5"
+TRACK: Final = "#C6CBD3"
 
 LINE: Final = "#80808066"
 SURFACE: Final = "#80808014"
