@@ -1,0 +1,1 @@
+"""Models: the client for every compatible server, the embedded model, identity of calls, capabilities, prices."""

@@ -1,0 +1,277 @@
+"""Asks a model over HTTP, the one way for every OpenAI-compatible server: attempts, retries, one deadline, one outcome a call."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pplab.errors import BadInput, Offline
+from pplab.models.capabilities import token_limit_name
+from pplab.models.exchange import Exchange, Request, connect, exchange
+from pplab.models.records import Attempt, Call, Reply
+from pplab.models.waiting import asked_wait, backoff
+from pplab.secrets import MASK, split_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx2
+    import openai
+
+    from pplab.models.refusals import Refusal
+
+OPENAI_URL = "https://api.openai.com/v1"
+EMBEDDED_URL = "http://embedded.invalid/v1"  # never resolved: a transport answers
+LESSONS = 2  # things a call may learn about the server's dialect; a server that contradicts itself is not followed further
+TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+USABLE = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a model wants to be asked where compatible servers differ; learned from their refusals."""
+
+    token_limit: str
+    stream_options: bool = True
+
+
+class ModelClient:
+    """A model's server, asked through the ``openai`` package (imported on first use).
+
+    Retries are made here, not in the package: at most ``max_retries`` a call, with exponential backoff and full jitter or as long
+    as the server asks (``Retry-After``, ``x-ratelimit-reset-*``), for rate limits, passing server errors and lost connections;
+    never for quota, access or a bad request. Each attempt is recorded with the decision taken.
+    A client belongs to one event loop.
+
+    Parameters
+    ----------
+    provider
+        Who serves the model, part of a call's identity.
+    base_url
+        The address up to and including ``/v1``; ``None`` means OpenAI, or the transport.
+    api_key
+        Sent as bearer token; ``None`` sends no ``Authorization`` header. Removed from everything that is returned.
+    transport
+        Answers in place of the network (the embedded model). No socket is opened.
+    offline
+        Refuse to open a socket: without a transport every call raises `Offline`.
+    max_retries
+        The most retries of one call.
+    deadline
+        Seconds one call may take in total, retries and waits included, unless `complete` is told otherwise.
+    backoff
+        Seconds: the most that is waited before the first retry; doubles with each.
+    scrub
+        Removes secrets from text; applied to everything received before it is returned.
+
+    Raises
+    ------
+    BadInput
+        If the base URL is not http or https.
+
+    Examples
+    --------
+    >>> client = ModelClient("localhost:11434", "http://localhost:11434/v1", None)
+    >>> reply = await client.complete(call, deadline=30)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str | None,
+        api_key: str | None,
+        *,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        offline: bool = False,
+        max_retries: int = 4,
+        deadline: float = 120.0,
+        backoff: float = 0.5,
+        scrub: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self.provider = provider
+        self._url = base_url or (OPENAI_URL if transport is None else EMBEDDED_URL)
+        self._shown_url, credentials = split_credentials(self._url)
+        if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
+            raise BadInput(f"the base URL {self._shown_url!r} is not http(s)", hint="give one such as http://localhost:11434/v1")
+        self._key = api_key.strip() if api_key and api_key.strip() else None
+        self._transport = transport
+        self._offline = offline and transport is None
+        self._max_retries = max_retries
+        self._deadline = deadline
+        self._backoff = backoff
+        self._secrets = tuple(secret for secret in (self._key, *credentials) if secret and len(secret) >= 6)
+        self._scrub_more = scrub
+        self._draw = random.Random()  # noqa: S311 - spreads retries in time, guards nothing
+        self._dialects: dict[str, Dialect] = {}
+        self._api: openai.AsyncOpenAI | None = None
+
+    async def complete(
+        self,
+        call: Call,
+        *,
+        deadline: float | None = None,
+        on_attempt: Callable[[Attempt], None] | None = None,
+        on_text: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Return the outcome of one call, good or bad.
+
+        Parameters
+        ----------
+        call
+            What to ask.
+        deadline
+            Seconds for everything, retries and waits included; held within half a second.
+        on_attempt
+            Is told of each attempt when it has ended and the decision is taken, before any wait (``wait_s`` seconds).
+        on_text
+            Is given each further piece of text of a streamed call as it arrives.
+
+        Raises
+        ------
+        Offline
+            If this client may open no socket.
+        asyncio.CancelledError
+            If the task is cancelled; the connection is closed first.
+        """
+        api = self._connected()
+        limit = self._deadline if deadline is None else deadline
+        ends = asyncio.get_running_loop().time() + limit
+        attempts: list[Attempt] = []
+        retries, lessons, lost_before = 0, 0, False
+        while True:
+            request = self._request(call, ends, limit)
+            done = await exchange(api, request, scrub=self._scrub, where=self._shown_url, on_text=on_text)
+            learned = lessons < LESSONS and self._learn(call, request, done.refusal)
+            decision, wait, note = ("retry", 0.0, "") if learned else self._decide(done, retries, ends)
+            attempts.append(_attempt(len(attempts) + 1, done, decision, wait))
+            if on_attempt is not None:
+                on_attempt(attempts[-1])
+            if decision != "retry" or wait is None:
+                break
+            lessons += learned
+            retries += not learned
+            lost_before = lost_before or done.lost
+            await asyncio.sleep(wait)
+        reply = done.reply
+        words = [reply.error, note]
+        if lost_before and not done.lost and reply.status not in USABLE:
+            words.append("an earlier attempt was sent and may have been billed")
+        return replace(
+            reply,
+            status="cancelled" if decision == "pause" else reply.status,
+            error="; ".join(filter(None, words)) or None,
+            requested=dict(call.parameters),
+            rejected={"max_tokens" if name in TOKEN_LIMITS else name: said for name, said in reply.rejected.items()},
+            attempts=tuple(attempts),
+            resume_at=None if wait is None else time.time() + wait,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        if self._api is not None:
+            api, self._api = self._api, None
+            await api.close()
+
+    def _connected(self) -> openai.AsyncOpenAI:
+        if self._offline:
+            raise Offline(
+                f"PPLAB_OFFLINE=1 is set, so {self._shown_url} was not asked",
+                hint="unset it, replay a recording, or use the embedded model",
+            )
+        if self._api is None:
+            self._api = connect(self._url, self._key, self._transport)
+        return self._api
+
+    def _scrub(self, text: str) -> str:
+        for secret in self._secrets:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return self._scrub_more(text)
+
+    def _request(self, call: Call, ends: float, deadline: float) -> Request:
+        dialect = self._dialect(call.model)
+        sent = {
+            dialect.token_limit if name == "max_tokens" else name: value
+            for name, value in call.parameters.items()
+            if value is not None
+        }
+        body: dict[str, Any] = {"model": call.model, "messages": [dict(message) for message in call.messages], **sent}
+        if call.stream:
+            body["stream"] = True
+            if dialect.stream_options:
+                body["stream_options"] = {"include_usage": True}
+        headers = {} if self._transport is None else {"X-PPLab-Replicate": str(call.replicate)}
+        return Request(body=body, sent=sent, stream=call.stream, headers=headers, ends=ends, deadline=deadline)
+
+    def _dialect(self, model: str) -> Dialect:
+        return self._dialects.get(model) or Dialect(token_limit_name(model))
+
+    def _learn(self, call: Call, request: Request, refusal: Refusal | None) -> bool:
+        """Take over another way of asking that the server's refusal calls for; return whether the request would now differ."""
+        if refusal is None or not (refusal.rename or refusal.no_stream_options):
+            return False
+        known = self._dialect(call.model)
+        if refusal.rename:
+            other = "max_tokens" if "max_completion_tokens" in request.sent else "max_completion_tokens"
+            known = replace(known, token_limit=other)
+        if refusal.no_stream_options:
+            known = replace(known, stream_options=False)
+        self._dialects[call.model] = known
+        again = self._request(call, request.ends, request.deadline)
+        return again.body != request.body
+
+    def _decide(self, done: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:
+        """Return the decision on an attempt, the seconds to wait, and what to add to its words."""
+        if not done.retry:
+            return ("accept" if done.reply.status in USABLE else "stop"), None, ""
+        asked = asked_wait(done.headers, time.time())
+        left = ends - asyncio.get_running_loop().time()
+        if asked is not None and asked >= left:
+            at = time.strftime("%H:%M" if asked >= 120 else "%H:%M:%S", time.localtime(time.time() + asked))
+            return "pause", asked, f"the server asks to wait {_duration(asked)}: retry at {at}"
+        if retries >= self._max_retries:
+            return "stop", None, f"given up after {_attempts(retries + 1)}"
+        spread = backoff(retries, self._backoff, self._draw)
+        wait = asked + min(spread, asked / 10) if asked else spread
+        if wait >= left:
+            return "stop", None, f"no time left for another attempt after {_attempts(retries + 1)}"
+        return "retry", wait, ""
+
+
+def _attempt(number: int, done: Exchange, decision: str, wait: float | None) -> Attempt:
+    return Attempt(
+        attempt=number,
+        started_at=done.started_at,
+        latency_ms=done.latency_ms,
+        http_status=done.http_status,
+        headers=done.safe_headers,
+        decision=decision,
+        wait_s=wait,
+        error_code=done.reply.error_code,
+        error=done.reply.error,
+        raw=done.raw,
+        raw_size=done.raw_size,
+        raw_sha256=done.raw_sha256,
+    )
+
+
+def _attempts(count: int) -> str:
+    return "one attempt" if count == 1 else f"{count} attempts"
+
+
+def _duration(seconds: float) -> str:
+    """Return a wait in words.
+
+    Examples
+    --------
+    >>> _duration(600), _duration(90), _duration(7200)
+    ('10 min', '90 s', '2 h')
+    """
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,309 @@
+"""Reads what a model's server answered, whole or streamed, into one `Reply`: status, text, tokens. No request is made here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pplab.models.records import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# NaN and Infinity are not JSON; where a server writes them anyway, nothing is what they mean.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+
+CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
+FILTERED = frozenset({"content_filter", "content-filter", "safety", "recitation", "blocklist", "prohibited_content"})
+BROKEN_OFF = frozenset({"error", "abort", "aborted"})
+REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
+
+# Where servers put token counts, in the order in which they are believed. Several names in one place are added up: what was
+# read from a cache was read too.
+_INPUT_NAMES: tuple[tuple[str, ...], ...] = (
+    ("prompt_tokens",),
+    ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"),
+    ("prompt_eval_count",),
+    ("promptTokenCount",),
+    ("prompt_n", "cache_n"),
+)
+_OUTPUT_NAMES: tuple[tuple[str, ...], ...] = (
+    ("completion_tokens",),
+    ("output_tokens",),
+    ("eval_count",),
+    ("candidatesTokenCount",),
+    ("predicted_n",),
+)
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value that ``text`` is, or raise `ValueError`, also when it is nested too deeply to be read."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_completion(body: Mapping[str, Any], sent: Mapping[str, Any]) -> Reply:
+    """Return the reply that a chat completion holds.
+
+    Parameters
+    ----------
+    body
+        The parsed response.
+    sent
+        The sampling parameters that were sent; those the body repeats are taken as confirmed.
+
+    Examples
+    --------
+    >>> body = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "length"}], "usage": {"input_tokens": 3}}
+    >>> reply = read_completion(body, {})
+    >>> reply.status, reply.text, reply.input_tokens, reply.output_tokens
+    ('truncated', 'Hello', 3, None)
+    """
+    choices = body.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    text = plain_text(message.get("content"))
+    if not message and isinstance(choice.get("text"), str):
+        text = str(choice["text"])
+    reasoning = sum(len(value) for name in REASONING_FIELDS if isinstance(value := message.get(name), str))
+    refusal = message.get("refusal")
+    return _reply(
+        text,
+        finish=_word(choice.get("finish_reason")),
+        refusal=refusal if isinstance(refusal, str) else "",
+        tools=bool(message.get("tool_calls") or message.get("function_call")),
+        reasoning=reasoning,
+        about=body,
+        sent=sent,
+    )
+
+
+class StreamReader:
+    r"""Reads a stream of server-sent events as it arrives, cut anywhere, even within a character.
+
+    Attributes
+    ----------
+    done
+        Whether the stream has said that it is complete (``[DONE]``).
+    fault
+        An event that is an error (a JSON object) or cannot be read (a string); nothing after it is read.
+
+    References
+    ----------
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+
+    Examples
+    --------
+    >>> stream = StreamReader()
+    >>> stream.feed(b'data: {"choices": [{"delta": {"content": "Hel')
+    ''
+    >>> stream.feed(b'lo"}}]}\n\ndata: [DONE]\n\n'), stream.done
+    ('Hello', True)
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self.fault: dict[str, Any] | str | None = None
+        self._rest = bytearray()
+        self._data: list[str] = []
+        self._event = ""
+        self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._reasoning = 0
+        self._tools = False
+        self._finish: str | None = None
+        self._about: dict[str, Any] = {}
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._text)
+
+    def feed(self, data: bytes) -> str:
+        """Read the next bytes and return the text they add."""
+        before, known = len(self._text), len(self._rest)
+        self._rest += data
+        if (end := self._rest.rfind(b"\n", known)) < 0:
+            return ""
+        lines = bytes(self._rest[:end]).split(b"\n")
+        del self._rest[: end + 1]
+        for line in lines:
+            if self.done or self.fault is not None:
+                break
+            self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
+        return "".join(self._text[before:])
+
+    def close(self) -> str:
+        """Read what is left when no more bytes come (a last event may lack its empty line) and return the text it adds."""
+        return self.feed(b"\n\n")
+
+    def reply(self, sent: Mapping[str, Any]) -> Reply:
+        """Return the reply as far as it was read; see `read_completion`."""
+        return _reply(
+            self.text,
+            finish=self._finish,
+            refusal="".join(self._refusal),
+            tools=self._tools,
+            reasoning=self._reasoning,
+            about=self._about,
+            sent=sent,
+        )
+
+    def _line(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            self._data.append(value)
+        elif name == "event":
+            self._event = value
+        elif not line and self._data:
+            data, event = "\n".join(self._data), self._event
+            self._data, self._event = [], ""
+            self._dispatch(event, data)
+
+    def _dispatch(self, event: str, data: str) -> None:
+        if data.strip() == "[DONE]":
+            self.done = True
+            return
+        try:
+            chunk = parse_json(data)
+        except ValueError:
+            self.fault = data
+            return
+        if not isinstance(chunk, dict):
+            self.fault = data
+        elif event == "error" or chunk.get("error"):
+            self.fault = chunk if "error" in chunk else {"error": chunk}
+        else:
+            self._chunk(chunk)
+
+    def _chunk(self, chunk: dict[str, Any]) -> None:
+        choices = chunk.pop("choices", None)
+        self._about.update((name, value) for name, value in chunk.items() if value is not None)
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
+            return
+        self._finish = _word(choice.get("finish_reason")) or self._finish
+        delta = choice.get("delta")
+        if not isinstance(delta, dict):
+            return
+        if text := plain_text(delta.get("content")):
+            self._text.append(text)
+        if isinstance(refusal := delta.get("refusal"), str):
+            self._refusal.append(refusal)
+        self._tools = self._tools or bool(delta.get("tool_calls") or delta.get("function_call"))
+        self._reasoning += sum(len(value) for name in REASONING_FIELDS if isinstance(value := delta.get(name), str))
+
+
+def plain_text(content: object) -> str:
+    """Return the text of a message's content: a string, or the text parts of a list, without reasoning.
+
+    Examples
+    --------
+    >>> plain_text([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hello"}])
+    'Hello'
+    """
+    if isinstance(content, list):
+        parts = (part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text")
+        content = "".join(part for part in parts if isinstance(part, str))
+    if not isinstance(content, str):
+        return ""
+    try:
+        content.encode()
+    except UnicodeEncodeError:  # lone surrogates: legal in JSON escapes, in no file
+        return content.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return content
+
+
+def count_tokens(about: Mapping[str, Any], text: str) -> tuple[int | None, int | None, dict[str, Any] | None]:
+    """Return input tokens, output tokens and the raw counts of a response, under whichever names the server gives them.
+
+    A count that is missing, not a whole number, negative, or 0 where there was something to count, is ``None``: unknown.
+
+    Examples
+    --------
+    >>> count_tokens({"prompt_eval_count": 26, "eval_count": 298}, "Hello")[:2]
+    (26, 298)
+    >>> count_tokens({"usage": {"prompt_tokens": 0, "completion_tokens": 0}}, "Hello")[:2]
+    (None, None)
+    """
+    raw = next((v for n in ("usage", "usageMetadata", "timings") if isinstance(v := about.get(n), dict) and v), None)
+    if raw is None:
+        names = ("prompt_eval_count", "eval_count")
+        raw = {name: about[name] for name in names if name in about} or None
+    if raw is None:
+        return None, None, None
+    output = _first_count(raw, _OUTPUT_NAMES)
+    if output == 0 and text:
+        output = None
+    return _first_count(raw, _INPUT_NAMES) or None, output, raw
+
+
+def _first_count(raw: Mapping[str, Any], names: Sequence[tuple[str, ...]]) -> int | None:
+    for main, *further in names:
+        if (count := _count(raw.get(main))) is not None:
+            return count + sum(_count(raw.get(name)) or 0 for name in further)
+    return None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _word(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _reply(
+    text: str,
+    *,
+    finish: str | None,
+    refusal: str,
+    tools: bool,
+    reasoning: int,
+    about: Mapping[str, Any],
+    sent: Mapping[str, Any],
+) -> Reply:
+    input_tokens, output_tokens, usage = count_tokens(about, text)
+    if reasoning:
+        usage = {**(usage or {}), "reasoning_characters": reasoning}
+    status, error = _status(text, finish, refusal, tools=tools, reasoning=reasoning)
+    settings = about.get("generation_settings")
+    confirmed = {**settings, **about} if isinstance(settings, dict) else about
+    return Reply(
+        status=status,
+        text=text or refusal,
+        error=error,
+        error_code=None if status == "ok" else status,
+        finish_reason=finish,
+        model=_word(about.get("model")),
+        system_fingerprint=_word(about.get("system_fingerprint")),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        usage=usage,
+        sent=sent,
+        applied={name: confirmed[name] for name in sent if name in confirmed} or None,
+    )
+
+
+def _status(text: str, finish: str | None, refusal: str, *, tools: bool, reasoning: int) -> tuple[str, str | None]:
+    """Return the status of an answer and, when it is not ok, why in words."""
+    ended = (finish or "").lower()
+    if refusal:
+        return "refused", "the model refused to answer"
+    if ended in FILTERED:
+        return "filtered", "the provider's content filter stopped the answer"
+    if not text.strip():
+        if tools:
+            return "tool_call", "the model called a tool instead of answering"
+        if reasoning and ended in CUT_SHORT:
+            return "empty", "the token limit was used up by reasoning before any text; raise max_tokens"
+        return "empty", "the answer holds no text"
+    if ended in CUT_SHORT:
+        return "truncated", "the answer reached the token limit"
+    if ended in BROKEN_OFF:
+        return "truncated", f"the provider broke the answer off (finish_reason {finish})"
+    return "ok", None
