@@ -4,11 +4,13 @@ from pplab.calibration.answers import check_answers, load_answers
 from pplab.calibration.derive import Derived, Moved, derive, partial
 from pplab.calibration.presets import PRESETS, preset
 from pplab.calibration.questions import QUESTIONS, QUIZ_VERSION, Option, Question
+from pplab.calibration.stored import Calibration
 
 __all__ = [
     "PRESETS",
     "QUESTIONS",
     "QUIZ_VERSION",
+    "Calibration",
     "Derived",
     "Moved",
     "Option",

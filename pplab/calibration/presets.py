@@ -76,3 +76,18 @@ def preset(name: str) -> dict[str, Value]:
         known = f"presets: {', '.join(PRESETS)}"
         raise BadInput(f"unknown preset {name[:40]!r}", hint=did_you_mean(key[:40], PRESETS) or known)
     return dict(PRESETS[key])
+
+
+def read_answers(source: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Value]:
+    """Return checked answers from a mapping, the name of a preset, or the path of a JSON file.
+
+    Raises
+    ------
+    BadInput
+        In one line, naming the question or the file.
+    """
+    if isinstance(source, str) and source.strip().lower() in PRESETS:
+        return preset(source)
+    if isinstance(source, (str, PathLike)):
+        return load_answers(source)
+    return check_answers(source)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.experiments.settings import Range, Setting, parameter
+from pplab.experiments.settings import SETTING_FIELDS, Range, Setting, parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +55,12 @@ class Plan:
         order = itertools.product(range(self.replicates), range(len(self.prompts)), range(len(self.settings)))
         for replicate, prompt, setting in order:
             yield PlannedCall(prompt, setting, replicate)
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The parameters that differ between the settings."""
+        given = [s.given() for s in self.settings]
+        return tuple(name for name in SETTING_FIELDS if len({g.get(name) for g in given}) > 1)
 
     def messages(self, call: PlannedCall) -> tuple[dict[str, str], ...]:
         """Return the chat messages of one call."""
@@ -175,7 +181,7 @@ def parse_values(name: str, text: str) -> tuple[float, ...]:
     legal = parameter(name)
     if ":" in text:
         parts = text.split(":")
-        if len(parts) != 3:  # noqa: PLR2004 - low, high, count
+        if len(parts) != 3:
             raise BadInput(f"cannot read the sweep {name}={text}", hint="write low:high:count, for example 0:1.2:4")
         low, high = legal.check(parts[0]), legal.check(parts[1])
         count = _whole(f"the number of values of {name}", parts[2], 2, 1000)

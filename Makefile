@@ -1,0 +1,55 @@
+# Every target works alone on a fresh machine with Python 3.11 or newer: what it needs is set up in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TOUR := notebooks/01_tour.ipynb
+
+.DEFAULT_GOAL := help
+.PHONY: help lab demo test check soak bench docs setup browser clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## make .venv with everything in it
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pplab needs Python 3.11 or newer; set PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+lab: setup ## open JupyterLab on the tour
+	$(BIN)/jupyter lab $(TOUR)
+
+demo: setup ## run the tour without a browser and say where the results are
+	$(BIN)/python tests/demo.py
+
+browser: ## install Chromium if it is missing
+	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
+	  echo "installing Chromium"; sudo=$$(command -v sudo || true); [ "$$(id -u)" = 0 ] && sudo=; \
+	  if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium >/dev/null; \
+	  else $(BIN)/python -m playwright install chromium; fi; }
+
+test: setup browser ## run all tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial" tests
+	$(BIN)/python -m pytest -m "serial and not perf" tests
+	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval -p no:randomly notebooks
+
+check: setup ## lint, format and type checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+soak: setup browser ## the slow sweeps with their full counts
+	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf" tests
+	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
+
+bench: setup ## print the benchmarks
+	$(BIN)/python -m pytest -m perf -s -q tests
+
+docs: setup ## write the command reference from the command table
+	$(BIN)/python -c 'from pplab.commands import reference; print(reference(), end="")' > docs/commands.md
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist

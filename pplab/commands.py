@@ -1,0 +1,387 @@
+"""The one command table: the line magic, the cell magic, the terminal program, help, completion and the reference come from it."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pplab import deeds
+from pplab.errors import BadInput, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pplab.deeds import Done, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A ``--flag`` of a command. ``kind`` reads its value; ``None`` makes it a switch."""
+
+    flag: str
+    help: str
+    kind: Callable[[str], Any] | None = str
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+    repeat: bool = False
+    completes: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The attribute its value is found under."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A positional argument. ``count`` is ``1``, ``?`` (may be left out), ``*`` (any number) or ``+`` (at least one)."""
+
+    name: str
+    help: str
+    count: str = "1"
+    completes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing that can be asked for in a notebook and in a terminal alike.
+
+    ``cell`` says what the body of a ``%%pplab`` cell is to this command (``None``: it takes no cell).
+    """
+
+    name: str
+    help: str
+    run: Callable[[Session, argparse.Namespace], Done]
+    arguments: tuple[Argument, ...] = ()
+    options: tuple[Option, ...] = ()
+    cell: str | None = None
+    examples: tuple[str, ...] = ()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
+
+
+JSON = Option("--json", "print one line of JSON: {success, data} or {success, error}", None)
+FULL = Option("--full", "show everything, also what differs from run to run (not comparable)", None)
+MODEL = (
+    Option("--model", "the model to ask, as its server knows it", metavar="NAME"),
+    Option("--base-url", "the address of an OpenAI-compatible server", metavar="URL"),
+)
+PLACE = (
+    Option("--store", "the lab's folder, or :temp:", metavar="PATH"),
+    Option("--user", "who is named in the audit", metavar="NAME"),
+)
+RUN_OPTIONS = (
+    Option("--n", "replicates of every prompt under every setting (default 5)", _whole, "N"),
+    Option("--set", "a parameter that every setting gets; may be repeated", metavar="NAME=VALUE", repeat=True, completes="parameter"),
+    Option(
+        "--sweep",
+        "values of a parameter: NAME=a,b,c or NAME=low:high:count; may be repeated for a grid; NAME alone takes the calibration's points",
+        metavar="NAME=VALUES",
+        repeat=True,
+        completes="parameter",
+    ),
+    Option("--settings", "draw this many settings from the calibration's ranges", _whole, "COUNT"),
+    *MODEL,
+    Option("--calibration", "work in the ranges of this calibration (an id, or latest)", metavar="ID", completes="calibration"),
+    Option("--prompts", "a table of prompts: .csv, .jsonl, .json, or .txt with one a line", metavar="FILE"),
+    Option("--cluster", "the column of --prompts whose equal values belong together", metavar="COLUMN"),
+    Option("--system", "a system message (default: the calibration's persona)", metavar="TEXT"),
+    Option("--max-cost", "US dollars; the run pauses before the call that could exceed it", _number, "USD"),
+    Option("--max-concurrency", "the most calls under way at once (default 32)", _whole, "N"),
+    Option("--deadline", "seconds one call may take in total (default 120)", _number, "SECONDS"),
+    Option("--seed", "derive each replicate's seed from this one", _whole, "N"),
+    Option("--stream", "ask for answers piece by piece", None),
+    Option("--dry-run", "say what the run would be, and send nothing", None),
+    Option("--resume", "send what this experiment is still missing", metavar="ID", completes="experiment"),
+    Option("--retry-failed", "send what failed in this experiment again", metavar="ID", completes="experiment"),
+    Option("--top-up", "raise this experiment's replicates to --n", metavar="ID", completes="experiment"),
+)
+
+STATUS = Command("status", "say where this is: lab, model, last results, next step", deeds.status, options=(FULL,))
+
+COMMANDS: dict[str, Command] = {
+    c.name: c
+    for c in (
+        STATUS,
+        Command(
+            "calibrate",
+            "answer the quiz: ranges of the parameters and a persona follow",
+            deeds.calibrate,
+            options=(
+                Option("--answers", "a JSON file with the answers", metavar="FILE"),
+                Option("--preset", "answers for a common wish", choices=("precise", "balanced", "expressive")),
+                Option("--questions", "show the questions and the allowed answers", None),
+            ),
+            examples=("calibrate --preset balanced", "calibrate --answers answers.json"),
+        ),
+        Command(
+            "run",
+            "sample answers to a prompt under one or more settings",
+            deeds.run,
+            arguments=(Argument("prompt", "what to ask (in a notebook: the cell's body)", "*"),),
+            options=(*RUN_OPTIONS, Option("--prompt-file", "a file whose text is the prompt", metavar="FILE")),
+            cell="prompt",
+            examples=("run --n 5 --sweep temperature=0,0.7,1.2", "run --calibration latest --n 3"),
+        ),
+        Command(
+            "results",
+            "show an experiment: verdict, table, cards",
+            deeds.results,
+            arguments=(Argument("id", "an experiment (default: the latest)", "?", "experiment"),),
+            options=(Option("--list", "list the experiments instead", None), FULL),
+        ),
+        Command(
+            "compare",
+            "compare two settings of the latest experiment, or two experiments, prompt by prompt",
+            deeds.compare,
+            arguments=(Argument("a", "a setting's index, or an experiment"), Argument("b", "another one")),
+            options=(Option("--experiment", "whose settings (default: the latest)", metavar="ID", completes="experiment"),),
+            examples=("compare 0 2",),
+        ),
+        Command(
+            "audit",
+            "who did what, when, to which record",
+            deeds.audit,
+            options=(
+                Option("--event", "only this event", metavar="NAME", completes="event"),
+                Option("--actor", "only this user", metavar="NAME"),
+                Option("--correlation", "only what this cause led to", metavar="ID"),
+                Option("--limit", "only the last N", _whole, "N"),
+                FULL,
+            ),
+        ),
+        Command(
+            "timing",
+            "how long operations, calls and cells took",
+            deeds.timing,
+            options=(Option("--kind", "only these", choices=("operation", "call", "cell")), FULL),
+        ),
+        Command(
+            "trace",
+            "walk the chain of cause from any id, both ways",
+            deeds.trace,
+            arguments=(Argument("id", "any id of this lab (default: the latest experiment)", "?", "experiment"),),
+            options=(FULL,),
+        ),
+        Command(
+            "export",
+            "write experiments, the audit or the timings to a file",
+            deeds.export,
+            arguments=(Argument("ids", "experiments (default: the latest)", "*", "experiment"),),
+            options=(
+                Option("--format", "the file's format (default csv)", choices=("csv", "json", "parquet")),
+                Option("--what", "what to export (default experiments)", choices=("experiments", "audit", "timing")),
+                Option("--path", "where to, inside the working folder", metavar="FILE"),
+            ),
+            examples=("export --format parquet", "export --what audit --format csv"),
+        ),
+        Command("verify", "check that nothing stored was altered", deeds.verify),
+        Command(
+            "sql",
+            "run one SELECT over the lab's tables",
+            deeds.sql,
+            arguments=(Argument("query", "the query (in a notebook: the cell's body)", "*"),),
+            options=(Option("--param", "a value for the next ? of the query; may be repeated", metavar="VALUE", repeat=True),),
+            cell="query",
+            examples=("sql SELECT status, count(*) FROM responses GROUP BY ALL",),
+        ),
+        Command(
+            "config",
+            "show the settings, or change some and keep them in the lab",
+            deeds.config,
+            arguments=(Argument("changes", "NAME=VALUE", "*", "setting"),),
+            examples=("config model=gpt-4o-mini",),
+        ),
+        Command("doctor", "check this installation and this lab", deeds.doctor),
+        Command("help", "explain a command or a topic", deeds.help, arguments=(Argument("topic", "a command, or metrics", "?", "command"),)),
+    )
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises one-line errors with the nearest known word."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(f"{self.prog}: {message}", hint=f"see: {self.prog} --help")
+
+
+class HelpAsked(Exception):  # noqa: N818 - not an error: the user asked for it
+    """``--help`` was given; the text to show is its message."""
+
+
+class _Help(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        raise HelpAsked(parser.format_help().rstrip())
+
+
+def parser(command: Command, *, door: str) -> argparse.ArgumentParser:
+    """Return the parser of one command as seen from a door (``%pplab`` or ``pplab``)."""
+    examples = "\n".join(f"  {door} {e}" for e in command.examples)
+    made = _Parser(
+        prog=f"{door} {command.name}",
+        description=command.help[0].upper() + command.help[1:] + ".",
+        epilog=f"examples:\n{examples}" if examples else None,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for argument in command.arguments:
+        made.add_argument(argument.name, help=argument.help, nargs=None if argument.count == "1" else argument.count)
+    for option in (*command.options, *PLACE, JSON):
+        if option.kind is None:
+            made.add_argument(option.flag, help=option.help, action="store_true")
+        else:
+            made.add_argument(
+                option.flag,
+                help=option.help.replace("%", "%%"),
+                type=option.kind,
+                metavar=option.metavar,
+                choices=option.choices,
+                action="append" if option.repeat else "store",
+            )
+    made.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
+    return made
+
+
+def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespace]:
+    """Return the command that ``words`` ask for and its arguments.
+
+    Raises
+    ------
+    BadInput
+        In one line, with the nearest known command or option.
+    HelpAsked
+        If ``--help`` was among the words.
+    """
+    words = list(words)
+    if words and words[0] in ("-h", "--help"):
+        raise HelpAsked(overview(door))
+    name = words.pop(0) if words and not words[0].startswith("-") else STATUS.name
+    if name not in COMMANDS:
+        hint = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
+        raise BadInput(f"unknown command '{name}'", hint=hint)
+    command = COMMANDS[name]
+    made = parser(command, door=door)
+    arguments, rest = made.parse_known_args(words)
+    if rest:
+        flags = [flag for action in made._actions for flag in action.option_strings]  # noqa: SLF001 - argparse has no other way
+        word = rest[0].split("=")[0]
+        kind = "option" if word.startswith("-") else "argument"
+        hint = did_you_mean(word, flags) if kind == "option" else ""
+        raise BadInput(f"{door} {name} has no {kind} '{word}'", hint=hint or f"see: {door} {name} --help")
+    return command, arguments
+
+
+def perform(words: Sequence[str], session: Session, *, door: str, cell: str | None = None) -> Done:
+    """Do what ``words`` ask for; ``cell`` is the body of a cell magic.
+
+    Raises
+    ------
+    PplabError
+        When it cannot be done; a one-line message with a hint.
+    """
+    command, arguments = parse(words, door=door)
+    if cell is not None:
+        if command.cell is None:
+            raise BadInput(f"%{door} {command.name} takes no cell body", hint=f"write it as a line: {door} {command.name}")
+        if getattr(arguments, command.cell):
+            raise BadInput(f"the {command.cell} was given on the line and in the cell", hint="leave one of them out")
+        setattr(arguments, command.cell, [cell.rstrip("\n")])
+    return command.run(session, arguments)
+
+
+def complete(line: str, session: Session) -> list[str]:
+    """Return what may stand at the end of ``line`` (the text after ``%pplab``): commands, options, values and ids."""
+    *before, fragment = line.lstrip().split(" ")
+    if not before:
+        return [name for name in COMMANDS if name.startswith(fragment)]
+    command = COMMANDS.get(before[0])
+    if command is None:
+        return []
+    options = {o.flag: o for o in (*command.options, *PLACE, JSON)}
+    last = options.get(before[-1])
+    if last is not None and last.kind is not None:
+        candidates: Sequence[str] = last.choices or _candidates(last.completes, session)
+    elif fragment.startswith("-"):
+        candidates = [*options, "--help"]
+    else:
+        candidates = [c for a in command.arguments for c in _candidates(a.completes, session)]
+    return [c for c in candidates if c.startswith(fragment)]
+
+
+def _candidates(kind: str | None, session: Session) -> list[str]:
+    from pplab.config import PPLab
+    from pplab.experiments.settings import PARAMETERS
+    from pplab.observe.events import CATALOGUE
+
+    known: dict[str, Callable[[], list[str]]] = {
+        "command": lambda: [*COMMANDS, "metrics"],
+        "parameter": lambda: [f"{name}=" for name in PARAMETERS],
+        "event": lambda: list(CATALOGUE),
+        "setting": lambda: [f"{name}=" for name in PPLab.names()],
+        "experiment": lambda: ["latest", *session.ids("experiment")],
+        "calibration": lambda: ["latest", *session.ids("calibration")],
+    }
+    return known[kind]() if kind else []
+
+
+def split(line: str) -> list[str]:
+    """Return the words of a magic's line, quotes respected as in a shell."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise BadInput(f"cannot read this line: {str(error).lower()}", hint="close every quote") from None
+
+
+def overview(door: str) -> str:
+    """Return the list of commands with one line each."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {c.name:<{width}}{c.help}" for c in COMMANDS.values()]
+    return "\n".join(
+        [f"usage: {door} COMMAND [options]   ({door} COMMAND --help explains one)", "", "commands:", *lines]
+    )
+
+
+def reference() -> str:
+    """Return the command reference in Markdown (the docs' ``commands.md`` is this text; a test compares them)."""
+    parts = [
+        "# Commands",
+        "",
+        "`%pplab X` in a notebook and `pplab X` in a terminal are the same thing. Every command also takes "
+        "`--store PATH`, `--user NAME` and `--json`.",
+    ]
+    for command in COMMANDS.values():
+        usage = " ".join(_usage(a) for a in command.arguments)
+        parts += ["", f"## {command.name}", "", command.help[0].upper() + command.help[1:] + "."]
+        parts += ["", f"    pplab {command.name} {usage}".rstrip() + (" [options]" if command.options else "")]
+        if command.cell:
+            parts += ["", f"As a cell magic (`%%pplab {command.name}`), the cell's body is the {command.cell}."]
+        rows = [(a.name, a.help) for a in command.arguments] + [
+            (f"{o.flag} {o.metavar or ('|'.join(o.choices) if o.choices else 'VALUE')}" if o.kind else o.flag, o.help)
+            for o in command.options
+        ]
+        if rows:
+            parts += ["", "| | |", "|---|---|", *(f"| `{a.replace('|', chr(92) + '|')}` | {b} |" for a, b in rows)]
+        if command.examples:
+            parts += ["", *textwrap.indent("\n".join(f"pplab {e}" for e in command.examples), "    ").splitlines()]
+    return "\n".join(parts) + "\n"
+
+
+def _usage(argument: Argument) -> str:
+    name = argument.name.upper()
+    return {"1": name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}[argument.count]

@@ -1,0 +1,219 @@
+"""Where settings come from: an argument, then the configuration (traitlets), then the environment, then the default."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from traitlets import Dict, Enum, Float, Int, TraitError, Unicode
+from traitlets.config import Configurable
+
+from pplab.errors import BadInput, did_you_mean
+from pplab.secrets import split_credentials
+
+LAB_FOLDER = ".pplab"
+TEMPORARY = ":temp:"
+EMBEDDED = "embedded"
+OPENAI_URL = "https://api.openai.com/v1"
+OPENAI_MODEL = "gpt-4o-mini"
+
+
+class PPLab(Configurable):
+    """Settings of the Precision + Personality Lab."""
+
+    store = Unicode("", help="The lab's folder, or ':temp:' for a lab that ends with its process.").tag(config=True)
+    user = Unicode("", help="Who is named in the audit.").tag(config=True)
+    model = Unicode("", help="The model to ask, as its server knows it; 'embedded' needs no server.").tag(config=True)
+    base_url = Unicode("", help="The address of an OpenAI-compatible server, for example http://localhost:11434/v1.").tag(
+        config=True
+    )
+    deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
+    max_concurrency = Int(32, min=1, help="The most calls under way at once.").tag(config=True)
+    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the built-in table.").tag(config=True)
+    capabilities = Dict(help="{model: {parameter: 'rejected'|'ignored'|'honoured'}}; wins over the built-in table.").tag(
+        config=True
+    )
+    audit_source = Enum(
+        ("hash", "redacted", "off"),
+        "hash",
+        help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
+    ).tag(config=True)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all settings."""
+        return sorted(cls.class_traits(config=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a lab will use. ``api_key`` never appears in a representation; ``secrets`` are values to be scrubbed."""
+
+    folder: Path | None
+    user: str
+    model: str
+    base_url: str | None
+    provider: str
+    offline: bool
+    recording: str | None
+    settings: PPLab
+    api_key: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+def resolve(
+    *,
+    store: str | os.PathLike[str] | None = None,
+    user: str | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    settings: PPLab | None = None,
+) -> Resolved:
+    """Decide every setting once; see the module's first line for the order.
+
+    Raises
+    ------
+    BadInput
+        If a base URL is not http(s), or a store is an address this version cannot open.
+    """
+    env = os.environ
+    folder = find_folder(
+        os.fspath(store) if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None
+    )
+    settings = settings or load_settings(folder)
+    key = api_key or env.get("OPENAI_API_KEY") or None
+    url = base_url or settings.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
+    wanted = model or settings.model or env.get("PPLAB_MODEL") or None
+    found: list[str] = []
+    if url:
+        url, found = check_base_url(url)
+    if wanted == EMBEDDED or (not url and not key):
+        wanted, url, provider = wanted or EMBEDDED, None, EMBEDDED
+    else:
+        url = url or OPENAI_URL
+        provider = urlsplit(url).netloc
+        wanted = wanted or OPENAI_MODEL
+    return Resolved(
+        folder=folder,
+        user=check_user(user or settings.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
+        model=wanted,
+        base_url=url,
+        provider=provider,
+        offline=env.get("PPLAB_OFFLINE", "") not in ("", "0"),
+        recording=env.get("PPLAB_RECORDING") or None,
+        settings=settings,
+        api_key=key or (found[-1] if found else None),
+        secrets=tuple(s for s in (key, api_key, env.get("OPENAI_API_KEY"), *found) if s),
+    )
+
+
+def find_store(store: str | None) -> Path | None:
+    """Return the lab's folder for a store that was named, else for ``PPLAB_STORE``, else the nearest; ``None`` for a temporary lab."""
+    return find_folder(store or os.environ.get("PPLAB_STORE") or None)
+
+
+def find_folder(store: str | None) -> Path | None:
+    """Return the lab's folder, or ``None`` for a lab that ends with its process.
+
+    Without ``store`` the folder ``.pplab`` is looked for in the working folder and every folder above it, and otherwise will be
+    made in the working folder.
+    """
+    if store == TEMPORARY:
+        return None
+    if store and "://" in store:
+        raise BadInput(
+            f"a store at {store.split('://')[0]}:// cannot be opened by this version", hint="give the path of a folder"
+        )
+    if store:
+        if "\0" in store:
+            raise BadInput("the store's path contains a NUL character", hint="give the path of a folder")
+        path = Path(store).expanduser().absolute()
+        if path.is_file():
+            raise BadInput(f"the store '{path.name}' is a file", hint="a lab is a folder; give the folder that holds it")
+        return path
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / LAB_FOLDER).is_dir():
+            return folder / LAB_FOLDER
+    return here / LAB_FOLDER
+
+
+def check_base_url(url: str) -> tuple[str, list[str]]:
+    """Return the URL without credentials, and the credentials found in it; refuse what is not http(s)."""
+    try:
+        bare, found = split_credentials(url.strip())
+        parts = urlsplit(bare)
+        ok = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or 0 < parts.port < 65536)
+    except ValueError:
+        ok, bare, found = False, "", []
+    if not ok or any(c.isspace() or ord(c) < 32 for c in bare):
+        raise BadInput("the base URL is not an http(s) address", hint="write it like http://localhost:11434/v1")
+    return bare.rstrip("/"), found
+
+
+def check_user(user: str) -> str:
+    """Return a user's name if it can stand in a table: 1 to 200 printable characters."""
+    if not user.strip() or len(user) > 200 or not user.isprintable():
+        raise BadInput("the user's name is empty, too long or not printable", hint="use 1 to 200 printable characters")
+    return user
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this uid, as in many containers
+        return "unknown"
+
+
+def load_settings(folder: Path | None) -> PPLab:
+    """Return the settings stored in the lab's ``config.json``, or the defaults."""
+    settings = PPLab()
+    if folder is not None and (folder / "config.json").is_file():
+        try:
+            stored = json.loads((folder / "config.json").read_text("utf-8"))
+            values = dict(stored["PPLab"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise BadInput(
+                "the lab's config.json cannot be read", hint='it should look like {"PPLab": {"model": "..."}}'
+            ) from None
+        for name, value in values.items():
+            set_value(settings, name, value)
+    return settings
+
+
+def set_value(settings: PPLab, name: str, value: Any) -> None:
+    """Set one setting; text is read as JSON where the setting is not text itself."""
+    if name not in PPLab.names():
+        raise BadInput(
+            f"unknown setting '{name}'", hint=did_you_mean(name, PPLab.names()) or f"known: {', '.join(PPLab.names())}"
+        )
+    if isinstance(value, str) and not isinstance(getattr(settings, name), str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise BadInput(f"{name}={value} cannot be read", hint="write numbers plainly and tables as JSON") from None
+    try:
+        if name == "base_url" and value:
+            bare, found = check_base_url(value)
+            if found:
+                raise BadInput("the base URL carries a password, which is never stored", hint="set OPENAI_API_KEY instead")
+            value = bare
+        setattr(settings, name, value)
+    except TraitError as error:
+        raise BadInput(f"{name}={value!r} is not allowed", hint=str(error).splitlines()[0]) from None
+
+
+def save_settings(settings: PPLab, folder: Path) -> None:
+    """Write the settings that differ from the defaults to the lab's ``config.json``, atomically."""
+    default = PPLab()
+    changed = {name: getattr(settings, name) for name in PPLab.names() if getattr(settings, name) != getattr(default, name)}
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"config.json.{os.getpid()}"
+    temporary.write_text(json.dumps({"PPLab": changed}, indent=1, sort_keys=True) + "\n", "utf-8")
+    temporary.replace(folder / "config.json")

@@ -1,0 +1,108 @@
+"""From what a user passed to `Lab.run` to a plan: names checked, data filled in, the calibration's ranges and persona applied."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput, did_you_mean
+from pplab.experiments.design import make_plan, parse_values, sample_ranges
+from pplab.experiments.settings import parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pplab.calibration import Calibration
+    from pplab.experiments.design import Plan
+
+WISHES = (
+    "calibration",
+    "n",
+    "settings",
+    "sweep",
+    "parameters",
+    "data",
+    "cluster",
+    "system",
+    "seed",
+    "max_cost",
+    "deadline",
+    "max_concurrency",
+    "stream",
+    "on_response",
+)
+
+
+def plan_from_wishes(
+    prompt: Any,
+    wishes: Mapping[str, Any],
+    *,
+    model: str,
+    defaults: Mapping[str, Any],
+    calibration: Calibration | None,
+    scrub: Callable[[str], str],
+) -> tuple[Plan, Calibration | None]:
+    """Return the plan and the calibration it works in; see `Lab.run` for the wishes."""
+    unknown = [name for name in wishes if name not in WISHES]
+    if unknown:
+        raise BadInput(
+            f"run has no option '{unknown[0]}'", hint=did_you_mean(unknown[0], WISHES) or f"known options: {', '.join(WISHES)}"
+        )
+    w = dict(wishes)
+    prompts, clusters = _prompts(prompt, w.pop("data", None), w.pop("cluster", None))
+    prompts = [scrub(p) if isinstance(p, str) else p for p in prompts]
+    settings, sweep = w.pop("settings", None), w.pop("sweep", None)
+    seed, base = w.pop("seed", None), w.pop("parameters", None) or {}
+    ranges = calibration.ranges if calibration else None
+    if isinstance(settings, int) and not isinstance(settings, bool):
+        if not ranges:
+            raise BadInput("a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings")
+        settings = sample_ranges(ranges, settings, seed or 0, base)
+    if sweep is not None:
+        sweep = {name: _values(name, values, calibration) for name, values in dict(sweep).items()}
+        if ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
+            base = {**base, "max_tokens": ranges["max_tokens"].high}
+    system = w.pop("system", None) or (calibration.persona if calibration else None)
+    n = w.pop("n", None)
+    options = {**defaults, **{k: v for k, v in w.items() if v is not None and k != "calibration"}}
+    plan = make_plan(
+        prompts,
+        model=model,
+        n=5 if n is None else n,
+        settings=settings,
+        sweep=sweep,
+        base=base,
+        ranges=ranges,
+        seed=seed,
+        system=scrub(system) if system else None,
+        clusters=clusters,
+        **options,
+    )
+    return plan, calibration
+
+
+def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tuple[str, ...] | None]:
+    if data is None:
+        if cluster is not None:
+            raise BadInput("cluster was given without data", hint="pass data= as well")
+        if prompt is None:
+            raise BadInput("there is no prompt", hint="give the text that the model should answer")
+        return ([prompt] if isinstance(prompt, str) or not hasattr(prompt, "__iter__") else list(prompt)), None
+    from pplab.experiments.prompts import fill, read_table
+
+    frame = read_table(data) if isinstance(data, (str, os.PathLike)) else data
+    if not hasattr(frame, "to_dict"):
+        raise BadInput("data must be a DataFrame or the path of a table", hint="pass a pandas DataFrame, .csv, .jsonl or .txt")
+    if prompt is not None and not isinstance(prompt, str):
+        raise BadInput("with data, the prompt must be one template", hint="write it with {column} placeholders")
+    prompts, clusters = fill(prompt, frame, cluster)
+    return list(prompts), clusters
+
+
+def _values(name: str, values: Any, calibration: Calibration | None) -> Any:
+    parameter(name)
+    if values is None:
+        if calibration is None:
+            raise BadInput(f"the sweep over {name} has no values", hint="give some, or a calibration whose points to use")
+        return calibration.points[name]
+    return parse_values(name, values) if isinstance(values, str) else values

@@ -1,0 +1,590 @@
+"""The lab: what a user holds. Each verb is short; the work is done in the rooms it calls."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pplab import __version__
+from pplab.access import Access
+from pplab.config import TEMPORARY, PPLab, Resolved, resolve
+from pplab.errors import BadInput, PplabError
+from pplab.ids import new_id, now
+from pplab.observe.events import event
+from pplab.operation import CAUSE, Operation, Span, verb
+from pplab.secrets import Scrubber
+from pplab.store.claims import Claim, claimed
+from pplab.store.rows import CalibrationRow, ExperimentRow
+from pplab.store.store import open_store
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+    from types import TracebackType
+
+    import pandas as pd
+
+    from pplab.analysis.preflight import Preflight
+    from pplab.analysis.recommend import Recommendation
+    from pplab.analysis.records import Comparisons
+    from pplab.analysis.verdicts import Verdict
+    from pplab.calibration import Calibration
+    from pplab.experiments.design import Plan, PlannedCall
+    from pplab.experiments.results import Experiment
+    from pplab.experiments.runner import Progress, Tools
+    from pplab.experiments.settings import Setting
+    from pplab.share.export import Export
+    from pplab.store.rows import EventRow, ResponseRow, Row
+    from pplab.store.trace import Trace
+    from pplab.store.verify import VerifyReport
+
+SCORES = ("creativity", "coherence", "structure", "completeness")
+LOST = "the process that ran it ended"
+RESENT = {
+    "resume": frozenset({"cancelled"}),
+    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
+    "top_up": frozenset({"cancelled"}),
+}
+
+
+class Lab:
+    """One store and everything that can be done with it.
+
+    Parameters
+    ----------
+    store
+        The lab's folder, or ``":temp:"`` for a lab that ends with its process. Default: ``PPLAB_STORE``, else the nearest
+        ``.pplab`` folder above the working folder, else a new one in it.
+    user
+        Who is named in the audit. Default: ``PPLAB_USER``, else ``JUPYTERHUB_USER``, else the system's user.
+    model
+        The model to ask. Default: ``PPLAB_MODEL``; with neither key nor base URL the embedded model.
+    base_url
+        An OpenAI-compatible server. Default: ``PPLAB_BASE_URL``, else ``OPENAI_BASE_URL``; with a key alone, OpenAI.
+    api_key
+        Default: ``OPENAI_API_KEY``. Never stored.
+
+    Examples
+    --------
+    >>> import pplab
+    >>> lab = pplab.Lab(store=":temp:")
+    >>> exp = lab.run("Write a tagline for a notebook.", n=3, sweep={"temperature": [0, 0.7]})
+    >>> exp.status
+    'completed'
+    >>> lab.close()
+    """
+
+    def __init__(
+        self,
+        store: str | os.PathLike[str] | None = None,
+        user: str | None = None,
+        model: str | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        settings: PPLab | None = None,
+    ) -> None:
+        self._resolved: Resolved = resolve(
+            store=store, user=user, model=model, base_url=base_url, api_key=api_key, settings=settings
+        )
+        self.scrub = Scrubber(*self._resolved.secrets)
+        self._store = open_store(self._resolved.folder or TEMPORARY)
+        self._store.keep_out(*self._resolved.secrets)
+        self._access = Access(self._resolved, self.scrub)
+        self._lock = threading.Lock()
+        self._closed = False
+        self.on_progress: Callable[[Progress], None] | None = None
+
+    # -- who and where --------------------------------------------------------------------------------------------------------
+
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
+        return self._resolved.user
+
+    @property
+    def model(self) -> str:
+        """The model that `run` asks."""
+        return self._resolved.model
+
+    @property
+    def provider(self) -> str:
+        """The host of the model's server, or ``embedded``."""
+        return self._resolved.provider
+
+    @property
+    def folder(self) -> Path:
+        """The lab's folder."""
+        return Path(self._store.folder)
+
+    @property
+    def name(self) -> str:
+        """What to call this lab where a path would name the machine."""
+        return TEMPORARY if self._resolved.folder is None else self.folder.name
+
+    @property
+    def settings(self) -> PPLab:
+        """The settings in force (traitlets)."""
+        return self._resolved.settings
+
+    def record(self, *rows: Row, durable: bool = False) -> Future[None]:
+        """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
+        if self._closed:
+            raise PplabError("this lab is closed", hint="open it again with pplab.Lab()", code="closed")
+        return self._store.append_soon(*rows, durable=durable)
+
+    def close(self) -> None:
+        """Give up this lab; what it recorded is written. Another lab or the extension on the same store goes on."""
+        with self._lock:
+            if self._closed:
+                return
+            self._access.close()
+            self._closed = True
+            self._store.close()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Lab(model={self.model}, user={self.user})"
+
+    # -- calibration ----------------------------------------------------------------------------------------------------------
+
+    @verb
+    def calibrate(self, answers: Mapping[str, Any] | str | os.PathLike[str]) -> Calibration:
+        """Turn quiz answers into ranges, a persona and two scores, and store them.
+
+        Parameters
+        ----------
+        answers
+            A mapping from question id to answer, the name of a preset (``precise``, ``balanced``, ``expressive``), or the path of
+            a JSON file with answers.
+        """
+        from pplab import calibration as room
+
+        checked = room.read_answers(answers)
+        span = _here()
+        self.record(self._event("calibration_started", quiz_version=room.QUIZ_VERSION))
+        derived = room.derive(checked)
+        row = CalibrationRow(
+            calibration_id=new_id(),
+            created_at=now(),
+            user=self.user,
+            correlation_id=span.correlation_id,
+            **derived.row_fields(),
+        )
+        done = self._event(
+            "calibration_completed",
+            entity="calibration",
+            entity_id=row.calibration_id,
+            precision=row.precision_score,
+            personality=row.personality_score,
+        )
+        self.record(row, done, durable=True).result()
+        return room.Calibration.from_row(row)
+
+    @verb
+    def calibration(self, calibration_id: str = "latest") -> Calibration:
+        """Return a stored calibration by id (or a unique beginning of it), or the latest one."""
+        from pplab.calibration import Calibration
+
+        return Calibration.from_row(self._store.calibration(calibration_id))
+
+    @verb
+    def calibrations(self) -> pd.DataFrame:
+        """Return one row a calibration, oldest first."""
+        return self._store.calibrations()
+
+    # -- experiments ----------------------------------------------------------------------------------------------------------
+
+    @verb
+    def run(self, prompt: Any = None, **options: Any) -> Experiment:
+        """Sample answers and return the experiment when all have arrived.
+
+        Parameters
+        ----------
+        prompt : str or list of str
+            What to ask; a template with ``{column}`` placeholders when ``data`` is given.
+        calibration : Calibration or str, optional
+            Ranges and persona to work in; an id or ``"latest"``.
+        n : int, default 5
+            Replicates of every prompt under every setting.
+        settings : list of dict or int, optional
+            Explicit settings, or how many to draw from the calibration's ranges.
+        sweep : dict of list, optional
+            Values per parameter; their grid becomes the settings. ``{"temperature": None}`` takes the calibration's points.
+        parameters : dict, optional
+            Parameters that every setting gets.
+        data : DataFrame or path, optional
+            A table of prompts; ``cluster`` names the column whose equal values belong together.
+        system : str, optional
+            A system message; default: the calibration's persona.
+        seed : int, optional
+            Each replicate gets a seed of its own, derived from this one.
+        max_cost : float, optional
+            US dollars; the run pauses before the call that could exceed it.
+        deadline : float, default 120
+            Seconds one call may take in total.
+        max_concurrency : int, default 32
+            The most calls under way at once.
+        stream : bool, default False
+            Ask for answers piece by piece.
+        on_response : callable, optional
+            Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
+
+        Returns
+        -------
+        Experiment
+            Also when calls failed; see its ``status``.
+        """
+        experiment = self._begin(prompt, options)
+        experiment._execution.wait(self.on_progress)  # type: ignore[union-attr]  # noqa: SLF001 - just begun
+        return experiment
+
+    @verb
+    def start(self, prompt: Any = None, **options: Any) -> Experiment:
+        """Begin a run and return at once; see `run` for the parameters and `Experiment.wait`."""
+        return self._begin(prompt, options)
+
+    @verb
+    def preflight(self, prompt: Any = None, **options: Any) -> Preflight:
+        """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect."""
+        from pplab.experiments.estimate import preflight
+
+        options.pop("on_response", None)
+        plan, _ = self._plan(prompt, options)
+        return preflight(plan, self._access.price(plan.model), self._store)
+
+    @verb
+    def experiment(self, experiment_id: str = "latest") -> Experiment:
+        """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
+        from pplab.experiments.results import Experiment
+
+        return Experiment(self, self._experiment_row(experiment_id))
+
+    @verb
+    def experiments(self, **filters: Any) -> pd.DataFrame:
+        """Return one row an experiment, oldest first. Filters: ``user``, ``calibration_id``, ``model``, ``status``, ``limit``."""
+        frame = self._store.experiments(**filters)
+        lost = [s == "running" and not claimed(self.folder, i) for s, i in zip(frame["status"], frame["experiment_id"], strict=True)]
+        return frame.assign(status=frame["status"].mask(lost, "interrupted"), reason=frame["reason"].mask(lost, LOST))
+
+    @verb
+    def responses(self, experiment: Experiment | str | Sequence[Experiment | str] | None = None, **filters: Any) -> pd.DataFrame:
+        """Return one row a stored response, of one experiment, of several, or of all.
+
+        Filters: ``status``, ``user``, ``calibration_id``, ``model``, ``since``, ``limit``.
+        """
+        if experiment is None:
+            return self._store.responses(**filters)
+        return self._responses_of(self._ids_of(experiment), **filters)
+
+    @verb
+    def analytics(self, **filters: Any) -> pd.DataFrame:
+        """Return the summaries of every (user, calibration): one row a measure with n, mean and standard deviation."""
+        return self._store.analytics(**filters)
+
+    @verb
+    def compare(self, a: Experiment | str, b: Experiment | str) -> Comparisons:
+        """Return the paired differences between two experiments on the prompts they share, each taken as one setting."""
+        from pplab.analysis.between import between
+
+        rows = [self._experiment_row(i) for i in (*self._ids_of(a), *self._ids_of(b))]
+        return between(*(self._frame(row) for row in rows), metrics=self._metrics(rows[0]))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows each table has."""
+        return self._store.counts()
+
+    # -- what happened --------------------------------------------------------------------------------------------------------
+
+    @verb
+    def audit(self, **filters: Any) -> pd.DataFrame:
+        """Return the audit, in sequence. Filters: ``event``, ``actor``, ``correlation_id``, ``entity_id``, ``since``, ``limit``."""
+        return self._store.audit(**filters)
+
+    @verb
+    def timing(self, **filters: Any) -> pd.DataFrame:
+        """Return one row a timed operation or call. Filters: ``kind`` (``operation``, ``call``), ``name``, ``limit``."""
+        return self._store.timing(**filters)
+
+    @verb
+    def cells(self, **filters: Any) -> pd.DataFrame:
+        """Return one row a cell execution, in the order they ended."""
+        return self._store.cells(**filters)
+
+    @verb
+    def trace(self, record_id: str) -> Trace:
+        """Walk the chain of cause from any id, both ways."""
+        return self._store.trace(record_id)
+
+    @verb
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        """Run one SELECT with bound parameters over the lab's tables, read-only and without access to files."""
+        return self._store.sql(query, params)
+
+    # -- sharing --------------------------------------------------------------------------------------------------------------
+
+    @verb
+    def export(
+        self, ids: Any = None, format: str = "csv", path: str | os.PathLike[str] | None = None, *, what: str = "experiments"
+    ) -> Export:
+        """Write experiments (or the audit, or the timings) to a file.
+
+        Parameters
+        ----------
+        ids
+            An experiment, an id, a list of them, or ``None`` for the latest experiment.
+        format
+            ``csv``, ``json``, ``parquet`` or ``package``.
+        path
+            Where to; default: a new file in ``exports/`` of the working folder.
+        what
+            ``experiments``, ``audit`` or ``timing``.
+        """
+        from pplab.share.export import export
+
+        chosen: list[str] = []
+        if what == "experiments":
+            chosen = self._ids_of("latest" if ids is None else ids)
+        return export(self, self._store, chosen, format, path, what)
+
+    @verb
+    def verify(self, path: str | os.PathLike[str] | None = None) -> VerifyReport:
+        """Check that nothing stored was altered: chain, counts, and the heads that exports mention.
+
+        Raises
+        ------
+        StoreTampered
+            Naming the rows that were altered, removed, inserted or moved.
+        """
+        from pplab.errors import StoreTampered
+
+        if path is not None:
+            raise BadInput("only this lab can be verified by this version", hint="call verify without a file")
+        report = self._store.verify()
+        self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
+        if not report.ok:
+            raise StoreTampered(report.words, hint="lab.rebuild() makes the tables again from the journal and compares")
+        return report
+
+    @verb
+    def rebuild(self) -> Any:
+        """Make the tables again from the journals, sealed ones included, and compare them with the stored ones."""
+        return self._store.rebuild()
+
+    # -- the inside of run ----------------------------------------------------------------------------------------------------
+
+    def _plan(self, prompt: Any, options: dict[str, Any]) -> tuple[Plan, Calibration | None]:
+        from pplab.experiments.wishes import plan_from_wishes
+
+        settings = self._resolved.settings
+        return plan_from_wishes(
+            prompt,
+            options,
+            model=self.model,
+            defaults={"deadline": settings.deadline, "max_concurrency": settings.max_concurrency},
+            calibration=self._calibration_of(options.pop("calibration", None)),
+            scrub=self.scrub,
+        )
+
+    def _calibration_of(self, wanted: Any) -> Calibration | None:
+        from pplab.calibration import Calibration
+
+        if wanted is None or isinstance(wanted, Calibration):
+            return wanted
+        if not isinstance(wanted, str):
+            raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
+        return Calibration.from_row(self._store.calibration(wanted))
+
+    def _begin(self, prompt: Any, options: dict[str, Any]) -> Experiment:
+        on_response = options.pop("on_response", None)
+        on_text = options.pop("on_text", None)
+        plan, calibration = self._plan(prompt, options)
+        span = _here()
+        row = ExperimentRow(
+            experiment_id=new_id(),
+            revision=0,
+            created_at=(at := now()),
+            updated_at=at,
+            user=self.user,
+            calibration_id=calibration.id if calibration else None,
+            model=plan.model,
+            provider=self.provider,
+            plan=plan.as_dict(),
+            planned=len(plan),
+            status="running",
+            reason=None,
+            notebook=None,
+            software=_software(),
+            correlation_id=span.correlation_id,
+        )
+        return self._execute(row, plan, plan.calls(), on_response=on_response, on_text=on_text)
+
+    def _execute(
+        self,
+        row: ExperimentRow,
+        plan: Plan,
+        calls: Iterable[PlannedCall],
+        *,
+        previous: Mapping[str, int] | None = None,
+        already: Mapping[str, int] | None = None,
+        on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
+    ) -> Experiment:
+        from pplab.experiments.execution import Execution
+        from pplab.experiments.results import Experiment
+        from pplab.experiments.runner import Run
+
+        tools, span = self._tools(plan), _here()
+        run = Run(
+            row.experiment_id,
+            plan,
+            tools,
+            span,
+            calls=calls,
+            planned=len(plan) - sum((already or {}).values()),
+            previous=previous,
+            already=already,
+            on_response=on_response,
+            on_text=on_text,
+        )
+        execution = Execution(row, run, tools, span, Claim(self.folder, row.experiment_id))
+        execution.start(self._access.loop)
+        return Experiment(self, row, execution)
+
+    def _tools(self, plan: Plan) -> Tools:
+        from pplab import metrics
+        from pplab.experiments.runner import Tools
+
+        if plan.max_cost is not None and self._access.price(plan.model) is None:
+            raise BadInput(
+                f"the price of {plan.model} is unknown, so max_cost cannot be kept",
+                hint="set it with: pplab config prices='{\"" + plan.model + '": [input, output]}\' (dollars per million tokens)',
+            )
+        return Tools(
+            recorder=self,
+            source=self._access.source(),
+            score=metrics.score,
+            metrics_version=metrics.METRICS_VERSION,
+            cost=self._access.cost,
+            worst_cost=self._access.worst_cost,
+            scrub=self.scrub,
+            provider=self.provider,
+        )
+
+    def _again(self, row: ExperimentRow, kind: str, *, n: int | None = None, only: tuple[str, ...] = (), **hooks: Any) -> Experiment:
+        from pplab.experiments.again import missing_calls
+
+        if row.model != self.model or row.provider != self.provider:
+            raise BadInput(
+                f"this experiment asked {row.model} at {row.provider}, this lab asks {self.model} at {self.provider}",
+                hint="open the lab with the model and base_url of the experiment",
+            )
+        with Operation(self, kind):
+            row = self._experiment_row(row.experiment_id)
+            stored = self._store.responses(row.experiment_id, full=True)
+            plan, calls, previous = missing_calls(row, stored, RESENT[kind], n, only)
+            kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
+            why = {"resume": "resume", "retry": "retry", "top_up": f"top up to {plan.replicates}"}[kind]
+            asked = self._event(
+                "retry_requested", entity="experiment", entity_id=row.experiment_id, replicates=len(calls), why=why
+            )
+            self.record(asked)
+            row = dataclasses.replace(
+                row,
+                revision=row.revision + 1,
+                updated_at=now(),
+                plan=plan.as_dict(),
+                planned=len(plan),
+                status="running",
+                reason=None,
+            )
+            experiment = self._execute(row, plan, calls, previous=previous, already=kept, **hooks)
+            experiment._execution.wait(self.on_progress)  # type: ignore[union-attr]  # noqa: SLF001 - just begun
+            return experiment
+
+    # -- what an experiment asks of its lab -----------------------------------------------------------------------------------
+
+    def _experiment_row(self, experiment_id: str) -> ExperimentRow:
+        row = self._store.experiment(experiment_id)
+        if row.status == "running" and not claimed(self.folder, row.experiment_id):
+            # Its process ended without a word: what it stored is safe, and the rest can be resumed.
+            row = dataclasses.replace(row, status="interrupted", reason=LOST)
+        return row
+
+    def _experiment_responses(self, row: ExperimentRow) -> pd.DataFrame:
+        from pplab.experiments.again import with_planned
+
+        return with_planned(row, self._responses_of([row.experiment_id]))
+
+    def _frame(self, row: ExperimentRow) -> pd.DataFrame:
+        from pplab.experiments.again import with_clusters
+
+        return with_clusters(row, self._experiment_responses(row))
+
+    def _responses_of(self, ids: Sequence[str], **filters: Any) -> pd.DataFrame:
+        import pandas as pd
+
+        with self._store.reading():
+            frames = [self._store.responses(i, **filters) for i in ids]
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+    def _metrics(self, row: ExperimentRow) -> tuple[str, ...]:
+        return SCORES
+
+    def _summary(self, row: ExperimentRow, *, latency: bool) -> pd.DataFrame:
+        from pplab.analysis.summaries import by_setting
+
+        return by_setting(self._frame(row), self._metrics(row), latency=latency)
+
+    def _compare(self, row: ExperimentRow, a: int, b: int) -> Comparisons:
+        from pplab.analysis.statistics import compare
+
+        return compare(self._frame(row), a, b, self._metrics(row))
+
+    def _verdict(self, row: ExperimentRow) -> Verdict:
+        from pplab.analysis.verdicts import verdict
+
+        return verdict(self._frame(row), self._metrics(row))
+
+    def _recommend(self, row: ExperimentRow) -> Recommendation:
+        from pplab.analysis.recommend import recommend
+
+        return recommend(self._frame(row))
+
+    def _ids_of(self, wanted: Any) -> list[str]:
+        listed = [wanted] if isinstance(wanted, str) or hasattr(wanted, "plan") else list(wanted)
+        return list(dict.fromkeys(self._id_of(one) for one in listed))
+
+    def _id_of(self, wanted: Any) -> str:
+        if hasattr(wanted, "plan"):
+            return str(wanted.id)
+        if not isinstance(wanted, str):
+            raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="pass an Experiment or its id")
+        return self._store.find("experiment", wanted)
+
+    def _event(self, name: str, *, entity: str | None = None, entity_id: str | None = None, **payload: Any) -> EventRow:
+        return event(name, self.user, entity=entity, entity_id=entity_id, **_here().ids(), **payload)
+
+
+def _here() -> Span:
+    """Return the running operation's span; every verb is inside one."""
+    span = CAUSE.get()
+    assert span is not None
+    return span
+
+
+def _software() -> dict[str, str]:
+    """Return the versions that an experiment depends on."""
+    from importlib.metadata import version
+
+    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}

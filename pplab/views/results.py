@@ -1,0 +1,317 @@
+"""What each result looks like: composes the static parts (HTML beside plain text) from the objects that the lab returns.
+
+Nothing here may differ between two runs of one notebook: no ids, times, durations, costs or absolute paths, unless the user asked
+for ``--full``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from pplab.views import html, svg, text
+from pplab.views.characters import escape_text
+from pplab.views.records import Card, Display, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+SCORES = ("creativity", "coherence", "structure", "completeness")
+NOT_COMPARABLE = "This shows ids, times and durations: it differs from run to run and cannot be compared by a test."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown(Display):
+    """A display that also holds the data behind it as ``.df``."""
+
+    df: Any = None
+
+
+class _Page:
+    """Collects the two forms of a view side by side."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._html: list[str] = []
+        self._text: list[str] = []
+
+    def notice(self, kind: Any, words: str) -> _Page:
+        return self.add(html.notice(kind, words), text.notice(kind, words))
+
+    def pairs(self, pairs: Mapping[str, object]) -> _Page:
+        return self.add(html.key_values(pairs), text.key_values(pairs))
+
+    def table(self, rows: Any, chart: str = "", **options: Any) -> _Page:
+        drawn = html.table(rows, **options)
+        return self.add(html.beside(chart, drawn) if chart else drawn, text.table(rows, **options))
+
+    def cards(self, cards: Sequence[Card]) -> _Page:
+        return self.add(html.cards(cards), text.cards(cards))
+
+    def words(self, words: str) -> _Page:
+        lines = [escape_text(line) for line in words.splitlines()]
+        return self.add(
+            "".join(f'<p style="margin:6px 0">{escape(line)}</p>' for line in lines), "\n".join(fill(x, 96) for x in lines)
+        )
+
+    def add(self, markup: str, plain: str) -> _Page:
+        self._html.append(markup)
+        self._text.append(plain)
+        return self
+
+    def display(self) -> Display:
+        return Display(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text))
+
+    def shown(self, frame: Any) -> Shown:
+        return Shown(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text), df=frame)
+
+
+# -- where am I ---------------------------------------------------------------------------------------------------------------
+
+
+def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
+    counts = data["counts"]
+    door = "%pplab" if place == "notebook" else "pplab"
+    page = _Page("Precision + Personality Lab").pairs(
+        {
+            "lab": data["lab"],
+            "user": data["user"],
+            "model": data["model"] if data["provider"] == "embedded" else f"{data['model']} at {data['provider']}",
+            "stored": f"{counts['calibrations']} calibration(s), {counts['experiments']} experiment(s), {counts['responses']} response(s)",
+        }
+    )
+    if latest is not None:
+        page.words(f"Latest experiment: {latest.status}" + (f", {latest.reason}" if latest.reason else "") + ".")
+    return page.notice("info", f"Next: {door} {data['next']}").display()
+
+
+def settings(data: Mapping[str, Mapping[str, Any]]) -> Display:
+    rows = [{"setting": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
+    return _Page("Settings").table(rows).display()
+
+
+def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
+    problems = [c for c in checks if c["state"] != "ok"]
+    page = _Page("Doctor").table(list(checks))
+    words = (
+        "Everything is in order." if not problems else f"{len(problems)} problem(s): " + "; ".join(p["check"] for p in problems)
+    )
+    return page.notice("success" if not problems else "error", words).display()
+
+
+def plain_text(words: str) -> Display:
+    return Display(html=f"<pre>{escape(words)}</pre>", text=words)
+
+
+def document(markdown: str) -> Display:
+    return Display(html=html.page("", html.model_html(markdown, cap=200_000)), text=markdown)
+
+
+# -- calibration --------------------------------------------------------------------------------------------------------------
+
+
+def questions(quiz: Sequence[Any]) -> Shown:
+    rows = [{"question": q.id, "text": q.text, "answers": ", ".join(f"{o.value} ({o.label})" for o in q.options)} for q in quiz]
+    page = _Page("Calibration quiz").table(rows)
+    page.words("Answer with --answers FILE (JSON: question to answer), or take --preset precise, balanced or expressive.")
+    return page.shown(rows)
+
+
+def calibration(made: Any) -> Display:
+    rows = [
+        {
+            "parameter": name,
+            "from": r.low,
+            "to": r.high,
+            "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
+            "because": "; ".join(m["sentence"] for m in made.explanation if m["parameter"] == name) or "where this task starts",
+        }
+        for name, r in made.ranges.items()
+    ]
+    chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
+    page = _Page("Calibration").notice("success", "The calibration is saved.")
+    page.pairs(
+        {
+            "precision": f"{made.scores['precision']:g} of 100",
+            "personality": f"{made.scores['personality']:g} of 100",
+            "confidence": f"{made.confidence:.2f}",
+            "persona": made.persona,
+        }
+    )
+    return page.add(chart, "").table(rows).display()
+
+
+# -- experiments --------------------------------------------------------------------------------------------------------------
+
+
+def card(row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[str] = SCORES) -> Card:
+    """Return the card of one response."""
+    return Card(
+        status=row["status"],
+        text=row["text"] or "",
+        prompt=row["prompt"],
+        setting=setting,
+        replicate=int(row["replicate"]),
+        scores={name: _known(row.get(name)) for name in metrics} if row["status"] in ("ok", "truncated") else {},
+        error=_known(row["error"]),
+        input_tokens=_whole(row["input_tokens"]),
+        output_tokens=_whole(row["output_tokens"]),
+        badges=("embedded",) if embedded else (),
+    )
+
+
+def _known(value: Any) -> Any:
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) or value != value else value  # noqa: PLR0124
+
+
+def _whole(value: Any) -> int | None:
+    known = _known(value)
+    return None if known is None or str(known) == "<NA>" else int(known)
+
+
+def experiments(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Experiments")
+    if full:
+        return page.notice("warning", NOT_COMPARABLE).table(frame).shown(frame)
+    columns = {"model": "model", "status": "status", "planned": "replicates"}
+    return page.table(frame[list(columns)], headings=columns).shown(frame)
+
+
+# -- what happened ------------------------------------------------------------------------------------------------------------
+
+
+def audit(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Audit")
+    if full:
+        columns = ["seq", "occurred_at", "event", "actor", "entity", "entity_id", "correlation_id", "payload"]
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+    from pplab.observe.events import CATALOGUE
+
+    counts = frame["event"].value_counts().to_dict()
+    rows = [{"event": n, "count": counts[n], "meaning": e.meaning} for n, e in CATALOGUE.items() if n in counts]
+    return page.table(rows, headings={"event": "event", "count": "count", "meaning": "meaning"}).shown(frame)
+
+
+def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Timing")
+    if full:
+        wanted = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ms", "correlation_id"]
+        columns = [c for c in wanted if c in frame.columns]
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+    keys = [c for c in ("kind", "name", "status") if c in frame.columns]
+    counts = frame.groupby(keys, sort=True).size().reset_index(name="count")
+    page.table(counts.to_dict("records"), headings={c: c for c in [*keys, "count"]})
+    return page.words("Durations are in .df and under --full: they differ from run to run.").shown(frame)
+
+
+def verified(report: Any) -> Display:
+    return _Page("Verification").notice("success" if report.ok else "error", report.outcome).display()
+
+
+def exported(made: Any) -> Display:
+    page = _Page("Export")
+    page.notice("success", f"{made.rows:,} row(s) of {made.what} written as {made.format}.")
+    if made.link:
+        page.add(f"<p>{html.file_link(made.link)}</p>", made.link)
+    else:
+        page.words("The file is in exports/ beside the notebook; .path has its name.")
+    return page.display()
+
+
+def experiment(exp: Any) -> Display:
+    """Return an experiment's verdict, table, chart and first hundred cards."""
+    frame, plan = exp.responses, exp.plan
+    page = _Page("Experiment")
+    size = f"{_counted(len(plan.prompts), 'prompt')} x {_counted(len(plan.settings), 'setting')} x {_counted(plan.replicates, 'replicate')}"
+    tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
+    page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
+    if exp.embedded:
+        page.words("The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others.")
+    usable = bool((frame["status"] == "ok").any())
+    if usable:
+        page.words(exp.verdict().words)
+    summary = exp.summary()
+    page.table(_summary_rows(summary, exp.metrics), chart=_chart(summary, plan, exp.metrics) if usable else "")
+    labels = [s.label() for s in plan.settings]
+    rows = frame.head(100).to_dict("records")
+    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=exp.metrics) for r in _grouped(rows)]
+    left = [Card(status="ok", text="")] * (len(frame) - len(rows))
+    return page.cards([*drawn, *left]).display()
+
+
+def full_experiment(exp: Any) -> Shown:
+    """Return everything stored of an experiment's responses, as a table."""
+    frame = exp.responses
+    page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
+    page.pairs({"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"})
+    return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
+
+
+def _grouped(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda r: (r["prompt_index"], r["setting_index"], r["replicate"]))
+
+
+def _summary_rows(summary: pd.DataFrame, metrics: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
+    for record in summary.to_dict("records"):
+        row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
+        row |= {name: _estimate(record, name) for name in metrics}
+        if (tokens := _whole(record.get("output_tokens"))) is not None:
+            row["tokens out"] = tokens
+        rows.append(row)
+    return rows
+
+
+def _estimate(record: Mapping[str, Any], name: str) -> Estimate:
+    return Estimate(_known(record[name]), _known(record[f"{name}_low"]), _known(record[f"{name}_high"]))
+
+
+def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[str]) -> str:
+    records = summary.to_dict("records")
+    swept = [name for name in plan.swept if name != "max_tokens"]
+    if len(swept) == 1 and len(records) > 1:
+        ordered = sorted(records, key=lambda r: r[swept[0]])
+        lines = {m: [svg.Point(float(r[swept[0]]), _estimate(r, m)) for r in ordered] for m in metrics}
+        return svg.line_chart(lines, title=f"Scores by {swept[0]}", x_label=swept[0])
+    return svg.dot_chart(
+        [r["setting"] for r in records], {m: [_estimate(r, m) for r in records] for m in metrics}, title="Scores by setting"
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+def told(result: Any) -> Display:
+    """Return a result of the analysis: its words."""
+    return _Page("").words(result.words).display()
+
+
+def trace(walked: Any, *, full: bool) -> Shown:
+    """Return the chain of cause: counts by kind without ids, or every node."""
+    page = _Page("Trace")
+    nodes = walked.nodes
+    if full:
+        return page.notice("warning", NOT_COMPARABLE).table(nodes, limit=500).shown(nodes)
+    return page.add(walked_chart(walked), "").table(walked.kinds()).shown(nodes)
+
+
+def as_text(value: Any) -> str:
+    """Return what a terminal shows for the value of a command."""
+    from pplab.magic_names import DISPLAYS
+
+    view = DISPLAYS.get((type(value).__module__, type(value).__name__))
+    if view is not None:
+        return globals()[view](value).text
+    if hasattr(value, "columns"):
+        return text.table(value, limit=1000)
+    return str(value)
