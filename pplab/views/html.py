@@ -50,7 +50,8 @@ _TAGS: Final = {
     *("table", "thead", "tbody", "tr", "th", "td"),
     *("a", "em", "strong", "s", "code", "pre", "kbd"),
 }
-_LINK: Final = re.compile(r"(?:https?://|mailto:)[!-~]+", re.IGNORECASE)
+_LINK: Final = re.compile(r"(?:https?://|mailto:[\w.%+-]+@)[a-z0-9._-]+(?::\d{1,5})?(?:[/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
+"""An absolute address with a plain host: no user name before it, which serves to look like another host."""
 _GROWTH: Final = 16
 """Markup longer than this many times its source is an attack (such as a table of missing cells) and is shown as plain text."""
 _REST: Final = 4
@@ -180,11 +181,10 @@ def _lower_headings(state: StateCore) -> None:
 # --- response cards ---------------------------------------------------------------------------------------------------
 
 _CARD: Final = (
-    f"border:1px solid {LINE};border-radius:8px;padding:10px 14px;overflow-wrap:anywhere;min-width:0;"
+    f"border:1px solid {LINE};border-radius:8px;padding:10px 14px;overflow-wrap:break-word;min-width:0;"
     "display:flex;flex-direction:column"
 )
 _CHIP: Final = f"border:1px solid {LINE};border-radius:9px;padding:0 7px;font-size:85%;white-space:nowrap"
-_TONE_OF_STATUS: Final[dict[str, Tone]] = {"failed": "error", "timeout": "error", "rejected": "error", "ok": "success"}
 
 
 def response_card(card: Card) -> str:
@@ -192,13 +192,12 @@ def response_card(card: Card) -> str:
 
     Latency, times and ids are not shown: they differ between runs. A text beyond 2,000 characters is behind "show more".
     """
-    tone = _TONE_OF_STATUS.get(card.status, "warning")
-    edge = "" if card.status == "ok" else f";border-left:4px solid {TONES[tone]}"
+    edge = "" if card.status == "ok" else f";border-left:4px solid {TONES['error' if card.failed else 'warning']}"
     chips = [*([card.status.replace("_", " ")] if card.status != "ok" else []), *card.badges]
     head = "".join(f' <span style="{_CHIP}">{_words(chip)}</span>' for chip in chips)
     return (
         f'<div data-pplab="card" data-status="{escape(card.status)}" class="pplab-card" style="{_CARD}{edge}">'
-        f"<div><strong>answer {card.replicate + 1}</strong>{head}</div>"
+        f'<div style="margin-bottom:4px"><strong>answer {card.replicate + 1}</strong>{head}</div>'
         f"{model_html(card.text, cap=CARD_CAP)}{_reason(card)}{_metrics(card)}</div>"
     )
 
@@ -253,8 +252,12 @@ def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
 
 
 def page(title: str, *parts: str) -> str:
-    """Return finished parts under a heading, as one output."""
-    heading = f'<h3 style="margin:4px 0 8px">{_words(title)}</h3>' if title else ""
+    """Return finished parts under a heading, as one output.
+
+    The heading is no ``<h3>``: JupyterLab would list it, once for each output, in the notebook's table of contents.
+    """
+    style = "font-size:125%;font-weight:600;margin:4px 0 8px"
+    heading = f'<div role="heading" aria-level="3" style="{style}">{_words(title)}</div>' if title else ""
     return f'<div class="pplab" style="line-height:1.5;max-width:1320px">{heading}{"".join(parts)}</div>'
 
 
@@ -324,7 +327,7 @@ def notice(kind: Tone, words: str) -> str:
 
 
 def _notice_style(kind: Tone) -> str:
-    return f"border-left:4px solid {TONES[kind]};background:{SURFACE};padding:8px 12px;margin:8px 0;overflow-wrap:anywhere"
+    return f"border-left:4px solid {TONES[kind]};background:{SURFACE};padding:8px 12px;margin:8px 0;overflow-wrap:break-word"
 
 
 def error(details: Mapping[str, Any]) -> str:
