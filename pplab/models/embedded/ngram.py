@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_PRIOR: Final = (0.01, 0.3, 0.3, 0.25, 0.25)
+_PRIOR: Final = (0.002, 0.3, 0.3, 0.25, 0.25)
 """Pseudo-counts given to the next shorter context, for contexts of 1 to 5 tokens; chosen by reading the answers."""
 
 _EVIDENCE: Final = 0.3
+"""Exponent of the weight of a context's occurrences: 1 would leave a context for a shorter one as soon as it is known
+from other subjects only, which breaks sentences; 0 would never prefer the prompt's own passages."""
 
 _AFTER_SENTENCE: Final = 0.1
 """What the counts of longer contexts are worth right after a sentence: the words before a full stop say little about
 the next one, so there the model moves between passages on the same subject."""
 
-_FOLLOWED: Final = 0.15
+_FOLLOWED: Final = 0.03
 """What an occurrence is worth after the answer has followed it once; so greedy answers do not cycle."""
 
 _ENTERED: Final = 3.0
@@ -52,12 +54,17 @@ class LanguageModel:
     For a context ``h`` the probability of the next token ``w`` is the hierarchical Dirichlet estimate of MacKay and
     Peto (1995, "A hierarchical Dirichlet language model"),
 
-    ``P(w | h) = (c(h w) + m P(w | h')) / (c(h) + m)``,
+    ``P(w | h) = (e f(w | h) + m P(w | h')) / (e + m)``,
 
-    where ``h'`` is ``h`` without its first token and ``m`` a pseudo-count. The counts are not whole numbers: each
-    occurrence counts as much as its passage fits the conversation, which is topic adaptation by retrieval (Mahajan,
-    Beeferman and Huang 1999, "Improved topic-dependent language modeling using information retrieval techniques").
-    A context known only from passages about something else thus leaves the word to the next shorter context.
+    where ``f`` is the relative frequency of ``w`` after ``h``, ``e`` the evidence for ``h``, ``h'`` is ``h`` without
+    its first token and ``m`` a pseudo-count. In the original, frequency and evidence are counts. Here each occurrence
+    counts as much as its passage fits the conversation, which is topic adaptation by retrieval (Mahajan, Beeferman and
+    Huang 1999, "Improved topic-dependent language modeling using information retrieval techniques"); and the evidence
+    is a root of the sum. A context known only from passages about something else leaves the word to a shorter one.
+
+    Three things beyond n-grams keep an answer in shape, each as a weight of occurrences: how far the answer has come
+    (beginnings follow no endings), whether it is inside a quotation or a list, and what it has already used, which
+    also is why greedy answers end instead of going in circles.
 
     Parameters
     ----------

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 _SHARE_OF_CONTEXT: Final = 0.25
 """Weight of words from the system message and from earlier turns; the last user message has weight 1."""
 
-_PASSAGE_MATCH: Final = 7.0
+_PASSAGE_MATCH: Final = 5.5
 _TOPIC_MATCH: Final = 5.0
 _LIST_MATCH: Final = 0.8
 _FLOOR: Final = 1e-4
 
 _NUMBER_WORDS = "two three four five six seven eight nine ten"
 _NUMBERS = {w: n for n, w in enumerate(_NUMBER_WORDS.split(), start=2)}
-_LISTS = "agenda checklist ideas itinerary list names options points recipe slogans steps taglines tips ways"
+_LISTS = "agenda checklist ideas itinerary list names options points slogans steps taglines tips ways"
 _LIST_WORDS = frozenset(tokens.content_stems(_LISTS))
+_ASKING = """
+    advice ask begin best better brief choose child compose create describe draft explain find good help idea important
+    kind know learn long need report recipe short simple simply start story suggest summarise summarize tip way word work
+"""
+_ASKING_STEMS = frozenset(tokens.content_stems(_ASKING))
 _ITEM_LINE = re.compile(r"^(?:[-*]|\d+\.) ", re.MULTILINE)
 
 
@@ -39,7 +44,8 @@ class Relevance:
     """The fit of passages to a conversation: BM25 on stems, the keywords of the topic, and whether a list is wanted.
 
     BM25 is the ranking function of Robertson and Zaragoza (2009, "The probabilistic relevance framework"), with
-    k1 = 1.2 and b = 0.75, divided by the best score that the words asked for could reach.
+    k1 = 1.2 and b = 0.75. The rarity of a word is squared here, so that one telling word outweighs several common
+    ones, and the sum is divided by the best that the words asked for could reach.
 
     Parameters
     ----------
@@ -73,11 +79,13 @@ class Relevance:
         return fitting
 
     def _passage_match(self, wanted: Mapping[str, float]) -> Floats:
-        best = sum(2.2 * weight * self._rarity.get(word, 0.0) for word, weight in wanted.items())
+        """Compare what the conversation is about; words that only ask, such as "explain", count for the topic alone."""
+        about = {word: weight for word, weight in wanted.items() if word not in _ASKING_STEMS}
+        best = sum(2.2 * weight * self._rarity.get(word, 0.0) ** 2 for word, weight in about.items())
         scores = [
             sum(
-                weight * self._rarity[word] * 2.2 * words[word] / (words[word] + damping)
-                for word, weight in wanted.items()
+                weight * self._rarity[word] ** 2 * 2.2 * words[word] / (words[word] + damping)
+                for word, weight in about.items()
                 if word in words
             )
             for words, damping in zip(self._words, self._damping, strict=True)

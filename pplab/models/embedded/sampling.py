@@ -36,8 +36,8 @@ _COLDEST: Final = 1e-3
 _NUCLEUS_GUESS: Final = 64
 """The likeliest tokens looked at first when top_p is applied; nearly always enough, and much faster than all."""
 
-_GREEDY_DECIMALS: Final = 9
-"""Likelihoods closer than this are a tie, won by the first token: the last bits differ between processors."""
+_TIE_DECIMALS: Final = 9
+"""Logits that agree to so many digits are a tie: the last bits differ between processors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,14 +144,13 @@ def draw(probability: Floats, said: Floats, sampling: Sampling, uniform: Callabl
     uniform
         Gives a number in [0, 1); not called at temperature 0.
     """
-    likely = probability
+    logits = np.log(probability)
     if sampling.frequency_penalty or sampling.presence_penalty:
-        likely = likely * np.exp(-sampling.frequency_penalty * said - sampling.presence_penalty * (said > 0))
-    likely = likely / likely.max()
+        logits -= sampling.frequency_penalty * said + sampling.presence_penalty * (said > 0)
+    logits -= logits.max()
     if sampling.temperature < _COLDEST:
-        return int(np.round(likely, _GREEDY_DECIMALS).argmax())
-    if sampling.temperature != 1:
-        likely = likely ** (1 / sampling.temperature)
+        return int(np.round(logits, _TIE_DECIMALS).argmax())
+    likely = np.exp(logits / sampling.temperature)
     if sampling.top_p < 1:
         likely = np.where(likely >= _nucleus_border(likely, sampling.top_p), likely, 0.0)
     mass = likely.cumsum()
@@ -159,13 +158,13 @@ def draw(probability: Floats, said: Floats, sampling: Sampling, uniform: Callabl
 
 
 def _nucleus_border(likely: Floats, top_p: float) -> float:
-    """Return the smallest likelihood that still belongs to the nucleus."""
+    """Return the smallest likelihood that still belongs to the nucleus, a hair lower so that ties belong to it too."""
     needed = top_p * likely.sum()
     for size in (_NUCLEUS_GUESS, len(likely)):
         top = np.sort(np.partition(likely, max(len(likely) - size, 0))[-size:])[::-1]
         mass = top.cumsum()
         if mass[-1] >= needed:
-            return float(top[mass.searchsorted(needed)])
+            return float(top[mass.searchsorted(needed)]) * (1 - 10**-_TIE_DECIMALS)
     return 0.0
 
 

@@ -141,31 +141,36 @@ class Detokenizer:
 
 
 class Mode:
-    r"""Whether a text is inside a quotation, and whether its line is an item of a list, as one small number.
+    r"""Whether a text is inside a quotation, and in which kind of list, as one small number.
 
     Examples
     --------
     >>> mode = Mode()
-    >>> [mode.before(token) for token in [' "', "Yes", '"', "\n", "- ", "tea"]]
-    [0, 1, 1, 0, 0, 2]
+    >>> [mode.before(token) for token in [' "', "Yes", '"', ":", "\n", "- ", "tea", "\n", "So"]]
+    [0, 1, 1, 0, 0, 0, 2, 2, 2]
+    >>> mode.value
+    0
     """
 
     def __init__(self) -> None:
         self._quoted = False
-        self._item = False
+        self._list = 0
+        self._at_line_start = True
 
     @property
     def value(self) -> int:
-        """1 inside a quotation, 2 in an item of a list, 3 for both, 0 for neither."""
-        return self._quoted + 2 * self._item
+        """0 for plain text, 2 for a list with bullets, 4 for one with numbers; one more inside a quotation."""
+        return self._quoted + 2 * self._list
 
     def before(self, token: str) -> int:
         """Return the mode in which the token is said, and take the token in."""
         mode = self.value
+        if token.startswith("\n"):
+            self._quoted, self._at_line_start = False, True
+            return mode
+        if self._at_line_start:
+            self._list = {ITEM: 2, "- ": 1, "* ": 1}.get(token, 0)
         if token.endswith('"'):
             self._quoted = not self._quoted
-        elif token.startswith("\n"):
-            self._quoted = self._item = False
-        elif token in {ITEM, "- ", "* "}:
-            self._item = True
+        self._at_line_start = False
         return mode
