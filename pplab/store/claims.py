@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pplab.errors import StoreBusy
 from pplab.store.lease import lock, unlock
@@ -25,7 +25,7 @@ class Claim:
         self._path = folder / "running" / f"{experiment_id}.lock"
         self._fd: int | None = None
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         while self._fd is None:
             fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -1,0 +1,300 @@
+"""The drain: all new journal lines into the tables in one transaction, with everything that is derived from them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pplab.store import segments as journal_files
+from pplab.store.chain import GENESIS, Head, link
+from pplab.store.kinds import KINDS, Kind, canonical_json
+from pplab.store.ledger import Ledger
+from pplab.store.lines import Damaged, decode
+from pplab.store.segments import Read, Segment
+from pplab.store.summaries import UNCALIBRATED, Owner, Partials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+BATCH_BYTES = 32 * 1024 * 1024
+FINAL = frozenset({"completed", "partial", "interrupted", "paused", "failed"})
+DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
+"""Namespace of the ids of derived events."""
+
+_Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did: rows that entered or changed a table, by kind, and the journal files that can now be sealed."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    ended: tuple[str, ...] = ()
+
+
+def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> Drained:
+    """Move all new lines of all journals into the tables, in one transaction.
+
+    Into empty tables the journals are replayed drain by drain as the ledger has them, so that the audit rows get the
+    numbers and hashes they had before.
+
+    Parameters
+    ----------
+    cursor
+        A cursor on the tables; the caller holds the lease.
+    folder
+        The lab's folder.
+    record
+        Write the ledger; off only for a rebuild that is not kept.
+    """
+    journal = folder / "journal"
+    ledger = Ledger(folder / "ledger.jsonl")
+    stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
+    read = {file: Read(stop, sealed) for file, stop, sealed in stored}
+    replayed: list[list[Segment]] = []
+    if not read:
+        replayed = _replayed(ledger)
+        read = {segment.file: Read(segment.stop, sealed=False) for group in replayed for segment in group}
+    new = journal_files.new_segments(journal, read)
+    if not new and not replayed:
+        return Drained(ended=journal_files.left_open(journal, read))
+    cursor.execute("BEGIN")
+    try:
+        work = _Drain(cursor, journal)
+        for group in [*replayed, new]:
+            work.take(group)
+        work.finish()
+        if record and any(segment.stop > segment.start for segment in new):
+            ledger.add([segment for segment in new if segment.stop > segment.start], work.head)
+        cursor.execute("COMMIT")
+    except BaseException:
+        cursor.execute("ROLLBACK")
+        raise
+    return Drained(work.counted, tuple(segment.file for segment in new if segment.ended))
+
+
+def _replayed(ledger: Ledger) -> list[list[Segment]]:
+    """Return the segments of the drains before, made contiguous in each file."""
+    taken: dict[str, int] = {}
+    groups = []
+    for entry in ledger.entries():
+        group = []
+        for segment in entry.segments:
+            start = taken.get(segment.file, 0)
+            if segment.stop > start:
+                group.append(Segment(segment.file, start, segment.stop))
+                taken[segment.file] = segment.stop
+        groups.append(group)
+    return groups
+
+
+class _Drain:
+    """One transaction's work: reads segments, writes rows, and keeps what the next rows depend on."""
+
+    def __init__(self, cursor: DuckDBPyConnection, journal: Path) -> None:
+        self.cursor = cursor
+        self.journal = journal
+        self.counted: dict[str, int] = {}
+        self.inserted: dict[str, int] = {}
+        self.owners: dict[str, Owner] = {}
+        self.finals: dict[str, _Values] = {}
+        self.read: dict[str, Read] = {}
+        head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchone()
+        self.head = Head(*head) if head else Head(0, GENESIS)
+
+    def take(self, group: Iterable[Segment]) -> None:
+        """Read one drain's segments, in the order of their files, and write their rows."""
+        batch: dict[str, list[_Values]] = {}
+        size = 0
+        for segment in group:
+            for offset, line in journal_files.lines(self.journal, segment):
+                try:
+                    kind, values = decode(line)
+                except Damaged:
+                    journal_files.keep_aside(self.journal, segment.file, offset, line, "damaged")
+                    continue
+                batch.setdefault(kind.name, []).append(values)
+                size += len(line)
+                if size >= BATCH_BYTES:
+                    self._write(batch)
+                    batch, size = {}, 0
+            self._end(segment)
+        self._write(batch)
+        self._write_events([_analytics_updated(experiment) for experiment in self.finals.values()])
+        self.finals = {}
+
+    def _end(self, segment: Segment) -> None:
+        if segment.ended and segment.torn:
+            torn = journal_files.content(self.journal, segment.file, segment.stop)
+            journal_files.keep_aside(self.journal, segment.file, segment.stop, torn, "torn")
+        self.read[segment.file] = Read(segment.stop + segment.torn * segment.ended, segment.ended)
+
+    def finish(self) -> None:
+        """Write how far the journals were read, how many rows the tables have, and the chain's head."""
+        self.cursor.executemany(
+            "INSERT OR REPLACE INTO journal_files VALUES (?, ?, ?)",
+            [(file, read.stop, read.sealed) for file, read in self.read.items()],
+        )
+        for table, rows in self.inserted.items():
+            self.cursor.execute(
+                """INSERT INTO drained VALUES (?, ?, NULL)
+                   ON CONFLICT DO UPDATE SET row_count = drained.row_count + excluded.row_count""",
+                [table, rows],
+            )
+        if self.head.seq:
+            self.cursor.execute("UPDATE drained SET head_hash = ? WHERE table_name = 'audit_logs'", [self.head.hash])
+
+    def _write(self, batch: dict[str, list[_Values]]) -> None:
+        """Write one batch, experiments first, since the summaries of responses go by their experiment."""
+        partials = Partials()
+        self._write_experiments(batch.get("experiment", []), partials)
+        self._write_responses(batch.get("response", []), partials)
+        partials.merge_into(self.cursor)
+        self._write_revised(KINDS["export"], batch.get("export", []))
+        self._write_events(batch.get("event", []))
+        for name in ("calibration", "attempt", "metric", "cell"):
+            self._write_once(KINDS[name], batch.get(name, []))
+
+    def _write_experiments(self, rows: list[_Values], partials: Partials) -> None:
+        written, new = self._write_revised(KINDS["experiment"], rows)
+        for row in written:
+            self.owners[row["experiment_id"]] = _owner(row["user"], row["calibration_id"])
+            if row["status"] in FINAL:
+                self.finals[row["experiment_id"]] = row
+        for row in new:
+            partials.experiment(self.owners[row["experiment_id"]], row["created_at"])
+        if new:
+            self._adopt([row["experiment_id"] for row in new], partials)
+
+    def _adopt(self, experiments: list[str], partials: Partials) -> None:
+        """Summarise responses that were stored before their experiment, from a kernel whose journal was drained first."""
+        self._register_ids(experiments)
+        self.cursor.execute("SELECT * FROM responses WHERE experiment_id IN (SELECT id FROM ids)")
+        names = [column[0] for column in self.cursor.description or ()]
+        for values in self.cursor.fetchall():
+            row = dict(zip(names, values, strict=True))
+            partials.response(self.owners[row["experiment_id"]], row)
+
+    def _write_revised(self, kind: Kind, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
+        """Write rows whose revision is higher than the stored one; return those written and, of them, the new ones."""
+        if not rows:
+            return [], []
+        stored = dict(self._stored(kind, rows, f"{kind.key}, revision"))
+        latest: dict[str, _Values] = {}
+        for row in rows:
+            key = row[kind.key]
+            known = latest[key]["revision"] if key in latest else stored.get(key, -1)
+            if row["revision"] > known:
+                latest[key] = row
+        written = list(latest.values())
+        new = [row for row in written if row[kind.key] not in stored]
+        self._insert(kind, written, "OR REPLACE", new=len(new))
+        return written, new
+
+    def _write_responses(self, rows: list[_Values], partials: Partials) -> None:
+        if not rows:
+            return
+        kind = KINDS["response"]
+        stored = {key: (revision, status) for key, revision, status in self._stored(kind, rows, "response_id, revision, status")}
+        final: dict[str, _Values] = {}
+        for row in rows:
+            key = row["response_id"]
+            known = (final[key]["revision"], final[key]["status"]) if key in final else stored.get(key)
+            if known is None or (row["revision"] > known[0] and known[1] != "ok"):
+                final[key] = row
+        self._find_owners({row["experiment_id"] for row in final.values()})
+        for key, row in final.items():
+            owner = self.owners.get(row["experiment_id"])
+            if owner is not None:
+                partials.response(owner, row, stored[key][1] if key in stored else None)
+        self._insert(kind, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
+
+    def _find_owners(self, experiments: set[str]) -> None:
+        unknown = experiments - self.owners.keys()
+        if unknown:
+            self._register_ids(unknown)
+            found = self.cursor.execute(
+                "SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN (SELECT id FROM ids)"
+            ).fetchall()
+            self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in found}
+
+    def _write_events(self, rows: list[_Values]) -> None:
+        new = self._unseen(KINDS["event"], rows)
+        self.head = link(self.head, new)
+        self._insert(KINDS["event"], new, "", new=len(new))
+
+    def _write_once(self, kind: Kind, rows: list[_Values]) -> None:
+        new = self._unseen(kind, rows)
+        self._insert(kind, new, "", new=len(new))
+
+    def _unseen(self, kind: Kind, rows: list[_Values]) -> list[_Values]:
+        """Return, in order, the first row of each id that is not stored yet."""
+        if not rows:
+            return []
+        first: dict[str, _Values] = {}
+        for row in rows:
+            first.setdefault(row[kind.key], row)
+        for (key,) in self._stored(kind, rows, kind.key):
+            del first[key]
+        return list(first.values())
+
+    def _stored(self, kind: Kind, rows: list[_Values], columns: str) -> list[Any]:
+        self._register_ids({row[kind.key] for row in rows})
+        query = f"SELECT {columns} FROM {kind.table} WHERE {kind.key} IN (SELECT id FROM ids)"
+        return self.cursor.execute(query).fetchall()
+
+    def _register_ids(self, ids: Iterable[str]) -> None:
+        import pyarrow as pa
+
+        self.cursor.register("ids", pa.table({"id": pa.array(list(ids), pa.string())}))
+
+    def _insert(self, kind: Kind, rows: list[_Values], conflict: str, *, new: int) -> None:
+        if not rows:
+            return
+        self.cursor.register("incoming", _arrow(kind, rows))
+        self.cursor.execute(f"INSERT {conflict} INTO {kind.table} BY NAME SELECT * FROM incoming")
+        self.cursor.unregister("incoming")
+        self.counted[kind.name] = self.counted.get(kind.name, 0) + len(rows)
+        self.inserted[kind.table] = self.inserted.get(kind.table, 0) + new
+
+
+def _owner(user: str, calibration_id: str | None) -> Owner:
+    return user, calibration_id or UNCALIBRATED
+
+
+def _analytics_updated(experiment: _Values) -> _Values:
+    """Return the event that an experiment's summaries are up to date; the same whoever derives it, however often."""
+    return {
+        "event_id": str(uuid.uuid5(DERIVED, f"analytics_updated:{experiment['experiment_id']}")),
+        "occurred_at": experiment["updated_at"],
+        "event": "analytics_updated",
+        "actor": experiment["user"],
+        "entity": "experiment",
+        "entity_id": experiment["experiment_id"],
+        "correlation_id": experiment["correlation_id"],
+        "span_id": None,
+        "parent_span_id": None,
+        "payload": canonical_json(
+            {
+                "user": experiment["user"],
+                "calibration_id": experiment["calibration_id"] or UNCALIBRATED,
+                "status": experiment["status"],
+            }
+        ),
+    }
+
+
+def _arrow(kind: Kind, rows: list[_Values]) -> Any:
+    import pyarrow as pa
+
+    types = {"str": pa.string(), "json": pa.string(), "int": pa.int64(), "float": pa.float64(), "time": pa.timestamp("us")}
+    columns = {column.name: pa.array([row[column.name] for row in rows], types[column.holds]) for column in kind.columns}
+    if kind.name == "event":
+        columns["seq"] = pa.array([row["seq"] for row in rows], pa.int64())
+        columns["prev_hash"] = pa.array([row["prev_hash"] for row in rows], pa.string())
+        columns["hash"] = pa.array([row["hash"] for row in rows], pa.string())
+    return pa.table(columns)

@@ -1,0 +1,106 @@
+"""Migrations: numbered SQL files applied in order, one transaction each, after a backup of the file."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from pplab.errors import StoreError
+from pplab.store.connect import Connection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+_NAME = re.compile(r"(\d{4})_\w+\.sql")
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    version: int
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text, the same whatever ends its lines."""
+        return hashlib.sha256("\n".join(self.sql.splitlines()).encode()).hexdigest()
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Return the migrations of this version of pplab, in order."""
+    found = [
+        Migration(int(name[1]), entry.read_text(encoding="utf-8"))
+        for entry in resources.files("pplab.store.schema").iterdir()
+        if (name := _NAME.fullmatch(entry.name))
+    ]
+    return tuple(sorted(found, key=lambda migration: migration.version))
+
+
+def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migration, ...] | None = None) -> Connection:
+    """Open the tables with the present schema, migrating them first where they are older.
+
+    Raises
+    ------
+    StoreError
+        When the file was written by a newer pplab, by a changed migration, or is no lab at all.
+    """
+    steps = migrations() if steps is None else steps
+    connection = Connection(path, started=started)
+    try:
+        pending = _pending(connection.cursor(), steps, path)
+        if pending:
+            if pending[0].version > 1:
+                connection.cursor().execute("CHECKPOINT")
+                connection.close()  # copying an open file would free DuckDB's lock on it
+                _back_up(path, pending[0].version - 1)
+                connection = Connection(path)
+            for step in pending:
+                _apply(connection.cursor(), step)
+            connection.cursor().execute("CHECKPOINT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Path) -> list[Migration]:
+    tables = {name for (name,) in cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if "schema_version" not in tables:
+        if tables:
+            raise StoreError(f"{path.name} is a DuckDB file, but no lab", hint=f"move it out of {path.parent}")
+        return list(steps)
+    applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    if applied and max(applied) > steps[-1].version:
+        raise StoreError("the lab was written by a newer pplab", hint="upgrade pplab: pip install --upgrade pplab")
+    for step in steps:
+        if step.version in applied and applied[step.version] != step.sha256:
+            raise StoreError(
+                f"the lab's tables were made by another build of pplab (migration {step.version} differs)",
+                hint="use that build, or move lab.duckdb away: it is made again from the journal",
+            )
+    return [step for step in steps if step.version not in applied]
+
+
+def _apply(cursor: DuckDBPyConnection, step: Migration) -> None:
+    cursor.execute("BEGIN")
+    cursor.execute(step.sql)
+    cursor.execute(
+        "INSERT INTO schema_version VALUES (?, ?, ?)", [step.version, step.sha256, datetime.now(UTC).replace(tzinfo=None)]
+    )
+    cursor.execute("COMMIT")
+
+
+def _back_up(path: Path, version: int) -> None:
+    folder = path.parent / "backup"
+    folder.mkdir(exist_ok=True)
+    shutil.copy2(path, folder / f"{path.stem}-v{version}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}{path.suffix}")

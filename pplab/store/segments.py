@@ -1,0 +1,147 @@
+"""The journal folder as a drainer sees it: which bytes of which files are new, which files have ended, and their sealing."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pplab.store.lease import lock, unlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+OPEN = ".jsonl"
+SEALED = ".jsonl.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The bytes ``[start, stop)`` of one journal file, which hold whole lines.
+
+    ``ended`` says that the writer is gone; ``torn`` counts the bytes of an unfinished last line behind ``stop``.
+    """
+
+    file: str
+    start: int
+    stop: int
+    ended: bool = False
+    torn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """How far a journal file was drained, and whether that was all of it for good."""
+
+    stop: int
+    sealed: bool
+
+
+def files(journal: Path) -> list[str]:
+    """Return the names of all journal files, sealed ones included, in the order of their beginning."""
+    return sorted(_names(journal, OPEN) | {name.removesuffix(".gz") for name in _names(journal / "sealed", SEALED)})
+
+
+def _names(folder: Path, ending: str) -> set[str]:
+    try:
+        return {entry.name for entry in os.scandir(folder) if entry.name.endswith(ending) and entry.is_file()}
+    except FileNotFoundError:
+        return set()
+
+
+def new_segments(journal: Path, read: Mapping[str, Read]) -> list[Segment]:
+    """Return what lies beyond the drained part of each file, also when that is nothing but the news that the file ended."""
+    found = []
+    for name in files(journal):
+        before = read.get(name, Read(0, sealed=False))
+        if before.sealed:
+            continue
+        ended = _ended(journal / name)
+        data = content(journal, name, before.stop)
+        whole = data.rfind(b"\n") + 1
+        if whole or ended:
+            found.append(Segment(name, before.stop, before.stop + whole, ended, len(data) - whole))
+    return found
+
+
+def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
+    """Return files that a process drained to their end, but died before it could compress them."""
+    return tuple(sorted(name for name in _names(journal, OPEN) if name in read and read[name].sealed))
+
+
+def _ended(path: Path) -> bool:
+    """Return whether the writer of a file is gone. An empty file is one whose writer is about to lock it."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True  # compressed already
+    try:
+        if not lock(fd, wait=False):
+            return False
+        ended = os.fstat(fd).st_size > 0
+        unlock(fd)
+        return ended
+    finally:
+        os.close(fd)
+
+
+def content(journal: Path, name: str, start: int, stop: int | None = None) -> bytes:
+    """Return bytes of a journal file, wherever it lies now; nothing when it is gone."""
+    for _ in range(2):  # it may be compressed by another process between the two looks
+        try:
+            with (journal / name).open("rb") as file:
+                file.seek(start)
+                return file.read() if stop is None else file.read(stop - start)
+        except FileNotFoundError:
+            pass
+        try:
+            with gzip.open(journal / "sealed" / f"{name}.gz") as file:
+                file.seek(start)
+                return file.read() if stop is None else file.read(stop - start)
+        except FileNotFoundError:
+            pass
+    return b""
+
+
+def lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
+    """Yield each whole line of a segment with its offset in the file, without the newline."""
+    offset = segment.start
+    for line in content(journal, segment.file, segment.start, segment.stop).split(b"\n")[:-1]:
+        yield offset, line
+        offset += len(line) + 1
+
+
+def keep_aside(journal: Path, name: str, offset: int, data: bytes, why: str) -> None:
+    """Keep bytes that are no record where a person can look at them; doing it twice changes nothing."""
+    folder = journal / "damaged"
+    folder.mkdir(exist_ok=True)
+    _write_atomically(folder / f"{name.removesuffix(OPEN)}.{offset}.{why}", data)
+
+
+def kept_aside(journal: Path, why: str) -> list[str]:
+    """Return the names of what was kept aside for a reason (``torn`` or ``damaged``)."""
+    return sorted(_names(journal / "damaged", f".{why}"))
+
+
+def seal(journal: Path, name: str) -> None:
+    """Compress a file that has ended and was fully read into ``sealed/``; safe at any moment, by any number of processes."""
+    path = journal / name
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return
+    folder = journal / "sealed"
+    folder.mkdir(exist_ok=True)
+    _write_atomically(folder / f"{name}.gz", gzip.compress(data, compresslevel=1, mtime=0))
+    path.unlink(missing_ok=True)
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

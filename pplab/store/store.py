@@ -1,0 +1,388 @@
+"""The store a lab holds: one journal, lease and drain for each folder and process. What it asks the tables is in `tables`."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput, StoreBusy, StoreError
+from pplab.store import segments
+from pplab.store.chain import GENESIS, Head
+from pplab.store.connect import Connection
+from pplab.store.drain import Drained, drain
+from pplab.store.journal import Journal
+from pplab.store.lease import Lease
+from pplab.store.migrate import open_migrated
+from pplab.store.rebuild import RebuildReport, rebuild
+from pplab.store.tables import Tables
+from pplab.store.trace import Trace, trace
+from pplab.store.verify import VerifyReport, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+    from pplab.store.rows import Row
+
+TEMPORARY = ":temp:"
+TABLES = "lab.duckdb"
+LEASE_WAIT_S = 30.0
+"""How long a reader waits for other pplab processes, whose leases are short."""
+TIMER_WAIT_S = 2.0
+"""How long the timer waits for them before it leaves the work to a later second."""
+DRAIN_EVERY_S = 1.0
+CHECKPOINT_BYTES = 1_000_000
+
+
+class Store(Tables):
+    """One lab's records: written to the journal at once, moved to the tables by whoever reads next.
+
+    Made by `open_store`, which gives every user of a folder in this process the same store. All methods may be called from
+    any thread; reads of several threads wait for each other.
+
+    Parameters
+    ----------
+    folder
+        The lab's folder (``.pplab``), made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / TABLES
+        self._lease = Lease(folder / "lab.lock")
+        self._journal = Journal(folder / "journal", self._lines_written)
+        self._closed = False
+        self._begin()
+        try:
+            (folder / "journal").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the lab's folder cannot be made: {error.strerror}", hint=f"check the permissions of {folder.parent}"
+            ) from None
+
+    def _begin(self) -> None:
+        """Set what belongs to this process alone."""
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        self._undrained = threading.Event()
+        self._stopped = threading.Event()
+        self._timer: threading.Thread | None = None
+
+    # Writing
+
+    def append(self, *rows: Row, durable: bool = False) -> None:
+        """Write records and return when they are in the journal; with ``durable``, when they are safe against a power cut.
+
+        Raises
+        ------
+        StoreError
+            When they could not be written (a full disk). What was written before is safe.
+
+        Examples
+        --------
+        >>> from pplab.store.rows import EventRow
+        >>> store = open_store(":temp:")
+        >>> store.append(EventRow(event_id="0e5b0a9e-1", occurred_at="2026-11-23T01:00:00.000000", event="retry_requested",
+        ...                       actor="ada", entity=None, entity_id=None, correlation_id=None, span_id=None,
+        ...                       parent_span_id=None))
+        >>> int(store.audit("retry_requested").seq[0])
+        1
+        >>> store.close()
+        """
+        self.append_soon(*rows, durable=durable).result()
+
+    def append_soon(self, *rows: Row, durable: bool = False) -> Future[None]:
+        """Queue records, in order, and return at once; the future is done when `append` would return."""
+        return self._journal.append(rows, durable=durable)
+
+    def keep_out(self, *secrets: str | None) -> None:
+        """Mask these values, in every form a key travels in, in whatever this process writes from here on."""
+        self._journal.keep_out(*secrets)
+
+    def flush(self) -> None:
+        """Wait until everything this process wrote is safe against a power cut."""
+        self._journal.settle(durable=True)
+
+    def _lines_written(self) -> None:
+        self._undrained.set()
+        if self._timer is None:
+            self._timer = threading.Thread(target=self._drain_regularly, name="pplab-drain", daemon=True)
+            self._timer.start()
+
+    def _drain_regularly(self) -> None:
+        while True:
+            self._undrained.wait()
+            if self._stopped.wait(DRAIN_EVERY_S):
+                return
+            if self._undrained.is_set():
+                with contextlib.suppress(Exception):  # a later read meets the same trouble and can tell its user
+                    self._drain(TIMER_WAIT_S)
+
+    # Reading
+
+    def drain(self) -> Drained:
+        """Move all new journal lines, of all processes, into the tables."""
+        return self._drain(LEASE_WAIT_S)
+
+    def _drain(self, wait: float) -> Drained:
+        with self._leased(wait) as started, self._tables(started) as drained:
+            return drained
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[DuckDBPyConnection]:
+        """Hold the tables, drained, for several reads of this thread.
+
+        Reads inside share one opening and one state; records appended inside are seen after it.
+
+        Raises
+        ------
+        StoreBusy
+            When another program holds the tables for more than two seconds; the message names it.
+        """
+        mine = self._lock.acquire(blocking=False)
+        try:
+            if mine and self._connection is not None:
+                yield self._connection.cursor()
+                return
+        finally:
+            if mine:
+                self._lock.release()
+        with self._leased(LEASE_WAIT_S) as started, self._tables(started):
+            assert self._connection is not None
+            yield self._connection.cursor()
+
+    @contextlib.contextmanager
+    def _leased(self, wait: float) -> Iterator[float]:
+        """Hold the lease; yield when the waiting began."""
+        started = time.monotonic()
+        self._journal.settle()
+        if not self._lock.acquire(timeout=wait):
+            raise StoreBusy(f"the lab is in use by another thread for more than {wait:g} seconds", hint="try again")
+        try:
+            if self._closed:
+                raise StoreError("the lab is closed", hint="open it again")
+            if self._connection is not None:
+                raise StoreError("the tables are being read by this thread", hint="leave the reading() block first")
+            try:
+                self._lease.acquire(wait)
+                yield started
+            finally:
+                self._lease.release()
+        finally:
+            self._lock.release()
+
+    @contextlib.contextmanager
+    def _tables(self, started: float) -> Iterator[Drained]:
+        """Open the tables inside the lease and drain; yield what was drained."""
+        import duckdb
+
+        self._undrained.clear()
+        try:
+            self._connection = open_migrated(self.path, started=started)
+            cursor = self._connection.cursor()
+            drained = drain(cursor, self.folder)
+        except BaseException as error:
+            self._undrained.set()
+            self._close_tables()
+            if isinstance(error, duckdb.Error | OSError):
+                raise StoreError(f"the lab's tables could not be brought up to date: {_line(error)}", hint=KEPT) from None
+            raise
+        try:
+            yield drained
+        finally:
+            self._close_tables()
+            for name in drained.ended:
+                with contextlib.suppress(OSError):  # sealing only saves space; the next drain tries again
+                    segments.seal(self.folder / "journal", name)
+
+    def _close_tables(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                if (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
+                    connection.cursor().execute("CHECKPOINT")  # a long log is replayed at every opening
+            connection.close()
+
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Run one SELECT with bound parameters, read-only and without access to anything outside the tables.
+
+        Parameters
+        ----------
+        query
+            One ``SELECT`` (``WITH``, ``VALUES``, ``DESCRIBE`` and ``SHOW`` count as one).
+        params
+            Values for ``?`` or, by name, for ``$name``.
+
+        Raises
+        ------
+        BadInput
+            When it is another statement, several, or one that DuckDB refuses; the message is DuckDB's.
+
+        Examples
+        --------
+        >>> store = open_store(":temp:")
+        >>> int(store.sql("SELECT count(*) AS n FROM responses WHERE status = ?", ["ok"]).n[0])
+        0
+        >>> store.close()
+        """
+        import duckdb
+
+        with self._leased(LEASE_WAIT_S) as started:
+            with self._tables(started):
+                pass
+            connection = Connection(self.path, read_only=True)
+            try:
+                cursor = connection.cursor()
+                statements = cursor.extract_statements(query)
+                if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+                    raise BadInput("only one SELECT can be run", hint="the tables are read-only here; see SHOW TABLES")
+                bound = dict(params) if isinstance(params, Mapping) else list(params or ())
+                frame: pd.DataFrame = cursor.sql(query, params=bound).df()
+            except duckdb.Error as error:
+                raise BadInput(_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
+            finally:
+                connection.close()
+        return frame
+
+    # The chain of evidence
+
+    def head(self) -> Head:
+        """Return the sequence number and hash of the last audit row, ``(0, 64 zeros)`` when there is none."""
+        with self.reading() as cursor:
+            row = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
+        return Head(*row) if row else Head(0, GENESIS)
+
+    def verify(self, heads: Iterable[tuple[int, str]] = ()) -> VerifyReport:
+        """Check that nothing in the tables was altered since it was drained; see `pplab.store.verify`.
+
+        ``heads`` are further ``(seq, hash)`` pairs that must be in the chain, such as those of a package.
+        """
+        with self.reading() as cursor:
+            return verify(cursor, self.folder, heads)
+
+    def trace(self, anchor: str) -> Trace:
+        """Return what led to a record and what followed from it, given any id or correlation id; see `pplab.store.trace`."""
+        with self.reading() as cursor:
+            return trace(cursor, anchor)
+
+    def rebuild(self, *, swap: bool = False) -> RebuildReport:
+        """Make the tables again from all journals and compare; with ``swap`` put them in place of the present ones.
+
+        The present file is kept in ``backup/``.
+        """
+        with self._leased(LEASE_WAIT_S) as started:
+            with self._tables(started):
+                pass
+            return rebuild(self.folder, self.path, swap=swap)
+
+    # Life
+
+    def close(self) -> None:
+        """Give up one reference; the last one drains what was written and ends this process's journal file."""
+        _open.give_up(self)
+
+    def end(self) -> None:
+        """Stop the threads, write and drain everything, and refuse what comes later; for the registry."""
+        self._stopped.set()
+        unsaved = self._undrained.is_set()
+        self._undrained.set()
+        if self._timer is not None:
+            self._timer.join()
+        self._journal.close()
+        if unsaved:
+            with contextlib.suppress(Exception):  # the journal keeps it for the next one who opens the lab
+                self._drain(TIMER_WAIT_S)
+        self._closed = True
+
+    def begin_in_child(self) -> None:
+        """Begin anew in a forked child: a journal, locks and threads of its own; for the registry."""
+        self._inherited = self._connection  # never used and never destroyed: its threads stayed in the parent
+        self._begin()
+        self._lease.forget()
+        self._journal.forget()
+
+
+KEPT = "nothing is lost: every record is in the journal"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).partition("\n\n")[0].split())
+
+
+class _Registry:
+    """The stores that are open in this process, one a folder: the only state of this room."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._stores: dict[Path, Store] = {}
+        self._references: dict[Path, int] = {}
+        self._temporary: Path | None = None
+        self._pid = os.getpid()
+        atexit.register(self._end_all)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin_in_child)
+
+    def take(self, folder: Path | str) -> Store:
+        with self._guard:
+            path = self._temporary_folder() if folder == TEMPORARY else Path(folder).expanduser().resolve()
+            if path not in self._stores:
+                self._stores[path] = Store(path)
+            self._references[path] = self._references.get(path, 0) + 1
+            return self._stores[path]
+
+    def give_up(self, store: Store) -> None:
+        with self._guard:
+            if self._stores.get(store.folder) is not store:
+                return
+            self._references[store.folder] -= 1
+            if self._references[store.folder] > 0 or store.folder == self._temporary:
+                return
+            del self._stores[store.folder], self._references[store.folder]
+        store.end()
+
+    def _temporary_folder(self) -> Path:
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="pplab-")).resolve()
+        return self._temporary
+
+    def _end_all(self) -> None:
+        for store in self._stores.values():
+            store.end()
+        if self._temporary is not None and self._pid == os.getpid():
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _begin_in_child(self) -> None:
+        self._guard = threading.Lock()
+        for store in self._stores.values():
+            store.begin_in_child()
+
+
+_open = _Registry()
+
+
+def open_store(folder: Path | str) -> Store:
+    """Return the store of a folder, the same for everybody in this process; each caller closes it once.
+
+    Parameters
+    ----------
+    folder
+        The lab's folder, made when missing, or ``:temp:`` for the one temporary lab of this process, which lasts until the
+        process ends and is then removed.
+
+    Raises
+    ------
+    StoreError
+        When the folder cannot be made.
+    """
+    return _open.take(folder)

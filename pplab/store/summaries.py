@@ -1,0 +1,136 @@
+"""The running figures of each (user, calibration): partial sums of new rows, their merge into the table, and a recomputation."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from duckdb import DuckDBPyConnection
+
+UNCALIBRATED = "uncalibrated"
+
+MEASURES = (
+    "creativity",
+    "coherence",
+    "structure",
+    "completeness",
+    "cost",
+    "input_tokens",
+    "output_tokens",
+    "latency_ms",
+)
+"""The columns of an ok response that are summarised; a user's own metric of the same name is left out."""
+
+Owner = tuple[str, str]
+"""A user and a calibration id, or `UNCALIBRATED`."""
+
+
+class Partials:
+    """What new rows add to the summaries, gathered before one merge."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str, str], list[float]] = {}
+        self._counts: dict[tuple[str, str, str], int] = {}
+        self._latest: dict[tuple[str, str, str], datetime] = {}
+
+    def experiment(self, owner: Owner, at: datetime) -> None:
+        """Count a new experiment."""
+        self._count(owner, "experiments", 1, at)
+
+    def response(self, owner: Owner, row: Mapping[str, Any], replaced_status: str | None = None) -> None:
+        """Count a response under its status, no longer under the status it replaces, and take its values when it is ok."""
+        at = row["created_at"]
+        if replaced_status is not None:
+            self._count(owner, f"responses.{replaced_status}", -1, at)
+        self._count(owner, f"responses.{row['status']}", 1, at)
+        if row["status"] != "ok":
+            return
+        for name in MEASURES:
+            self._value(owner, name, row[name], at)
+        if row["metrics"] != "{}":
+            for name, value in json.loads(row["metrics"]).items():
+                if name not in MEASURES:
+                    self._value(owner, name, value, at)
+
+    def _count(self, owner: Owner, measure: str, change: int, at: datetime) -> None:
+        key = (*owner, measure)
+        self._counts[key] = self._counts.get(key, 0) + change
+        self._latest[key] = max(at, self._latest.get(key, at))
+
+    def _value(self, owner: Owner, measure: str, value: object, at: datetime) -> None:
+        if type(value) is float or type(value) is int:
+            key = (*owner, measure)
+            self._values.setdefault(key, []).append(float(value))
+            self._latest[key] = max(at, self._latest.get(key, at))
+
+    def merge_into(self, cursor: DuckDBPyConnection) -> None:
+        """Merge into ``analytics_summaries`` with Chan, Golub & LeVeque (1979): exact for any split of the data."""
+        if not self._latest:
+            return
+        import pyarrow as pa
+
+        moments = {key: _moments(values) for key, values in self._values.items()}
+        keys = list(self._latest)
+        incoming = pa.table(
+            {
+                "user": pa.array([key[0] for key in keys], pa.string()),
+                "calibration_id": pa.array([key[1] for key in keys], pa.string()),
+                "measure": pa.array([key[2] for key in keys], pa.string()),
+                "n": pa.array([moments[k][0] if k in moments else self._counts[k] for k in keys], pa.int64()),
+                "mean": pa.array([moments[k][1] if k in moments else None for k in keys], pa.float64()),
+                "m2": pa.array([moments[k][2] if k in moments else None for k in keys], pa.float64()),
+                "updated_at": pa.array([self._latest[key] for key in keys], pa.timestamp("us")),
+            }
+        )
+        cursor.register("incoming", incoming)
+        cursor.execute(_MERGE)
+        cursor.unregister("incoming")
+        cursor.execute("DELETE FROM analytics_summaries WHERE n = 0")
+
+
+def _moments(values: list[float]) -> tuple[int, float, float]:
+    mean = math.fsum(values) / len(values)
+    return len(values), mean, math.fsum((value - mean) ** 2 for value in values)
+
+
+_MERGE = """
+INSERT INTO analytics_summaries AS s BY NAME SELECT * FROM incoming
+ON CONFLICT (user, calibration_id, measure) DO UPDATE SET
+    n = s.n + excluded.n,
+    mean = s.mean + (excluded.mean - s.mean) * (excluded.n / (s.n + excluded.n)),
+    m2 = s.m2 + excluded.m2 + (excluded.mean - s.mean) ** 2 * (s.n * (excluded.n / (s.n + excluded.n))),
+    updated_at = greatest(s.updated_at, excluded.updated_at)
+"""
+
+_NAMES = ", ".join(f"'{name}'" for name in MEASURES)
+
+RECOMPUTED = f"""
+WITH owned AS (
+    SELECT e.user, coalesce(e.calibration_id, '{UNCALIBRATED}') AS calibration_id, r.*
+    FROM responses r JOIN experiments e USING (experiment_id)
+), valued AS (
+    SELECT user, calibration_id, unnest([{_NAMES}]) AS measure, unnest([{", ".join(MEASURES)}]::DOUBLE[]) AS value
+    FROM owned WHERE status = 'ok'
+    UNION ALL
+    SELECT user, calibration_id, measure, CASE WHEN json_type(value) IN ('DOUBLE', 'BIGINT', 'UBIGINT') THEN value::DOUBLE END
+    FROM (
+        SELECT user, calibration_id, unnest(map_keys(entries)) AS measure, unnest(map_values(entries)) AS value
+        FROM (
+            SELECT user, calibration_id, from_json(metrics, '"MAP(VARCHAR, JSON)"') AS entries
+            FROM owned WHERE status = 'ok' AND metrics <> '{{}}'
+        )
+    ) WHERE measure NOT IN ({_NAMES})
+)
+SELECT user, calibration_id, measure, count(value) AS n, avg(value) AS mean, var_pop(value) * count(value) AS m2
+FROM valued WHERE value IS NOT NULL GROUP BY ALL
+UNION ALL
+SELECT user, calibration_id, 'responses.' || status, count(*), NULL, NULL FROM owned GROUP BY ALL
+UNION ALL
+SELECT user, coalesce(calibration_id, '{UNCALIBRATED}'), 'experiments', count(*), NULL, NULL FROM experiments GROUP BY ALL
+"""
+"""One query that computes every summary again from the rows."""

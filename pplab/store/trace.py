@@ -1,0 +1,370 @@
+"""Tracing: from any id or correlation id, what led to a record and what followed from it, as a graph of records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pplab.errors import BadInput, NotFound
+from pplab.store.kinds import KINDS, time_text
+from pplab.store.summaries import UNCALIBRATED
+from pplab.store.tables import check_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One record of a trace.
+
+    Attributes
+    ----------
+    kind
+        ``calibration``, ``experiment``, ``response``, ``attempt``, ``summary``, ``event``, ``export``, ``operation`` (a row
+        of ``system_metrics``) or ``cell``.
+    id
+        Its id; of a summary ``<user>/<calibration id>``.
+    label
+        What it is, in a few words that are the same on every run.
+    at
+        When, ISO 8601 UTC.
+    correlation_id
+        The chain of cause it belongs to; ``None`` for a summary.
+    """
+
+    kind: str
+    id: str
+    label: str
+    at: str
+    correlation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step of cause: ``source`` led to ``target`` in the way that ``relation`` says. Both are ``(kind, id)``."""
+
+    source: tuple[str, str]
+    target: tuple[str, str]
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The chain of a record: its nodes in the order calibration to export, and the edges between them.
+
+    Examples
+    --------
+    >>> a = Node("calibration", "c1", "expressive", "2026-01-01", "t")
+    >>> b = Node("experiment", "e1", "completed", "2026-01-01", "t")
+    >>> chain = Trace(("experiment", "e1"), (a, b), (Edge(("calibration", "c1"), ("experiment", "e1"), "ranges"),))
+    >>> [node.id for node in chain.before(("experiment", "e1"))], [node.id for node in chain.after(("calibration", "c1"))]
+    (['c1'], ['e1'])
+    """
+
+    anchor: tuple[str, str]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+
+    def before(self, key: tuple[str, str]) -> list[Node]:
+        """Return the records that led directly to one."""
+        sources = {edge.source for edge in self.edges if edge.target == key}
+        return [node for node in self.nodes if (node.kind, node.id) in sources]
+
+    def after(self, key: tuple[str, str]) -> list[Node]:
+        """Return the records that followed directly from one."""
+        targets = {edge.target for edge in self.edges if edge.source == key}
+        return [node for node in self.nodes if (node.kind, node.id) in targets]
+
+
+WORDS = {"metric": "operation"}
+"""Kinds that a trace calls by another word."""
+
+_LABELS = {
+    "calibration": "persona",
+    "experiment": "concat_ws(' ', status, model)",
+    "response": "concat_ws(' ', 'prompt', prompt_index, 'setting', setting_index, 'replicate', replicate, status)",
+    "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status)",
+    "export": "concat_ws(' ', format, status)",
+    "event": "event",
+    "metric": "concat_ws(' ', kind, name, status)",
+    "cell": "concat_ws(' ', 'cell', execution_count, status)",
+}
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Which records belong to a trace: whole experiments, or only some of their responses."""
+
+    calibrations: set[str] = field(default_factory=set)
+    experiments: set[str] = field(default_factory=set)
+    responses: set[str] = field(default_factory=set)
+    exports: set[str] = field(default_factory=set)
+    entities: set[str] = field(default_factory=set)
+    correlations: set[str] = field(default_factory=set)
+
+
+def trace(cursor: DuckDBPyConnection, anchor: str) -> Trace:
+    """Return the trace of a record.
+
+    A calibration's trace holds every experiment run with it; an experiment's its calibration, responses and exports; a
+    response's only itself of its experiment's responses; an export's its experiments. All hold the summaries, audit events,
+    operations and cells that belong to these records by id or correlation id.
+
+    Parameters
+    ----------
+    cursor
+        A cursor on drained tables.
+    anchor
+        A correlation id, or the id of any record, or its beginning (at least six characters).
+    """
+    text = check_id(anchor)
+    kind, whole = _anchor(cursor, text)
+    records = _records(cursor, _scope(cursor, kind, whole))
+    summaries, counted = _summaries(cursor)
+    edges = dict.fromkeys([*_edges(records), *counted])
+    return Trace((WORDS.get(kind, kind), whole), (*(record.node for record in records), *summaries), tuple(edges))
+
+
+def _anchor(cursor: DuckDBPyConnection, text: str) -> tuple[str, str]:
+    query = " UNION ALL ".join(
+        f"SELECT '{kind.name}' AS kind, {kind.key} AS id FROM {kind.table} WHERE starts_with({kind.key}, $id)"
+        for kind in KINDS.values()
+    )
+    query += "".join(
+        f" UNION SELECT 'correlation', correlation_id FROM {kind.table} WHERE starts_with(correlation_id, $id)"
+        for kind in KINDS.values()
+    )
+    found = cursor.execute(f"SELECT kind, id FROM ({query}) ORDER BY id = $id DESC, id LIMIT 2", {"id": text}).fetchall()
+    if not found:
+        raise NotFound(f"no record has the id '{text}'", hint="%pplab results and %pplab audit show ids")
+    if len(found) > 1 and found[0][1] != text:
+        raise BadInput(f"several records begin with '{text}'", hint="give more characters")
+    return found[0]
+
+
+def _column(cursor: DuckDBPyConnection, query: str, *values: object) -> list[str]:
+    return [str(row[0]) for row in cursor.execute(query, list(values)).fetchall() if row[0] is not None]
+
+
+def _scope(cursor: DuckDBPyConnection, kind: str, whole: str) -> _Scope:
+    scope = _Scope()
+    _include(cursor, scope, kind, whole)
+    _complete(cursor, scope)
+    return scope
+
+
+def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, whole: str) -> None:
+    """Add what a record stands for: itself, or the records of its chain of cause."""
+    if kind == "calibration":
+        scope.calibrations.add(whole)
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE calibration_id = ?", whole))
+    elif kind == "experiment":
+        scope.experiments.add(whole)
+    elif kind == "response":
+        scope.responses.add(whole)
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM responses WHERE response_id = ?", whole))
+    elif kind == "attempt":
+        for response in _column(cursor, "SELECT response_id FROM call_attempts WHERE attempt_id = ?", whole):
+            _include(cursor, scope, "response", response)
+    elif kind == "export":
+        scope.exports.add(whole)
+        query = "SELECT unnest(from_json(experiment_ids, '[\"VARCHAR\"]')) FROM experiment_exports WHERE export_id = ?"
+        scope.experiments.update(_column(cursor, query, whole))
+    elif kind == "event":
+        query = "SELECT entity, entity_id FROM audit_logs WHERE event_id = ? AND entity_id IS NOT NULL"
+        for entity, entity_id in cursor.execute(query, [whole]).fetchall():
+            scope.entities.add(entity_id)
+            if entity in KINDS and entity != "event":
+                _include(cursor, scope, entity, entity_id)
+        if not scope.experiments and not scope.calibrations and not scope.exports:
+            for correlation in _column(cursor, "SELECT correlation_id FROM audit_logs WHERE event_id = ?", whole):
+                _include(cursor, scope, "correlation", correlation)
+    elif kind in ("metric", "cell"):
+        table = KINDS[kind]
+        for correlation in _column(cursor, f"SELECT correlation_id FROM {table.table} WHERE {table.key} = ?", whole):
+            _include(cursor, scope, "correlation", correlation)
+    else:
+        scope.correlations.add(whole)
+        scope.calibrations.update(_column(cursor, "SELECT calibration_id FROM calibrations WHERE correlation_id = ?", whole))
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE correlation_id = ?", whole))
+        scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM responses WHERE correlation_id = ?", whole))
+        for export in _column(cursor, "SELECT export_id FROM experiment_exports WHERE correlation_id = ?", whole):
+            _include(cursor, scope, "export", export)
+
+
+def _complete(cursor: DuckDBPyConnection, scope: _Scope) -> None:
+    """Add what led to the experiments and what was made of them, and every correlation id on the way."""
+    _register(cursor, scope)
+    scope.calibrations.update(
+        _column(cursor, f"SELECT calibration_id FROM experiments WHERE {_among('experiment_id', 'experiments')}")
+    )
+    scope.exports.update(
+        _column(
+            cursor,
+            f"""SELECT export_id FROM (
+                    SELECT export_id, unnest(from_json(experiment_ids, '["VARCHAR"]')) AS experiment_id FROM experiment_exports
+                ) WHERE {_among("experiment_id", "experiments")}""",
+        )
+    )
+    _register(cursor, scope)
+    chosen = "" if not scope.responses else f" AND {_among('response_id', 'responses')}"
+    for query in (
+        f"SELECT correlation_id FROM calibrations WHERE {_among('calibration_id', 'calibrations')}",
+        f"SELECT correlation_id FROM experiments WHERE {_among('experiment_id', 'experiments')}",
+        f"SELECT DISTINCT correlation_id FROM responses WHERE {_among('experiment_id', 'experiments')}{chosen}",
+        f"SELECT correlation_id FROM experiment_exports WHERE {_among('export_id', 'exports')}",
+    ):
+        scope.correlations.update(_column(cursor, query))
+    scope.entities |= scope.calibrations | scope.experiments | scope.responses | scope.exports
+
+
+def _among(column: str, group: str) -> str:
+    return f"{column} IN (SELECT id FROM scope WHERE part = '{group}')"
+
+
+def _register(cursor: DuckDBPyConnection, scope: _Scope) -> None:
+    import pyarrow as pa
+
+    parts = ("calibrations", "experiments", "responses", "exports", "entities", "correlations")
+    pairs = [(part, id_) for part in parts for id_ in sorted(getattr(scope, part))]
+    cursor.register(
+        "scope",
+        pa.table(
+            {
+                "part": pa.array([part for part, _ in pairs], pa.string()),
+                "id": pa.array([id_ for _, id_ in pairs], pa.string()),
+            }
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A node with what ties it to others: its span, the span that caused it, and the ids it names."""
+
+    node: Node
+    span: str | None
+    cause: str | None
+    named: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.node.kind, self.node.id
+
+
+_TIES = {
+    "calibration": ("NULL", "NULL", "[]"),
+    "experiment": ("NULL", "NULL", "[calibration_id]"),
+    "response": ("span_id", "NULL", "[experiment_id]"),
+    "attempt": ("span_id", "parent_span_id", "[response_id]"),
+    "export": ("NULL", "NULL", "from_json(experiment_ids, '[\"VARCHAR\"]')"),
+    "event": ("span_id", "parent_span_id", "[entity_id]"),
+    "metric": ("span_id", "parent_span_id", "[]"),
+    "cell": ("span_id", "NULL", "[]"),
+}
+"""Of each kind: its span, the span that caused it, and the ids it names."""
+
+_ORDERS = {
+    "experiment": "created_at, experiment_id",
+    "response": "experiment_id, prompt_index, setting_index, replicate, response_id",
+    "attempt": "response_id, attempt",
+    "event": "seq",
+}
+
+
+def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
+    """Return every record in scope, by kind and in plan order."""
+    _register(cursor, scope)
+    chosen = f" AND {_among('response_id', 'responses')}" if scope.responses else ""
+    others = "SELECT {} FROM responses WHERE " + _among("experiment_id", "experiments")
+    others += f" AND NOT ({_among('response_id', 'responses')})"
+    foreign = (
+        f"""AND coalesce(span_id NOT IN ({others.format("span_id")}), true)
+            AND coalesce(parent_span_id NOT IN ({others.format("span_id")}), true)"""
+        if scope.responses
+        else ""
+    )
+    alien = f"AND coalesce(entity_id NOT IN ({others.format('response_id')}), true)" if scope.responses else ""
+    mine = _among("correlation_id", "correlations")
+    conditions = {
+        "calibration": _among("calibration_id", "calibrations"),
+        "experiment": _among("experiment_id", "experiments"),
+        "response": _among("experiment_id", "experiments") + chosen,
+        "attempt": _among("experiment_id", "experiments") + chosen,
+        "export": _among("export_id", "exports"),
+        "event": f"({mine} OR {_among('entity_id', 'entities')}) {foreign} {alien}",
+        "metric": f"{mine} {foreign}",
+        "cell": mine,
+    }
+    return [record for name, condition in conditions.items() for record in _of_kind(cursor, name, condition)]
+
+
+def _of_kind(cursor: DuckDBPyConnection, name: str, condition: str) -> Iterator[_Record]:
+    kind = KINDS[name]
+    time = next(column.name for column in kind.columns if column.holds == "time")
+    query = f"""
+        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, {", ".join(_TIES[name])}
+        FROM {kind.table} WHERE {condition} ORDER BY {_ORDERS.get(name, f"{time}, {kind.key}")}"""
+    for key, label, at, correlation, span, cause, named in cursor.execute(query).fetchall():
+        node = Node(WORDS.get(name, name), key, label, time_text(at), correlation)
+        yield _Record(node, span, cause, tuple(item for item in named if item is not None))
+
+
+_NAMED_RELATIONS = {
+    "experiment": "gave the ranges",
+    "response": "planned",
+    "attempt": "was requested by",
+    "export": "was exported as",
+    "event": "was recorded as",
+}
+
+
+def _edges(records: list[_Record]) -> Iterator[Edge]:
+    """Return the steps of cause: by the ids that records name, by spans, and by correlation id for what a span does not tie."""
+    by_id = {record.node.id: record.key for record in records}
+    by_span: dict[str, tuple[str, str]] = {}
+    for record in records:  # an operation or a cell stands for its span before a record that merely happened in it
+        if record.span is not None and (record.node.kind in ("operation", "cell", "response")):
+            by_span.setdefault(record.span, record.key)
+    roots: dict[str | None, list[tuple[str, str]]] = {}
+    for record in records:
+        if record.node.kind == "operation" and by_span.get(record.cause or "", ("",))[0] != "operation":
+            roots.setdefault(record.node.correlation_id, []).append(record.key)
+    for record in records:
+        kind = record.node.kind
+        for named in record.named:
+            if named in by_id:
+                yield Edge(by_id[named], record.key, _NAMED_RELATIONS[kind])
+        if kind in ("calibration", "experiment", "export"):
+            for root in roots.get(record.node.correlation_id, ()):
+                yield Edge(root, record.key, "made")
+        elif kind in ("operation", "event"):
+            cause = by_span.get(record.cause or "")
+            own = by_span.get(record.span or "")
+            if own is not None and own != record.key:
+                yield Edge(own, record.key, "was recorded as" if kind == "event" else "was timed as")
+            elif cause is not None and cause != record.key:
+                yield Edge(cause, record.key, "caused")
+        elif kind == "cell":
+            for root in roots.get(record.node.correlation_id, ()):
+                yield Edge(record.key, root, "ran")
+
+
+def _summaries(cursor: DuckDBPyConnection) -> tuple[list[Node], list[Edge]]:
+    """Return the summaries that the experiments in scope were counted in."""
+    query = f"""
+        SELECT experiment_id, s.user || '/' || s.calibration_id, s.n, s.updated_at
+        FROM experiments e JOIN analytics_summaries s
+          ON s.user = e.user AND s.calibration_id = coalesce(e.calibration_id, '{UNCALIBRATED}') AND s.measure = 'experiments'
+        WHERE {_among("experiment_id", "experiments")} ORDER BY e.created_at, experiment_id"""
+    found = cursor.execute(query).fetchall()
+    nodes = {
+        name: Node("summary", name, f"of {count} experiment{'s' * (count != 1)}", time_text(at), None)
+        for _, name, count, at in found
+    }
+    return list(nodes.values()), [
+        Edge(("experiment", experiment), ("summary", name), "was counted in") for experiment, name, _, _ in found
+    ]
