@@ -300,7 +300,7 @@ def table(rows: Rows, *, caption: str = "", headings: Mapping[str, str] | None =
     after = f'<p style="margin:2px 0;opacity:.75">{content.remainder}</p>' if content.remainder else ""
     empty = "" if content.shown else '<p style="margin:2px 0;opacity:.75">nothing here yet</p>'
     return (
-        f'<div style="overflow-x:auto;margin:8px 0"><table cellpadding="5" style="{_TABLE}">{title}'
+        f'<div tabindex="0" style="overflow-x:auto;margin:8px 0"><table cellpadding="5" style="{_TABLE}">{title}'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{after}{empty}</div>"
     )
 

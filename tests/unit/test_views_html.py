@@ -427,3 +427,10 @@ def test_colours_are_understood_by_the_sanitiser_of_untrusted_notebooks():
 @pytest.mark.parametrize("room", ["canvas", "cells", "characters", "graph", "html", "records", "svg", "text", "theme"])
 def test_the_examples_in_docstrings_are_true(room):
     assert doctest.testmod(importlib.import_module(f"pplab.views.{room}")).failed == 0
+
+
+def test_a_table_too_wide_for_the_page_can_be_scrolled_with_the_keyboard():
+    (wrapper, attributes, _), *_ = Reader(views.table([{"a": 1}])).elements
+    assert wrapper == "div"
+    assert attributes["tabindex"] == "0"
+    assert "overflow-x:auto" in attributes["style"]
