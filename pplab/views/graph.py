@@ -53,7 +53,8 @@ def graph_chart(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, titl
         for node in members:
             _box(canvas, *places[node.key], node, PALETTE[kinds.index(node.kind) % len(PALETTE)])
     told = ", ".join(f"{sum(node.kind == kind for node in unique.values())} {kind}" for kind in kinds)
-    return f'<div tabindex="0" style="overflow-x:auto">{_natural(canvas.image(f"{title}: {told}. The records are in the table."))}</div>'
+    image = _natural(canvas.image(f"{title}: {told}. The records are in the table."))
+    return f'<div tabindex="0" style="overflow-x:auto">{image}</div>'
 
 
 def _natural(image: str) -> str:
