@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pplab.models.embedded import MODEL, about, complete, corpus, tokens
 from pplab.models.embedded.ngram import LanguageModel
 from pplab.models.embedded.sampling import ANSWER_LIMIT, END_NAME, Sampling, _StopGate, draw, draw_seed, generate
 
+SOAK = os.environ.get("PPLAB_SOAK") == "1"
 PROMPTS = (
     "Write a short story about a lighthouse keeper",
     "Explain photosynthesis to a child",
@@ -137,7 +139,7 @@ def test_an_answer_at_moderate_temperature_ends_by_itself_after_a_readable_lengt
 
 @pytest.mark.parametrize("topic", corpus.read_topics(), ids=lambda topic: topic.name)
 def test_a_greedy_answer_never_goes_round_in_circles(topic: corpus.Topic) -> None:
-    for keyword in topic.keywords:
+    for keyword in topic.keywords[:: 1 if SOAK else 5]:
         body = ask(keyword, temperature=0)
         words = text_of(body).split()
         eight = Counter(zip(*(words[i:] for i in range(8)), strict=False))
@@ -159,18 +161,14 @@ ON_TOPIC = {
 
 @pytest.mark.parametrize(("name", "prompt"), ON_TOPIC.items(), ids=ON_TOPIC)
 def test_the_words_of_an_answer_are_those_of_its_topic(name: str, prompt: str) -> None:
-    own = {topic.name: set(tokens.content_stems(" ".join(topic.passages))) for topic in corpus.read_topics()}
-    shared = Counter(
-        {
-            topic: sum(word in words for text in answers(prompt, 6, temperature=0.7) for word in tokens.content_stems(text))
-            for topic, words in own.items()
-        }
-    )
-    assert shared.most_common(1)[0][0] == name
+    said = tokens.content_stems(" ".join(answers(prompt, 4, temperature=0.7)))
+    known = {topic.name: set(tokens.content_stems(" ".join(topic.passages))) for topic in corpus.read_topics()}
+    shared = {topic: sum(word in words for word in said) for topic, words in known.items()}
+    assert max(shared, key=lambda topic: shared[topic]) == name
 
 
 def test_answers_differ_more_the_higher_the_temperature() -> None:
-    at = {t: mean(diversity(answers(p, 6, temperature=t)) for p in PROMPTS) for t in (0, 0.2, 0.7, 1.6)}
+    at = {t: mean(diversity(answers(p, 5, temperature=t)) for p in PROMPTS) for t in (0, 0.2, 0.7, 1.6)}
     assert at[0] == 0
     assert at[0] < at[0.2] < at[0.7] < at[1.6]
 
@@ -207,7 +205,7 @@ def test_the_same_call_has_the_same_bytes_in_another_process(parameters: dict[st
     )
     environment = os.environ | {"PYTHONHASHSEED": "12345", "PYTHONPATH": os.pathsep.join(sys.path)}
     there = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    here = hashlib.sha256(__import__("json").dumps(ask(PROMPTS[0], **parameters)).encode()).hexdigest()
+    here = hashlib.sha256(json.dumps(ask(PROMPTS[0], **parameters)).encode()).hexdigest()
     assert there.stdout.strip() == here
 
 

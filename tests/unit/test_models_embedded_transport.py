@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pplab.models import embedded
+from pplab.models.embedded.request import ChatRequest, Refusal
 from pplab.models.embedded.transport import REPLICATE_HEADER, EmbeddedTransport
 
 if TYPE_CHECKING:
@@ -90,6 +93,7 @@ def test_a_stream_is_server_sent_events_that_end_with_done() -> None:
         ("temperature", -0.1),
         ("temperature", "hot"),
         ("temperature", True),
+        ("temperature", 10**400),
         ("top_p", 0),
         ("top_p", 1.1),
         ("frequency_penalty", 2.1),
@@ -133,6 +137,24 @@ def test_a_body_that_is_no_json_object_is_answered_with_400(content: bytes) -> N
     response = send("POST", "/chat/completions", content=content)
     assert response.status_code == 400
     assert "JSON" in response.json()["error"]["message"]
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(st.characters(), max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["role", "content", "text"]), inner),
+    max_leaves=6,
+)
+_names = st.sampled_from(["temperature", "top_p", "n", "stop", "seed", "messages", "stream_options", "user", "\ud800", ""])
+
+
+@given(st.dictionaries(_names, _json, max_size=4))
+def test_every_json_object_is_understood_or_refused_in_openais_format(extra: dict[str, Any]) -> None:
+    try:
+        request = ChatRequest.of({"model": "embedded", "messages": QUESTION} | extra)
+    except Refusal as refusal:
+        json.dumps(refusal.body).encode()
+    else:
+        assert request.messages
 
 
 def test_the_openai_client_sees_a_bad_request_with_the_parameter() -> None:

@@ -34,7 +34,7 @@ _LISTS = "agenda checklist ideas itinerary list names options points slogans ste
 _LIST_WORDS = frozenset(tokens.content_stems(_LISTS))
 _ASKING = """
     advice ask begin best better brief choose child compose create describe draft explain find good help idea important
-    kind know learn long need report recipe short simple simply start story suggest summarise summarize tip way word work
+    kind know learn long need plan report recipe short simple simply start story suggest summarise summarize tip way word work
 """
 _ASKING_STEMS = frozenset(tokens.content_stems(_ASKING))
 _ITEM_LINE = re.compile(r"^(?:[-*]|\d+\.) ", re.MULTILINE)

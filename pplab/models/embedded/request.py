@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -123,7 +122,7 @@ def parse(content: bytes) -> dict[str, Any]:
 
 def _number(given: Mapping[str, Any], name: str, low: float, high: float) -> float:
     value = given[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refusal(f"Invalid type for '{name}': expected a number.", param=name, code="invalid_type")
     if not low <= value <= high or (name == "top_p" and value == 0):
         interval = f"{'(' if name == 'top_p' else '['}{low:g}, {high:g}]"
@@ -193,7 +192,7 @@ def _messages(given: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
 
 def _message(message: object, number: int) -> Mapping[str, str]:
     where = f"messages[{number}]"
-    if not isinstance(message, dict) or message.get("role") not in _ROLES:
+    if not isinstance(message, dict) or str(message.get("role")) not in _ROLES:
         raise Refusal(f"Invalid '{where}': expected a role of {', '.join(sorted(_ROLES))}.", param=where)
     content = message.get("content")
     if isinstance(content, list):

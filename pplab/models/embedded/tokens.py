@@ -31,6 +31,7 @@ _SAY_LITTLE = """
     nor not now of off on once only or other our out over own please same she should show so some such tell than that
     the their them then there these they this those through to too under until up us use very want was we were what
     when where which while who whom why will with would write you your yours
+    one two three four five six seven eight nine ten
 """
 _VOWELS = frozenset("aeiouy")
 _STOPWORDS = frozenset(_SAY_LITTLE.split())

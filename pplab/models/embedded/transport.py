@@ -111,7 +111,7 @@ class _Events(httpx2.AsyncByteStream):
 
 
 def _encode(body: dict[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(body, separators=(",", ":")).encode()
 
 
 def _json(status: int, body: dict[str, Any]) -> httpx2.Response:
