@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from pplab.analysis.resampling import smallest_sign_flip_p
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALPHA = 0.05
 POWER = 0.8
@@ -85,14 +89,22 @@ def prompts_needed(
     if effect <= 0:
         return None
 
-    def enough(prompts: int) -> bool:
-        return noncentrality(prompts - 1, alpha, power) * spread / math.sqrt(prompts) <= effect
+    return smallest(lambda n: noncentrality(n - 1, alpha, power) * spread / math.sqrt(n) <= effect, fewest)
 
+
+def smallest(enough: Callable[[int], bool], fewest: int) -> int | None:
+    """Return the smallest number from ``fewest`` on that is enough, or ``None`` beyond 100,000.
+
+    Examples
+    --------
+    >>> smallest(lambda n: n * n >= 90, 2)
+    10
+    """
     if not enough(MOST_PROMPTS):
         return None
-    low, high = fewest, fewest
+    low = high = fewest
     while not enough(high):
-        low, high = high, min(2 * high, MOST_PROMPTS)
+        low, high = high + 1, min(2 * high, MOST_PROMPTS)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)

@@ -96,8 +96,10 @@ class Interval(Told):
             return f"{self.metric} at {self.label}: no usable value."
         if self.low is None or self.high is None:
             return f"{self.metric} at {self.label}: {number(self.mean)}, without interval: {self.note}."
-        places = decimals(self.high - self.low)
         n = counted(self.prompts, self.unit) if self.scope == "prompts" else counted(self.responses, "response")
+        if self.low == self.high:
+            return f"{self.metric} at {self.label}: {number(self.mean)}, without any variation ({n})."
+        places = decimals(self.high - self.low)
         sentence = (
             f"{self.metric} at {self.label}: {number(self.mean, places)} "
             f"({percent(self.level)} interval {span(self.low, self.high, places)}, {n})."

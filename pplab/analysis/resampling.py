@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pplab.analysis.layout import Floats
 
@@ -34,6 +35,18 @@ class Bounds:
     low: Floats
     high: Floats
     above_zero: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Two samples whose labels may be exchanged: their sizes, and the statistic of a choice of ``a`` of ``a + b`` units.
+
+    ``statistic`` takes rows of zeros and ones, shape (choices, a + b), and returns one number for each row.
+    """
+
+    a: int
+    b: int
+    statistic: Callable[[Floats], Floats]
 
 
 class Resampler:
@@ -64,23 +77,31 @@ class Resampler:
 
     # -- bootstrap ------------------------------------------------------------------------------------------------
 
+    def resample(self, sizes: Sequence[int], statistics: Sequence[Callable[[Floats], Floats]]) -> list[Floats]:
+        """Return each sample's statistic in every resample, along the last axis.
+
+        Units are drawn with replacement, each sample by itself. With one sample, or several that fit one block, the
+        draws are those of `scipy.stats.bootstrap` for the same seed.
+
+        Parameters
+        ----------
+        sizes
+            How many units each sample has.
+        statistics
+            For each sample a function of the units' shares in the resamples, shape (resamples, units).
+        """
+        blocks = [
+            [statistic(weight) for statistic, weight in zip(statistics, weights, strict=True)]
+            for weights in self._blocks(tuple(sizes))
+        ]
+        return blocks[0] if len(blocks) == 1 else [np.concatenate(parts, axis=-1) for parts in zip(*blocks, strict=True)]
+
     def means(self, samples: Sequence[Floats]) -> list[Floats]:
         """Return the means of every sample's resamples: for each sample (units, columns) an array (columns, resamples).
 
-        Units are drawn with replacement, all columns of a unit together, each sample by itself. With one sample, or
-        several that fit one block, the draws are those of `scipy.stats.bootstrap` for the same seed.
+        All columns of a unit are drawn together.
         """
-        columns = samples[0].shape[1]
-        sizes = tuple(len(sample) for sample in samples)
-        resamples = self._count(sum(sizes))
-        out = [np.empty((columns, resamples)) for _ in samples]
-        start = 0
-        for weights in self._blocks(sizes, resamples):
-            stop = start + len(weights[0])
-            for sample, weight, target in zip(samples, weights, out, strict=True):
-                np.matmul(sample.T, weight.T, out=target[:, start:stop])
-            start = stop
-        return out
+        return self.resample([len(sample) for sample in samples], [partial(_shared_means, sample) for sample in samples])
 
     def interval(self, samples: Sequence[Floats], coefficients: Sequence[float] = (1.0,), *, level: float = LEVEL) -> Bounds:
         """Return BCa intervals of ``sum(coefficient * mean(sample))`` for every column.
@@ -100,41 +121,18 @@ class Resampler:
         level
             The interval's confidence, in (0, 1).
         """
-        coefficient = np.asarray(coefficients, dtype=np.float64)
         estimate = np.zeros(samples[0].shape[1])
         resampled: Floats = np.zeros(())
-        cubes, squares = np.zeros_like(estimate), np.zeros_like(estimate)
-        variance, shrunk, by_df = np.zeros_like(estimate), np.zeros_like(estimate), np.zeros_like(estimate)
-        for sample, weight, means in zip(samples, coefficient, self.means(samples), strict=True):
-            n = len(sample)
+        influences = []
+        for sample, coefficient, means in zip(samples, coefficients, self.means(samples), strict=True):
             centre = sample.mean(axis=0)
-            influence = weight * (sample - centre)
-            estimate += weight * centre
-            resampled = resampled + weight * means
-            cubes += (influence**3).sum(axis=0) / n**3
-            squares += (influence**2).sum(axis=0) / n**2
-            part = (influence**2).sum(axis=0) / (n * (n - 1))
-            variance += part
-            shrunk += part * (n - 1) / n
-            by_df += part**2 / (n - 1)
-        scale = np.max([np.abs(sample).max(axis=0) for sample in samples], axis=0)
-        resampled = np.sort(resampled, axis=1)
-        above = 1 - _rank(resampled, np.zeros_like(estimate), scale)
-        varies = variance > (1e-12 * scale) ** 2
-        safe = np.where(varies, variance, 1.0)
-        freedom = safe**2 / np.where(varies, by_df, 1.0)
-        widening = np.sqrt(safe / np.where(varies, shrunk, 1.0))
-        reach: Floats = np.asarray(widening * special.stdtrit(freedom, 0.5 + level / 2), dtype=np.float64)
-        bias = special.ndtri(np.clip(_rank(resampled, estimate, scale), 0.5 / resampled.shape[1], 1 - 0.5 / resampled.shape[1]))
-        skew = cubes / (6 * np.where(varies, squares, 1.0) ** 1.5)
-        low = _quantile(resampled, _bca_level(bias, skew, -reach))
-        high = _quantile(resampled, _bca_level(bias, skew, reach))
-        return Bounds(estimate, np.where(varies, low, estimate), np.where(varies, high, estimate), above)
+            influences.append(coefficient * (sample - centre))
+            estimate += coefficient * centre
+            resampled = resampled + coefficient * means
+        return bca(estimate, resampled, influences, level=level)
 
-    def _count(self, units: int) -> int:
-        return min(self.resamples, max(_FEWEST_RESAMPLES, _MAX_DRAWS // units))
-
-    def _blocks(self, sizes: tuple[int, ...], resamples: int) -> Iterator[list[Floats]]:
+    def _blocks(self, sizes: tuple[int, ...]) -> Iterator[list[Floats]]:
+        resamples = min(self.resamples, max(_FEWEST_RESAMPLES, _MAX_DRAWS // sum(sizes)))
         rows = max(1, _BLOCK // sum(sizes))
         if rows >= resamples:
             if sizes not in self._weights:
@@ -208,24 +206,27 @@ class Resampler:
         strata
             For each stratum (a prompt) the values of both sides.
         """
-        ways = relabellings([(len(a), len(b)) for a, b in strata])
-        exact = ways <= EXACT_RELABELLINGS
-        rng = np.random.default_rng(self.seed)
-        observed, scale = 0.0, 0.0
-        spread: Floats = np.zeros(1)
+        sides = []
         for a, b in strata:
             pooled = np.concatenate([a, b])
-            centred = pooled - pooled.mean()
-            observed += float(a.mean() - b.mean())
-            scale += float(np.abs(centred).max())
-            per_value = 1 / len(a) + 1 / len(b)
+            weights = (pooled - pooled.mean()) * (1 / len(a) + 1 / len(b))
+            sides.append(Stratum(len(a), len(b), partial(_weighted_sums, weights)))
+        return self.relabel_by(sides, permutations)
+
+    def relabel_by(self, strata: Sequence[Stratum], permutations: int = RESAMPLES) -> tuple[float, bool]:
+        """Return the p-value of `relabel` for any statistic, summed over the strata."""
+        exact = relabellings([(s.a, s.b) for s in strata]) <= EXACT_RELABELLINGS
+        rng = np.random.default_rng(self.seed)
+        observed = 0.0
+        spread: Floats = np.zeros(1)
+        for stratum in strata:
+            as_it_is = np.repeat([[1.0, 0.0]], [stratum.a, stratum.b], axis=1)
+            observed += float(stratum.statistic(as_it_is)[0])
             if exact:
-                differences = self._all_splits(len(a), len(b)) @ centred * per_value
-                spread = np.add.outer(spread, differences).ravel()
+                spread = np.add.outer(spread, stratum.statistic(self._all_splits(stratum.a, stratum.b))).ravel()
             else:
-                differences = _random_sums(rng, centred, len(a), permutations) * per_value
-                spread = spread + differences
-        reached = int((np.abs(spread) >= abs(observed) - 1e-9 * scale).sum())
+                spread = spread + _random_splits(rng, as_it_is, stratum.statistic, permutations)
+        reached = int((np.abs(spread) >= abs(observed) - 1e-9 * float(np.abs(spread).max())).sum())
         return (reached / len(spread), True) if exact else ((reached + 1) / (len(spread) + 1), False)
 
     def _all_splits(self, a: int, b: int) -> Floats:
@@ -236,6 +237,42 @@ class Resampler:
             np.put_along_axis(rows, chosen, 1.0, axis=1)
             self._splits[a, b] = rows
         return self._splits[a, b]
+
+
+def bca(estimate: Floats, resampled: Floats, influences: Sequence[Floats], *, level: float = LEVEL) -> Bounds:
+    """Return the bounds described in `Resampler.interval` from resamples of any statistic.
+
+    Parameters
+    ----------
+    estimate
+        Shape (columns,).
+    resampled
+        Shape (columns, resamples); sorted in place.
+    influences
+        For each sample the empirical influence of each unit on the estimate, shape (units, columns), summing to zero.
+    level
+        The interval's confidence.
+    """
+    cubes, squares, variance, by_df = (np.zeros_like(estimate) for _ in range(4))
+    for influence in influences:
+        n = len(influence)
+        second = (influence**2).sum(axis=0)
+        part = second / (n * (n - 1))
+        cubes += (influence**3).sum(axis=0) / n**3
+        squares += second / n**2
+        variance += part
+        by_df += part**2 / (n - 1)
+    scale = np.abs(resampled).max(axis=1)
+    resampled.sort(axis=1)
+    varies = variance > (1e-12 * scale) ** 2
+    variance, squares, by_df = (np.where(varies, x, 1.0) for x in (variance, squares, by_df))
+    reach: Floats = np.sqrt(variance / squares) * special.stdtrit(variance**2 / by_df, 0.5 + level / 2)
+    rank = _rank(resampled, estimate, scale)
+    bias = special.ndtri(np.clip(rank, 0.5 / resampled.shape[1], 1 - 0.5 / resampled.shape[1]))
+    skew = cubes / (6 * squares**1.5)
+    low = np.where(varies, _quantile(resampled, _bca_level(bias, skew, -reach)), estimate)
+    high = np.where(varies, _quantile(resampled, _bca_level(bias, skew, reach)), estimate)
+    return Bounds(estimate, low, high, 1 - _rank(resampled, np.zeros_like(estimate), scale))
 
 
 def smallest_sign_flip_p(units: int, permutations: int = RESAMPLES) -> float:
@@ -255,15 +292,19 @@ def relabellings(sizes: Sequence[tuple[int, int]]) -> int:
     return math.prod(math.comb(a + b, a) for a, b in sizes)
 
 
-def _random_sums(rng: np.random.Generator, values: Floats, chosen: int, count: int) -> Floats:
-    """Return the sums of ``count`` random choices of ``chosen`` values, without replacement."""
-    out = np.empty(count)
-    rows = max(1, _BLOCK // len(values))
-    for start in range(0, count, rows):
-        stop = min(count, start + rows)
-        shuffled = rng.permuted(np.broadcast_to(values, (stop - start, len(values))), axis=1)
-        out[start:stop] = shuffled[:, :chosen].sum(axis=1)
-    return out
+def _shared_means(sample: Floats, shares: Floats) -> Floats:
+    return np.asarray(sample.T @ shares.T)
+
+
+def _weighted_sums(weights: Floats, chosen: Floats) -> Floats:
+    return np.asarray(chosen @ weights)
+
+
+def _random_splits(rng: np.random.Generator, row: Floats, statistic: Callable[[Floats], Floats], count: int) -> Floats:
+    """Return the statistic of ``count`` random orders of a row of zeros and ones."""
+    rows = max(1, _BLOCK // row.shape[1])
+    sizes = [min(rows, count - start) for start in range(0, count, rows)]
+    return np.concatenate([statistic(rng.permuted(np.repeat(row, size, axis=0), axis=1)) for size in sizes])
 
 
 def _bca_level(bias: Floats, skew: Floats, reach: Floats) -> Floats:

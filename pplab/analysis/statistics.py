@@ -116,10 +116,11 @@ def mean_intervals(
     coherence at setting 0: 0.60 (95% interval 0.57 to 0.63, 21 prompts).
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
-    return tuple(interval for metric in metrics for interval in _intervals(plan, plan.cells(metric), resampler))
+    return tuple(interval for metric in metrics for interval in intervals(plan, plan.cells(metric), resampler))
 
 
-def _intervals(plan: Layout, cells: Cells, resampler: Resampler) -> list[Interval]:
+def intervals(plan: Layout, cells: Cells, resampler: Resampler) -> list[Interval]:
+    """Return the interval of each column of ``plan`` on one metric."""
     units = plan.clustered(cells.means)
     low, high, _ = _bounds_of_columns(units, resampler)
     out = []
@@ -192,7 +193,7 @@ def _bounds_of_columns(columns: Floats, resampler: Resampler) -> tuple[Floats, F
 
 
 @dataclass(slots=True)
-class _Finding:
+class Finding:
     """What is known of one comparison before the correction over all of them."""
 
     metric: str
@@ -277,14 +278,14 @@ def compare_all(
     columns = [(plan.column(a), plan.column(b)) for a, b in wanted]
     correction: Literal["holm", "bh"] = "holm" if planned or len(wanted) == 1 else "bh"
     permutations = max(RESAMPLES, math.ceil(2 * len(columns) * len(metrics) / ALPHA) - 1)
-    findings = [f for m in metrics for f in _differences(plan, plan.cells(m), columns, resampler, permutations)]
-    return Comparisons(_corrected(plan, findings, correction, lower_is_better), correction)
+    findings = [f for m in metrics for f in differences(plan, plan.cells(m), columns, resampler, permutations)]
+    return Comparisons(corrected(plan, findings, correction, lower_is_better), correction)
 
 
-def _differences(
+def differences(
     plan: Layout, cells: Cells, pairs: Sequence[tuple[int, int]], resampler: Resampler, permutations: int
-) -> list[_Finding]:
-    """Compare pairs of columns on one metric."""
+) -> list[Finding]:
+    """Compare pairs of columns of ``plan`` on one metric, before any correction."""
     if not pairs:
         return []
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
@@ -301,7 +302,7 @@ def _differences(
     for k, (a, b) in enumerate(pairs):
         present = np.isfinite(units[:, k])
         n = int(present.sum())
-        found = _Finding(cells.metric, a, b, prompts=n, dropped=len(units) - n, delta=deltas[k])
+        found = Finding(cells.metric, a, b, prompts=n, dropped=len(units) - n, delta=deltas[k])
         found.responses_a = int(cells.counts[both[:, k], a].sum())
         found.responses_b = int(cells.counts[both[:, k], b].sum())
         if n:
@@ -320,7 +321,7 @@ def _differences(
     return findings
 
 
-def _within_prompts(plan: Layout, cells: Cells, found: _Finding, resampler: Resampler, permutations: int) -> None:
+def _within_prompts(plan: Layout, cells: Cells, found: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
     a, b = found.a, found.b
     shared = np.flatnonzero((cells.counts[:, a] >= MIN_REPLICATES) & (cells.counts[:, b] >= MIN_REPLICATES))
@@ -348,8 +349,8 @@ def _within_prompts(plan: Layout, cells: Cells, found: _Finding, resampler: Resa
         found.freedom = int(total**2 / sum(v**2 / (len(s) - 1) for v, s in zip(parts, samples, strict=True)))
 
 
-def _corrected(
-    plan: Layout, findings: list[_Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
+def corrected(
+    plan: Layout, findings: list[Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
 ) -> tuple[Difference, ...]:
     """Correct over all comparisons that were tested and put them into words."""
     tested = [f for f in findings if f.p is not None]

@@ -1,0 +1,254 @@
+"""How far apart the responses of a setting are: the mean distance over pairs of responses to one prompt.
+
+A mean over pairs is a U-statistic (Hoeffding 1948, Ann. Math. Stat. 19:293): one response sits in many pairs, so pairs
+are not independent and are never resampled. Prompts are; with fewer than six of them, the responses to each.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from pplab.analysis.layout import Floats, Layout, layout, need
+from pplab.analysis.power import ALPHA, MIN_PROMPTS
+from pplab.analysis.records import Comparisons, Interval
+from pplab.analysis.resampling import LEVEL, RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
+from pplab.analysis.statistics import Finding, corrected, differences, intervals, too_little
+from pplab.errors import BadInput
+
+Distance = Callable[[Sequence[str]], Floats]
+MIN_RESPONSES = 5
+"""Fewest responses to a prompt from which the uncertainty of their mean distance is judged."""
+
+
+def diversity_cells(frame: pd.DataFrame, distance: Distance | Floats, *, include_truncated: bool = False) -> pd.DataFrame:
+    """Return the diversity of each cell: one row for each prompt and setting with at least two usable responses.
+
+    Parameters
+    ----------
+    frame
+        Responses with a column ``text``, see `pplab.analysis.layout.layout`.
+    distance
+        A function from n texts to their distances in [0, 1], shape (n, n), symmetric; or that array for all rows of
+        ``frame`` in order.
+    include_truncated
+        Also count responses that were cut at ``max_tokens``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``prompt_index``, ``setting_index``, ``setting_label``, ``responses``, ``diversity``, and ``cluster`` where the
+        frame has one.
+    """
+    plan = layout(frame, include_truncated=include_truncated)
+    return _table(plan, _Texts(plan, distance))
+
+
+def diversity(frame: pd.DataFrame, distance: Distance | Floats, *, include_truncated: bool = False) -> tuple[Interval, ...]:
+    """Return the diversity of each setting with its interval: the mean over prompts of their mean pairwise distance.
+
+    Parameters
+    ----------
+    frame, distance, include_truncated
+        As in `diversity_cells`.
+    """
+    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    texts = _Texts(plan, distance)
+    table = _table(plan, texts)
+    over_prompts = {plan.column(s): i for s, i in _by_setting(table, resampler).items()}
+    out = []
+    for column, label in enumerate(plan.labels):
+        found = over_prompts.get(column)
+        responses = sum(len(texts.rows[p, column]) for p in texts.prompts(column))
+        if found is None:
+            note = "it takes two usable responses to a prompt"
+            out.append(Interval("diversity", label, None, None, None, LEVEL, "none", 0, 0, plan.unit, note))
+        elif found.scope == "prompts":
+            out.append(replace(found, label=label, responses=responses))
+        else:
+            out.append(_within(plan, texts, column, resampler, replace(found, label=label, responses=responses)))
+    return tuple(out)
+
+
+def compare_diversity(
+    frame: pd.DataFrame,
+    distance: Distance | Floats,
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    include_truncated: bool = False,
+) -> Comparisons:
+    """Compare the diversity of settings, paired by prompt, as `pplab.analysis.statistics.compare_all` does for a metric.
+
+    With fewer than six prompts the responses to each prompt are resampled and their labels exchanged; the null
+    hypothesis is then that both settings write the same kind of responses. ``cliffs_delta`` compares the diversities of
+    prompts, and is ``None`` where there are fewer than six.
+
+    Parameters
+    ----------
+    frame, distance, include_truncated
+        As in `diversity_cells`.
+    pairs
+        ``setting_index`` pairs planned beforehand (Holm), or ``None`` for all pairs (Benjamini-Hochberg).
+    """
+    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    texts = _Texts(plan, distance)
+    wanted = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
+    columns = [(plan.column(a), plan.column(b)) for a, b in wanted]
+    correction: Literal["holm", "bh"] = "holm" if pairs is not None or len(wanted) == 1 else "bh"
+    permutations = max(RESAMPLES, math.ceil(2 * len(columns) / ALPHA) - 1)
+    measured = _measured(plan, _table(plan, texts))
+    findings = differences(measured, measured.cells("diversity"), columns, resampler, permutations)
+    for found in findings:
+        both = [p for p in texts.prompts(found.a) if len(texts.rows[p, found.b]) > 1]
+        found.responses_a, found.responses_b = (sum(len(texts.rows[p, s]) for p in both) for s in (found.a, found.b))
+        if found.scope == "none" and found.prompts:
+            _compare_within(plan, texts, found, resampler, permutations)
+    return Comparisons(corrected(plan, findings, correction, ()), correction)
+
+
+class _Texts:
+    """The usable rows of each cell, and the distances between any of them."""
+
+    def __init__(self, plan: Layout, distance: Distance | Floats) -> None:
+        self.distance = distance
+        if callable(distance):
+            need(plan.frame, ["text"])
+            self.texts: list[str] = plan.frame["text"].fillna("").astype(str).tolist()
+        elif np.shape(distance) != (len(plan.frame), len(plan.frame)):
+            raise BadInput("the distances do not match the responses", hint="give an array with a row and column for each")
+        self.rows: dict[tuple[int, int], list[int]] = {(p, s): [] for p in range(plan.prompts) for s in range(len(plan.settings))}
+        for row in np.flatnonzero(plan.usable):
+            self.rows[int(plan.prompt_of_row[row]), int(plan.setting_of_row[row])].append(int(row))
+
+    def between(self, rows: list[int]) -> Floats:
+        """Return the distances between some rows, with zeros on the diagonal."""
+        if callable(self.distance):
+            found = np.array(self.distance([self.texts[r] for r in rows]), dtype=np.float64)
+        else:
+            found = np.array(self.distance[np.ix_(rows, rows)], dtype=np.float64)
+        np.fill_diagonal(found, 0.0)
+        return found
+
+    def prompts(self, column: int) -> list[int]:
+        """Return the prompts with at least two usable responses under a setting."""
+        return [p for (p, s), rows in self.rows.items() if s == column and len(rows) > 1]
+
+
+def _table(plan: Layout, texts: _Texts) -> pd.DataFrame:
+    frame = plan.frame
+    records: list[dict[str, Any]] = []
+    for (_, column), rows in texts.rows.items():
+        if len(rows) > 1:
+            first = frame.iloc[rows[0]]
+            records.append(
+                {
+                    "prompt_index": first["prompt_index"],
+                    "setting_index": plan.settings[column],
+                    "setting_label": plan.labels[column],
+                    "responses": len(rows),
+                    "diversity": _mean_distance(texts.between(rows)),
+                    **({"cluster": first["cluster"]} if "cluster" in frame.columns else {}),
+                }
+            )
+    names = ["prompt_index", "setting_index", "setting_label", "responses", "diversity"]
+    return pd.DataFrame(records, columns=[*names, *(["cluster"] if "cluster" in frame.columns else [])])
+
+
+def _measured(plan: Layout, table: pd.DataFrame) -> Layout:
+    """Arrange the diversities as if each were one response; cells without one are there, but not usable."""
+    frame = plan.frame[["prompt_index", "setting_index", *(["cluster"] if "cluster" in plan.frame.columns else [])]]
+    cells = frame.drop_duplicates(["prompt_index", "setting_index"])
+    known = cells.merge(table[["prompt_index", "setting_index", "diversity"]], how="left")
+    return layout(known.assign(status=np.where(known["diversity"].notna(), "ok", "empty")))
+
+
+def _by_setting(table: pd.DataFrame, resampler: Resampler) -> dict[int, Interval]:
+    plan = layout(table.assign(status="ok"))
+    return dict(zip(plan.settings, intervals(plan, plan.cells("diversity"), resampler), strict=True))
+
+
+def _mean_distance(distances: Floats) -> float:
+    n = len(distances)
+    return float(distances.sum() / (n * (n - 1)))
+
+
+def _within(plan: Layout, texts: _Texts, column: int, resampler: Resampler, found: Interval) -> Interval:
+    """Return the interval over the responses to a few prompts."""
+    matrices = [texts.between(texts.rows[p, column]) for p in texts.prompts(column)]
+    if plan.unit != "prompt" or min(len(m) for m in matrices) < MIN_RESPONSES:
+        return replace(found, low=None, high=None, scope="none", note=_note(plan))
+    bounds = _resampled_interval(matrices, [1 / len(matrices)] * len(matrices), resampler)
+    return replace(found, low=float(bounds.low[0]), high=float(bounds.high[0]), scope="replicates", note="")
+
+
+def _resampled_interval(matrices: Sequence[Floats], coefficients: Sequence[float], resampler: Resampler) -> Bounds:
+    """Return the BCa interval of a sum of mean distances, each over the responses to one prompt under one setting.
+
+    A resample weighs each pair of different responses by the product of their shares. A response drawn twice is no
+    pair with itself: counted as one, it would pull every resample towards zero.
+    """
+    parts = resampler.resample([len(m) for m in matrices], [partial(_weighted_distance, m) for m in matrices])
+    resampled = np.sum([c * part for c, part in zip(coefficients, parts, strict=True)], axis=0)
+    own = [_mean_distance(m) for m in matrices]
+    influences = [
+        c * 2 * (m.sum(axis=1) / (len(m) - 1) - mean)[:, None] for c, m, mean in zip(coefficients, matrices, own, strict=True)
+    ]
+    estimate = np.array([np.dot(coefficients, own)])
+    return bca(estimate, resampled[None, np.isfinite(resampled)], influences)
+
+
+def _weighted_distance(distances: Floats, shares: Floats) -> Floats:
+    """Return the mean distance in each resample; NaN where it holds one response only."""
+    pairs = 1 - (shares**2).sum(axis=1)
+    weighted = ((shares @ distances) * shares).sum(axis=1)
+    return np.where(pairs > 1e-9, weighted / np.where(pairs > 1e-9, pairs, 1.0), np.nan)
+
+
+def _compare_within(plan: Layout, texts: _Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
+    """Compare the responses to a few prompts, which are taken as the only ones of interest."""
+    cells = [(texts.rows[p, found.a], texts.rows[p, found.b]) for p in range(plan.prompts)]
+    cells = [(a, b) for a, b in cells if min(len(a), len(b)) >= MIN_RESPONSES]
+    if plan.unit != "prompt" or not cells:
+        found.note = _note(plan)
+        return
+    k = len(cells)
+    matrices = [texts.between(rows) for side in zip(*cells, strict=True) for rows in side]
+    bounds = _resampled_interval(matrices, [1 / k] * k + [-1 / k] * k, resampler)
+    means = [_mean_distance(m) for m in matrices]
+    found.mean_a, found.mean_b = float(np.mean(means[:k])), float(np.mean(means[k:]))
+    found.scope, found.difference, found.delta = "replicates", float(bounds.estimate[0]), None
+    found.low, found.high, found.higher = float(bounds.low[0]), float(bounds.high[0]), float(bounds.above_zero[0])
+    found.dropped += found.prompts - k
+    found.prompts = k
+    found.responses_a, found.responses_b = (sum(len(cell[side]) for cell in cells) for side in (0, 1))
+    strata = [Stratum(len(a), len(b), _split_distance(texts.between(a + b), len(a))) for a, b in cells]
+    found.p, found.exact = resampler.relabel_by(strata, permutations)
+    found.smallest_p = smallest_relabel_p([(s.a, s.b) for s in strata], permutations)
+    influence = [m.sum(axis=1) / (len(m) - 1) - mean for m, mean in zip(matrices, means, strict=True)]
+    found.error = math.sqrt(sum(4 * float(i.var(ddof=1)) / len(i) for i in influence)) / k
+    found.freedom = min(len(m) for m in matrices) - 1
+
+
+def _split_distance(distances: Floats, size: int) -> Callable[[Floats], Floats]:
+    """Return the statistic "mean distance of the chosen ``size`` responses minus that of the others"."""
+    others = len(distances) - size
+
+    def statistic(chosen: Floats) -> Floats:
+        inside = ((chosen @ distances) * chosen).sum(axis=1) / (size * (size - 1))
+        outside = (((1 - chosen) @ distances) * (1 - chosen)).sum(axis=1) / (others * (others - 1))
+        return np.asarray(inside - outside)
+
+    return statistic
+
+
+def _note(plan: Layout) -> str:
+    if plan.unit == "cluster":
+        return too_little(plan.unit)
+    return f"it takes {MIN_PROMPTS} prompts, or {MIN_RESPONSES} usable responses to each of fewer"
