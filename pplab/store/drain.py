@@ -103,8 +103,8 @@ class _Drain:
         self.owners: dict[str, Owner] = {}
         self.finals: dict[str, _Values] = {}
         self.read: dict[str, Read] = {}
-        head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchone()
-        self.head = Head(*head) if head else Head(0, GENESIS)
+        head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchall()
+        self.head = Head(*head[0]) if head else Head(0, GENESIS)
 
     def take(self, group: Iterable[Segment]) -> None:
         """Read one drain's segments, in the order of their files, and write their rows."""

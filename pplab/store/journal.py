@@ -86,8 +86,8 @@ class Journal:
         if self._thread is not None and not self._closed:
             self.append((), durable=durable).result()
 
-    def close(self) -> None:
-        """Write what is queued, sync it and end the file; a later `append` is refused."""
+    def close(self) -> bool:
+        """Write what is queued and end the file; a later `append` is refused. Return whether anything was ever written."""
         with self._guard:
             self._closed = True
             thread = self._thread
@@ -95,6 +95,7 @@ class Journal:
             self._queue.put(None)
             thread.join()
         self._refuse_rest()
+        return thread is not None
 
     def forget(self) -> None:
         """Begin anew in a forked child: the queue and the file are the parent's."""

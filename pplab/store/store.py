@@ -295,12 +295,10 @@ class Store(Tables):
     def end(self) -> None:
         """Stop the threads, write and drain everything, and refuse what comes later; for the registry."""
         self._stopped.set()
-        unsaved = self._undrained.is_set()
         self._undrained.set()
         if self._timer is not None:
             self._timer.join()
-        self._journal.close()
-        if unsaved:
+        if self._journal.close():
             with contextlib.suppress(Exception):  # the journal keeps it for the next one who opens the lab
                 self._drain(TIMER_WAIT_S)
         self._closed = True
