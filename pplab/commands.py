@@ -1,4 +1,4 @@
-"""The one command table: the line magic, the cell magic, the terminal program, help, completion and the reference come from it."""
+"""The one command table: both magics, the terminal program, help, completion and the reference are made from it."""
 
 from __future__ import annotations
 
@@ -87,10 +87,12 @@ PLACE = (
 )
 RUN_OPTIONS = (
     Option("--n", "replicates of every prompt under every setting (default 5)", _whole, "N"),
-    Option("--set", "a parameter that every setting gets; may be repeated", metavar="NAME=VALUE", repeat=True, completes="parameter"),
+    Option(
+        "--set", "a parameter that every setting gets; may be repeated", metavar="NAME=VALUE", repeat=True, completes="parameter"
+    ),
     Option(
         "--sweep",
-        "values of a parameter: NAME=a,b,c or NAME=low:high:count; may be repeated for a grid; NAME alone takes the calibration's points",
+        "values of a parameter: NAME=a,b,c or NAME=low:high:count; NAME alone takes the calibration's points; repeat for a grid",
         metavar="NAME=VALUES",
         repeat=True,
         completes="parameter",
@@ -208,7 +210,12 @@ COMMANDS: dict[str, Command] = {
             examples=("config model=gpt-4o-mini",),
         ),
         Command("doctor", "check this installation and this lab", deeds.doctor),
-        Command("help", "explain a command or a topic", deeds.help, arguments=(Argument("topic", "a command, or metrics", "?", "command"),)),
+        Command(
+            "help",
+            "explain a command or a topic",
+            deeds.help,
+            arguments=(Argument("topic", "a command, or metrics", "?", "command"),),
+        ),
     )
 }
 
@@ -220,7 +227,7 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(f"{self.prog}: {message}", hint=f"see: {self.prog} --help")
 
 
-class HelpAsked(Exception):  # noqa: N818 - not an error: the user asked for it
+class HelpAsked(Exception):
     """``--help`` was given; the text to show is its message."""
 
 
@@ -352,9 +359,7 @@ def overview(door: str) -> str:
     """Return the list of commands with one line each."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {c.name:<{width}}{c.help}" for c in COMMANDS.values()]
-    return "\n".join(
-        [f"usage: {door} COMMAND [options]   ({door} COMMAND --help explains one)", "", "commands:", *lines]
-    )
+    return "\n".join([f"usage: {door} COMMAND [options]   ({door} COMMAND --help explains one)", "", "commands:", *lines])
 
 
 def reference() -> str:

@@ -114,7 +114,7 @@ def resolve(
 
 
 def find_store(store: str | None) -> Path | None:
-    """Return the lab's folder for a store that was named, else for ``PPLAB_STORE``, else the nearest; ``None`` for a temporary lab."""
+    """Return the lab's folder for a store that was named, else for ``PPLAB_STORE``, else the nearest (see `find_folder`)."""
     return find_folder(store or os.environ.get("PPLAB_STORE") or None)
 
 

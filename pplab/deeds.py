@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from pplab.experiments.runner import Progress
     from pplab.lab import Lab
 
-PACKAGES = ("jupyterlab", "ipywidgets", "anywidget", "openai", "duckdb", "pandas", "plotly", "traitlets", "pyarrow", "scipy", "nh3")
+PACKAGES = (
+    "jupyterlab",
+    "ipywidgets",
+    "anywidget",
+    "openai",
+    "duckdb",
+    "pandas",
+    "plotly",
+    "traitlets",
+    "pyarrow",
+    "scipy",
+    "nh3",
+)
 STDIN_LIMIT = 2_000_000
 
 
@@ -201,7 +213,7 @@ class _Watched:
     def __enter__(self) -> None:
         self._lab.on_progress = self._shown.__enter__()
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self._lab.on_progress = None
         self._shown.__exit__(*error)
 
@@ -250,7 +262,10 @@ def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
         return None
     if session.place == "terminal" and not sys.stdin.isatty():
         return sys.stdin.read(STDIN_LIMIT)
-    raise BadInput("there is no prompt", hint="write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin")
+    raise BadInput(
+        "there is no prompt",
+        hint="write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin",
+    )
 
 
 def _pairs(flag: str, texts: list[str] | None) -> dict[str, str] | None:

@@ -7,7 +7,7 @@ import platform
 import threading
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pplab import __version__
 from pplab.access import Access
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.results import Experiment
     from pplab.experiments.runner import Progress, Tools
-    from pplab.experiments.settings import Setting
     from pplab.share.export import Export
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
@@ -147,7 +146,7 @@ class Lab:
             self._closed = True
             self._store.close()
 
-    def __enter__(self) -> Lab:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -274,7 +273,9 @@ class Lab:
     def experiments(self, **filters: Any) -> pd.DataFrame:
         """Return one row an experiment, oldest first. Filters: ``user``, ``calibration_id``, ``model``, ``status``, ``limit``."""
         frame = self._store.experiments(**filters)
-        lost = [s == "running" and not claimed(self.folder, i) for s, i in zip(frame["status"], frame["experiment_id"], strict=True)]
+        lost = [
+            s == "running" and not claimed(self.folder, i) for s, i in zip(frame["status"], frame["experiment_id"], strict=True)
+        ]
         return frame.assign(status=frame["status"].mask(lost, "interrupted"), reason=frame["reason"].mask(lost, LOST))
 
     @verb
@@ -468,7 +469,7 @@ class Lab:
         if plan.max_cost is not None and self._access.price(plan.model) is None:
             raise BadInput(
                 f"the price of {plan.model} is unknown, so max_cost cannot be kept",
-                hint="set it with: pplab config prices='{\"" + plan.model + '": [input, output]}\' (dollars per million tokens)',
+                hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
             )
         return Tools(
             recorder=self,
@@ -481,7 +482,9 @@ class Lab:
             provider=self.provider,
         )
 
-    def _again(self, row: ExperimentRow, kind: str, *, n: int | None = None, only: tuple[str, ...] = (), **hooks: Any) -> Experiment:
+    def _again(
+        self, row: ExperimentRow, kind: str, *, n: int | None = None, only: tuple[str, ...] = (), **hooks: Any
+    ) -> Experiment:
         from pplab.experiments.again import missing_calls
 
         if row.model != self.model or row.provider != self.provider:

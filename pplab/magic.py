@@ -1,4 +1,4 @@
-"""The notebook's door: ``%pplab``, ``%%pplab``, completion, displays and the cell audit, added to a shell and taken away again."""
+"""The notebook's door: magics, completion, displays and the cell audit, added to a shell and taken away again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from traitlets.config import Config
 from pplab.config import PPLab, find_store, load_settings
 from pplab.errors import PplabError
 from pplab.observe.cells import CellAudit
+from pplab.views.looks import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
     from pplab.store.rows import Row
 
 DOOR = "%pplab"
-# Types that get a rich display, by name so that nothing is imported before it is shown.
-DISPLAYS = {
-    ("pplab.experiments.results", "Experiment"): "experiment",
-    ("pplab.calibration.stored", "Calibration"): "calibration",
-    ("pplab.share.export", "Export"): "exported",
-    ("pplab.analysis.records", "Comparisons"): "told",
-    ("pplab.analysis.recommend", "Recommendation"): "told",
-    ("pplab.analysis.preflight", "Preflight"): "told",
-    ("pplab.analysis.verdicts", "Verdict"): "told",
-}
 
 
 class PPLabError(UsageError):
@@ -132,7 +123,7 @@ class Extension:
         """Add everything to the shell."""
         shell = self._shell
         shell.register_magics(self._magics)
-        shell.configurables.append(self.settings)
+        shell.configurables.append(self.settings)  # type: ignore[arg-type] - IPython lists any configurable here
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
         self.settings.observe(self._settings_changed, names=PPLab.names())
@@ -201,14 +192,14 @@ def _matcher(session: Any) -> Callable[[CompletionContext], SimpleMatcherResult]
 
 def show_results(shell: InteractiveShell) -> None:
     """Give the results of the lab their rich displays in this shell."""
-    for (module, name), view in DISPLAYS.items():
+    for (module, name), view in LOOKS.items():
         shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, _display(view))
 
 
 def hide_results(shell: InteractiveShell) -> None:
     """Undo `show_results`."""
     formatter = shell.display_formatter.mimebundle_formatter
-    for module, name in DISPLAYS:
+    for module, name in LOOKS:
         try:
             formatter.pop(f"{module}.{name}")
         except KeyError:  # never shown, or shown and then replaced by the user's own

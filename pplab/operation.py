@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from pplab.errors import PplabError
+from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.ids import new_id, new_span_id, new_trace_id, now
 from pplab.observe.events import event
 from pplab.store.rows import MetricRow
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 
     from pplab.store.rows import Row
 
-P = ParamSpec("P")
-R = TypeVar("R")
+F = TypeVar("F", bound="Callable[..., Any]")
 
 
 class Span:
@@ -34,12 +34,12 @@ class Span:
 
     def __init__(self, name: str, parent: Span | None = None) -> None:
         self.name = name
-        self.correlation_id = parent.correlation_id if parent else new_trace_id()
-        self.parent_span_id = parent.span_id if parent else None
-        self.span_id = new_span_id()
+        self.correlation_id: str = parent.correlation_id if parent else new_trace_id()
+        self.parent_span_id: str | None = parent.span_id if parent else None
+        self.span_id: str = new_span_id()
         self.children = 0
 
-    def ids(self) -> dict[str, str | None]:
+    def ids(self) -> dict[str, Any]:
         """Return the three identifiers as the columns that rows have."""
         return {"correlation_id": self.correlation_id, "span_id": self.span_id, "parent_span_id": self.parent_span_id}
 
@@ -51,7 +51,9 @@ CAUSE: ContextVar[Span | None] = ContextVar("pplab_cause", default=None)
 class Recorder(Protocol):
     """What an operation needs of the lab: someone to name, somewhere to write, and a way to remove keys from words."""
 
-    user: str
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
 
     def record(self, *rows: Row) -> Future[None]:
         """Queue rows for the journal."""
@@ -130,12 +132,22 @@ class Operation:
         )
 
 
-def verb(method: Callable[Concatenate[Any, P], R]) -> Callable[Concatenate[Any, P], R]:
-    """Make a method of a `Recorder` one operation, named as the method is."""
+def verb(method: F) -> F:
+    """Make a method of a `Recorder` one operation, named as the method is; unknown keywords are refused with the nearest one."""
+    name = method.__name__
+    known = inspect.signature(method).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
 
     @functools.wraps(method)
-    def operation(self: Any, *args: P.args, **kwargs: P.kwargs) -> R:
-        with Operation(self, method.__name__.strip("_")):
+    def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
+        with Operation(self, name):
+            unknown = () if open_ended else kwargs.keys() - known.keys()
+            if unknown:
+                word = min(unknown)
+                options = [k for k in known if k != "self"]
+                raise BadInput(
+                    f"{name} has no option '{word}'", hint=did_you_mean(word, options) or f"options: {', '.join(options)}"
+                )
             return method(self, *args, **kwargs)
 
-    return operation
+    return cast("F", operation)

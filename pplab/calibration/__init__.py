@@ -2,7 +2,7 @@
 
 from pplab.calibration.answers import check_answers, load_answers
 from pplab.calibration.derive import Derived, Moved, derive, partial
-from pplab.calibration.presets import PRESETS, preset
+from pplab.calibration.presets import PRESETS, preset, read_answers
 from pplab.calibration.questions import QUESTIONS, QUIZ_VERSION, Option, Question
 from pplab.calibration.stored import Calibration
 
@@ -20,4 +20,5 @@ __all__ = [
     "load_answers",
     "partial",
     "preset",
+    "read_answers",
 ]

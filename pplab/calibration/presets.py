@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pplab.calibration.answers import check_answers, load_answers
 from pplab.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ def missing_calls(
             raise BadInput(f"this plan would have {len(plan):,} calls, more than {MAX_CALLS:,}", hint="use a smaller n")
     unknown = set(only) - {response_id(row.experiment_id, c) for c in plan.calls()} if only else set()
     if unknown:
-        raise NotFound(f"this experiment has no response {sorted(unknown)[0]}", hint="use ids from exp.responses")
+        raise NotFound(f"this experiment has no response {min(unknown)}", hint="use ids from exp.responses")
     known = dict(zip(stored["response_id"], zip(stored["status"], stored["revision"], strict=True), strict=True))
     calls, previous = [], {}
     for call in plan.calls():

@@ -1,4 +1,4 @@
-"""One pass over an experiment, from the first line in the journal to the last: starts the run, waits for it, writes how it ended."""
+"""One pass over an experiment: writes down that it starts, runs it, waits for it, writes down how it ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from pplab.errors import PplabError
-from pplab.experiments.runner import Ended, Progress, Run
 from pplab.ids import now
 from pplab.observe.events import event
 
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.loop import LoopThread
-    from pplab.experiments.runner import Tools
+    from pplab.experiments.runner import Ended, Progress, Run, Tools
+    from pplab.loop import LoopThread
     from pplab.operation import Span
     from pplab.store.rows import ExperimentRow
 

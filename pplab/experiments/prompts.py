@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_ ]*)\}")
 PROMPT_COLUMN = "prompt"
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Return the rows of a ``.csv``, ``.jsonl`` or ``.json`` file as text columns."""
     import pandas as pd
 
@@ -64,7 +65,7 @@ def fill(template: str | None, frame: pd.DataFrame, cluster: str | None = None) 
     if missing:
         raise BadInput(f"the table has no column {', '.join(map(repr, missing))}", hint=f"its columns are: {', '.join(columns)}")
     frame = frame.rename(columns=str)
-    rows: list[dict[str, Any]] = frame.to_dict("records")
+    rows = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
     prompts = [_fill_one(template, row) for row in rows]
     return prompts, tuple(str(row[cluster]) for row in rows) if cluster is not None else None
 

@@ -153,7 +153,7 @@ class Experiment:
 
     def _again(self, kind: str, **options: Any) -> Experiment:
         done = self._lab._again(self._row, kind, **options)  # noqa: SLF001
-        self._stored, self._execution = done._stored, done._execution
+        self._stored, self._execution = done._stored, done._execution  # noqa: SLF001 - of this class
         return self
 
     # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------

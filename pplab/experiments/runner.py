@@ -54,7 +54,9 @@ class Scored(Protocol):
 class Recorder(Protocol):
     """Who writes rows down (the lab)."""
 
-    user: str
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
 
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are safe."""
@@ -249,7 +251,8 @@ class Run:
                 replicate=planned.replicate,
             )
         )
-        on_text = None if self._on_text is None else (lambda text: self._on_text and self._on_text(planned, text))
+        heard = self._on_text
+        on_text = None if heard is None else (lambda text: heard(planned, text))
         start = time.perf_counter_ns()
         reply = await self._tools.source.complete(call, deadline=self.plan.deadline, on_attempt=self._attempted, on_text=on_text)
         duration = time.perf_counter_ns() - start

@@ -56,7 +56,9 @@ def plan_from_wishes(
     ranges = calibration.ranges if calibration else None
     if isinstance(settings, int) and not isinstance(settings, bool):
         if not ranges:
-            raise BadInput("a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings")
+            raise BadInput(
+                "a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings"
+            )
         settings = sample_ranges(ranges, settings, seed or 0, base)
     if sweep is not None:
         sweep = {name: _values(name, values, calibration) for name, values in dict(sweep).items()}

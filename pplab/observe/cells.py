@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pplab.ids import new_id, now
@@ -25,7 +26,9 @@ SYNTAX_ERRORS = (SyntaxError, UnicodeError)
 class Recorder(Protocol):
     """Who writes rows down (the lab)."""
 
-    user: str
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
 
     def record(self, *rows: Row) -> Future[None]:
         """Queue rows for the journal."""
@@ -105,9 +108,9 @@ class CellAudit:
     def _post(self, result: ExecutionResult | None) -> None:
         end = time.perf_counter_ns()
         try:
-            if result is not None:
+            if result is not None and result.info is not None:
                 begun = self._take(result.info)
-                self._write(begun, result, end - begun.start)
+                self._write(begun, result, result.info, end - begun.start)
             CAUSE.set(self._stack[-1].span if self._stack else None)
         except Exception:  # noqa: BLE001, S110 - see _pre
             pass
@@ -129,8 +132,8 @@ class CellAudit:
                 return begun
         return _Begun(info)
 
-    def _write(self, begun: _Begun, result: ExecutionResult, duration: int) -> None:
-        raw = result.info.raw_cell or ""
+    def _write(self, begun: _Begun, result: ExecutionResult, info: ExecutionInfo, duration: int) -> None:
+        raw = info.raw_cell or ""
         status, error_type = _status(result)
         keep = self._source
         digest = "" if keep == "off" else hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest()
@@ -140,7 +143,7 @@ class CellAudit:
             user=self._recorder.user,
             session_id=self._session,
             notebook=self._notebook(),
-            cell_id=result.info.cell_id,
+            cell_id=info.cell_id,
             execution_count=result.execution_count,
             source_sha256=digest,
             source=self._recorder.scrub(raw) if keep == "redacted" else None,
@@ -166,7 +169,7 @@ class CellAudit:
     def _notebook(self) -> str | None:
         """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does."""
         path: Any = os.environ.get("JPY_SESSION_NAME") or self._shell.user_ns.get("__vsc_ipynb_file__")
-        return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None
+        return Path(path).name if isinstance(path, str) and path.endswith(".ipynb") else None
 
 
 def _status(result: ExecutionResult) -> tuple[str, str | None]:

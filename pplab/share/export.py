@@ -20,7 +20,7 @@ from pplab.store.rows import ExportRow
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pplab.store import Store
+    from pplab.store.store import Store
 
 FORMATS = ("csv", "json", "parquet")
 SUBJECTS = ("experiments", "audit", "timing")
@@ -74,7 +74,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     span = CAUSE.get()
     about: dict[str, Any] = {"entity": "export", "entity_id": export_id, **(span.ids() if span else {})}
     lab.record(event("export_requested", lab.user, **about, what=what, format=format, records=len(ids)))
-    head_seq, head_hash = store.head()
+    head = store.head()
     job = ExportRow(
         export_id=export_id,
         revision=0,
@@ -90,8 +90,8 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         rows=None,
         status="running",
         error=None,
-        head_seq=head_seq,
-        head_hash=head_hash,
+        head_seq=head.seq,
+        head_hash=head.hash,
         correlation_id=span.correlation_id if span else "",
     )
     lab.record(job)
@@ -103,13 +103,15 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         lab.record(dataclasses.replace(job, revision=1, completed_at=now(), status="failed", error=words), durable=True)
         if isinstance(error, PplabError):
             raise
-        raise StoreError(f"'{target.name}' could not be written: {words}", hint="free some space or choose another path") from None
-    done = dataclasses.replace(
-        job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=len(frame)
-    )
+        raise StoreError(
+            f"'{target.name}' could not be written: {words}", hint="free some space or choose another path"
+        ) from None
+    done = dataclasses.replace(job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=len(frame))
     completed = event("export_completed", lab.user, **about, sha256=digest, size=size, rows=len(frame))
     lab.record(done, completed, durable=True).result()
-    return Export(path=target, sha256=digest, format=format, what=what, rows=len(frame), size=size, export_id=export_id, link=_link(path))
+    return Export(
+        path=target, sha256=digest, format=format, what=what, rows=len(frame), size=size, export_id=export_id, link=_link(path)
+    )
 
 
 def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
@@ -117,7 +119,10 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
         return store.audit()
     if what == "timing":
         return store.timing()
-    return store.responses(experiment_ids=ids)
+    import pandas as pd
+
+    with store.reading():
+        return pd.concat([store.responses(i) for i in ids], ignore_index=True)
 
 
 def _target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, format: str) -> Path:

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar in a notebook (with a constant plain text, so that outputs stay comparable) and one in a terminal."""
+"""Progress of long work: a bar in a notebook, whose plain text is constant so that outputs compare, and one in a terminal."""
 
 from __future__ import annotations
 

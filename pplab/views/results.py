@@ -7,13 +7,15 @@ for ``--full``.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from pplab.views import html, svg, text
+from pplab.views import graph, html, svg, text
 from pplab.views.characters import escape_text
+from pplab.views.looks import LOOKS
 from pplab.views.records import Card, Display, Estimate
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORES = ("creativity", "coherence", "structure", "completeness")
+TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
 NOT_COMPARABLE = "This shows ids, times and durations: it differs from run to run and cannot be compared by a test."
 
 
@@ -82,7 +85,7 @@ def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
             "lab": data["lab"],
             "user": data["user"],
             "model": data["model"] if data["provider"] == "embedded" else f"{data['model']} at {data['provider']}",
-            "stored": f"{counts['calibrations']} calibration(s), {counts['experiments']} experiment(s), {counts['responses']} response(s)",
+            "stored": ", ".join(_counted(counts[t], t.removesuffix("s")) for t in ("calibrations", "experiments", "responses")),
         }
     )
     if latest is not None:
@@ -210,12 +213,16 @@ def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
 
 
 def verified(report: Any) -> Display:
-    return _Page("Verification").notice("success" if report.ok else "error", report.outcome).display()
+    return (
+        _Page("Verification")
+        .notice("success" if report.ok else "error", report.words[0].upper() + report.words[1:] + ".")
+        .display()
+    )
 
 
 def exported(made: Any) -> Display:
     page = _Page("Export")
-    page.notice("success", f"{made.rows:,} row(s) of {made.what} written as {made.format}.")
+    page.notice("success", f"{_counted(made.rows, 'row')} of {made.what} written as {made.format}.")
     if made.link:
         page.add(f"<p>{html.file_link(made.link)}</p>", made.link)
     else:
@@ -227,11 +234,14 @@ def experiment(exp: Any) -> Display:
     """Return an experiment's verdict, table, chart and first hundred cards."""
     frame, plan = exp.responses, exp.plan
     page = _Page("Experiment")
-    size = f"{_counted(len(plan.prompts), 'prompt')} x {_counted(len(plan.settings), 'setting')} x {_counted(plan.replicates, 'replicate')}"
+    sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
+    size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
     tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
     page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
     if exp.embedded:
-        page.words("The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others.")
+        page.words(
+            "The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others."
+        )
     usable = bool((frame["status"] == "ok").any())
     if usable:
         page.words(exp.verdict().words)
@@ -248,7 +258,9 @@ def full_experiment(exp: Any) -> Shown:
     """Return everything stored of an experiment's responses, as a table."""
     frame = exp.responses
     page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
-    page.pairs({"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"})
+    page.pairs(
+        {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
+    )
     return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
 
 
@@ -297,21 +309,34 @@ def told(result: Any) -> Display:
 
 
 def trace(walked: Any, *, full: bool) -> Shown:
-    """Return the chain of cause: counts by kind without ids, or every node."""
+    """Return the chain of cause: one box a kind of record with how many there are, or every record with its id."""
+    import dataclasses
+
+    import pandas as pd
+
+    frame = pd.DataFrame([dataclasses.asdict(n) for n in walked.nodes])
     page = _Page("Trace")
-    nodes = walked.nodes
     if full:
-        return page.notice("warning", NOT_COMPARABLE).table(nodes, limit=500).shown(nodes)
-    return page.add(walked_chart(walked), "").table(walked.kinds()).shown(nodes)
+        return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).shown(frame)
+    counts = Counter(n.kind for n in walked.nodes)
+    order = sorted(counts, key=lambda kind: (TRACE_ORDER.index(kind) if kind in TRACE_ORDER else len(TRACE_ORDER), kind))
+    arrows = {(e.source[0], e.target[0]) for e in walked.edges}
+    links = [(a, b) for a in order for b in order if (a, b) in arrows and order.index(a) < order.index(b)]
+    boxes = [graph.Node(kind, kind, _counted(counts[kind], "record")) for kind in order]
+    rows = []
+    for kind in order:
+        causes = [a for a, b in links if b == kind]
+        rows.append({"record": kind, "count": counts[kind], "follows from": ", ".join(causes) or "-"})
+    page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
+    return page.words("Ids and times are in .df and under --full.").shown(frame)
 
 
 def as_text(value: Any) -> str:
     """Return what a terminal shows for the value of a command."""
-    from pplab.magic_names import DISPLAYS
-
-    view = DISPLAYS.get((type(value).__module__, type(value).__name__))
+    view = LOOKS.get((type(value).__module__, type(value).__name__))
     if view is not None:
-        return globals()[view](value).text
+        drawn: Display = globals()[view](value)
+        return drawn.text
     if hasattr(value, "columns"):
         return text.table(value, limit=1000)
     return str(value)
