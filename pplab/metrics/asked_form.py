@@ -1,0 +1,256 @@
+"""Requests about form: lengths, counts of parts, markup, formats, answers to choose from, and the language."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pplab.metrics.asked_words import NOT
+from pplab.metrics.languages import KNOWN
+from pplab.metrics.quantities import CEILING, COUNT, bounds, number
+from pplab.metrics.requirement import Requirement, counted, in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+# ---------------------------------------------------------------- lengths
+_WORDS = r"words?\b(?! (?:with|in all|in capital|be in|or phrases|that|[\"']|at least \d+ times))"
+_ROUGHLY = 0.1
+"""A bare number of words ("a 100-word advertisement") is met within this share of it."""
+
+
+def words(prompt: str) -> Iterator[Requirement]:
+    """Find limits on the number of words."""
+    found = bounds(re.sub(r"\bnumber of words\b[^.!?\n]{0,30}(?:be|is|to)\b", "words", prompt), _WORDS) or _or_more(prompt)
+    if not found or max(found[0], found[1] % CEILING) < 5:
+        return
+    low, high = found
+    if low == high and not re.search(rf"\b(?:exactly|only|just) {low}\b", prompt):
+        low, high = round(low * (1 - _ROUGHLY)), round(high * (1 + _ROUGHLY))
+    yield counted("length_constraints:number_words", "words", low, high)
+
+
+_TOTAL_WORDS = _any(rf"\bnumber of words\b[^.!?\n]{{0,40}}\b(?P<n>{COUNT}) (?P<way>or (?:more|less))")
+
+
+def _or_more(prompt: str) -> tuple[int, int] | None:
+    match = _TOTAL_WORDS.search(prompt)
+    if not match:
+        return None
+    return (number(match["n"]), CEILING) if "more" in match["way"].lower() else (0, number(match["n"]))
+
+
+def sentences(prompt: str) -> Iterator[Requirement]:
+    """Find limits on the number of sentences."""
+    found = bounds(prompt, r"(?:[a-z]+ )?sentences?\b(?! (?:long|each|per|in each))")
+    if found:
+        yield counted("length_constraints:number_sentences", "sentences", *found)
+
+
+_DIVIDER = _any(r"(?<!\*)\*\*\*(?!\*)", r"\b(?:3|three) (?:\"\*\" |aste?risks?)", r"\bthree aste?risk symbols")
+_PARTS = r"(?:different )?(?:paragraphs?|sections?|stanzas?|parts?|steps?|scenes?|verses?)\b"
+_HIGHLIGHTING = _any(r"[^.!?\n]{0,60}\b(?:highlight|italic)\w*\b[^.!?\n]{0,60}")
+_NTH_NAMES = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_NTH = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{'|'.join(_NTH_NAMES)}|last)"
+_FIRST_WORD = _any(
+    rf"(?:\b(?P<nth>{_NTH}) paragraph|\bparagraph (?P<n>\d{{1,2}}))\b[^.!?\n]{{0,10}}\b(?:start|begin)s? with (?:the word )?[\"']?(?P<word>[a-z]+)",
+    rf"\b(?:start|begin) (?:the )?(?:(?P<nth2>{_NTH}) paragraph|paragraph (?P<n2>\d{{1,2}})) with (?:the word )?[\"']?(?P<word2>[a-z]+)",
+)
+
+
+def paragraphs(prompt: str) -> Iterator[Requirement]:
+    """Find numbers of paragraphs, or of parts with ``***`` between them, and "paragraph 2 must start with ..."."""
+    if _DIVIDER.search(prompt):
+        shown = [line.strip() for line in prompt.split("\n")]
+        found = bounds(_HIGHLIGHTING.sub(" ", prompt), _PARTS)
+        if not found and shown.count("***") and "..." not in shown:
+            found = (shown.count("***") + 1,) * 2
+        if found:
+            yield counted("length_constraints:number_paragraphs", "parts divided by ***", *found, values=("***",), one="part")
+        return
+    found = bounds(prompt, r"(?:short )?(?:paragraphs?|stanzas?)\b")
+    if found:
+        yield counted("length_constraints:number_paragraphs", "paragraphs", *found)
+        match = _FIRST_WORD.search(prompt)
+        if match and found[0] == found[1]:
+            yield _first_word(match, found[0])
+
+
+def _first_word(match: re.Match[str], count: int) -> Requirement:
+    named = (match["nth"] or match["nth2"] or match["n"] or match["n2"]).lower()
+    digits = re.match(r"\d+", named)
+    nth = int(digits[0]) if digits else count if named == "last" else _NTH_NAMES.index(named) + 1
+    word = (match["word"] or match["word2"]).lower()
+    kind = "length_constraints:nth_paragraph_first_word"
+    return Requirement(kind, f"paragraph {nth} starts with '{word}'", nth, nth, (word,))
+
+
+# ---------------------------------------------------------------- parts and marks
+_NAMED_PART = r"(?P<name>section|paragraph|part|day|chapter|sentence|round|scene|audience|session|panel|quiz|item)"
+_NAMED = _any(
+    rf"\b(?:mark|marked|marking|noted|start|starts|begin|beginning|label|labeled|with|as|by)\b[^.!?\n]{{0,60}}[\"'\s(]{_NAMED_PART} (?:x|#)(?!\w)"
+)
+
+
+def named_sections(prompt: str) -> Iterator[Requirement]:
+    """Find "4 sections marked with SECTION X"."""
+    match = _NAMED.search(prompt)
+    if not match:
+        return
+    name = match["name"].lower()
+    found = bounds(prompt, rf"(?:[a-z]+ )?(?:{name}|section|paragraph|part|day)s?\b")
+    if found and found[0]:
+        wording = f"{in_words(found[0], CEILING)} sections named '{name.upper()} X'"
+        yield Requirement("detectable_format:multiple_sections", wording, found[0], values=(name,))
+
+
+_BULLETS = r"(?:[a-z]+ ){0,2}bullet(?:ed)?(?:[- ](?:points?|list items?|items?))?\b"
+_SOME_BULLETS = _any(r"\bbullet(?:ed)?[- ](?:points?|lists?)\b", r"\bin bullets\b")
+_THINGS = _any(rf"\b(?:exactly|list|name|give(?: me)?|top) (?:exactly |top )?(?P<n>{COUNT})\b")
+
+
+def bullets(prompt: str) -> Iterator[Requirement]:
+    """Find "exactly 3 bullet points", and "in bullet points" with the number of things asked for."""
+    found = bounds(prompt, _BULLETS)
+    things = _THINGS.search(prompt) if not found and _SOME_BULLETS.search(prompt) else None
+    if things and number(things["n"]):
+        found = (number(things["n"]),) * 2
+    if found:
+        yield counted("detectable_format:number_bullet_lists", "bullet points", *found)
+    elif _SOME_BULLETS.search(prompt):
+        yield Requirement("detectable_format:number_bullet_lists", "bullet points", 1)
+
+
+_HIGHLIGHT = _any(r"[^.!?\n]{0,80}\b(?:highlight|itali[cs])\w*\b[^.!?\n]{0,90}")
+_HIGHLIGHTED = r"(?:[a-z-]+ ){0,4}?(?:sections?|parts?|phrases?|texts?|words?|sentences?|places?|points?|of your)\b"
+
+
+def highlights(prompt: str) -> Iterator[Requirement]:
+    """Find "highlight at least 3 sections with markdown"."""
+    for match in _HIGHLIGHT.finditer(prompt):
+        found = bounds(match.group(0), _HIGHLIGHTED)
+        if found:
+            kind, unit = "detectable_format:number_highlighted_sections", "highlighted parts (*like this*)"
+            yield counted(kind, unit, max(1, found[0]), CEILING, one="highlighted part (*like this*)")
+            return
+
+
+def placeholders(prompt: str) -> Iterator[Requirement]:
+    """Find "at least 3 placeholders in square brackets"."""
+    found = bounds(prompt, r"(?:[a-z]+ ){0,2}placeholders?\b")
+    if found:
+        kind, unit = "detectable_content:number_placeholders", "placeholders in [square brackets]"
+        yield counted(kind, unit, max(1, found[0]), CEILING, one="placeholder in [square brackets]")
+
+
+_POSTSCRIPT = _any(r"\bpost ?script\b", r"\bP\.\s?P\.\s?S\b", r"\bP\.S\.")
+_TITLE = _any(r"<<[^<>\n]{1,60}>>", r"\bdouble angular brackets\b")
+_SIX_STARS = _any(r"(?<!\*)\*{6}(?!\*)", r"\b(?:6|six) aste?risks?\b")
+
+
+def marks(prompt: str) -> Iterator[Requirement]:
+    """Find a postscript, a title in double angular brackets, and two answers with six asterisks between them."""
+    if _POSTSCRIPT.search(prompt):
+        marker = "P.P.S" if re.search(r"P\.\s?P\.\s?S", prompt, re.IGNORECASE) else "P.S."
+        yield Requirement("detectable_content:postscript", f"a postscript starting with {marker}", values=(marker,))
+    if _TITLE.search(prompt):
+        yield Requirement("detectable_format:title", "a title in <<double angular brackets>>")
+    if _SIX_STARS.search(prompt):
+        yield Requirement("combination:two_responses", "two different answers divided by ******")
+
+
+# ---------------------------------------------------------------- formats, choices, language
+_A = r"\b(?:in|as|into|with|include|including|using|use|make|create|draw|give me|contain) (?:an? |the )?(?:\w+ )?"
+_JSON = _any(
+    r"\bjson (?:format|block|object|output|code|document|array)\b", r"\b(?:in|as|into|using|use|valid|output)\b (?:\w+ )?json\b"
+)
+_JSON_AS_WORD = _any(rf"\b{NOT}\b[^.!?\n]{{0,40}}[\"']json[\"']")
+_FORMATS = {
+    ("detectable_format:json_format", "valid JSON"): _JSON,
+    ("format:table", "a table"): _any(_A + r"table\b(?! of contents)", r"\btable format\b"),
+    ("format:numbered_list", "a numbered list"): _any(r"\bnumbered list\b", r"\bordered list\b"),
+    ("format:headings", "headings"): _any(_A + r"(?:sub)?head(?:ings|ers)\b"),
+    ("format:code_block", "a code block"): _any(r"\bcode block\b", r"\bfenced code\b", r"\bcode snippet\b"),
+}
+
+
+def formats(prompt: str) -> Iterator[Requirement]:
+    """Find JSON, tables, numbered lists, headings and code blocks."""
+    cleared = _JSON_AS_WORD.sub(" ", prompt)
+    for (kind, wording), pattern in _FORMATS.items():
+        if pattern.search(cleared):
+            yield Requirement(kind, wording)
+
+
+_CHOICES = _any(r"[\"'](my answer is (?:yes|no|maybe)\.?)[\"']")
+
+
+def choices(prompt: str) -> Iterator[Requirement]:
+    """Find "answer with one of: 'My answer is yes.', 'My answer is no.'"."""
+    offered = tuple(dict.fromkeys(found[:1].upper() + found[1:] for found in _CHOICES.findall(prompt)))
+    if len(offered) > 1:
+        yield Requirement("detectable_format:constrained_response", "one of the answers offered", values=offered)
+
+
+_LANGUAGES = "|".join(sorted((name for name in KNOWN if name != "english"), key=len, reverse=True))
+_IN_LANGUAGE = _any(
+    rf"\b(?:respond|reply|answer|write|response|explain|rewrite|be|is|haiku|poem|song|translate)\b[^.!?\n]{{0,80}}?\b(?:in|into|using|use)\b(?: only| the| completely| entirely)*(?P<near>)? (?P<name>{_LANGUAGES})\b",
+    rf"\b(?:in|using|use|only) (?:only )?(?:the )?(?P<name2>{_LANGUAGES})\b(?= language| for your| in your)",
+)
+
+
+def language(prompt: str) -> Iterator[Requirement]:
+    """Find the language of the answer, when one other than English is asked for."""
+    match = _IN_LANGUAGE.search(prompt)
+    if not match and re.search(r"no other language", prompt, re.IGNORECASE):
+        match = _ANY_LANGUAGE.search(prompt)
+    if match:
+        groups = match.groupdict()
+        name = (groups["name"] or groups.get("name2") or "").lower()
+        yield Requirement("language:response_language", f"in {name.capitalize()}", values=(name,))
+
+
+_ANY_LANGUAGE = _any(rf"\b(?P<name>{_LANGUAGES})\b")
+
+
+# ---------------------------------------------------------------- how many things
+_NOUNS = (
+    "ideas names tips examples reasons ways options facts jokes questions suggestions steps slogans titles recipes books "
+    "movies songs benefits advantages disadvantages items points things alternatives taglines features strategies principles "
+    "lessons topics headlines recommendations places foods exercises goals risks limericks haikus riddles quotes words"
+).split()
+_ITEMS = _any(
+    r"\b(?:list|name|give|provide|write|suggest|generate|create|come up with|propose|brainstorm|offer|what are|identify|describe)"
+    rf" (?:me |us |exactly |the |top |my |a list of |at least )*(?P<n>{COUNT}) (?P<what>(?:[a-z'-]+ ){{0,3}}(?:{'|'.join(_NOUNS)}))\b"
+)
+
+
+def items(prompt: str) -> Iterator[Requirement]:
+    """Find "give me five ideas": a number of things, whatever form they come in."""
+    match = _ITEMS.search(prompt)
+    if match and match["what"].split()[-1].lower() != "words" and 2 <= number(match["n"]) <= 200:
+        low = number(match["n"])
+        high = CEILING if "at least" in match.group(0).lower() else low
+        yield counted("count:items", match["what"].lower(), low, high)
+
+
+FAMILIES: tuple[Callable[[str], Iterator[Requirement]], ...] = (
+    words,
+    sentences,
+    paragraphs,
+    named_sections,
+    bullets,
+    highlights,
+    placeholders,
+    marks,
+    formats,
+    choices,
+    language,
+    items,
+)
+"""One function a family; each yields what it finds in a prompt with straight quotes."""

@@ -1,0 +1,63 @@
+"""Coherence: plausible, well-formed sentences that do not go round in circles; not the quality of an argument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pplab.metrics.scales import fall, ramp, wear
+from pplab.metrics.words import FUNCTION
+
+if TYPE_CHECKING:
+    from pplab.metrics.plausibility import Plausibility
+    from pplab.metrics.repetition import Repetition
+    from pplab.metrics.text import Reading
+
+
+def coherence(reading: Reading, plausible: Plausibility, repeated: Repetition) -> tuple[float, dict[str, Any]]:
+    """Return the score and its parts; the formula and its reasons are in ``docs/coherence.md``."""
+    not_looping = fall(repeated.phrases, 0.6, order=4)
+    word_variety = wear(repeated.concentration, 0.005)
+    form = sentence_form(reading)
+    linked = links(reading)
+    merit = 0.6 + 0.2 * word_variety + 0.15 * form + 0.05 * linked
+    detail: dict[str, Any] = {
+        "plausibility": plausible.gate,
+        "not_looping": not_looping,
+        "word_variety": word_variety,
+        "sentence_form": form,
+        "links": linked,
+        "raw": {
+            "repeated_phrases": repeated.phrases,
+            "repeated_sentences": repeated.sentences,
+            "most_repeated_sentence": repeated.worst_sentence,
+            "most_repeated_count": repeated.worst_count,
+            "concentration": repeated.concentration,
+            "mean_sentence_words": len(reading.words) / len(reading.sentences),
+            "unknown_share": plausible.unknown_share,
+            "function_share": plausible.function_share,
+            "odd_share": plausible.odd_share,
+        },
+    }
+    return plausible.gate * not_looping * merit, detail
+
+
+def sentence_form(reading: Reading) -> float:
+    """Return how far sentences are whole: fragments below eleven words and run-ons beyond forty lose, in proportion."""
+    lengths = [len(sentence) for sentence in reading.sentences]
+    return sum(min(ramp(n, 1, 11), ramp(n, 90, 40)) for n in lengths) / len(lengths)
+
+
+def links(reading: Reading) -> float:
+    """Return the share of sentences that take up a content word of one of the two sentences before them.
+
+    Words are compared by their first six letters. Nothing else counts: connectives are not rewarded. A single sentence
+    is fully linked.
+    """
+    types = reading.types
+    contents = [{word[:6] for word in s if types[word] != FUNCTION} for s in reading.sentences]
+    linked = total = 0
+    for i in range(1, len(contents)):
+        if contents[i]:
+            total += 1
+            linked += not contents[i].isdisjoint(contents[i - 1]) or (i > 1 and not contents[i].isdisjoint(contents[i - 2]))
+    return linked / total if total else 1.0
