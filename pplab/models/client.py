@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 import time
 from dataclasses import dataclass, replace
@@ -54,7 +55,8 @@ class ModelClient:
     base_url
         The address up to and including ``/v1``; ``None`` means OpenAI, or the transport.
     api_key
-        Sent as bearer token; ``None`` sends no ``Authorization`` header. Removed from everything that is returned.
+        Sent as bearer token. ``None`` sends no ``Authorization`` header, unless user and password stand in the base URL. Removed
+        from everything that is returned.
     transport
         Answers in place of the network (the embedded model). No socket is opened.
     offline
@@ -93,11 +95,14 @@ class ModelClient:
         scrub: Callable[[str], str] = lambda text: text,
     ) -> None:
         self.provider = provider
-        self._url = base_url or (OPENAI_URL if transport is None else EMBEDDED_URL)
-        self._shown_url, credentials = split_credentials(self._url)
+        self._url, credentials = split_credentials(base_url or (OPENAI_URL if transport is None else EMBEDDED_URL))
         if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
-            raise BadInput(f"the base URL {self._shown_url!r} is not http(s)", hint="give one such as http://localhost:11434/v1")
+            raise BadInput(f"the base URL {self._url!r} is not http(s)", hint="give one such as http://localhost:11434/v1")
         self._key = api_key.strip() if api_key and api_key.strip() else None
+        self._headers: dict[str, str] = {}
+        if credentials and self._key is None:  # user and password in an address mean Basic authentication (RFC 7617)
+            credentials.append(base64.b64encode(credentials[0].encode()).decode())
+            self._headers["Authorization"] = f"Basic {credentials[-1]}"
         self._transport = transport
         self._offline = offline and transport is None
         self._max_retries = max_retries
@@ -144,7 +149,7 @@ class ModelClient:
         retries, lessons, lost_before = 0, 0, False
         while True:
             request = self._request(call, ends, limit)
-            done = await exchange(api, request, scrub=self._scrub, where=self._shown_url, on_text=on_text)
+            done = await exchange(api, request, scrub=self._scrub, where=self._url, on_text=on_text)
             learned = lessons < LESSONS and self._learn(call, request, done.refusal)
             decision, wait, note = ("retry", 0.0, "") if learned else self._decide(done, retries, ends)
             attempts.append(_attempt(len(attempts) + 1, done, decision, wait))
@@ -179,7 +184,7 @@ class ModelClient:
     def _connected(self) -> openai.AsyncOpenAI:
         if self._offline:
             raise Offline(
-                f"PPLAB_OFFLINE=1 is set, so {self._shown_url} was not asked",
+                f"PPLAB_OFFLINE=1 is set, so {self._url} was not asked",
                 hint="unset it, replay a recording, or use the embedded model",
             )
         if self._api is None:
@@ -204,8 +209,16 @@ class ModelClient:
             body["stream"] = True
             if dialect.stream_options:
                 body["stream_options"] = {"include_usage": True}
-        headers = {} if self._transport is None else {"X-PPLab-Replicate": str(call.replicate)}
-        return Request(body=body, sent=sent, stream=call.stream, headers=headers, ends=ends, deadline=deadline)
+        headers = self._headers if self._transport is None else {"X-PPLab-Replicate": str(call.replicate)}
+        return Request(
+            body=body,
+            sent=sent,
+            stream=call.stream,
+            headers=headers,
+            authorized=self._key is not None,
+            ends=ends,
+            deadline=deadline,
+        )
 
     def _dialect(self, model: str) -> Dialect:
         return self._dialects.get(model) or Dialect(token_limit_name(model))

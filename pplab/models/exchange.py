@@ -9,6 +9,7 @@ import time
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from pplab.ids import now
 from pplab.models.records import Reply
@@ -31,6 +32,7 @@ CONNECTIONS = 1024
 KEEP_ALIVE_S = 4.0
 DRAIN_S = 0.2  # seconds to wait for the end of a stream that has said it is done, so that its connection can serve again
 
+OPENAI_HOST = "api.openai.com"
 MAY_BE_BILLED = "the request was sent and may have been billed"
 SAFE_HEADERS = frozenset(
     {
@@ -43,12 +45,17 @@ SAFE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is sent once. ``sent`` are the sampling parameters in ``body``; ``ends`` is on the event loop's clock, in seconds."""
+    """What is sent once. ``sent`` are the sampling parameters in ``body``; ``ends`` is on the event loop's clock, in seconds.
+
+    ``authorized``: with the client's key; otherwise with no ``Authorization`` but that in ``headers``, whatever the environment
+    holds.
+    """
 
     body: Mapping[str, Any]
     sent: Mapping[str, Any]
     stream: bool
     headers: Mapping[str, str]
+    authorized: bool
     ends: float
     deadline: float
 
@@ -118,10 +125,11 @@ def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | No
         )
     else:  # trust_env off: a proxy from the environment would take the place of the transport
         http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, event_hooks=hooks)
+    headers: dict[str, Any] = {}
+    if urlsplit(url).hostname != OPENAI_HOST:  # the package adds these from the environment, whichever server is asked
+        headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
     # Compressed answers could be a thousand times what they weigh; asking for none costs little on the kilobytes of a chat.
-    headers: dict[str, Any] = {"Accept-Encoding": "identity"}
-    if key is None:
-        headers["Authorization"] = openai.Omit()
+    headers["Accept-Encoding"] = "identity"
     return openai.AsyncOpenAI(
         api_key=key or "none", base_url=url, http_client=http, max_retries=0, timeout=timeout, default_headers=headers
     )
@@ -192,8 +200,7 @@ class _Arrival:
             "/chat/completions",
             cast_to=httpx2.Response,
             body=self._request.body,
-            # Said here again because the package makes a deep copy of each default: a tenth of a call's processor time.
-            options={"headers": dict(self._request.headers), "max_retries": 0, "timeout": api.timeout, "params": {}},
+            options=self._options(api, openai.Omit()),
             stream=True,
             stream_cls=openai.AsyncStream[Any],
         )
@@ -204,6 +211,17 @@ class _Arrival:
                 await self._read(pieces)
         finally:
             await response.aclose()
+
+    def _options(self, api: openai.AsyncOpenAI, omit: openai.Omit) -> Any:
+        """Return the package's options: said in full, because it makes a deep copy of each default (a tenth of a call's time).
+
+        ``security`` leaves out the administrator's key, which the package would take from the environment.
+        """
+        headers: dict[str, str | openai.Omit] = {**self._request.headers}
+        if not self._request.authorized:
+            headers.setdefault("Authorization", omit)
+        security = {"bearer_auth": self._request.authorized}
+        return {"headers": headers, "max_retries": 0, "timeout": api.timeout, "params": {}, "security": security}
 
     async def _read(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:

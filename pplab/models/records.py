@@ -32,9 +32,10 @@ class Attempt:
     """One HTTP request of a call and the decision taken on its outcome.
 
     ``decision`` is ``accept`` (an answer, good or bad, or a rejected parameter), ``retry``, ``pause`` (the server asks to wait
-    longer than the deadline) or ``stop`` (no answer, and asking again would not help). ``raw`` is the body as received, capped at 256 KB
-    (``raw_size`` and ``raw_sha256`` describe the whole body). ``headers`` holds only headers known to carry no secret.
-    Times: ``started_at`` ISO 8601 UTC, ``latency_ms`` milliseconds, ``wait_s`` seconds waited before the next attempt.
+    longer than the deadline) or ``stop`` (no answer, and asking again would not help). ``raw`` is the body as received, without
+    secrets, capped at 256 KB (``raw_size`` and ``raw_sha256`` describe the whole body). ``headers`` holds only headers known to
+    carry no secret. Times: ``started_at`` ISO 8601 UTC, ``latency_ms`` milliseconds, ``wait_s`` seconds waited before the next
+    attempt.
     """
 
     attempt: int

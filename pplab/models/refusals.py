@@ -23,7 +23,7 @@ QUOTA_WORDS = re.compile(r"credit balance is too low|insufficient (?:balance|cre
 BLAME = re.compile(
     r"unsupported|not (?:be )?(?:supported|allowed|permitted|available|valid|accepted|specified|set|recogni[sz]ed)|n't support"
     r"|does not|doesn't|cannot|can't|unknown|unrecogni[sz]ed|unexpected|invalid|deprecated|only|must|should|range|between"
-    r"|less than|greater than|at (?:most|least)|extra",
+    r"|less than|greater than|at (?:most|least)|extra|too (?:large|small|high|low|big|long)",
     re.IGNORECASE,
 )
 
@@ -217,9 +217,10 @@ def _bad_request(http_status: int, said: ProviderError, sent: Mapping[str, Any])
 
 
 def _asks_for_other_name(words: str, sent: Mapping[str, Any]) -> bool:
-    """Return whether both names of the token limit stand in the message: the one sent, and the one to be used."""
+    """Return whether the message asks for the other name of the token limit than the one sent."""
     both = {"max_tokens", "max_completion_tokens"}
-    return len(both & set(sent)) == 1 and both <= set(re.findall(r"\w+", words))
+    asked = re.search(r"\buse\W+(max_tokens|max_completion_tokens)\b", words, re.IGNORECASE)
+    return asked is not None and {asked[1].lower()} == both - set(sent)
 
 
 def _blamed(said: ProviderError, sent: Mapping[str, Any]) -> list[str]:
@@ -229,4 +230,4 @@ def _blamed(said: ProviderError, sent: Mapping[str, Any]) -> list[str]:
         return [name] if name in sent else []
     if not BLAME.search(said.message):
         return []
-    return [name for name in sent if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", said.message)]
+    return [name for name in sent if re.search(rf"\b{re.escape(name)}\b", said.message)]

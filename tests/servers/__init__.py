@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
+from pplab.models.records import Call
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -53,3 +55,10 @@ class FaultServer:
     def _get(self, path: str) -> Any:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(self.origin + path, timeout=10) as answer:
             return json.load(answer)
+
+
+def ask(model: str, prompt: str, *, stream: bool = False, replicate: int = 0, **parameters: Any) -> Call:
+    """Return a call with one user message."""
+    messages = ({"role": "user", "content": prompt},)
+    key = f"{model}/{prompt}/{replicate}"
+    return Call(model=model, messages=messages, parameters=parameters, replicate=replicate, request_key=key, stream=stream)
