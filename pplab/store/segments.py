@@ -66,6 +66,12 @@ def new_segments(journal: Path, read: Mapping[str, Read]) -> list[Segment]:
     return found
 
 
+def unread(journal: Path, read: Mapping[str, Read]) -> int:
+    """Return the number of bytes beyond the drained part of all files: lines that are being written this moment."""
+    states = {name: read.get(name, Read(0, sealed=False)) for name in files(journal)}
+    return sum(len(content(journal, name, state.stop)) for name, state in states.items() if not state.sealed)
+
+
 def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
     """Return files that a process drained to their end, but died before it could compress them."""
     return tuple(sorted(name for name in _names(journal, OPEN) if name in read and read[name].sealed))

@@ -107,14 +107,14 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         *(Problem("damaged", None, f"journal line {name} is no record") for name in segments.kept_aside(journal, "damaged")),
     ]
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
-    unread = segments.new_segments(journal, {file: Read(stop, sealed) for file, stop, sealed in stored})
+    read = {file: Read(stop, sealed) for file, stop, sealed in stored}
     last = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
     return VerifyReport(
         problems=tuple(dict.fromkeys(problems)),
         head=Head(*last) if last else Head(),
         counts=counts,
         heads_checked=len(mentioned),
-        unread=sum(segment.stop - segment.start + segment.torn for segment in unread),
+        unread=segments.unread(journal, read),
         torn=tuple(segments.kept_aside(journal, "torn")),
         seconds=time.perf_counter() - started,
     )
