@@ -83,7 +83,6 @@ def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
     page = _Page("Precision + Personality Lab").pairs(
         {
             "lab": data["lab"],
-            "user": data["user"],
             "model": data["model"] if data["provider"] == "embedded" else f"{data['model']} at {data['provider']}",
             "stored": ", ".join(_counted(counts[t], t.removesuffix("s")) for t in ("calibrations", "experiments", "responses")),
         }
@@ -126,15 +125,23 @@ def questions(quiz: Sequence[Any]) -> Shown:
 
 
 def calibration(made: Any) -> Display:
-    rows = [
+    ranges = [
         {
             "parameter": name,
-            "from": r.low,
-            "to": r.high,
+            "from": f"{r.low:g}",
+            "to": f"{r.high:g}",
             "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
-            "because": "; ".join(m["sentence"] for m in made.explanation if m["parameter"] == name) or "where this task starts",
         }
         for name, r in made.ranges.items()
+    ]
+    moves = [
+        {
+            "parameter": m["parameter"],
+            "end": m["bound"],
+            "moved by": f"{m['change']:+g}",
+            "because of": f"{m['question_id']}: {m['answer']}",
+        }
+        for m in made.explanation
     ]
     chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
     page = _Page("Calibration").notice("success", "The calibration is saved.")
@@ -143,10 +150,11 @@ def calibration(made: Any) -> Display:
             "precision": f"{made.scores['precision']:g} of 100",
             "personality": f"{made.scores['personality']:g} of 100",
             "confidence": f"{made.confidence:.2f}",
-            "persona": made.persona,
         }
     )
-    return page.add(chart, "").table(rows).display()
+    page.words(f"Persona: {made.persona}")
+    page.table(ranges, chart=chart, caption="Ranges")
+    return page.table(moves, caption="Which answers moved them").display()
 
 
 # -- experiments --------------------------------------------------------------------------------------------------------------
