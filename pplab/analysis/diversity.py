@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 
 from pplab.analysis.layout import Floats, Layout, layout, need
-from pplab.analysis.power import ALPHA, MIN_PROMPTS
+from pplab.analysis.power import ALPHA, MIN_FREEDOM
 from pplab.analysis.records import Comparisons, Interval
 from pplab.analysis.resampling import LEVEL, RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
 from pplab.analysis.statistics import Finding, corrected, differences, intervals, too_little
 from pplab.errors import BadInput
 
 Distance = Callable[[Sequence[str]], Floats]
-MIN_RESPONSES = 5
+MIN_RESPONSES = MIN_FREEDOM + 1
 """Fewest responses to a prompt from which the uncertainty of their mean distance is judged."""
 
 
@@ -183,7 +183,7 @@ def _within(plan: Layout, texts: _Texts, column: int, resampler: Resampler, foun
     """Return the interval over the responses to a few prompts."""
     matrices = [texts.between(texts.rows[p, column]) for p in texts.prompts(column)]
     if plan.unit != "prompt" or min(len(m) for m in matrices) < MIN_RESPONSES:
-        return replace(found, low=None, high=None, scope="none", note=_note(plan))
+        return replace(found, low=None, high=None, scope="none", note=too_little(plan.unit))
     bounds = _resampled_interval(matrices, [1 / len(matrices)] * len(matrices), resampler)
     return replace(found, low=float(bounds.low[0]), high=float(bounds.high[0]), scope="replicates", note="")
 
@@ -216,7 +216,7 @@ def _compare_within(plan: Layout, texts: _Texts, found: Finding, resampler: Resa
     cells = [(texts.rows[p, found.a], texts.rows[p, found.b]) for p in range(plan.prompts)]
     cells = [(a, b) for a, b in cells if min(len(a), len(b)) >= MIN_RESPONSES]
     if plan.unit != "prompt" or not cells:
-        found.note = _note(plan)
+        found.note = too_little(plan.unit)
         return
     k = len(cells)
     matrices = [texts.between(rows) for side in zip(*cells, strict=True) for rows in side]
@@ -246,9 +246,3 @@ def _split_distance(distances: Floats, size: int) -> Callable[[Floats], Floats]:
         return np.asarray(inside - outside)
 
     return statistic
-
-
-def _note(plan: Layout) -> str:
-    if plan.unit == "cluster":
-        return too_little(plan.unit)
-    return f"it takes {MIN_PROMPTS} prompts, or {MIN_RESPONSES} usable responses to each of fewer"

@@ -259,7 +259,15 @@ def _paired(metric: str, margin: float, before: Floats, now: Floats, *, resample
     return _tested(nothing, "prompts", _Evidence(float(differences.mean()), error, n - 1, p_drift))
 
 
-def _stratified(metric: str, margin: float, strata: list[tuple[Floats, Floats]], *, prompts: int, dropped: int = 0) -> _Tested:
+def _stratified(
+    metric: str,
+    margin: float,
+    strata: list[tuple[Floats, Floats]],
+    *,
+    prompts: int,
+    resampler: Resampler,
+    dropped: int = 0,
+) -> _Tested:
     """Compare the responses (now, before) within each stratum."""
     n = min((min(len(x), len(y)) for x, y in strata), default=0)
     nothing = Equivalence(metric, "cannot tell", margin, None, None, None, None, None, "none", n, prompts, dropped)

@@ -64,12 +64,14 @@ def _best(plan: Layout, cells: Cells, resampler: Resampler, sign: int) -> Best:
     else:
         prompts = np.flatnonzero(complete)
         samples = [[cells.replicates(int(p), s) for p in prompts] for s in ranked]
-        if plan.unit != "prompt" or not prompts.size or not all(enough_within(s) for s in samples):
+        if plan.unit != "prompt" or not prompts.size or not enough_within([x for s in samples for x in s]):
             return Best(cells.metric, (), "none", len(kept), dropped, plan.unit, too_little(plan.unit))
         scope, n = "replicates", len(prompts)
         centre = np.array([np.mean([x.mean() for x in s]) for s in samples])
         drawn = resampler.means([x[:, None] for s in samples for x in s])
         resampled = np.array([sum(m[0] for m in drawn[i * n : (i + 1) * n]) / n for i in range(len(ranked))])
+    if np.ptp(resampled) <= 1e-12 * np.abs(resampled).max():
+        return Best(cells.metric, (), scope, n, dropped, plan.unit, "every response has the same value")
     share = winning_shares(sign * resampled)
     order = sorted(range(len(ranked)), key=lambda i: (-share[i], -sign * centre[i], i))
     chances = tuple(Chance(plan.settings[ranked[i]], plan.labels[ranked[i]], float(centre[i]), float(share[i])) for i in order)

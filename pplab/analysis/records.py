@@ -90,8 +90,8 @@ class Interval(Told):
     note: str = ""
 
     @property
-    def words(self) -> str:
-        """The mean with its interval and what that covers."""
+    def sentence(self) -> str:
+        """The mean with its interval, without caveat."""
         if self.mean is None:
             return f"{self.metric} at {self.label}: no usable value."
         if self.low is None or self.high is None:
@@ -100,11 +100,13 @@ class Interval(Told):
         if self.low == self.high:
             return f"{self.metric} at {self.label}: {number(self.mean)}, without any variation ({n})."
         places = decimals(self.high - self.low)
-        sentence = (
-            f"{self.metric} at {self.label}: {number(self.mean, places)} "
-            f"({percent(self.level)} interval {span(self.low, self.high, places)}, {n})."
-        )
-        return " ".join(filter(None, (sentence, caveat(self.scope, self.prompts, self.unit))))
+        bounds = f"{percent(self.level)} interval {span(self.low, self.high, places)}, {n}"
+        return f"{self.metric} at {self.label}: {number(self.mean, places)} ({bounds})."
+
+    @property
+    def words(self) -> str:
+        """The mean with its interval and what that covers."""
+        return " ".join(filter(None, (self.sentence, caveat(self.scope, self.prompts, self.unit))))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -30,9 +30,7 @@ def too_little(unit: str) -> str:
     """Return what an interval or a test needs at least, for a result that has neither."""
     if unit == "cluster":
         return f"it takes {MIN_PROMPTS} clusters of prompts"
-    return (
-        f"it takes {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} usable responses to one prompt, {MIN_REPLICATES} to each of a few"
-    )
+    return f"it takes {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} usable responses to each of fewer"
 
 
 # -- corrections and effect sizes -------------------------------------------------------------------------------------

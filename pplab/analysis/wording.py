@@ -73,12 +73,12 @@ def probability(p: float) -> str:
 
     Examples
     --------
-    >>> probability(0.0314), probability(0.0001), probability(1.0)
-    ('p = 0.031', 'p < 0.001', 'p = 1')
+    >>> probability(0.0314), probability(0.0001), probability(0.266)
+    ('p = 0.031', 'p < 0.001', 'p = 0.27')
     """
     if p < 0.001:
         return "p < 0.001"
-    return f"p = {p:.3f}".rstrip("0").rstrip(".") if p < 1 else "p = 1"
+    return f"p = {p:.{3 if p < 0.1 else 2}f}".replace("1.00", "1")
 
 
 def percent(share: float) -> str:

@@ -1,0 +1,190 @@
+"""What a person may conclude from an experiment, in sentences that can be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pplab.analysis.layout import METRICS, Layout, layout
+from pplab.analysis.ranking import best
+from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
+from pplab.analysis.statistics import compare_all, mean_intervals
+from pplab.analysis.trend import trend
+from pplab.analysis.wording import counted, decimals, joined, left_out, number
+from pplab.experiments.settings import SETTING_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Verdict(Told):
+    """What an experiment shows: the sentences, and the results they are made from.
+
+    Attributes
+    ----------
+    sentences : tuple of str
+        One a line: what was run, a finding for each metric, what the findings cover, what was left out.
+    means : tuple of Interval
+    comparisons : Comparisons or None
+        Every pair of settings on every metric; ``None`` without usable responses.
+    ranking : tuple of Best
+        Empty with fewer than three settings.
+    trends : tuple of Trend
+        Where exactly one parameter was swept over at least three values.
+    """
+
+    sentences: tuple[str, ...]
+    means: tuple[Interval, ...] = ()
+    comparisons: Comparisons | None = None
+    ranking: tuple[Best, ...] = ()
+    trends: tuple[Trend, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """The sentences, one a line."""
+        return "\n".join(self.sentences)
+
+
+def verdict(
+    frame: pd.DataFrame,
+    metrics: Sequence[str] = METRICS,
+    *,
+    include_truncated: bool = False,
+    lower_is_better: Collection[str] = (),
+) -> Verdict:
+    """Say what the responses show about the settings.
+
+    Parameters
+    ----------
+    frame, metrics, include_truncated, lower_is_better
+        As in `pplab.analysis.statistics.compare_all`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [(p, s, "ok", s / 10 + p % 3 / 100 + p % 7 * s / 200) for p in range(20) for s in (0, 1)]
+    >>> frame = pd.DataFrame(rows, columns=["prompt_index", "setting_index", "status", "coherence"])
+    >>> print(verdict(frame, ["coherence"]))
+    2 settings, 20 prompts, 40 responses.
+    setting 1 scores higher than setting 0 on coherence: by 0.114, interval 0.110 to 0.119 (20 prompts, p < 0.001).
+    """
+    plan = layout(frame, include_truncated=include_truncated)
+    if not plan.settings:
+        return Verdict(("No response is there yet.",))
+    head = (
+        f"{counted(len(plan.settings), 'setting')}, {counted(plan.prompts, 'prompt')}, "
+        f"{counted(sum(plan.total().values()), 'response')}."
+    )
+    counted_only = left_out(_not_averaged(plan, include_truncated=include_truncated))
+    if not plan.usable.any():
+        return Verdict((head, "Nothing can be concluded: no response is usable.", counted_only))
+    means = mean_intervals(frame, metrics, include_truncated=include_truncated)
+    comparisons = compare_all(frame, metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
+    ranking: tuple[Best, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    if len(plan.settings) == 1:
+        findings = _means_only(means)
+    elif len(plan.settings) == 2:
+        findings = _pair(comparisons.differences)
+    else:
+        ranking = best(frame, metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
+        swept = _swept(frame)
+        trends = tuple(trend(frame, m, swept, include_truncated=include_truncated) for m in metrics) if swept else ()
+        findings = _sweep(ranking, comparisons, trends)
+    limits = _limits([*means] if len(plan.settings) == 1 else [*comparisons.differences, *ranking])
+    sentences = (head, *findings, *limits, *_left_out_prompts(comparisons.differences), counted_only)
+    return Verdict(tuple(s for s in sentences if s), means, comparisons, ranking, trends)
+
+
+def _not_averaged(plan: Layout, *, include_truncated: bool) -> dict[str, int]:
+    counts = plan.total()
+    if include_truncated and "truncated" in counts:
+        counts["ok"] = counts.get("ok", 0) + counts.pop("truncated")
+    return counts
+
+
+def _means_only(means: Iterable[Interval]) -> list[str]:
+    said = [m.sentence for m in means]
+    return [*said, "One setting only: there is nothing to compare it with."]
+
+
+def _pair(differences: Sequence[Difference]) -> list[str]:
+    return _once([d.sentence for d in differences], [d.note for d in differences], "The two settings cannot be compared")
+
+
+def _once(sentences: list[str], notes: list[str], refusal: str) -> list[str]:
+    """Return the sentences, or one for all when each says the same refusal."""
+    if len(set(notes)) == 1 and notes[0]:
+        return [f"{refusal}: {notes[0]}."]
+    return sentences
+
+
+def _sweep(ranking: Sequence[Best], comparisons: Comparisons, trends: Sequence[Trend]) -> list[str]:
+    said = []
+    for k, found in enumerate(ranking):
+        parts = [found.sentence]
+        if found.chances:
+            parts.append(_apart(found, comparisons))
+        if trends and trends[k].p is not None:
+            parts.append(_capital(trends[k].sentence))
+        said.append(" ".join(parts))
+    return _once(said, [found.note for found in ranking], "No setting is ranked")
+
+
+def _apart(found: Best, comparisons: Comparisons) -> str:
+    """Return from which settings the best one is told apart, and what could have been seen of the others."""
+    first = found.chances[0].setting
+    against = [d for d in comparisons.differences if d.metric == found.metric and first in {d.a, d.b}]
+    apart = [_other(d, first) for d in against if d.better == first]
+    together = [d for d in against if not d.significant and d.p is not None]
+    if not together:
+        return "It is told apart from every other." if apart else ""
+    seen = [d.detectable for d in together if d.detectable is not None]
+    could = " (no difference could have passed with so few)"
+    if seen:
+        could = f" (you could have seen {number(max(seen), decimals(max(seen)))})"
+    others = [_other(d, first) for d in together]
+    rest = joined(others, "or") if len(others) <= 4 else f"{len(others)} others"
+    return f"It is {f'told apart from {_some(apart)}, but ' if apart else ''}not told apart from {rest}{could}."
+
+
+def _other(found: Difference, first: int) -> str:
+    return found.label_b if found.a == first else found.label_a
+
+
+def _some(labels: Sequence[str]) -> str:
+    return joined(labels) if len(labels) <= 4 else f"{len(labels)} others"
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _swept(frame: pd.DataFrame) -> str | None:
+    """Return the one parameter that the settings differ in, if it has three numeric values or more."""
+    first = frame.drop_duplicates("setting_index")
+    values = {name: first[name].drop_duplicates() for name in SETTING_FIELDS if name in first.columns}
+    varied = [name for name, different in values.items() if len(different) > 1]
+    if len(varied) != 1 or pd.to_numeric(values[varied[0]], errors="coerce").nunique() < 3:
+        return None
+    return varied[0]
+
+
+def _limits(results: Sequence[Interval | Difference | Best]) -> list[str]:
+    """Return each caveat once, the narrowest first."""
+    told = sorted((r for r in results if r.scope != "none"), key=lambda r: (r.scope == "prompts", r.prompts))
+    return list(dict.fromkeys(said for r in told if (said := caveat(r.scope, r.prompts, r.unit))))
+
+
+def _left_out_prompts(differences: Sequence[Difference]) -> list[str]:
+    """Return one sentence on prompts that have no usable response under some of the settings compared."""
+    most = max((d for d in differences if d.difference is not None), key=lambda d: d.dropped, default=None)
+    if most is None or not most.dropped:
+        return []
+    up_to = "" if all(d.dropped == most.dropped for d in differences) else "up to "
+    verb = "was" if most.dropped == 1 and not up_to else "were"
+    who = _capital(f"{up_to}{counted(most.dropped, most.unit)}")
+    return [f"{who} without enough usable responses under both settings {verb} left out of a comparison."]
