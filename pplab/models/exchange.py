@@ -298,14 +298,15 @@ class _Arrival:
     def _streamed(self, stream: StreamReader, cut: _Cut | None) -> Exchange:
         """Return the outcome of a stream: what arrived before it broke is kept, and asking again would pay for it twice."""
         raw, partial = self._text(), stream.text
-        if stream.done and cut is None:
+        if stream.done:  # whatever happened to the connection afterwards
             return self._exchange(stream.reply(self._request.sent), raw)
         if cut is None and isinstance(stream.fault, dict):
             said = provider_error(stream.fault)
             refusal = judge_in_success(said, self._request.sent) if said is not None else None
             if refusal is not None and not partial:
                 return self._refusal(refusal, raw)
-            cut = _Cut("provider_error", refusal.error if refusal else "the provider reported an error in the stream")
+            code, words = (refusal.code, refusal.error) if refusal else ("provider_error", "the provider reported an error")
+            cut = _Cut(code, words)
         elif cut is None and stream.fault is not None:
             cut = _Cut("unreadable", f"unreadable event in the stream: {one_line(str(stream.fault)) or 'empty'}")
         elif cut is None:
@@ -350,6 +351,7 @@ class _Arrival:
             reply,
             text=self._scrub(reply.text) if reply.text else "",
             error=self._scrub(reply.error) if reply.error else None,
+            rejected={name: self._scrub(words) for name, words in reply.rejected.items()},
             latency_ms=latency,
             first_token_ms=self._first_token_ms,
         )

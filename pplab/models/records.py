@@ -58,6 +58,7 @@ class Reply:
 
     ``None`` for a token count means unknown, never zero. ``requested`` is what the user asked for, ``sent`` what went out,
     ``rejected`` what the server refused, ``applied`` what it confirmed (``None``: it did not say).
+    ``latency_ms`` and ``first_token_ms`` are those of the last attempt, without waits.
     ``resume_at`` is set (UNIX seconds) when the server asked for a wait longer than the deadline: the run should pause.
     ``stop_run`` is set when no further call of the run can succeed (quota, authentication).
     """

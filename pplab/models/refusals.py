@@ -17,6 +17,11 @@ PASSING = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524,
 QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "insufficient_credits"}
 )
+MEANT_STATUS = {
+    **dict.fromkeys(QUOTA_CODES, 402),
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error"), 429),
+    **dict.fromkeys(("overloaded_error", "engine_overloaded"), 529),
+}
 # Providers that say so only in words, with status 400, 402 or 403 (Anthropic, DeepSeek, OpenRouter). Never applied to 429:
 # Gemini calls a limit per minute "your current quota".
 QUOTA_WORDS = re.compile(r"credit balance is too low|insufficient (?:balance|credits|funds|quota)", re.IGNORECASE)
@@ -123,11 +128,12 @@ def judge_said(http_status: int, said: ProviderError, location: str, sent: Mappi
 
 
 def judge_in_success(said: ProviderError, sent: Mapping[str, Any]) -> Refusal:
-    """Return what an error that came with HTTP 200 means: OpenRouter and others put the true status into its code."""
+    """Return what an error that came with HTTP 200 means: its code may be the true status (OpenRouter), or a word for it."""
     if re.fullmatch(r"[45]\d\d", said.code):
         return judge_said(int(said.code), said, "", sent)
-    if said.code in QUOTA_CODES or said.kind in QUOTA_CODES:
-        return judge_said(402, said, "", sent)
+    for word in (said.code, said.kind):
+        if word in MEANT_STATUS:
+            return judge_said(MEANT_STATUS[word], said, "", sent)
     return Refusal("provider_error", f"the provider answered with an error: {said.message}")
 
 
@@ -162,8 +168,10 @@ def provider_error(body: object) -> ProviderError | None:
 
 def error_in_success(body: Mapping[str, Any]) -> ProviderError | None:
     """Return the error that a body sent with HTTP 200 holds instead of an answer, or ``None``."""
-    if body.get("choices"):
-        return None
+    choices = body.get("choices")
+    if choices:
+        first = choices[0] if isinstance(choices, list) and isinstance(choices[0], dict) else {}
+        return provider_error(first) if first.get("error") and not first.get("message") else None
     if body.get("error") or body.get("object") == "error" or body.get("type") == "error":
         return provider_error(body)
     return None

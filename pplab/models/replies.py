@@ -16,6 +16,8 @@ _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
 FILTERED = frozenset({"content_filter", "content-filter", "safety", "recitation", "blocklist", "prohibited_content"})
 BROKEN_OFF = frozenset({"error", "abort", "aborted"})
+LARGEST_COUNT = 2**53
+LONGEST_WORD = 200
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
 
 # Where servers put token counts, in the order in which they are believed. Several names in one place are added up: what was
@@ -219,7 +221,7 @@ def plain_text(content: object) -> str:
 
 
 def count_tokens(about: Mapping[str, Any], text: str) -> tuple[int | None, int | None, dict[str, Any] | None]:
-    """Return input tokens, output tokens and the raw counts of a response, under whichever names the server gives them.
+    """Return input tokens, output tokens and all numbers about the use of a response, whatever names the server gives them.
 
     A count that is missing, not a whole number, negative, or 0 where there was something to count, is ``None``: unknown.
 
@@ -239,7 +241,7 @@ def count_tokens(about: Mapping[str, Any], text: str) -> tuple[int | None, int |
     output = _first_count(raw, _OUTPUT_NAMES)
     if output == 0 and text:
         output = None
-    return _first_count(raw, _INPUT_NAMES) or None, output, raw
+    return _first_count(raw, _INPUT_NAMES) or None, output, _numbers(raw)
 
 
 def _first_count(raw: Mapping[str, Any], names: Sequence[tuple[str, ...]]) -> int | None:
@@ -250,11 +252,30 @@ def _first_count(raw: Mapping[str, Any], names: Sequence[tuple[str, ...]]) -> in
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST_COUNT else None
+
+
+def _numbers(raw: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
+    """Return the numbers of a nested object: a server's counts may hold anything, and are stored."""
+    kept: dict[str, Any] = {}
+    for name, value in raw.items():
+        if isinstance(value, dict) and depth > 1:
+            kept[plain_text(name)] = _numbers(value, depth - 1)
+        elif isinstance(value, (int, float)) and abs(value) < LARGEST_COUNT:
+            kept[plain_text(name)] = value
+    return kept
 
 
 def _word(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return plain_text(value)[:LONGEST_WORD] or None if isinstance(value, str) else None
+
+
+def _confirmed(about: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the parameters that the server repeats in its answer, with the values it gives."""
+    settings = about.get("generation_settings")  # llama.cpp
+    said = {**settings, **about} if isinstance(settings, dict) else about
+    found = {name: said[name] for name in sent if isinstance(said.get(name), (int, float))}
+    return found or None
 
 
 def _reply(
@@ -271,8 +292,6 @@ def _reply(
     if reasoning:
         usage = {**(usage or {}), "reasoning_characters": reasoning}
     status, error = _status(text, finish, refusal, tools=tools, reasoning=reasoning)
-    settings = about.get("generation_settings")
-    confirmed = {**settings, **about} if isinstance(settings, dict) else about
     return Reply(
         status=status,
         text=text or refusal,
@@ -285,7 +304,7 @@ def _reply(
         output_tokens=output_tokens,
         usage=usage,
         sent=sent,
-        applied={name: confirmed[name] for name in sent if name in confirmed} or None,
+        applied=_confirmed(about, sent),
     )
 
 

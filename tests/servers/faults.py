@@ -84,6 +84,9 @@ answers("context_length", 400, error("This model's maximum context length is 10 
                                      param="messages", code="context_length_exceeded"))  # fmt: skip
 answers("error_200", 200, error("The upstream provider broke"))
 answers("error_200_429", 200, {"error": {"message": "Provider returned error", "code": 429}})
+answers("error_choice", 200, completion() | {"choices": [{"error": {"message": "Upstream broke", "code": 502}}]})
+answers("hostile_fields", 200, completion(usage={"prompt_tokens": 10**30, "note": "\ud800", "deep": {"deep": {"deep": {"x": 1}}}})
+        | {"model": "\ud800" * 9000, "system_fingerprint": ["x"], "temperature": {"a": "b"}})  # fmt: skip
 answers("json_array", 200, [1, 2])
 answers("no_choices", 200, completion() | {"choices": []})
 answers("null_content", 200, completion(None))
@@ -272,6 +275,8 @@ ACCENTED = event({"content": "naïve café 🙂"})
 stream_ok_pieces = [*words(), TAIL, DONE]
 streams("stream_ok", *stream_ok_pieces)
 stream_ok = FAULTS["stream_ok"]
+streams("stream_done_then_reset", *stream_ok_pieces, end="reset")
+streams("stream_done_then_hang", *stream_ok_pieces, end="hang")
 streams("stream_no_usage", *words(), DONE)
 streams("stream_no_done", *words(None))
 streams("stream_no_done_but_finished", *words())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 
@@ -79,6 +80,8 @@ TABLE = [
     ("html_200", "failed", "not_json_api", 1, "not a JSON API"),
     ("error_200", "failed", "provider_error", 1, "The upstream provider broke"),
     ("error_200_429", "failed", "rate_limited", 5, "Provider returned error"),
+    ("error_choice", "failed", "server_error", 5, "Upstream broke"),
+    ("hostile_fields", "ok", None, 1, None),
     ("huge", "failed", "too_large", 1, "16 MB"),
     ("gzip_bomb", "failed", "too_large", 1, "16 MB"),
     ("no_choices", "empty", "empty", 1, "no text"),
@@ -104,6 +107,8 @@ STREAMS = [
     ("stream_one_piece", "ok", None, 1, None, PARTIAL),
     ("stream_comments_crlf", "ok", None, 1, None, PARTIAL),
     ("stream_no_usage", "ok", None, 1, None, PARTIAL),
+    ("stream_done_then_reset", "ok", None, 1, None, PARTIAL),
+    ("stream_done_then_hang", "ok", None, 1, None, PARTIAL),
     ("stream_split", "ok", None, 1, None, "naïve café 🙂"),
     ("stream_reasoning", "ok", None, 1, None, PARTIAL),
     ("stream_json", "ok", None, 1, None, TEXT),
@@ -112,7 +117,7 @@ STREAMS = [
     ("stream_half_line", "truncated", "unreadable", 1, "unreadable event", PARTIAL),
     ("stream_bad_json", "truncated", "unreadable", 1, "unreadable event", PARTIAL),
     ("stream_error_event", "truncated", "provider_error", 1, "The engine is overloaded", PARTIAL),
-    ("stream_named_error", "truncated", "provider_error", 1, "Overloaded", PARTIAL),
+    ("stream_named_error", "truncated", "server_error", 1, "Overloaded", PARTIAL),
     ("stream_error_first", "failed", "provider_error", 1, "The engine is overloaded", ""),
     ("stream_reset", "truncated", "connection_lost", 1, "may have been billed", PARTIAL),
     ("stream_reset_first", "failed", "connection_lost", 5, "may have been billed", ""),
@@ -271,6 +276,13 @@ def test_the_rejected_parameter_is_named_with_the_providers_words_and_nothing_is
     assert reply.rejected == {"temperature": "Unsupported parameter: 'temperature' is not supported with this model."}
     assert reply.requested == reply.sent == EVERYTHING
     assert server.seen("rejects_temperature False")[0]["body"]["temperature"] == 0.7
+
+
+def test_fields_that_no_honest_server_sends_can_still_be_stored(play):
+    reply = play("hostile_fields")
+    stored = json.dumps(dataclasses.asdict(dataclasses.replace(reply, attempts=())), ensure_ascii=False).encode()
+    assert len(stored) < 5000
+    assert (reply.input_tokens, reply.applied, reply.system_fingerprint) == (None, None, None)
 
 
 def test_a_confirmed_parameter_is_reported_as_applied(play):
