@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOUR := notebooks/01_tour.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test check soak bench docs setup browser clean
+.PHONY: help lab demo notebooks test check soak bench docs setup browser clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,10 @@ lab: setup ## open JupyterLab on the tour
 	$(BIN)/jupyter lab $(TOUR)
 
 demo: setup ## run the tour without a browser and say where the results are
-	$(BIN)/python tests/demo.py
+	$(BIN)/python tests/notebooks/run.py demo
+
+notebooks: setup ## run the notebooks and store what they show
+	$(BIN)/python tests/notebooks/run.py store
 
 browser: ## install Chromium if it is missing
 	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
@@ -34,7 +37,7 @@ browser: ## install Chromium if it is missing
 test: setup browser ## run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
-	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval -p no:randomly notebooks
+	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
 
 check: setup ## lint, format and type checks
 	$(BIN)/ruff check .
