@@ -13,6 +13,7 @@ from pplab import __version__
 from pplab.access import Access
 from pplab.config import TEMPORARY, PPLab, Resolved, resolve
 from pplab.errors import BadInput, PplabError
+from pplab.experiments.settings import check_ranges
 from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.operation import CAUSE, Operation, Span, verb
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pplab.store.verify import VerifyReport
 
 SCORES = ("creativity", "coherence", "structure", "completeness")
+EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 LOST = "the process that ran it ended"
 RESENT = {
     "resume": frozenset({"cancelled"}),
@@ -561,8 +563,16 @@ class Lab:
 
     def _recommend(self, row: ExperimentRow) -> Recommendation:
         from pplab.analysis.recommend import recommend
+        from pplab.metrics.distances import distance_matrix
 
-        return recommend(self._frame(row))
+        made = self._store.calibration(row.calibration_id) if row.calibration_id else None
+        return recommend(
+            self._frame(row),
+            distance_matrix,
+            precision_score=made.precision_score if made else EVEN_SCORE,
+            personality_score=made.personality_score if made else EVEN_SCORE,
+            ranges=check_ranges(made.ranges) if made else None,
+        )
 
     def _ids_of(self, wanted: Any) -> list[str]:
         listed = [wanted] if isinstance(wanted, str) or hasattr(wanted, "plan") else list(wanted)
