@@ -6,11 +6,15 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``summaries``    one row a setting, and moments that can be merged
 ``resampling``   the seeded bootstrap and permutation kernels
 ``power``        which difference a number of prompts can show, and how many a difference needs
+``wording``      numbers, counts and caveats in plain words
 ``records``      the results, each with ``.words`` and ``.as_dict()``
-``statistics``   means, paired differences, effect sizes, corrections, the best setting, trends
+``statistics``   means with intervals, paired differences, effect sizes, corrections
+``ranking``      the probability of each setting to be the best on a metric
+``trend``        whether a metric rises or falls with an ordered parameter
 ``diversity``    how far apart the answers of a setting are, with an interval
 ``equivalence``  same, drifted or cannot tell
 ``verdicts``     what a person may conclude from an experiment
+``axes``         precision and personality of each setting, and their resamples
 ``recommend``    the setting that suits a calibration's balance, and what to run next
 ``preflight``    what a planned experiment will be able to see
 """

@@ -48,7 +48,7 @@ def diversity_cells(frame: pd.DataFrame, distance: Distance | Floats, *, include
         frame has one.
     """
     plan = layout(frame, include_truncated=include_truncated)
-    return _table(plan, _Texts(plan, distance))
+    return _table(plan, Texts(plan, distance))
 
 
 def diversity(frame: pd.DataFrame, distance: Distance | Floats, *, include_truncated: bool = False) -> tuple[Interval, ...]:
@@ -60,7 +60,7 @@ def diversity(frame: pd.DataFrame, distance: Distance | Floats, *, include_trunc
         As in `diversity_cells`.
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
-    texts = _Texts(plan, distance)
+    texts = Texts(plan, distance)
     table = _table(plan, texts)
     over_prompts = {plan.column(s): i for s, i in _by_setting(table, resampler).items()}
     out = []
@@ -98,7 +98,7 @@ def compare_diversity(
         ``setting_index`` pairs planned beforehand (Holm), or ``None`` for all pairs (Benjamini-Hochberg).
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
-    texts = _Texts(plan, distance)
+    texts = Texts(plan, distance)
     wanted = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
     columns = [(plan.column(a), plan.column(b)) for a, b in wanted]
     correction: Literal["holm", "bh"] = "holm" if pairs is not None or len(wanted) == 1 else "bh"
@@ -113,7 +113,7 @@ def compare_diversity(
     return Comparisons(corrected(plan, findings, correction, ()), correction)
 
 
-class _Texts:
+class Texts:
     """The usable rows of each cell, and the distances between any of them."""
 
     def __init__(self, plan: Layout, distance: Distance | Floats) -> None:
@@ -123,9 +123,7 @@ class _Texts:
             self.texts: list[str] = plan.frame["text"].fillna("").astype(str).tolist()
         elif np.shape(distance) != (len(plan.frame), len(plan.frame)):
             raise BadInput("the distances do not match the responses", hint="give an array with a row and column for each")
-        self.rows: dict[tuple[int, int], list[int]] = {(p, s): [] for p in range(plan.prompts) for s in range(len(plan.settings))}
-        for row in np.flatnonzero(plan.usable):
-            self.rows[int(plan.prompt_of_row[row]), int(plan.setting_of_row[row])].append(int(row))
+        self.rows = plan.rows()
 
     def between(self, rows: list[int]) -> Floats:
         """Return the distances between some rows, with zeros on the diagonal."""
@@ -141,7 +139,7 @@ class _Texts:
         return [p for (p, s), rows in self.rows.items() if s == column and len(rows) > 1]
 
 
-def _table(plan: Layout, texts: _Texts) -> pd.DataFrame:
+def _table(plan: Layout, texts: Texts) -> pd.DataFrame:
     frame = plan.frame
     records: list[dict[str, Any]] = []
     for (_, column), rows in texts.rows.items():
@@ -153,7 +151,7 @@ def _table(plan: Layout, texts: _Texts) -> pd.DataFrame:
                     "setting_index": plan.settings[column],
                     "setting_label": plan.labels[column],
                     "responses": len(rows),
-                    "diversity": _mean_distance(texts.between(rows)),
+                    "diversity": mean_distance(texts.between(rows)),
                     **({"cluster": first["cluster"]} if "cluster" in frame.columns else {}),
                 }
             )
@@ -174,12 +172,13 @@ def _by_setting(table: pd.DataFrame, resampler: Resampler) -> dict[int, Interval
     return dict(zip(plan.settings, intervals(plan, plan.cells("diversity"), resampler), strict=True))
 
 
-def _mean_distance(distances: Floats) -> float:
+def mean_distance(distances: Floats) -> float:
+    """Return the mean over pairs of different responses."""
     n = len(distances)
     return float(distances.sum() / (n * (n - 1)))
 
 
-def _within(plan: Layout, texts: _Texts, column: int, resampler: Resampler, found: Interval) -> Interval:
+def _within(plan: Layout, texts: Texts, column: int, resampler: Resampler, found: Interval) -> Interval:
     """Return the interval over the responses to a few prompts."""
     matrices = [texts.between(texts.rows[p, column]) for p in texts.prompts(column)]
     if plan.unit != "prompt" or min(len(m) for m in matrices) < MIN_RESPONSES:
@@ -194,9 +193,9 @@ def _resampled_interval(matrices: Sequence[Floats], coefficients: Sequence[float
     A resample weighs each pair of different responses by the product of their shares. A response drawn twice is no
     pair with itself: counted as one, it would pull every resample towards zero.
     """
-    parts = resampler.resample([len(m) for m in matrices], [partial(_weighted_distance, m) for m in matrices])
+    parts = resampler.resample([len(m) for m in matrices], [partial(weighted_distance, m) for m in matrices])
     resampled = np.sum([c * part for c, part in zip(coefficients, parts, strict=True)], axis=0)
-    own = [_mean_distance(m) for m in matrices]
+    own = [mean_distance(m) for m in matrices]
     influences = [
         c * 2 * (m.sum(axis=1) / (len(m) - 1) - mean)[:, None] for c, m, mean in zip(coefficients, matrices, own, strict=True)
     ]
@@ -204,14 +203,14 @@ def _resampled_interval(matrices: Sequence[Floats], coefficients: Sequence[float
     return bca(estimate, resampled[None, np.isfinite(resampled)], influences)
 
 
-def _weighted_distance(distances: Floats, shares: Floats) -> Floats:
+def weighted_distance(distances: Floats, shares: Floats) -> Floats:
     """Return the mean distance in each resample; NaN where it holds one response only."""
     pairs = 1 - (shares**2).sum(axis=1)
     weighted = ((shares @ distances) * shares).sum(axis=1)
     return np.where(pairs > 1e-9, weighted / np.where(pairs > 1e-9, pairs, 1.0), np.nan)
 
 
-def _compare_within(plan: Layout, texts: _Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
+def _compare_within(plan: Layout, texts: Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
     cells = [(texts.rows[p, found.a], texts.rows[p, found.b]) for p in range(plan.prompts)]
     cells = [(a, b) for a, b in cells if min(len(a), len(b)) >= MIN_RESPONSES]
@@ -221,7 +220,7 @@ def _compare_within(plan: Layout, texts: _Texts, found: Finding, resampler: Resa
     k = len(cells)
     matrices = [texts.between(rows) for side in zip(*cells, strict=True) for rows in side]
     bounds = _resampled_interval(matrices, [1 / k] * k + [-1 / k] * k, resampler)
-    means = [_mean_distance(m) for m in matrices]
+    means = [mean_distance(m) for m in matrices]
     found.mean_a, found.mean_b = float(np.mean(means[:k])), float(np.mean(means[k:]))
     found.scope, found.difference, found.delta = "replicates", float(bounds.estimate[0]), None
     found.low, found.high, found.higher = float(bounds.low[0]), float(bounds.high[0]), float(bounds.above_zero[0])

@@ -20,6 +20,7 @@ METRICS = ("creativity", "coherence", "structure", "completeness")
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -80,7 +81,7 @@ class Layout:
     cluster: Integers
     unit: str
     counts: tuple[dict[str, int], ...]
-    usable: NDArray[np.bool_]
+    usable: Flags
     prompt_of_row: Integers
     setting_of_row: Integers
 
@@ -91,11 +92,23 @@ class Layout:
             raise BadInput(f"no setting {setting!r} among these responses", hint=f"settings: {known}")
         return self.settings.index(setting)
 
-    def cells(self, metric: str) -> Cells:
-        """Return the usable values of ``metric``; values that are missing or not finite are left out."""
+    def numbers(self, metric: str) -> Floats:
+        """Return ``metric`` for every row; NaN where the row is not usable or its value is missing or not finite."""
         need(self.frame, [metric])
-        numbers = pd.to_numeric(self.frame[metric], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        keep = self.usable & np.isfinite(numbers)
+        found = pd.to_numeric(self.frame[metric], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(self.usable & np.isfinite(found), found, np.nan)
+
+    def rows(self) -> dict[tuple[int, int], list[int]]:
+        """Return the positions of the usable rows of each cell (prompt, column)."""
+        out: dict[tuple[int, int], list[int]] = {(p, s): [] for p in range(self.prompts) for s in range(len(self.settings))}
+        for row in np.flatnonzero(self.usable):
+            out[int(self.prompt_of_row[row]), int(self.setting_of_row[row])].append(int(row))
+        return out
+
+    def cells(self, metric: str) -> Cells:
+        """Return the usable values of ``metric`` by prompt and setting."""
+        numbers = self.numbers(metric)
+        keep = np.isfinite(numbers)
         prompt, setting, values = self.prompt_of_row[keep], self.setting_of_row[keep], numbers[keep]
         order = np.lexsort((prompt, setting))
         prompt, setting, values = prompt[order], setting[order], values[order]

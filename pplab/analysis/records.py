@@ -200,9 +200,10 @@ class Difference(Told):
             ends = sorted((abs(self.low), abs(self.high))) if self.low * self.high > 0 else None
             first, second = ends or ((self.low, self.high) if self.difference > 0 else (-self.high, -self.low))
             taste = "" if self.higher_is_better else f"; for {self.metric}, lower is better"
+            weak = "" if ends else "; the interval still reaches zero"
             return (
                 f"{high} scores higher than {low} on {self.metric}: by {number(abs(self.difference), places)}, "
-                f"interval {span(first, second, places)} ({n}, {probability(self.p_adjusted)}{over}){taste}."
+                f"interval {span(first, second, places)} ({n}, {probability(self.p_adjusted)}{over}){weak}{taste}."
             )
         finding = (
             f"{pair} cannot be told apart on {self.metric}: difference {number(self.difference, places)}, "
@@ -220,7 +221,7 @@ class Difference(Told):
         if self.difference == self.low == self.high:
             return f"{base}, no variation at all"
         if self.detectable is None:
-            return f"{base} no difference, however large, could pass{over}"
+            return f"{base} no lone difference, however large, could pass{over}"
         return f"{base} you could have seen {number(self.detectable, places)}"
 
     @property

@@ -143,7 +143,7 @@ def _apart(found: Best, comparisons: Comparisons) -> str:
     if not together:
         return "It is told apart from every other." if apart else ""
     seen = [d.detectable for d in together if d.detectable is not None]
-    could = " (no difference could have passed with so few)"
+    could = " (a lone difference could not have passed with so few)"
     if seen:
         could = f" (you could have seen {number(max(seen), decimals(max(seen)))})"
     others = [_other(d, first) for d in together]

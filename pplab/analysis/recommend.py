@@ -1,0 +1,335 @@
+"""The setting that suits a calibration's balance of precision and personality, how sure that is, and what to run next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from pplab.analysis.axes import Axes, axes
+from pplab.analysis.layout import Floats, layout
+from pplab.analysis.power import FIRM_PROMPTS, MIN_FREEDOM, MIN_PROMPTS, noncentrality
+from pplab.analysis.ranking import winning_shares
+from pplab.analysis.records import Scope, Told, caveat
+from pplab.analysis.wording import counted, joined, number, percent
+from pplab.errors import BadInput
+from pplab.experiments.settings import PARAMETERS, SETTING_FIELDS, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pplab.analysis.diversity import Distance
+
+SETTLED = 0.8
+"""A recommendation that this share of resamples agrees with is called settled."""
+SMALLEST_STRETCH = 0.05
+"""An axis over which the settings differ by less is not stretched further: noise must not decide."""
+MOST_TIMES = 10
+"""Settings that need more than this many times the present data to be told apart are called equally good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A setting on the plane of precision and personality, both in [0, 1].
+
+    Attributes
+    ----------
+    on_front : bool
+        No other setting is at least as good on both axes and better on one.
+    front_probability : float
+        The share of resamples in which it is on the front.
+    probability : float
+        The share of resamples in which it suits the balance best.
+    """
+
+    setting: int
+    label: str
+    precision: float
+    personality: float
+    on_front: bool
+    front_probability: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to run next.
+
+    ``kind`` is ``settings`` (run a sweep first), ``responses`` (too little to rank), ``values`` (try ``values``, beyond the
+    edge of the sweep), ``more`` (``count`` more prompts, or more responses to each, under ``settings``), ``prompts``
+    (``count`` more prompts, to speak for others than these), ``either`` (more runs would hardly decide) or ``nothing``.
+    """
+
+    kind: Literal["settings", "responses", "values", "more", "prompts", "either", "nothing"]
+    words: str
+    settings: tuple[int, ...] = ()
+    values: tuple[float, ...] = ()
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Recommendation(Told):
+    """The setting that suits the balance best.
+
+    Attributes
+    ----------
+    setting : int or None
+        Its ``setting_index``; ``None`` below the minimum, ``next.words`` then says what to run.
+    parameters : dict
+        The sampling parameters of the setting, those that were set.
+    probability : float or None
+        The share of resamples in which it suits the balance best.
+    weight : float
+        How much precision counts, in [0, 1]; personality counts the rest.
+    points : tuple of Point
+        Every setting with enough usable responses, in setting order.
+    measures : tuple of (tuple of str, tuple of str)
+        What precision and personality are the means of.
+    excluded : tuple of str
+        Settings without enough usable responses to be recommended.
+    """
+
+    setting: int | None
+    label: str
+    parameters: dict[str, float]
+    probability: float | None
+    weight: float
+    points: tuple[Point, ...]
+    next: Next
+    scope: Scope
+    prompts: int
+    measures: tuple[tuple[str, ...], tuple[str, ...]]
+    excluded: tuple[str, ...] = ()
+    unit: str = "prompt"
+
+    @property
+    def settled(self) -> bool:
+        """Whether at least 80% of the resamples agree."""
+        return self.probability is not None and self.probability >= SETTLED
+
+    @property
+    def words(self) -> str:
+        """The setting, its rivals, what they rest on and what to run next."""
+        parts = [self._choice(), *self._front(), self._basis(), caveat(self.scope, self.prompts, self.unit)]
+        if self.excluded:
+            parts.append(f"Not considered, too few usable responses: {joined(self.excluded)}.")
+        return " ".join(filter(None, [*parts, f"Next: {self.next.words}."]))
+
+    def _choice(self) -> str:
+        balance = f"precision {percent(self.weight)}, personality {percent(1 - self.weight)}"
+        if self.setting is None or self.probability is None:
+            return f"No setting is recommended for your balance ({balance})."
+        head = f"For your balance ({balance}), {self.label}"
+        if self.settled:
+            return f"{head} suits best in {percent(self.probability)} of resamples."
+        return f"{head} leads in {percent(self.probability)} of resamples, which does not settle it."
+
+    def _front(self) -> list[str]:
+        front = sorted((p for p in self.points if p.on_front), key=lambda p: -p.precision)
+        if len(self.points) < 2 or self.setting is None:
+            return []
+        if len(front) == 1:
+            return ["No other setting is better on either axis."]
+        said = [f"{p.label} ({number(p.precision)} / {number(p.personality)})" for p in front]
+        return [f"Trade-offs worth having (precision / personality): {joined(said)}."]
+
+    def _basis(self) -> str:
+        if self.setting is None:
+            return ""
+        precision, personality = self.measures
+        return f"Precision is the mean of {joined(precision)}; personality of {joined(personality)}."
+
+
+def recommend(
+    frame: pd.DataFrame,
+    distance: Distance | Floats | None = None,
+    *,
+    precision_score: float,
+    personality_score: float,
+    ranges: Mapping[str, Range] | None = None,
+    include_truncated: bool = False,
+) -> Recommendation:
+    """Recommend a setting.
+
+    Precision is the mean of agreement (1 - diversity), coherence and completeness; personality of creativity and
+    diversity. Each axis is stretched over the settings at hand to [0, 1] (not fully where they span less than 0.05), then
+    weighed by the calibration's scores; the best weighted sum wins, so the choice is always on the Pareto front. The
+    bootstrap repeats all of that: prompts are resampled, with fewer than six of them the responses to each.
+
+    Parameters
+    ----------
+    frame
+        Responses with the four metrics, see `pplab.analysis.layout.layout`.
+    distance
+        As in `pplab.analysis.diversity.diversity_cells`; without it there is neither agreement nor diversity.
+    precision_score, personality_score
+        Of the calibration, 0 to 100.
+    ranges
+        The calibration's ranges; nothing outside them is suggested.
+    include_truncated
+        Also count responses that were cut at ``max_tokens``.
+
+    Raises
+    ------
+    BadInput
+        A score is not in 0 to 100.
+    """
+    for name, score in (("precision_score", precision_score), ("personality_score", personality_score)):
+        if not 0 <= score <= 100:
+            raise BadInput(f"{name}={score} is out of range", hint="scores are 0 to 100")
+    total = precision_score + personality_score
+    weight = precision_score / total if total else 0.5
+    plan = layout(frame, include_truncated=include_truncated)
+    found = axes(plan, distance)
+    excluded = tuple(label for column, label in enumerate(plan.labels) if column not in found.columns)
+    if found.scope == "none":
+        return Recommendation(
+            None, "", {}, None, weight, (), _start(found), "none", found.prompts, found.measures, excluded, plan.unit
+        )
+    points, winner = _points(plan.settings, plan.labels, found, weight)
+    parameters = _parameters(frame)
+    chosen = points[winner]
+    advice = _next(parameters, points, winner, found, weight, ranges or {})
+    return Recommendation(
+        chosen.setting,
+        chosen.label,
+        parameters[chosen.setting],
+        chosen.probability,
+        weight,
+        points,
+        advice,
+        found.scope,
+        found.prompts,
+        found.measures,
+        excluded,
+        plan.unit,
+    )
+
+
+def _parameters(frame: pd.DataFrame) -> dict[int, dict[str, float]]:
+    """Return for each setting the parameters that were set."""
+    first = frame.drop_duplicates("setting_index")
+    out: dict[int, dict[str, float]] = {int(s): {} for s in first["setting_index"]}
+    for name in SETTING_FIELDS:
+        if name in first.columns:
+            values = pd.to_numeric(first[name], errors="coerce").astype("float64")
+            for setting, value in zip(out, values, strict=True):
+                if math.isfinite(value):
+                    out[setting][name] = float(value)
+    return out
+
+
+def _suits(precision: Floats, personality: Floats, weight: float) -> Floats:
+    """Return how well each row (a setting) suits the balance, in every column (a resample)."""
+    return weight * _stretched(precision) + (1 - weight) * _stretched(personality)
+
+
+def _stretched(axis: Floats) -> Floats:
+    low = axis.min(axis=0)
+    return np.asarray((axis - low) / np.maximum(axis.max(axis=0) - low, SMALLEST_STRETCH))
+
+
+def _front(precision: Floats, personality: Floats) -> Floats:
+    """Return 1 where a row (a setting) is dominated by no other, for every column (a resample)."""
+    on_front = np.ones_like(precision)
+    for k in range(len(precision)):
+        no_worse = (precision >= precision[k]) & (personality >= personality[k])
+        better = (precision > precision[k]) | (personality > personality[k])
+        on_front[k] = ~(no_worse & better).any(axis=0)
+    return on_front
+
+
+def _points(settings: tuple[int, ...], labels: tuple[str, ...], found: Axes, weight: float) -> tuple[tuple[Point, ...], int]:
+    """Return every setting on the plane, and which of them suits the balance best."""
+    precision, personality = found.precision[:, None], found.personality[:, None]
+    on_front = _front(precision, personality)[:, 0]
+    winner = int(np.argmax(_suits(precision, personality, weight)[:, 0]))
+    front_share = _front(found.precision_resampled, found.personality_resampled).mean(axis=1)
+    share = winning_shares(_suits(found.precision_resampled, found.personality_resampled, weight))
+    points = tuple(
+        Point(
+            settings[column],
+            labels[column],
+            float(found.precision[k]),
+            float(found.personality[k]),
+            bool(on_front[k]),
+            float(front_share[k]),
+            float(share[k]),
+        )
+        for k, column in enumerate(found.columns)
+    )
+    return points, winner
+
+
+def _start(found: Axes) -> Next:
+    """Return what to run when nothing can be recommended."""
+    if len(found.columns) < 2 and found.prompts:
+        return Next("settings", "run several settings, such as a sweep of temperature, to have a choice")
+    enough = f"run at least {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} responses to each under every setting"
+    return Next("responses", enough)
+
+
+def _next(
+    parameters: Mapping[int, Mapping[str, float]],
+    points: tuple[Point, ...],
+    winner: int,
+    found: Axes,
+    weight: float,
+    ranges: Mapping[str, Range],
+) -> Next:
+    """Return what to run next to settle or to widen the recommendation."""
+    beyond = _beyond_the_edge(parameters, points[winner].setting, ranges)
+    if beyond:
+        return beyond
+    if points[winner].probability < SETTLED:
+        return _settle(points, winner, found, weight)
+    if found.scope == "replicates" or found.prompts < FIRM_PROMPTS:
+        count = FIRM_PROMPTS - found.prompts
+        words = f"run {counted(count, 'more prompt')} to speak for others than these"
+        return Next("prompts", words, (points[winner].setting,), count=count)
+    return Next("nothing", "nothing needs to be run")
+
+
+def _beyond_the_edge(parameters: Mapping[int, Mapping[str, float]], setting: int, ranges: Mapping[str, Range]) -> Next | None:
+    """Return the value to try when the winner stands at the edge of a sweep over one parameter and there is room."""
+    varied = [n for n in SETTING_FIELDS if len({given.get(n) for given in parameters.values()}) > 1]
+    if len(varied) != 1:
+        return None
+    name = varied[0]
+    values = sorted({given[name] for given in parameters.values() if name in given})
+    at = parameters[setting].get(name)
+    if len(values) < 2 or at not in {values[0], values[-1]}:
+        return None
+    legal = ranges.get(name, Range(PARAMETERS[name].low, PARAMETERS[name].high))
+    low, high = values[0], values[-1]
+    further = max(legal.low, 2 * low - values[1]) if at == low else min(legal.high, 2 * high - values[-2])
+    further = float(round(further)) if PARAMETERS[name].integer else round(further, 4)
+    if low <= further <= high or (PARAMETERS[name].low_open and further <= PARAMETERS[name].low):
+        return None
+    words = f"{name} {at:g} stands at the edge of the sweep; run {further:g} too"
+    return Next("values", words, (setting,), (further,))
+
+
+def _settle(points: tuple[Point, ...], winner: int, found: Axes, weight: float) -> Next:
+    """Return how much more of the two leading settings would tell them apart."""
+    order = sorted(range(len(points)), key=lambda k: (k != winner, -points[k].probability, k))
+    leader, rival = points[order[0]], points[order[1]]
+    suits = _suits(found.precision[:, None], found.personality[:, None], weight)[:, 0]
+    resampled = _suits(found.precision_resampled, found.personality_resampled, weight)
+    gap = float(suits[order[0]] - suits[order[1]])
+    error = float((resampled[order[0]] - resampled[order[1]]).std())
+    # the error falls with the square root of the data
+    times = (noncentrality(1_000) * error / gap) ** 2 if gap > 0 else math.inf
+    both = (leader.setting, rival.setting)
+    pair = f"{leader.label} and {rival.label}"
+    if times > MOST_TIMES:
+        return Next("either", f"{pair} suit the balance equally well as far as can be seen; take either", both)
+    if found.scope == "prompts":
+        count = max(1, math.ceil(found.prompts * (max(times, 1) - 1)))
+        return Next("more", f"run {counted(count, 'more prompt')} under {pair} to settle it, 4 times in 5", both, count=count)
+    count = max(1, math.ceil(found.replicates * (max(times, 1) - 1)))
+    words = f"run {counted(count, 'more response')} to each prompt under {pair} to settle it, 4 times in 5"
+    return Next("more", words, both, count=count)
