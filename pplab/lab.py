@@ -207,7 +207,25 @@ class Lab:
     # -- experiments ----------------------------------------------------------------------------------------------------------
 
     @verb
-    def run(self, prompt: Any = None, **options: Any) -> Experiment:
+    def run(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        *,
+        calibration: Calibration | str | None = None,
+        n: int = 5,
+        settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
+        sweep: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        data: pd.DataFrame | str | os.PathLike[str] | None = None,
+        cluster: str | None = None,
+        system: str | None = None,
+        seed: int | None = None,
+        max_cost: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        stream: bool = False,
+        on_response: Callable[[ResponseRow], None] | None = None,
+    ) -> Experiment:
         """Sample answers and return the experiment when all have arrived.
 
         Parameters
@@ -246,6 +264,22 @@ class Lab:
         Experiment
             Also when calls failed; see its ``status``.
         """
+        options = {
+            "calibration": calibration,
+            "n": n,
+            "settings": settings,
+            "sweep": sweep,
+            "parameters": parameters,
+            "data": data,
+            "cluster": cluster,
+            "system": system,
+            "seed": seed,
+            "max_cost": max_cost,
+            "deadline": deadline,
+            "max_concurrency": max_concurrency,
+            "stream": stream,
+            "on_response": on_response,
+        }
         experiment = self._begin(prompt, options)
         experiment._execution.wait(self.on_progress)  # type: ignore[union-attr]  # noqa: SLF001 - just begun
         return experiment

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pplab.experiments.settings import Range, check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -61,6 +62,14 @@ class Calibration:
             user=row.user,
             correlation_id=row.correlation_id,
         )
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row a parameter: ``parameter, low, high, points``."""
+        import pandas as pd
+
+        rows = [{"parameter": n, "low": r.low, "high": r.high, "points": self.points[n]} for n, r in self.ranges.items()]
+        return pd.DataFrame(rows)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the calibration as plain JSON values."""
