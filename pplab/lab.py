@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.results import Experiment
     from pplab.experiments.runner import Progress, Tools
+    from pplab.experiments.settings import Setting
     from pplab.share.export import Export
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
@@ -309,10 +310,10 @@ class Lab:
     def experiments(self, **filters: Any) -> pd.DataFrame:
         """Return one row an experiment, oldest first. Filters: ``user``, ``calibration_id``, ``model``, ``status``, ``limit``."""
         frame = self._store.experiments(**filters)
-        lost = [
-            s == "running" and not claimed(self.folder, i) for s, i in zip(frame["status"], frame["experiment_id"], strict=True)
-        ]
-        return frame.assign(status=frame["status"].mask(lost, "interrupted"), reason=frame["reason"].mask(lost, LOST))
+        for index in frame.index[frame["status"] == "running"]:
+            if not claimed(self.folder, str(frame.loc[index, "experiment_id"])):
+                frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
+        return frame
 
     @verb
     def responses(self, experiment: Experiment | str | Sequence[Experiment | str] | None = None, **filters: Any) -> pd.DataFrame:
@@ -335,7 +336,8 @@ class Lab:
         from pplab.analysis.between import between
 
         rows = [self._experiment_row(i) for i in (*self._ids_of(a), *self._ids_of(b))]
-        return between(*(self._frame(row) for row in rows), metrics=self._metrics(rows[0]))
+        first, second = (self._frame(row) for row in rows)
+        return between(first, second, self._metrics(rows[0]))
 
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""

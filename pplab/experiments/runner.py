@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pplab.experiments.design import Plan, PlannedCall
+    from pplab.metrics import Scores
     from pplab.store.rows import Row
 
 ANSWERED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call"})
@@ -40,17 +41,6 @@ class Source(Protocol):
         """Return the outcome of one call; only cancellation is raised."""
 
 
-class Scored(Protocol):
-    """What a scorer returns (see `pplab.metrics.Scores`)."""
-
-    creativity: float | None
-    coherence: float | None
-    structure: float | None
-    completeness: float | None
-    metrics: Mapping[str, float | None]
-    detail: Mapping[str, Any]
-
-
 class Recorder(Protocol):
     """Who writes rows down (the lab)."""
 
@@ -68,7 +58,7 @@ class Tools:
 
     recorder: Recorder
     source: Source
-    score: Callable[..., Scored]
+    score: Callable[..., Scores]
     metrics_version: str
     cost: Callable[[str, int | None, int | None], float | None]
     worst_cost: Callable[[str, int, int | None], float | None]

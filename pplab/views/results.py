@@ -287,7 +287,7 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[str]) -> list[dict[st
     return rows
 
 
-def _estimate(record: Mapping[str, Any], name: str) -> Estimate:
+def _estimate(record: Mapping[Any, Any], name: str) -> Estimate:
     return Estimate(_known(record[name]), _known(record[f"{name}_low"]), _known(record[f"{name}_high"]))
 
 
