@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pplab.metrics.asked_words import NOT
+from pplab.metrics.asked_words import NOT, SAME_CLAUSE
 from pplab.metrics.languages import KNOWN
-from pplab.metrics.quantities import CEILING, COUNT, bounds, number
+from pplab.metrics.quantities import CEILING, COUNT, bounds, number, times
 from pplab.metrics.requirement import Requirement, counted, in_words
+from pplab.metrics.words import THING_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 # ---------------------------------------------------------------- lengths
-_WORDS = r"words?\b(?! (?:with|in all|in capital|be in|or phrases|that|[\"']|at least \d+ times))"
+_WORDS = r"words?\b(?! (?:with|or phrases|that|[\"']))(?![^.!?\n]{0,45}\b(?:capital|caps\b|uppercase))"
 _ROUGHLY = 0.1
 """A bare number of words ("a 100-word advertisement") is met within this share of it."""
 
@@ -45,9 +46,13 @@ def _or_more(prompt: str) -> tuple[int, int] | None:
     return (number(match["n"]), CEILING) if "more" in match["way"].lower() else (0, number(match["n"]))
 
 
+_APART = _any(r"\([^()\n]{0,80}\)", r"\b(?:each|every)\b[^.!?\n]{0,60}\bsentences?\b", r"\b(?:first|last) \w+ sentences?\b")
+_RANGE_OF = _any(rf"\bnumber of (sentences)\b[^.!?\n]{{0,60}}?\b({COUNT} (?:to|and|-) {COUNT})")
+
+
 def sentences(prompt: str) -> Iterator[Requirement]:
     """Find limits on the number of sentences."""
-    found = bounds(prompt, r"(?:[a-z]+ )?sentences?\b(?! (?:long|each|per|in each))")
+    found = bounds(_RANGE_OF.sub(r"\2 \1", _APART.sub(" ", prompt)), r"(?:[a-z]+ )?sentences?\b")
     if found:
         yield counted("length_constraints:number_sentences", "sentences", *found)
 
@@ -55,11 +60,13 @@ def sentences(prompt: str) -> Iterator[Requirement]:
 _DIVIDER = _any(r"(?<!\*)\*\*\*(?!\*)", r"\b(?:3|three) (?:\"\*\" |aste?risks?)", r"\bthree aste?risk symbols")
 _PARTS = r"(?:different )?(?:paragraphs?|sections?|stanzas?|parts?|steps?|scenes?|verses?)\b"
 _HIGHLIGHTING = _any(r"[^.!?\n]{0,60}\b(?:highlight|italic)\w*\b[^.!?\n]{0,60}")
-_NTH_NAMES = "first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_NTH_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _NTH = rf"(?:\d{{1,2}}(?:st|nd|rd|th)|{'|'.join(_NTH_NAMES)}|last)"
+_WITH_WORD = r"with (?:(?:the )?word )?[\"']?(?P<{}>[a-z]+)"
 _FIRST_WORD = _any(
-    rf"(?:\b(?P<nth>{_NTH}) paragraph|\bparagraph (?P<n>\d{{1,2}}))\b[^.!?\n]{{0,10}}\b(?:start|begin)s? with (?:the word )?[\"']?(?P<word>[a-z]+)",
-    rf"\b(?:start|begin) (?:the )?(?:(?P<nth2>{_NTH}) paragraph|paragraph (?P<n2>\d{{1,2}})) with (?:the word )?[\"']?(?P<word2>[a-z]+)",
+    rf"(?:\b(?P<nth>{_NTH}) paragraph|\bparagraph (?P<n>\d{{1,2}}))\b[^.!?\n]{{0,10}}\b(?:start|begin)s? "
+    + _WITH_WORD.format("word"),
+    rf"\b(?:start|begin) (?:the )?(?:(?P<nth2>{_NTH}) paragraph|paragraph (?P<n2>\d{{1,2}})) " + _WITH_WORD.format("word2"),
 )
 
 
@@ -93,29 +100,43 @@ def _first_word(match: re.Match[str], count: int) -> Requirement:
 # ---------------------------------------------------------------- parts and marks
 _NAMED_PART = r"(?P<name>section|paragraph|part|day|chapter|sentence|round|scene|audience|session|panel|quiz|item)"
 _NAMED = _any(
-    rf"\b(?:mark|marked|marking|noted|start|starts|begin|beginning|label|labeled|with|as|by)\b[^.!?\n]{{0,60}}[\"'\s(]{_NAMED_PART} (?:x|#)(?!\w)"
+    r"\b(?:mark|marked|marking|noted|start|starts|begin|beginning|label|labeled|with|as|by)\b[^.!?\n]{0,60}[\"'\s(]"
+    rf"{_NAMED_PART} (?:x|#)(?!\w)"
 )
+
+
+_NUMBERED_PARTS = _any(rf"{_NAMED_PART} 1\b[^\n]{{0,40}}\band [\"']?(?P=name) (?P<last>\d{{1,2}})\b")
 
 
 def named_sections(prompt: str) -> Iterator[Requirement]:
     """Find "4 sections marked with SECTION X"."""
+    shown = _NUMBERED_PARTS.search(prompt)
+    if shown:
+        yield _sections(shown["name"].lower(), number(shown["last"]))
+        return
     match = _NAMED.search(prompt)
     if not match:
         return
     name = match["name"].lower()
     found = bounds(prompt, rf"(?:[a-z]+ )?(?:{name}|section|paragraph|part|day)s?\b")
     if found and found[0]:
-        wording = f"{in_words(found[0], CEILING)} sections named '{name.upper()} X'"
-        yield Requirement("detectable_format:multiple_sections", wording, found[0], values=(name,))
+        yield _sections(name, found[0])
+
+
+def _sections(name: str, low: int) -> Requirement:
+    wording = f"{in_words(low, CEILING)} sections named '{name.upper()} X'"
+    return Requirement("detectable_format:multiple_sections", wording, low, values=(name,))
 
 
 _BULLETS = r"(?:[a-z]+ ){0,2}bullet(?:ed)?(?:[- ](?:points?|list items?|items?))?\b"
 _SOME_BULLETS = _any(r"\bbullet(?:ed)?[- ](?:points?|lists?)\b", r"\bin bullets\b")
+_NO_BULLETS = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\bbullet")
 _THINGS = _any(rf"\b(?:exactly|list|name|give(?: me)?|top) (?:exactly |top )?(?P<n>{COUNT})\b")
 
 
 def bullets(prompt: str) -> Iterator[Requirement]:
     """Find "exactly 3 bullet points", and "in bullet points" with the number of things asked for."""
+    prompt = _NO_BULLETS.sub(" ", prompt)
     found = bounds(prompt, _BULLETS)
     things = _THINGS.search(prompt) if not found and _SOME_BULLETS.search(prompt) else None
     if things and number(things["n"]):
@@ -126,18 +147,18 @@ def bullets(prompt: str) -> Iterator[Requirement]:
         yield Requirement("detectable_format:number_bullet_lists", "bullet points", 1)
 
 
-_HIGHLIGHT = _any(r"[^.!?\n]{0,80}\b(?:highlight|itali[cs])\w*\b[^.!?\n]{0,90}")
-_HIGHLIGHTED = r"(?:[a-z-]+ ){0,4}?(?:sections?|parts?|phrases?|texts?|words?|sentences?|places?|points?|of your)\b"
+_HIGHLIGHT = _any(r"[^.!?\n]{0,80}\b(?:highlight(?!\w* key)|itali[cs])\w*\b[^!?\n]{0,90}")
+_HIGHLIGHTED = r"(?:[a-z-]+ ){0,4}?(?:sections?|parts?|phrases?|texts?|words?|sentences?|places?|points?|key ?words?|of your)\b"
 
 
 def highlights(prompt: str) -> Iterator[Requirement]:
     """Find "highlight at least 3 sections with markdown"."""
-    for match in _HIGHLIGHT.finditer(prompt):
-        found = bounds(match.group(0), _HIGHLIGHTED)
-        if found:
-            kind, unit = "detectable_format:number_highlighted_sections", "highlighted parts (*like this*)"
-            yield counted(kind, unit, max(1, found[0]), CEILING, one="highlighted part (*like this*)")
-            return
+    matches = [match.group(0) for match in _HIGHLIGHT.finditer(prompt)]
+    found = next((found for text in matches if (found := bounds(text, _HIGHLIGHTED) or times(text))), None)
+    if found or any("*" in text or "markdown" in text.lower() for text in matches):
+        kind, unit = "detectable_format:number_highlighted_sections", "highlighted parts (*like this*)"
+        low = max(1, found[0]) if found else 1
+        yield counted(kind, unit, low, CEILING, one="highlighted part (*like this*)")
 
 
 def placeholders(prompt: str) -> Iterator[Requirement]:
@@ -175,7 +196,7 @@ _FORMATS = {
     ("format:table", "a table"): _any(_A + r"table\b(?! of contents)", r"\btable format\b"),
     ("format:numbered_list", "a numbered list"): _any(r"\bnumbered list\b", r"\bordered list\b"),
     ("format:headings", "headings"): _any(_A + r"(?:sub)?head(?:ings|ers)\b"),
-    ("format:code_block", "a code block"): _any(r"\bcode block\b", r"\bfenced code\b", r"\bcode snippet\b"),
+    ("format:code_block", "a code block"): _any(r"\bcode block\b", r"\bfenced code\b"),
 }
 
 
@@ -187,7 +208,7 @@ def formats(prompt: str) -> Iterator[Requirement]:
             yield Requirement(kind, wording)
 
 
-_CHOICES = _any(r"[\"'](my answer is (?:yes|no|maybe)\.?)[\"']")
+_CHOICES = _any(r"\b(my answer is (?:yes|no|maybe)\.?)")
 
 
 def choices(prompt: str) -> Iterator[Requirement]:
@@ -198,10 +219,12 @@ def choices(prompt: str) -> Iterator[Requirement]:
 
 
 _LANGUAGES = "|".join(sorted((name for name in KNOWN if name != "english"), key=len, reverse=True))
+_ANSWERING = r"\b(?:respond|reply|answer|write|response|explain|rewrite|be|is|haiku|poem|song|translate)\b"
 _IN_LANGUAGE = _any(
-    rf"\b(?:respond|reply|answer|write|response|explain|rewrite|be|is|haiku|poem|song|translate)\b[^.!?\n]{{0,80}}?\b(?:in|into|using|use)\b(?: only| the| completely| entirely)*(?P<near>)? (?P<name>{_LANGUAGES})\b",
+    rf"{_ANSWERING}[^.!?\n]{{0,80}}?\b(?:in|into|using|use)\b(?: only| the| completely| entirely)* (?P<name>{_LANGUAGES})\b",
     rf"\b(?:in|using|use|only) (?:only )?(?:the )?(?P<name2>{_LANGUAGES})\b(?= language| for your| in your)",
 )
+_ANY_LANGUAGE = _any(rf"\b(?P<name>{_LANGUAGES})\b(?P<name2>)")
 
 
 def language(prompt: str) -> Iterator[Requirement]:
@@ -210,30 +233,25 @@ def language(prompt: str) -> Iterator[Requirement]:
     if not match and re.search(r"no other language", prompt, re.IGNORECASE):
         match = _ANY_LANGUAGE.search(prompt)
     if match:
-        groups = match.groupdict()
-        name = (groups["name"] or groups.get("name2") or "").lower()
+        name = (match["name"] or match["name2"]).lower()
         yield Requirement("language:response_language", f"in {name.capitalize()}", values=(name,))
 
 
-_ANY_LANGUAGE = _any(rf"\b(?P<name>{_LANGUAGES})\b")
-
-
 # ---------------------------------------------------------------- how many things
-_NOUNS = (
-    "ideas names tips examples reasons ways options facts jokes questions suggestions steps slogans titles recipes books "
-    "movies songs benefits advantages disadvantages items points things alternatives taglines features strategies principles "
-    "lessons topics headlines recommendations places foods exercises goals risks limericks haikus riddles quotes words"
-).split()
 _ITEMS = _any(
     r"\b(?:list|name|give|provide|write|suggest|generate|create|come up with|propose|brainstorm|offer|what are|identify|describe)"
-    rf" (?:me |us |exactly |the |top |my |a list of |at least )*(?P<n>{COUNT}) (?P<what>(?:[a-z'-]+ ){{0,3}}(?:{'|'.join(_NOUNS)}))\b"
+    rf" (?:me |us |exactly |the |top |my |a list of |at least )*(?P<n>{COUNT}) "
+    rf"(?P<what>(?:[a-z'-]+ ){{0,3}}(?:{'|'.join(sorted(THING_WORDS))}))\b"
 )
+
+
+_PARTS_OF_TEXT = _any(r"\b(?:words?|sentences?|paragraphs?|bullets?|lines?|sections?|about|for|of)\b")
 
 
 def items(prompt: str) -> Iterator[Requirement]:
     """Find "give me five ideas": a number of things, whatever form they come in."""
     match = _ITEMS.search(prompt)
-    if match and match["what"].split()[-1].lower() != "words" and 2 <= number(match["n"]) <= 200:
+    if match and not _PARTS_OF_TEXT.search(match["what"]) and 2 <= number(match["n"]) <= 200:
         low = number(match["n"])
         high = CEILING if "at least" in match.group(0).lower() else low
         yield counted("count:items", match["what"].lower(), low, high)

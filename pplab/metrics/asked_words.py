@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 from pplab.metrics.quantities import bounds, times
 from pplab.metrics.requirement import Requirement, counted, in_words
+from pplab.metrics.words import word_set
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NOT = (
-    r"(?:do(?:es)?n't|do(?:es)? not|not|never|without|avoid(?:ing)?|no|refrain(?:ing)? from|exclud(?:e|ing)|cannot|can't"
-    r"|mustn't|shouldn't|aren't|free of)"
+    r"(?:do(?:es)?n't(?! forget)|do(?:es)? not(?! forget)|not|never|without|avoid(?:ing)?|no|refrain(?:ing)? from"
+    r"|exclud(?:e|ing)|cannot|can't|mustn't|shouldn't|aren't|free of)"
 )
+"""What turns a request round."""
+
+SAME_CLAUSE = r"(?:(?!\b(?:and|but)\b)[^.!?\n\"'\[\]])"
+"""A character of the clause a negation is in: up to "and", "but", a quotation or the end of the sentence."""
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -32,7 +37,7 @@ _LOWERCASE = _any(
 )
 _NO_LOWERCASE = _any(rf"\b{NOT}\b[^.!?\n]{{0,25}}\blower[- ]?case")
 _CAPITAL_WORDS = _any(
-    r"\bwords?\b(?: or phrases\b)?(?! in english)[^.!?\n]{0,25}\b(?:capital letters|caps\b|capitals|uppercase|capitalized)",
+    r"\bwords?\b(?: or phrases\b)?(?! in english)[^.!?\n]{0,45}\b(?:capital letters|caps\b|capitals|uppercase|capitalized)",
     r"\ball[- ]caps words?\b",
     r"\bcapitalized words\b",
     r"\bcapitalize (?:a few|some) words\b",
@@ -60,18 +65,18 @@ def letter_case(prompt: str) -> Iterator[Requirement]:
         yield Requirement("change_case:english_capital", "only capital letters")
 
 
-_CAPITAL_COUNT = r"(?:words?|phrases?)(?: or phrases?)?\b[^.!?\n]{0,30}\b(?:capital letters|caps\b|capitals|capitalized)"
-_CAPITAL_TIMES = _any(
-    r"\b(?:capital letters|all[- ]caps words|stress words)\b[^.!?\n]{0,15}\b(?:appear|used?|for|to|should|at)\b(?P<rest>[^.!?\n]{0,60})"
-)
+_CAPITAL_COUNT = r"(?:words?|phrases?)(?: or phrases?)?\b[^.!?\n]{0,45}\b(?:capital letters|caps\b|capitals|capitalized)"
+_CAPITAL_TIMES = _any(r"\b(?:capital letters|all[- ]caps words|stress words)\b(?=(?P<rest>[^.!?\n]{0,80}))")
 _CAPITAL_LIMIT = _any(
     r"\b(?:capital letters|capitalized words)\b[^.!?\n]{0,20}\b(?:to|be) (?P<rest>(?:less|fewer|more) than \w+)"
 )
 _SUCH_WORDS = r"(?:such )?(?:all[- ]caps|capitalized) words"
+_ASIDE = _any(r"\([^()\n]{0,80}\)")
 
 
 def capital_words(prompt: str) -> Iterator[Requirement]:
     """Find "words in all capital letters at least 3 times"."""
+    prompt = _ASIDE.sub("", prompt)
     if not _CAPITAL_WORDS.search(prompt):
         return
     found = bounds(prompt, _CAPITAL_COUNT) or bounds(prompt, _SUCH_WORDS)
@@ -90,25 +95,27 @@ _KEY = (
     r"(?: such as|: ?|\b)[\s:]*"
 )
 _USE = r"(?:includ(?:e|es|ing)|contain(?:s|ing)?|mention(?:s|ing)?|us(?:e|es|ing)|say|has|have|with)"
-_WANTED = _any(
-    rf"\b{_USE}\b[^.!?\n\"'\[\]]{{0,40}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})",
-)
+_WANTED = _any(rf"\b{_USE}\b[^.!?\n\"'\[\]]{{0,40}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
 _MENTIONED = _any(rf"\b(?:mention|include)\b (?:the )?{_QUOTED_LIST}")
-_AVOIDED = _any(
-    rf"\b{NOT}\b[^.!?\n\"'\[\]]{{0,60}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})",
-)
-_AVOIDED_QUOTED = _any(rf"\b{NOT}\b[^.!?\n\"'\[\]]{{0,40}}\b{_USE}\b(?: the)? {_QUOTED_LIST}")
+_AVOIDED = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,60}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
+_AVOIDED_QUOTED = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\b{_USE}\b(?: the)? {_QUOTED_LIST}")
 _AVOIDED_AFTER = _any(
-    rf"\b(?:key ?words?|words?) (?:{_QUOTED_LIST}|{_PLAIN_LIST}),? ?"
-    r"(?:should not|must not|may not|can(?:not|'t| not)|doesn't|does not|should never|shouldn't)\b(?! appear (?:more|less))"
+    rf"\b(?:the )?(?:key ?words?|words?) (?:{_QUOTED_LIST}|{_PLAIN_LIST}) ?"
+    r"\b(?:should not|must not|may not|can(?:not|'t| not)|doesn't|does not|should never|shouldn't) (?:appear|be|occur|show)"
+    r"(?! (?:more|less|fewer))"
+)
+_OTHER_PHRASES = _any(
+    r"\b(?:end|finish|start|begin|conclude)s?\b[^.!?\n\"]{0,60}\bwith\b[^.!?\n\"]{0,40}(?:\"[^\"\n]{1,200}\"|[^.!?\n]{0,80})",
+    r"\bone of the following\b[^\n]{0,60}(?:\n?[^\n]{0,80}\bmy answer is\b[^\n]{0,80}){1,4}",
 )
 _COUNT_FOLLOWS = _any(
     r"[\s\"',]*(?:(?:for|should|must|appears?|appearing|is|be|used|to be|in|the|your|response|proposal|essay|story) )*"
     r"(?:at (?:least|most)|exactly|only|less than|fewer than|more than|no more than|once|twice|\d+)\b"
 )
-_NO_KEYWORD = frozenset(
+_NO_KEYWORD = word_set(
     "and or the a an in of to at for with that this your you it be are is etc as from any all only than count limit number "
-    "letters letter capital caps words word sentences characters length times who which whose should must can could will".split()
+    "letters letter capital caps words word sentences characters length times who which whose should must can could "
+    "will my"
 )
 
 
@@ -121,6 +128,7 @@ def keywords(prompt: str) -> Iterator[Requirement]:
             if _is_list(match) and not _COUNT_FOLLOWS.match(prompt, match.end()):
                 avoided += _listed(match)
                 taken.append(match.span())
+    taken += [match.span() for match in _OTHER_PHRASES.finditer(prompt)]
     wanted: list[str] = []
     for pattern in (_WANTED, _MENTIONED):
         for match in pattern.finditer(prompt):
@@ -155,23 +163,23 @@ def _is_list(match: re.Match[str]) -> bool:
     return bool(named) and not set(_listed(match)) & _NO_KEYWORD
 
 
+_OFTEN = r"(?P<rest{0}>[^.!?\n\"]{{0,70}}?(?:\btimes?\b|\bonce\b(?: or less)?|\btwice\b))"
 _COUNTED_WORD = _any(
-    rf"\b(?:word|keyword|name|phrase|say|mention|include)s? (?P<word>{_QUOTED}|[a-z][\w-]*)\"?,? ?"
-    r"(?P<rest>[^.!?\n\"]{0,70}?(?:\btimes?\b|\bonce\b(?: or less)?|\btwice\b))"
+    rf"\b(?:word|keyword|name|phrase)s? (?P<word>{_QUOTED}|[a-z][\w-]*),? ?" + _OFTEN.format(""),
+    rf"\b(?:say|mention|include) (?P<word2>{_QUOTED}),? ?" + _OFTEN.format("2"),
 )
 
 
 def keyword_frequency(prompt: str) -> Iterator[Requirement]:
     """Find "the word 'robber' should appear at least 2 times"."""
     for match in _COUNTED_WORD.finditer(prompt):
-        word = match["word"].strip("\"'").lower()
-        quoted = match["word"][0] in "\"'"
-        rest = match["rest"].replace("once or less", "at most once")
+        named = match["word"] or match["word2"]
+        word = named.strip("\"'").lower()
+        quoted = named[0] in "\"'"
+        rest = (match["rest"] or match["rest2"]).replace("once or less", "at most once")
         found = times(rest)
         if found and (quoted or word not in _NO_KEYWORD | {"at", "appears"}) and "letter" not in rest:
             low, high = found
-            if low == high and "exactly" not in rest and "only" not in rest:
-                high = low if low > 1 else high
             yield Requirement("keywords:frequency", f"the word '{word}' {_often(low, high)}", low, high, (word,))
 
 
@@ -181,7 +189,7 @@ def _often(low: int, high: int) -> str:
 
 # ---------------------------------------------------------------- letters
 _LETTER = _any(r"\bletters? ['\"]?(?P<letter>[a-z])['\"]?(?![\w'-])(?P<rest>[^.!?\n]{0,80})")
-_BEFORE_NOT = _any(rf"\b{NOT}\b[^.!?\n]{{0,40}}$")
+_BEFORE_NOT = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}$")
 _SYMBOLS = {"exclamation marks?": "!", "exclamation points?": "!", "question marks?": "?", "hashtags?": "#"}
 
 
@@ -219,16 +227,16 @@ def ending(prompt: str) -> Iterator[Requirement]:
 
 
 _WRAPPED = _any(
-    r"\b(?:wrap\w*|put|enclose\w*|surround\w*|place)\b(?P<what>[^.!?\n]{0,80})\bquot(?:ation|ations|e|es)\b(?: marks?)?(?P<rest>[^.!?\n]{0,50})"
+    r"[^.!?\n]{0,80}\b(?:wrap\w*|put|enclose\w*|surround\w*|placed?)\b[^.!?\n]{0,80}\bquot(?:ation|ations|e|es)\b[^.!?\n]{0,50}",
+    r"\bdouble quot(?:ation|e)s?\b[^.!?\n]{0,30}\baround\b[^.!?\n]{0,50}",
 )
+_WHOLE = _any(r"\b(?:response|reply|answer|output|email|whole|entire)\b")
 
 
 def quotation(prompt: str) -> Iterator[Requirement]:
     """Find "wrap your entire response in double quotation marks"."""
-    for match in _WRAPPED.finditer(prompt):
-        if re.search(r"response|reply|answer|output|email|whole|entire", match["what"] + match["rest"], re.IGNORECASE):
-            yield Requirement("startend:quotation", "wrapped in double quotation marks")
-            return
+    if any(_WHOLE.search(match.group(0)) for match in _WRAPPED.finditer(prompt)):
+        yield Requirement("startend:quotation", "wrapped in double quotation marks")
 
 
 _REPEAT = _any(r"\brepeat\b[^.!?\n]{0,30}\b(?:request|sentence|prompt|text|line|question|itself|it)\b")

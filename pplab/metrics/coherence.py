@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from pplab.metrics.scales import fall, ramp, wear
@@ -42,9 +43,13 @@ def coherence(reading: Reading, plausible: Plausibility, repeated: Repetition) -
 
 
 def sentence_form(reading: Reading) -> float:
-    """Return how far sentences are whole: fragments below eleven words and run-ons beyond forty lose, in proportion."""
-    lengths = [len(sentence) for sentence in reading.sentences]
-    return sum(min(ramp(n, 1, 11), ramp(n, 90, 40)) for n in lengths) / len(lengths)
+    """Return how far sentences are whole: fragments below eleven words and run-ons beyond forty lose, in proportion.
+
+    Lines of their own without a full stop (list items, headings, verses) are not taken for fragments.
+    """
+    forms = sorted(min(ramp(len(s), 1, 11), ramp(len(s), 90, 40)) for s in reading.sentences)
+    free = min(reading.free_lines, len(forms))
+    return (free + math.fsum(forms[free:])) / len(forms)
 
 
 def links(reading: Reading) -> float:

@@ -8,10 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.metrics.quantities import number
 from pplab.metrics.repetition import repetition
 from pplab.metrics.scales import saturate, wear
 from pplab.metrics.text import read
-from pplab.metrics.words import RAREST, TASK_WORDS, forms, lexicon
+from pplab.metrics.words import RAREST, TASK_WORDS, THING_WORDS, forms, lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 CAP = 0.6
 """The most an answer can have that was cut off at the token limit."""
+
+SHORT_ANSWER = 0.5
+"""What any finished answer to a plain question has: "Paris." says none of the question's words and may be all of it."""
+
+REFUSED = 0.2
+"""What is left of an answer that only declines."""
 
 KEY_TERMS = 40
 """Terms of a source that a short rendering of it is measured by."""
@@ -40,6 +47,13 @@ _OPEN_TEXT = re.compile(
     r"\b(?:write|story|essay|article|describe|explain|poem|blog|letter|report|tell|discuss|imagine|create|draft|speech|review)\b",
     re.IGNORECASE,
 )
+_PLAIN_QUESTION = re.compile(r"(?:who|what|when|where|which|how|is|are|was|were|do|does|did|can|will)\b[^.!?\n]{3,120}\?")
+_REFUSAL = re.compile(
+    r"\s*(?:(?:i'?m|i am) (?:very |so )?(?:sorry|afraid|unable)|sorry,|i (?:cannot|can't|can not|won't|am not able)|as an ai)",
+    re.IGNORECASE,
+)
+_LONGEST_REFUSAL = 80
+"""Words; longer answers that begin with an apology do more than decline."""
 _QUESTION = re.compile(r"[^.!?\n]{3,300}\?")
 _NUMBERED_ASK = re.compile(r"^[ \t]{0,3}\(?\d{1,2}[.)][ \t]+([^\n]{3,300})", re.MULTILINE)
 
@@ -79,7 +93,11 @@ def completeness(
         coverage = 0.2 * coverage + 0.8 * kept if terms else kept
     development = saturate(len(reading.content), 60 if source or _OPEN_TEXT.search(prompt) else 20)
     finished = 1.0 if ends_whole(reading.raw) else 0.9
-    value = (0.8 * coverage + 0.2 * development) * finished
+    merit = 0.8 * coverage + 0.2 * development
+    if is_plain_question(prompt) and not source:
+        merit = SHORT_ANSWER + (1 - SHORT_ANSWER) * merit
+    refused = bool(_REFUSAL.match(reading.raw)) and len(reading.words) < _LONGEST_REFUSAL
+    value = merit * finished * (REFUSED if refused else 1.0)
     detail: dict[str, Any] = {"coverage": coverage, "development": development, "finished": finished}
     asks = separate_asks(prompt)
     if len(asks) > 1:
@@ -89,9 +107,13 @@ def completeness(
         value *= 0.6 + 0.4 * detail["asks"]
     if done is not None:
         detail["requirements_met"] = done
-        value = 0.6 * value + 0.4 * done * finished
+        value = 0.5 * value + 0.5 * done * finished
     missing.sort(key=lambda term: -term.weight)
-    detail["raw"] = raw | {"missing": [term.word for term in missing[:10]], "content_words": len(reading.content)}
+    detail["raw"] = raw | {
+        "refused": refused,
+        "missing": [term.word for term in missing[:10]],
+        "content_words": len(reading.content),
+    }
     return (min(value, CAP) if truncated else value), detail
 
 
@@ -118,11 +140,11 @@ def separate_asks(prompt: str) -> tuple[tuple[Term, ...], ...]:
 
 
 def ends_whole(text: str) -> bool:
-    """Say whether a text ends as if it were finished: with punctuation, in a list, or in a short line of its own.
+    r"""Say whether a text ends as if it were finished: with punctuation, in a list, or in a short line of its own.
 
     Examples
     --------
-    >>> ends_whole("The lamp went out."), ends_whole("The lamp went out and the"), ends_whole("Regards,\\nAnn")
+    >>> ends_whole("The lamp went out."), ends_whole("The lamp went out and the"), ends_whole("Regards,\nAnn")
     (True, False, True)
     """
     tail = text[-400:].rstrip()
@@ -131,13 +153,24 @@ def ends_whole(text: str) -> bool:
     return bool(_ENDED.search(tail)) or own_line or bool(newline and _LIST_ITEM.match(line))
 
 
+def is_plain_question(prompt: str) -> bool:
+    """Say whether a prompt is one short question that a word or two may answer.
+
+    Examples
+    --------
+    >>> is_plain_question("What is the capital of France?"), is_plain_question("Why? Write a story about it.")
+    (True, False)
+    """
+    return bool(_PLAIN_QUESTION.fullmatch(prompt.strip().lower())) and not _OPEN_TEXT.search(prompt)
+
+
 @functools.lru_cache(maxsize=256)
 def _prompt_terms(prompt: str) -> tuple[Term, ...]:
     return _terms(prompt)
 
 
 def _terms(text: str) -> tuple[Term, ...]:
-    found = dict.fromkeys(word for word in read(text).content if word not in TASK_WORDS)
+    found = dict.fromkeys(word for word in read(text).content if word not in TASK_WORDS | THING_WORDS and not number(word))
     return tuple(Term(word, forms(word), _rarity(word)) for word in found if len(word) > 1)
 
 

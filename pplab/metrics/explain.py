@@ -39,6 +39,8 @@ def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
     parts = detail.get("completeness", {})
     raw = parts.get("raw", {})
     said = []
+    if raw.get("refused"):
+        said.append("Declines to answer.")
     if raw.get("truncated"):
         said.append("Cut off at the token limit.")
     elif parts.get("finished", 1) < 1:
@@ -46,7 +48,7 @@ def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
     if parts.get("asks") is not None and parts["asks"] < 1:
         said.append(f"Leaves out {raw['asks_unmet']} of {raw['asks_found']} things asked.")
     missing = raw.get("missing", ())
-    if parts.get("coverage", 1) < 0.5 and missing:
+    if parts.get("coverage", 1) < 0.5 and missing and not raw.get("refused"):
         said.append(f"Says nothing of {_and([repr(word) for word in missing[:3]])}.")
     return said
 

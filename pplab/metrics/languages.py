@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pplab.metrics.words import word_set
+
 SCRIPTS: dict[str, str] = {
     "Greek": "\u0370-\u03ff",
     "Cyrillic": "\u0400-\u04ff",
@@ -52,7 +54,7 @@ LANGUAGE_SCRIPTS: dict[str, tuple[str, ...]] = {
 """Languages that their script gives away (languages sharing a script are not told apart)."""
 
 FUNCTION_WORDS: dict[str, frozenset[str]] = {
-    name: frozenset(words.split())
+    name: word_set(words)
     for name, words in {
         "german": "der die das und ist nicht ein eine einen dem den des ich du er sie es wir ihr zu mit auf für von im "
         "auch als wie aber sich bei nach wird sind war noch nur werden kann wenn dass oder um aus so hat haben zum zur",
@@ -83,7 +85,7 @@ FUNCTION_WORDS: dict[str, frozenset[str]] = {
 """The commonest function words of the languages in Latin script that are told from English."""
 
 _SCRIPT_PATTERNS = {name: re.compile(f"[{block}]") for name, block in SCRIPTS.items()}
-_LATIN = re.compile("[a-z\u00c0-\u024f\u1e00-\u1eff]", re.I)
+_LATIN = re.compile("[a-z\u00c0-\u024f\u1e00-\u1eff]", re.IGNORECASE)
 
 
 def main_script(text: str) -> str:
@@ -119,7 +121,8 @@ def other_language(text: str, words: list[str], english: int) -> str:
     Notes
     -----
     A Latin-script language wins when its function words make up at least 12 % of the words and are 1.5 times as many
-    as English ones; where 30 % are English nothing else is tried. Gibberish matches no language and is therefore judged (and scored low), not excused.
+    as English ones; where 30 % are English nothing else is tried. Gibberish matches no language and is therefore judged
+    (and scored low), not excused.
     """
     if english >= 0.3 * len(words):
         return ""
@@ -157,9 +160,9 @@ def is_in(text: str, language: str) -> bool | None:
     return max(counts, key=counts.__getitem__) == language
 
 
-ENGLISH = frozenset(
+ENGLISH = word_set(
     "the a an and or but of in on at by to from with is are was were be been it he she they we you i that this not for as "
-    "his her their our my your have has had do does did will would can could if so when what who there".split()
+    "his her their our my your have has had do does did will would can could if so when what who there"
 )
 """The commonest function words of English, as many as of each other language."""
 

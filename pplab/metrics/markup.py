@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 LONGEST = 200_000
 """Characters that are inspected; the rest of a longer text is not looked at."""
@@ -122,13 +123,11 @@ def _fenced(text: str) -> tuple[str, list[tuple[str, str]], bool]:
 
 
 def _numbering(numbers: list[int]) -> list[str]:
-    """A list may start anywhere and restart at 1, or number every item 1; gaps and repeats are faults."""
+    """Find gaps and repeats; a list may start anywhere, restart at 1, or number every item 1."""
     if len(set(numbers)) <= 1:
         return []
     return [
-        f"a numbered list goes from {before} to {after}"
-        for before, after in zip(numbers, numbers[1:], strict=False)
-        if after not in (before + 1, 1)
+        f"a numbered list goes from {before} to {after}" for before, after in pairwise(numbers) if after not in (before + 1, 1)
     ]
 
 
@@ -170,7 +169,7 @@ def _marks(prose: str) -> tuple[int, list[str]]:
         count += len(code) + bold // 2 + len(links)
         if bold % 2 and "***" not in plain:
             faults.append("** is opened and not closed")
-        if "`" in plain and not plain.count("`") % 2 == 0:
+        if plain.count("`") % 2:
             faults.append("` is opened and not closed")
         faults += ["a link is not closed"] * broken
     return count, faults

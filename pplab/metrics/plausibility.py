@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from pplab.metrics.text import odd_characters
 
 if TYPE_CHECKING:
     from pplab.metrics.text import Reading
+
+_CAPITALISED = re.compile(r"[A-Z][a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,8 @@ class Plausibility:
     function_share : float
         Share of function words in sentences of at least eight words. English prose of any kind has 0.32 to 0.65.
     unknown_share : float
-        Share of the distinct words that are neither English nor used by the prompt or the source.
+        Share of the distinct words that are neither English nor used by the prompt or the source; a capitalised one is
+        probably a name and counts half.
     odd_share : float
         Odd characters and glued words per word.
     """
@@ -64,10 +68,12 @@ def plausibility(reading: Reading, context: frozenset[str] = frozenset()) -> Pla
     True
     """
     share = reading.function_share
-    unknown = len(reading.unknown(context)) / len(reading.types)
+    strange = reading.unknown(context)
+    names = {name.lower() for name in _CAPITALISED.findall(reading.prose)} if strange else set()
+    unknown = sum(0.5 if word in names else 1.0 for word in strange) / len(reading.types)
     odd = odd_characters(reading.prose) / len(reading.words)
-    function_words = 1 / (1 + math.exp((0.27 - share) / 0.035))
-    known_words = fall(unknown, 0.12)
+    function_words = 1 / (1 + math.exp((0.29 - share) / 0.035))
+    known_words = fall(unknown, 0.1)
     characters = fall(odd, 0.1)
     gate = function_words * known_words * characters
     return Plausibility(gate, function_words, known_words, characters, share, unknown, odd)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pplab.metrics.text import Reading
 
+SENTENCE = 3
+"""Words a sentence needs for its repetition to be counted: "Yes. Yes." is no loop."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
@@ -21,7 +24,7 @@ class Repetition:
     concentration : float
         Chance that two content words drawn at random are the same word (Simpson 1949; Yule's K is 10,000 times it).
     sentences : int
-        Sentences of at least four words that occurred before.
+        Sentences of at least three words that occurred before.
     worst_sentence : str
         The most repeated of them, in lower case without punctuation; empty when none is.
     worst_count : int
@@ -51,7 +54,7 @@ def repetition(reading: Reading) -> Repetition:
     words = reading.words
     fours = len(words) - 3
     distinct = len(set(zip(words, words[1:], words[2:], words[3:], strict=False)))
-    sentences = Counter(" ".join(s) for s in reading.sentences if len(s) >= 4)
+    sentences = Counter(" ".join(s) for s in reading.sentences if len(s) >= SENTENCE)
     worst, count = sentences.most_common(1)[0] if sentences else ("", 1)
     counts = Counter(reading.content)
     total = len(reading.content)

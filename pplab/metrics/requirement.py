@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pplab.metrics.quantities import CEILING
 
+STRAIGHT = str.maketrans("\u2019\u2018\u201c\u201d\u00a0", "''\"\" ")
+"""Makes quotation marks straight and spaces plain, so that prompts and answers can be compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import functools
 
 from pplab.metrics import asked_form, asked_words
-from pplab.metrics.requirement import Requirement
+from pplab.metrics.requirement import STRAIGHT, Requirement
 
 LONGEST_PROMPT = 20_000
 """Characters of a prompt that are searched: its first and last halves of this when it is longer."""
-
-_STRAIGHT = str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "})
 
 
 def requirements(prompt: str) -> tuple[Requirement, ...]:
@@ -31,6 +29,6 @@ def requirements(prompt: str) -> tuple[Requirement, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _requirements(prompt: str) -> tuple[Requirement, ...]:
-    text = prompt.translate(_STRAIGHT)
+    text = prompt.translate(STRAIGHT)
     families = (*asked_words.FAMILIES, *asked_form.FAMILIES)
     return tuple(dict.fromkeys(found for family in families for found in family(text)))

@@ -62,8 +62,9 @@ class Scores:
         Examples
         --------
         >>> from pplab.metrics import score
-        >>> print(score("Tea is nice. Tea is nice. Tea is nice.", "List exactly 5 bullet points about tea.").explain())
-        Asked for exactly 5 bullet points, has 0. Says one sentence 2 times: "tea is nice".
+        >>> found = score("Tea is nice. Tea is nice. Tea is nice.", "List exactly 5 bullet points about tea.")
+        >>> print(found.explain())  # doctest: +ELLIPSIS
+        Asked for exactly 5 bullet points, has 0. Says one sentence 3 times: "tea is nice". ...
         """
         return explain.explain(self.detail)
 
@@ -142,7 +143,11 @@ def score_many(
         if len(column) != count:
             raise BadInput(f"{len(column)} {name} for {count} texts", hint="give one for each text")
     once = functools.cache(phrases)
-    scored = functools.cache(lambda *call: _score(*call, once))
+
+    @functools.cache
+    def scored(text: str, prompt: str, source: str | None, finish_reason: str | None, others: tuple[str, ...]) -> Scores:
+        return _score(text, prompt, source, finish_reason, others, once)
+
     return [scored(*call) for call in zip(texts, *columns.values(), strict=True)]
 
 

@@ -13,10 +13,14 @@ from pplab.metrics.words import FUNCTION, is_known, lexicon
 LONG_SENTENCE = 8
 """Sentences of at least this many words are prose; shorter ones may be headings and list items."""
 
+FREE_LINE = 12
+"""Words up to which a line of its own may be a list item, a heading or a verse."""
+
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _BREAK = re.compile(r"(?<=[.!?\u2026])[\"')\]*_\u201d]{0,3}\s+|\n+")
 _WRAPPED = re.compile(r"(?<=[a-z,])[ \t]{0,8}\n[ \t]{0,8}(?=[a-z])")
+_STOPPED = re.compile(r"[.!?\u2026][\"')\]*_\u201d]{0,3}\s*\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _ODD = re.compile(
     r"[^\w\s.,;:!?'\"()\[\]\-\u2013\u2014\u2018\u2019\u201c\u201d\u2026*#/&%$|_>`+=<\\^{}~\u00b0\u00d7\u00f7\u2264\u2265"
@@ -39,6 +43,8 @@ class Reading:
         A code fence was opened and never closed.
     sentences : list of list of str
         Lower-case words of each sentence, list item or line.
+    free_lines : int
+        Lines of at most `FREE_LINE` words of a longer text that need no full stop: list items, headings, verses.
     words : list of str
     types : dict
         The distinct words in order of appearance, with their Zipf value, `FUNCTION`, or ``None`` for words that are
@@ -54,6 +60,7 @@ class Reading:
     code: tuple[str, ...]
     open_fence: bool
     sentences: list[list[str]]
+    free_lines: int
     words: list[str]
     types: dict[str, float | None]
     content: list[str]
@@ -61,9 +68,15 @@ class Reading:
 
     @property
     def function_share(self) -> float:
-        """Share of function words in sentences long enough to need them; 1 when there is no such sentence."""
+        """Share of function words in sentences long enough to need them; 1 when there is no such sentence.
+
+        A comma counts as a function word: in an enumeration it stands for "and".
+        """
         prose = list(chain.from_iterable(s for s in self.sentences if len(s) >= LONG_SENTENCE))
-        return list(map(self.types.__getitem__, prose)).count(FUNCTION) / len(prose) if prose else 1.0
+        if not prose:
+            return 1.0
+        commas = min(self.prose.count(","), len(prose))
+        return (list(map(self.types.__getitem__, prose)).count(FUNCTION) + commas) / (len(prose) + commas)
 
     def unknown(self, context: frozenset[str]) -> list[str]:
         """Return the distinct words that are neither English, nor derived from an English word, nor in ``context``."""
@@ -90,6 +103,7 @@ def read(text: str) -> Reading:
         low = low.replace("\u2019", "'")
     word = _ASCII_WORD if low.isascii() else _WORD
     sentences = [found for part in _BREAK.split(low) if (found := word.findall(part))]
+    free_lines = _free_lines(low) if "\n" in low else 0
     words = list(chain.from_iterable(sentences))
     table = lexicon()
     types = {w: table.get(w) for w in dict.fromkeys(words)}
@@ -100,7 +114,15 @@ def read(text: str) -> Reading:
     else:
         language = other_language(prose, words, len(words) - len(content))
         reason = f"in {language}, and only English is judged" if language else ""
-    return Reading(text, prose, code, open_fence, sentences, words, types, content, reason)
+    return Reading(text, prose, code, open_fence, sentences, free_lines, words, types, content, reason)
+
+
+def _free_lines(text: str) -> int:
+    """Count short lines without a full stop; the first and only line of a text is not one."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if len(lines) < 2:
+        return 0
+    return sum(not _STOPPED.search(line[-8:]) and len(line.split()) <= FREE_LINE for line in lines)
 
 
 def split_code(text: str) -> tuple[str, tuple[str, ...], bool]:
@@ -129,12 +151,12 @@ def split_code(text: str) -> tuple[str, tuple[str, ...], bool]:
 
 
 def json_strings(text: str) -> str | None:
-    """Return the string values of a JSON object or array, one a line; ``None`` when the text is not one.
+    r"""Return the string values of a JSON object or array, one a line; ``None`` when the text is not one.
 
     Examples
     --------
     >>> json_strings('{"title": "Two keepers", "pages": [1, "a lamp"]}')
-    'Two keepers\\na lamp'
+    'Two keepers\na lamp'
     """
     stripped = text.strip()
     if stripped[:1] not in ("{", "[") or stripped[-1:] not in ("}", "]"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pplab.metrics import markup
 from pplab.metrics.languages import is_in
-from pplab.metrics.requirement import Requirement, Verdict
+from pplab.metrics.requirement import STRAIGHT, Requirement, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 LONGEST_CHECKED = 200_000
 """Characters of a response that are checked; the rest of a longer one is not looked at."""
 
-Check = "Callable[[Requirement, str], Verdict]"
-
 
 def verify(asked: Iterable[Requirement], text: str) -> tuple[Verdict, ...]:
-    """Check a response against each requirement.
+    r"""Check a response against each requirement.
 
     Examples
     --------
     >>> from pplab.metrics.requirements import requirements
-    >>> for verdict in verify(requirements("Name exactly 3 colours as bullet points, without commas."), "* red\\n* blue, sky"):
+    >>> for verdict in verify(requirements("Name exactly 3 colours as bullet points, without commas."), "* red\n* blue, sky"):
     ...     print(verdict.requirement.wording, "|", verdict.met, "|", verdict.found)
     no commas | False | has 1 comma
     exactly 3 bullet points | False | has 2
@@ -93,8 +91,7 @@ def _repeats(asked: Requirement, text: str) -> Verdict:
 
 
 def _plain(text: str) -> str:
-    text = text.translate(str.maketrans({"\u2019": "'", "\u2018": "'", "\u201c": '"', "\u201d": '"', "\u00a0": " "}))
-    return text.strip().lower()
+    return text.translate(STRAIGHT).strip().lower()
 
 
 def _quotation(asked: Requirement, text: str) -> Verdict:
@@ -122,10 +119,7 @@ def _sentences(asked: Requirement, text: str) -> Verdict:
 
 
 def _paragraphs(asked: Requirement, text: str) -> Verdict:
-    if asked.values:
-        parts = re.split(r"\s?\*\*\*\s?", text)
-    else:
-        parts = re.split(r"\n\s{0,200}\n", text)
+    parts = re.split(r"\s?\*\*\*\s?" if asked.values else r"\n\s{0,200}\n", text)
     return _count(asked, sum(bool(part.strip()) for part in parts))
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 FUNCTION = -1.0
 """The value `lexicon` gives to function words, whose frequency says nothing about rarity."""
 
-FUNCTION_WORDS = frozenset(
+
+def word_set(words: str) -> frozenset[str]:
+    """Return the words of a list written as text."""
+    return frozenset(words.split())
+
+
+FUNCTION_WORDS = word_set(
     # articles, conjunctions, prepositions
     "a an the and or but nor so yet for of in on at by to from with without within into onto over under about above below "
     "after before between beyond through throughout during against among amid upon toward towards across along around "
@@ -30,21 +36,28 @@ FUNCTION_WORDS = frozenset(
     "i'm i've i'd i'll you're you've you'd you'll he's he'd he'll she's she'd she'll it's it'd it'll we're we've we'd "
     "we'll they're they've they'd they'll that's that'd that'll there's here's what's who's who'd where's how's let's "
     "don't didn't doesn't isn't aren't wasn't weren't hasn't haven't hadn't couldn't wouldn't shouldn't won't can't "
-    "cannot ain't mustn't needn't".split()
+    "cannot ain't mustn't needn't"
 )
 """Closed-class words of English. They carry grammar, not content."""
 
-TASK_WORDS = frozenset(
-    "write writing written rewrite essay article story post blog email letter poem song lyrics limerick haiku summary "
-    "summarise summarize describe description explain explanation list name give provide create generate make compose draft "
-    "tell talk discuss imagine show use using used include including contain mention add put start begin end finish wrap "
-    "repeat follow following please want like need help let ensure sure entire whole response responses reply answer answers "
-    "question request prompt prompted prompts text word words sentence sentences paragraph paragraphs section sections line lines "
-    "bullet bullets point points item items keyword keywords letters capital lowercase uppercase comma commas quotation marks "
-    "mark markdown json format title headings table bracket brackets double angular exactly times time appear "
-    "least than wp rf eu cw tt ip".split()
+TASK_WORDS = word_set(
+    "write writing written rewrite essay article story post blog email letter poem song lyrics limerick haiku "
+    "summary summarise summarize describe description explain explanation list name give provide create generate "
+    "make compose draft tell talk discuss imagine show use using used include including contain mention add put "
+    "start begin end finish wrap repeat follow following please want like need help let ensure sure entire whole "
+    "response responses reply answer answers question request prompt prompted prompts text word words sentence "
+    "sentences paragraph paragraphs section sections line lines bullet bullets point points item items keyword "
+    "keywords letters capital lowercase uppercase comma commas quotation marks mark markdown json format title "
+    "headings table bracket brackets double angular exactly times time appear least than wp rf eu cw tt ip"
 )
 """Words that say what to do, not what about. The last six are the tags of r/WritingPrompts."""
+
+THING_WORDS = word_set(
+    "ideas names tips examples reasons ways options facts jokes questions suggestions steps slogans titles recipes books "
+    "movies songs benefits advantages disadvantages items points things alternatives taglines features strategies principles "
+    "lessons topics headlines recommendations places foods exercises goals risks limericks haikus riddles quotes"
+)
+"""What lists are asked of ("five ideas")."""
 
 RAREST = 2.5
 """The Zipf value below which a word is not in the table; an unknown word is taken to be this rare."""
