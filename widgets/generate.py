@@ -1,0 +1,117 @@
+"""Writes what the front end takes over from Python: the types of each widget's traits and messages, and the theme's colours.
+
+``python widgets/generate.py`` writes ``widgets/shared/generated/``; a test fails when those files and the Python side differ.
+"""
+
+# ruff: noqa: INP001 - a script beside the front end, not part of a package
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+
+from pplab import views
+from pplab.views import theme
+from pplab.views.widget import Dismiss, LabWidget, Retry
+
+TARGET = Path(__file__).parent / "shared" / "generated"
+PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "unknown"}
+TOKENS = ("BLUE", "VERMILLION", "GREEN", "PURPLE", "ORANGE", "SKY", "GREY")
+
+
+def main() -> None:
+    """Write every file whose content differs."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name, content in files().items():
+        path = TARGET / name
+        if not path.exists() or path.read_text("utf-8") != content:
+            path.write_text(content, "utf-8")
+            print(f"wrote {path.relative_to(TARGET.parents[2])}")
+
+
+def files() -> dict[str, str]:
+    """Return the content of each generated file by its name."""
+    for module in pkgutil.iter_modules(views.__path__, "pplab.views."):
+        importlib.import_module(module.name)
+    widgets = {cls.bundle: cls for cls in LabWidget.__subclasses__() if "bundle" in cls.__dict__}
+    return {"tokens.css": _tokens(), **{f"{name}.ts": _module(name, cls) for name, cls in sorted(widgets.items())}}
+
+
+def _tokens() -> str:
+    colours = [f"  --pplab-{name.lower()}: {getattr(theme, name)};" for name in TOKENS]
+    metrics = [f"  --pplab-{name}: {colour};" for name, colour in theme.METRIC_COLOURS.items()]
+    tones = [f"  --pplab-{name}: {colour};" for name, colour in theme.TONES.items()]
+    body = "\n".join((*colours, *metrics, *tones)).lower()
+    return f"/* Generated from pplab/views/theme.py by widgets/generate.py. */\n.pplab-widget {{\n{body}\n}}\n"
+
+
+def _module(name: str, cls: type[LabWidget]) -> str:
+    types_ = _Types()
+    traits = [
+        f"  readonly {trait}: {types_.of(found.metadata['shape'])};"
+        for trait, found in sorted(cls.class_traits(sync=True).items())
+        if "shape" in found.metadata
+    ]
+    title = cls.__name__
+    wire = {
+        "toKernel": " | ".join(types_.of(message) for message in (*cls.takes, Retry, Dismiss)),
+        "fromKernel": " | ".join(map(types_.of, cls.sends)) or "never",
+    }
+    parts = [
+        f"// Generated from {cls.__module__} by widgets/generate.py.",
+        *types_.interfaces.values(),
+        "\n".join((f"export interface {title}Traits {{", *traits, "}")),
+        "\n".join((f"export interface {title}Wire {{", f"  readonly name: {name!r};".replace("'", '"'),
+                   f"  readonly traits: {title}Traits;", *(f"  readonly {key}: {type_};" for key, type_ in wire.items()), "}")),
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
+
+
+class _Types:
+    """Turns Python types into TypeScript, collecting an interface for each ``TypedDict`` met on the way."""
+
+    def __init__(self) -> None:
+        self.interfaces: dict[str, str] = {}
+
+    def of(self, shape: Any) -> str:
+        if shape in PLAIN:
+            return PLAIN[shape]
+        if is_typeddict(shape):
+            return self._interface(shape)
+        origin, arguments = get_origin(shape), get_args(shape)
+        if origin is Literal:
+            return " | ".join(_literal(value) for value in arguments)
+        if origin in (Union, types.UnionType):
+            return " | ".join(dict.fromkeys(map(self.of, arguments)))
+        if origin is dict:
+            return f"Readonly<Record<{self.of(arguments[0])}, {self.of(arguments[1])}>>"
+        if origin is list or (origin is tuple and arguments[-1] is Ellipsis):
+            item = self.of(arguments[0])
+            return f"readonly ({item})[]" if " | " in item else f"readonly {item}[]"
+        if origin is tuple:
+            return f"readonly [{', '.join(map(self.of, arguments))}]"
+        raise TypeError(
+            f"no TypeScript for {shape!r}: use str, int, float, bool, None, Any, Literal, tuple, list, dict, TypedDict"
+        )
+
+    def _interface(self, shape: Any) -> str:
+        name: str = shape.__name__
+        if name not in self.interfaces:
+            self.interfaces[name] = ""  # a shape may hold itself
+            fields = get_type_hints(shape)
+            rows = [
+                f"  readonly {key}{'' if key in shape.__required_keys__ else '?'}: {self.of(value)};"
+                for key, value in fields.items()
+            ]
+            self.interfaces[name] = "\n".join((f"export interface {name} {{", *rows, "}"))
+        return name
+
+
+def _literal(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+
+
+if __name__ == "__main__":
+    main()

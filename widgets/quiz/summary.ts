@@ -1,0 +1,84 @@
+// The end of the quiz: what was stored, why each range is what it is, and the way on.
+
+import { button, fill, freshId, h } from "../shared/dom.js";
+import { interval, number } from "../shared/format.js";
+import type { Axis, Preview } from "../shared/generated/quiz.js";
+import { RangeRow } from "../shared/ranges.js";
+import type { QuizView } from "./index.js";
+import { Score } from "./preview.js";
+
+/** Shows the stored calibration. */
+export class Summary {
+  readonly element = h("section", { class: "pplab-panel pplab-summary" });
+  readonly #view: QuizView;
+  readonly #status = h("div", { class: "pplab-notice", role: "status", "data-tone": "success", tabindex: -1 });
+  readonly #content = h("div", { class: "pplab-summary-content" });
+  readonly #next = h("div", { class: "pplab-summary-next", "aria-live": "polite" });
+
+  constructor(view: QuizView, back: () => void) {
+    this.#view = view;
+    const title = freshId("summary");
+    this.element.setAttribute("aria-labelledby", title);
+    const proceed = button("Proceed to experiment", () => view.send({ kind: "proceed" }), "primary");
+    const actions = h("div", { class: "pplab-actions" }, button("Back", back), proceed);
+    const heading = h("h3", { id: title }, "Your calibration");
+    this.element.append(heading, this.#status, this.#content, actions, this.#next);
+    view.on("cell", (code) => this.#drawCell(code));
+  }
+
+  /** Show what the answers came to. */
+  draw(): void {
+    const preview = this.#view.get("preview");
+    const words = "The calibration is saved.";
+    if (this.#status.textContent !== words) this.#status.textContent = words;
+    const precision = new Score("Precision", "blue");
+    const personality = new Score("Personality", "vermillion");
+    precision.show(preview.precision);
+    personality.show(preview.personality);
+    fill(
+      this.#content,
+      h("div", { class: "pplab-scores" }, precision.element, personality.element),
+      h("p", { class: "pplab-quiet" }, confidence(preview)),
+      ...this.#view.get("axes").map((axis) => explained(axis, preview)),
+      h("h4", {}, "Persona"),
+      h("blockquote", { class: "pplab-persona" }, preview.persona),
+    );
+  }
+
+  /** Move the focus to the message that it is saved. */
+  focus(): void {
+    this.#status.focus({ preventScroll: true });
+  }
+
+  #drawCell(code: string): void {
+    if (!code) {
+      fill(this.#next);
+      return;
+    }
+    const copy = button("Copy", () => void this.#view.copy(code, "Cell"));
+    const words = h("p", {}, "Run this in a new cell, with your own prompt:");
+    fill(this.#next, words, h("pre", { class: "pplab-code" }, code), h("div", { class: "pplab-actions" }, copy));
+  }
+}
+
+function confidence({ confidence: share }: Preview): string {
+  const sure =
+    share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
+  return `Confidence ${number(share * 100, 0)} %: your answers ${sure}.`;
+}
+
+function explained(axis: Axis, preview: Preview): HTMLElement {
+  const range = preview.ranges[axis.name] ?? [axis.low, axis.high];
+  const points = preview.points[axis.name] ?? [];
+  const row = new RangeRow(axis);
+  row.show(range, points);
+  const reasons = preview.reasons
+    .filter((reason) => reason.parameter === axis.name)
+    .map((reason) => h("li", {}, reason.sentence));
+  const worth = points.length > 1 ? `Worth trying: ${points.map((point) => number(point)).join(", ")}.` : "";
+  const why =
+    reasons.length > 0
+      ? h("ul", {}, ...reasons)
+      : h("p", {}, `No answer moved it: ${interval(range)} is where it starts.`);
+  return h("div", { class: "pplab-explained" }, row.element, h("div", {}, worth && h("p", {}, worth), why));
+}
