@@ -65,9 +65,11 @@ def link(head: Head, events: list[dict[str, Any]]) -> Head:
 
 
 def _sql_field(name: str) -> str:
-    text = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%f')" if name == "occurred_at" else f"{name}::VARCHAR"
-    return f"coalesce(strlen({text}) || ':' || {text}, '-') || ';'"
+    """Return the pieces of one field; NULL makes the inner ``||`` NULL."""
+    text = f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%f')" if name == "occurred_at" else name
+    length = f"strlen({text}::VARCHAR)"
+    return f"coalesce({length} || ':' || {text}, '-'), ';'"
 
 
-SQL_HASH = f"sha256(prev_hash || sha256({' || '.join(_sql_field(name) for name in CHAINED)}))"
+SQL_HASH = f"sha256(prev_hash || sha256(concat({', '.join(_sql_field(name) for name in CHAINED)})))"
 """`row_hash` as one SQL expression over a row of ``audit_logs``."""

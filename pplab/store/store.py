@@ -42,6 +42,8 @@ LEASE_WAIT_S = 30.0
 TIMER_WAIT_S = 2.0
 """How long the timer waits for them before it leaves the work to a later second."""
 DRAIN_EVERY_S = 1.0
+FORK_WAIT_S = 5.0
+"""How long a fork waits for a read: a child must not inherit an open DuckDB, whose threads stay behind."""
 CHECKPOINT_BYTES = 1_000_000
 
 
@@ -62,6 +64,7 @@ class Store(Tables):
         self.path = folder / TABLES
         self._lease = Lease(folder / "lab.lock")
         self._journal = Journal(folder / "journal", self._lines_written)
+        self._inherited: Connection | None = None
         self._closed = False
         self._begin()
         try:
@@ -115,6 +118,7 @@ class Store(Tables):
         self._journal.settle(durable=True)
 
     def _lines_written(self) -> None:
+        """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
         self._undrained.set()
         if self._timer is None:
             self._timer = threading.Thread(target=self._drain_regularly, name="pplab-drain", daemon=True)
@@ -165,6 +169,11 @@ class Store(Tables):
     @contextlib.contextmanager
     def _leased(self, wait: float) -> Iterator[float]:
         """Hold the lease; yield when the waiting began."""
+        if self._inherited is not None:
+            raise StoreError(
+                "this process was forked while its parent was reading the lab",
+                hint="fork outside of reading(), or start the process with the spawn method",
+            )
         started = time.monotonic()
         self._journal.settle()
         if not self._lock.acquire(timeout=wait):
@@ -292,19 +301,28 @@ class Store(Tables):
         """Give up one reference; the last one drains what was written and ends this process's journal file."""
         _open.give_up(self)
 
-    def end(self) -> None:
-        """Stop the threads, write and drain everything, and refuse what comes later; for the registry."""
+    def end(self, *, drain: bool = True) -> None:
+        """Write everything, stop the threads, drain if asked, and refuse what comes later; for the registry."""
+        wrote = self._journal.close()
         self._stopped.set()
         self._undrained.set()
         if self._timer is not None:
             self._timer.join()
-        if self._journal.close():
+        if wrote and drain:
             with contextlib.suppress(Exception):  # the journal keeps it for the next one who opens the lab
                 self._drain(TIMER_WAIT_S)
         self._closed = True
 
+    def hold_still(self) -> bool:
+        """Wait, before a fork, until no thread has the tables open; return whether `let_go` must follow."""
+        return self._lock.acquire(timeout=FORK_WAIT_S)
+
+    def let_go(self) -> None:
+        """Go on after a fork, in the parent."""
+        self._lock.release()
+
     def begin_in_child(self) -> None:
-        """Begin anew in a forked child: a journal, locks and threads of its own; for the registry."""
+        """Begin anew in a forked child: a journal, locks and threads of its own."""
         self._inherited = self._connection  # never used and never destroyed: its threads stayed in the parent
         self._begin()
         self._lease.forget()
@@ -327,9 +345,10 @@ class _Registry:
         self._references: dict[Path, int] = {}
         self._temporary: Path | None = None
         self._pid = os.getpid()
+        self._held: list[Store] = []
         atexit.register(self._end_all)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._begin_in_child)
+            os.register_at_fork(before=self._hold_still, after_in_parent=self._let_go, after_in_child=self._begin_in_child)
 
     def take(self, folder: Path | str) -> Store:
         with self._guard:
@@ -356,9 +375,16 @@ class _Registry:
 
     def _end_all(self) -> None:
         for store in self._stores.values():
-            store.end()
+            store.end(drain=False)  # nothing can be imported any more; the next one who opens the lab drains
         if self._temporary is not None and self._pid == os.getpid():
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _hold_still(self) -> None:
+        self._held = [store for store in self._stores.values() if store.hold_still()]
+
+    def _let_go(self) -> None:
+        for store in self._held:
+            store.let_go()
 
     def _begin_in_child(self) -> None:
         self._guard = threading.Lock()

@@ -188,7 +188,8 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, whole: str) -
             _include(cursor, scope, "correlation", correlation)
     else:
         scope.correlations.add(whole)
-        scope.calibrations.update(_column(cursor, "SELECT calibration_id FROM calibrations WHERE correlation_id = ?", whole))
+        for calibration in _column(cursor, "SELECT calibration_id FROM calibrations WHERE correlation_id = ?", whole):
+            _include(cursor, scope, "calibration", calibration)
         scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE correlation_id = ?", whole))
         scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM responses WHERE correlation_id = ?", whole))
         for export in _column(cursor, "SELECT export_id FROM experiment_exports WHERE correlation_id = ?", whole):

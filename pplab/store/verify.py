@@ -121,16 +121,19 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
 
 
 _CHAIN = f"""
-WITH checked AS (
-    SELECT seq, prev_hash, hash = {SQL_HASH} AS intact, lag(seq, 1, 0) OVER chain AS before,
+WITH hashed AS (
+    SELECT seq, event_id, prev_hash, hash, hash = {SQL_HASH} AS intact FROM audit_logs
+), checked AS (
+    SELECT seq, prev_hash, intact, lag(seq, 1, 0) OVER chain AS before,
            prev_hash = lag(hash, 1, '{GENESIS}') OVER chain AS linked
-    FROM audit_logs WINDOW chain AS (ORDER BY seq, event_id)
+    FROM hashed WINDOW chain AS (ORDER BY seq, event_id)
 ), wrong AS (
-    SELECT * FROM checked WHERE NOT intact OR NOT linked OR seq <> before + 1
+    SELECT *, count(*) OVER () AS total FROM checked WHERE NOT intact OR NOT linked OR seq <> before + 1
+), named AS (
+    SELECT * FROM wrong ORDER BY seq LIMIT {NAMED}
 )
-SELECT wrong.seq, before, intact, linked, predecessor.seq, count(*) OVER () AS total
-FROM wrong LEFT JOIN audit_logs predecessor ON predecessor.hash = wrong.prev_hash
-ORDER BY wrong.seq LIMIT {NAMED}
+SELECT named.seq, before, intact, linked, predecessor.seq, total
+FROM named LEFT JOIN audit_logs predecessor ON predecessor.hash = named.prev_hash ORDER BY named.seq
 """
 """Every row that does not stand where the hash chain puts it, and where its predecessor stands now."""
 

@@ -86,5 +86,7 @@ def run(count=3, *, user="ada", calibration_id=None, status="completed"):
     for number in range(count):
         answer = response(started.experiment_id, replicate=number, creativity=number / 10, metrics={"words": float(number)})
         rows += [attempt(answer.response_id, started.experiment_id), answer]
-    rows.append(experiment(started.experiment_id, user=user, calibration_id=calibration_id, planned=count, revision=1, status=status))
+    rows.append(
+        experiment(started.experiment_id, user=user, calibration_id=calibration_id, planned=count, revision=1, status=status)
+    )
     return rows

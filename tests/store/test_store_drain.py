@@ -155,7 +155,7 @@ def test_a_line_cut_short_by_a_living_writer_waits_and_that_of_a_dead_one_is_kep
     dead.write_bytes(whole.replace(b"ada", b"eve") + whole[:25])
     report = store.verify()
     assert report.counts["audit_logs"] == 1, "the same event_id again"
-    assert report.torn == ("20200101T000000000000Z-1-00000000.%d.torn" % len(whole),)
+    assert report.torn == (f"20200101T000000000000Z-1-00000000.{len(whole)}.torn",)
     assert (folder / "journal" / "damaged" / report.torn[0]).read_bytes() == whole[:25]
     assert report.ok
     with path.open("ab") as file:
@@ -263,12 +263,16 @@ def rows(draw):
     one, revision = draw(ID), draw(st.integers(0, 3))
     if kind == "experiment":
         calibrated = "cal" if one.startswith("a") else None
-        return experiment(one, revision=revision, status=draw(st.sampled_from(["running", "completed", "paused"])), calibration_id=calibrated)
+        return experiment(
+            one, revision=revision, status=draw(st.sampled_from(["running", "completed", "paused"])), calibration_id=calibrated
+        )
     if kind == "response":
         metrics = draw(st.dictionaries(st.sampled_from(["words", "cost", 'a "b"']), SCORE, max_size=2))
         status = draw(st.sampled_from(STATUSES))
         number = draw(st.integers(0, 2))
-        return response(one, f"{one}-{number}", revision=revision, status=status, creativity=draw(SCORE), cost=draw(SCORE), metrics=metrics)
+        return response(
+            one, f"{one}-{number}", revision=revision, status=status, creativity=draw(SCORE), cost=draw(SCORE), metrics=metrics
+        )
     return {"event": event, "export": export, "metric": metric}[kind](one)
 
 

@@ -116,7 +116,7 @@ def test_names_follow_the_order_of_the_files_when_the_clock_goes_back(journal, m
 
     class Backwards:
         times = iter([datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC)])
-        min = datetime.min
+        min = datetime.min.replace(tzinfo=UTC)
 
         @classmethod
         def now(cls, _zone):

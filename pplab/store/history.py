@@ -1,0 +1,77 @@
+"""What an experiment already has, and what earlier calls of a model were like: small answers that need no texts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from pplab.store.tables import Tables
+
+RECENT = 2_000
+"""How many of a model's latest answers its habits are taken from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What the latest answers of a model were like.
+
+    Attributes
+    ----------
+    answers : int
+        How many there are to go by, at most `RECENT`; 0 leaves the rest ``None``.
+    latency_ms, output_tokens : tuple of float, or None
+        10%, 50% and 90% quantiles of one attempt's time and of an answer's length.
+    tokens_per_char : float or None
+        Input tokens for each character sent.
+    headers : dict
+        The rate limits that the server last stated (``x-ratelimit-limit-*``).
+    """
+
+    answers: int = 0
+    latency_ms: tuple[float, float, float] | None = None
+    output_tokens: tuple[float, float, float] | None = None
+    tokens_per_char: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def outcomes(tables: Tables, experiment_id: str) -> pd.DataFrame:
+    """Return ``response_id``, ``status`` and ``revision`` of each stored response of an experiment."""
+    with tables.reading() as cursor:
+        query = "SELECT response_id, status, revision FROM responses WHERE experiment_id = ?"
+        frame: pd.DataFrame = cursor.execute(query, [experiment_id]).df()
+    return frame
+
+
+def users_metrics(tables: Tables, experiment_id: str) -> dict[str, dict[str, float | None]]:
+    """Return, by response id, the values of users' metrics, where there are any."""
+    query = "SELECT response_id, metrics FROM responses WHERE experiment_id = ? AND metrics <> '{}'"
+    with tables.reading() as cursor:
+        return {rid: json.loads(values) for rid, values in cursor.execute(query, [experiment_id]).fetchall()}
+
+
+def habits(tables: Tables, provider: str, model: str) -> Habits:
+    """Return what the latest good answers of ``model`` at ``provider`` were like."""
+    recent = f"""
+        SELECT r.latency_ms, r.output_tokens, r.input_tokens,
+               length(r.prompt) + coalesce(length(json_extract_string(e.plan, '$.system')), 0) AS chars
+        FROM responses r JOIN experiments e USING (experiment_id)
+        WHERE e.provider = ? AND e.model = ? AND r.status IN ('ok', 'truncated')
+        ORDER BY r.created_at DESC LIMIT {RECENT}"""
+    figures = f"""
+        SELECT count(*), quantile_cont(latency_ms, [0.1, 0.5, 0.9]), quantile_cont(output_tokens, [0.1, 0.5, 0.9]),
+               sum(input_tokens) FILTER (input_tokens IS NOT NULL) / nullif(sum(chars) FILTER (input_tokens IS NOT NULL), 0)
+        FROM ({recent})"""
+    stated = """
+        SELECT a.headers FROM call_attempts a JOIN experiments e USING (experiment_id)
+        WHERE e.provider = ? AND e.model = ? AND a.headers LIKE '%x-ratelimit-limit-%' ORDER BY a.started_at DESC LIMIT 1"""
+    with tables.reading() as cursor:
+        answers, latency, tokens, ratio = cursor.execute(figures, [provider, model]).fetchall()[0]
+        headers = cursor.execute(stated, [provider, model]).fetchall()
+    limits = {k: v for k, v in json.loads(headers[0][0]).items() if k.startswith("x-ratelimit-limit-")} if headers else {}
+    return Habits(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
