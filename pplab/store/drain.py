@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
     record
         Write the ledger; off only for a rebuild that is not kept.
     """
+    import duckdb
+
     journal = folder / "journal"
     ledger = Ledger(folder / "ledger.jsonl")
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
@@ -72,7 +75,8 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
             ledger.add([segment for segment in new if segment.stop > segment.start], work.head)
         cursor.execute("COMMIT")
     except BaseException:
-        cursor.execute("ROLLBACK")
+        with contextlib.suppress(duckdb.Error):  # it may have ended the transaction itself, or be unable to
+            cursor.execute("ROLLBACK")
         raise
     return Drained(work.counted, tuple(segment.file for segment in new if segment.ended))
 

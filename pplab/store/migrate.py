@@ -15,6 +15,7 @@ from pplab.errors import StoreError
 from pplab.store.connect import Connection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -55,6 +56,8 @@ def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migr
         When the file was written by a newer pplab, by a changed migration, or is no lab at all.
     """
     steps = migrations() if steps is None else steps
+    if not path.exists():
+        _create(path, steps)
     connection = Connection(path, started=started)
     try:
         pending = _pending(connection.cursor(), steps, path)
@@ -64,13 +67,32 @@ def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migr
                 connection.close()  # copying an open file would free DuckDB's lock on it
                 _back_up(path, pending[0].version - 1)
                 connection = Connection(path)
-            for step in pending:
-                _apply(connection.cursor(), step)
-            connection.cursor().execute("CHECKPOINT")
+            _apply_all(connection, pending)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _create(path: Path, steps: tuple[Migration, ...]) -> None:
+    """Make the file under another name first: a full disk or a kill must not leave half a file that nobody can open."""
+    part = path.with_name(f"{path.name}.part")
+    log = part.with_name(f"{part.name}.wal")
+    part.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)
+    connection = Connection(part)
+    try:
+        _apply_all(connection, steps)
+    finally:
+        connection.close()
+    log.unlink(missing_ok=True)  # emptied by the checkpoint
+    part.replace(path)
+
+
+def _apply_all(connection: Connection, steps: Iterable[Migration]) -> None:
+    for step in steps:
+        _apply(connection.cursor(), step)
+    connection.cursor().execute("CHECKPOINT")
 
 
 def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Path) -> list[Migration]:
