@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pplab.config import EMBEDDED
@@ -11,10 +12,15 @@ from pplab.errors import Offline
 from pplab.loop import LoopThread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pplab.config import Resolved
-    from pplab.experiments.runner import Source
+    from pplab.experiments.design import PlannedCall
+    from pplab.experiments.tools import Source
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
+    from pplab.models.records import Call
+    from pplab.models.tape import RecordedSource, Recording
     from pplab.secrets import Scrubber
 
 CHARS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English, help.openai.com "What are tokens and how to count them"
@@ -29,15 +35,48 @@ class Access:
         self._resolved = resolved
         self._scrub = scrub
         self._client: ModelClient | None = None
+        self._recording: Recording | None = None
         self._lock = threading.Lock()
+
+    def answer_from(self, recording: Recording | None, resolved: Resolved) -> None:
+        """Put a recording in front of the model from here on (``None``: take it away)."""
+        with self._lock:
+            self._recording, self._resolved = recording, resolved
+
+    def answerable(self, calls: Iterable[PlannedCall], made: Callable[[PlannedCall], Call]) -> Iterable[PlannedCall]:
+        """Return ``calls``, or raise `Offline` before any is made if one can neither be found in the recording nor asked."""
+        if self._recording is None or not self._unreachable():
+            return calls
+        listed = list(calls)
+        self._recorded(self._recording).refuse_missing(map(made, listed))
+        return listed
 
     def source(self) -> Source:
         """Return where answers come from."""
+        if self._recording is not None:
+            return self._recorded(self._recording)
         if self._resolved.offline and self._resolved.provider != EMBEDDED:
             raise Offline(
                 f"PPLAB_OFFLINE is set, so {self._resolved.model} at {self._resolved.provider} cannot be asked",
                 hint="unset PPLAB_OFFLINE, or use the embedded model",
             )
+        return self._model()
+
+    def _recorded(self, recording: Recording) -> RecordedSource:
+        from pplab.models.tape import RecordedSource
+
+        why = self._unreachable()
+        return RecordedSource(recording, self._resolved.provider, None if why else self._model(), why)
+
+    def _unreachable(self) -> str:
+        """Say why nobody is asked for what is not recorded; empty when somebody is."""
+        if self._resolved.offline:
+            return "PPLAB_OFFLINE is set"
+        if self._resolved.provider != EMBEDDED and self._resolved.base_url is None:
+            return "there is no key to ask the model with"
+        return ""
+
+    def _model(self) -> ModelClient:
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
@@ -75,6 +114,24 @@ class Access:
         """Close the client and stop the loop."""
         with self._lock:
             client, self._client = self._client, None
+            recording, self._recording = self._recording, None
         if client is not None:
             self.loop.submit(client.aclose()).result(timeout=5)
         self.loop.close()
+        if recording is not None:
+            recording.settle()
+
+
+def recorded_model(resolved: Resolved, recording: Recording) -> Resolved:
+    """Return ``resolved`` with the recording's model, where there is neither a key nor a server to ask another one.
+
+    A recording that holds calls of the embedded model leaves it as it is.
+    """
+    calls = recording.calls()
+    if resolved.base_url or resolved.provider != EMBEDDED or not calls or any(c.provider == EMBEDDED for c in calls):
+        return resolved
+    from pplab.models.recordings import sole_model
+
+    wanted = None if resolved.model == EMBEDDED else resolved.model
+    provider, model = sole_model(calls, wanted) or (calls[0].provider, resolved.model)
+    return replace(resolved, provider=provider, model=model)
