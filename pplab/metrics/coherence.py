@@ -13,18 +13,22 @@ if TYPE_CHECKING:
     from pplab.metrics.repetition import Repetition
     from pplab.metrics.text import Reading
 
+_FORM = tuple(min(ramp(words, 1, 11), ramp(words, 90, 40)) for words in range(91))
+
 
 def coherence(reading: Reading, plausible: Plausibility, repeated: Repetition) -> tuple[float, dict[str, Any]]:
     """Return the score and its parts; the formula and its reasons are in ``docs/coherence.md``."""
     not_looping = fall(repeated.phrases, 0.6, order=4)
     word_variety = wear(repeated.concentration, 0.005)
+    pair_variety = wear(repeated.pairs, 0.02)
     form = sentence_form(reading)
     linked = links(reading)
-    merit = 0.6 + 0.2 * word_variety + 0.15 * form + 0.05 * linked
+    merit = 0.67 + 0.15 * word_variety + 0.05 * pair_variety + 0.1 * form + 0.03 * linked
     detail: dict[str, Any] = {
         "plausibility": plausible.gate,
         "not_looping": not_looping,
         "word_variety": word_variety,
+        "pair_variety": pair_variety,
         "sentence_form": form,
         "links": linked,
         "raw": {
@@ -47,7 +51,7 @@ def sentence_form(reading: Reading) -> float:
 
     Lines of their own without a full stop (list items, headings, verses) are not taken for fragments.
     """
-    forms = sorted(min(ramp(len(s), 1, 11), ramp(len(s), 90, 40)) for s in reading.sentences)
+    forms = sorted(_FORM[min(len(s), len(_FORM) - 1)] for s in reading.sentences)
     free = min(reading.free_lines, len(forms))
     return (free + math.fsum(forms[free:])) / len(forms)
 

@@ -126,12 +126,12 @@ def source_coverage(reading: Reading, source: str) -> float:
     """Return the weighted share of a source's key terms that the text has, less for a text that repeats itself.
 
     A term weighs more the rarer, the more frequent in the source and the earlier it is (what a text is about is said
-    early). A short rendering has no room to say things twice: with all words equal, half of the share is lost.
+    early). A short rendering has no room to say things twice: with all words equal, three quarters of the share are lost.
     """
     weights = _source_weights(source) if len(source) <= REMEMBERED else _weights(source)
     total = math.fsum(weights.values())
     share = math.fsum(weight for word, weight in weights.items() if word in reading.types) / total if total else 1.0
-    return share * (0.5 + 0.5 * wear(repetition(reading).concentration, 0.005))
+    return share * (0.25 + 0.75 * wear(repetition(reading).concentration, 0.005))
 
 
 def separate_asks(prompt: str) -> tuple[tuple[Term, ...], ...]:

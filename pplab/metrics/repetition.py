@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class Repetition:
     ----------
     phrases : float
         Share of four-word sequences that occurred before (one minus distinct-4, Li et al. 2016).
+    pairs : float
+        The same for two-word sequences (one minus distinct-2).
     concentration : float
         Chance that two content words drawn at random are the same word (Simpson 1949; Yule's K is 10,000 times it).
     sentences : int
@@ -34,6 +37,7 @@ class Repetition:
     """
 
     phrases: float
+    pairs: float
     concentration: float
     sentences: int
     worst_sentence: str
@@ -61,6 +65,7 @@ def repetition(reading: Reading) -> Repetition:
     same = sum(n * (n - 1) for n in counts.values())
     return Repetition(
         phrases=1 - distinct / fours if fours > 0 else 0.0,
+        pairs=1 - len(set(pairwise(words))) / (len(words) - 1) if len(words) > 1 else 0.0,
         concentration=same / (total * (total - 1)) if total > 1 else 0.0,
         sentences=sentences.total() - len(sentences),
         worst_sentence=worst if count > 1 else "",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BLOCK = 150
 """Words up to which a paragraph of prose is comfortable; from three times that on it is a wall."""
 
+_BLANK_LINE = re.compile(r"\n\s{0,200}\n")
+
 
 def structure(reading: Reading, verdicts: Sequence[Verdict]) -> tuple[float | None, dict[str, Any]]:
     """Return the score and its parts; the formula and its reasons are in ``docs/structure.md``."""
@@ -52,7 +54,10 @@ def organisation(reading: Reading, shape: markup.Markup) -> float:
     """
     if shape.json or not reading.words:
         return 1.0
-    blocks = [len(block.split()) for block in re.split(r"\n\s{0,200}\n", reading.prose) if block.strip()]
+    if "\n" in reading.prose:
+        blocks = [len(block.split()) for block in _BLANK_LINE.split(reading.prose) if block.strip()]
+    else:
+        blocks = [len(reading.words)]
     listed = shape.bullets + shape.numbered + shape.headings + shape.tables
     total = sum(blocks)
     walls = sum(n * (1 - ramp(n, 3 * BLOCK, BLOCK)) for n in blocks) / total if total else 0.0

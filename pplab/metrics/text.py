@@ -18,7 +18,7 @@ FREE_LINE = 12
 
 _ASCII_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_BREAK = re.compile(r"(?<=[.!?\u2026])[\"')\]*_\u201d]{0,3}\s+|\n+")
+_BREAK = re.compile(r"[.!?\u2026][\"')\]*_\u201d]{0,3}\s+|\n+")
 _WRAPPED = re.compile(r"(?<=[a-z,])[ \t]{0,8}\n[ \t]{0,8}(?=[a-z])")
 _STOPPED = re.compile(r"[.!?\u2026][\"')\]*_\u201d]{0,3}\s*\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
