@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from pplab.errors import Offline
 from pplab.loop import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pplab.config import Resolved
     from pplab.experiments.design import PlannedCall
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pplab.models.tape import RecordedSource, Recording
     from pplab.secrets import Scrubber
 
-CHARS_PER_TOKEN = 4.0  # OpenAI's rule of thumb for English, help.openai.com "What are tokens and how to count them"
+MESSAGE_TOKENS = 16  # what a chat template adds around two messages, generously
 ASSUMED_MAX_TOKENS = 4096  # the longest answer assumed where the user set no limit
 
 
@@ -105,10 +104,18 @@ class Access:
 
         return prices.cost(model, input_tokens, output_tokens, self._resolved.settings.prices)
 
-    def worst_cost(self, model: str, chars: int, max_tokens: int | None) -> float | None:
-        """Return the most one call can cost: every token of the answer's limit, and input counted at twice the usual."""
-        tokens_in = math.ceil(2 * chars / CHARS_PER_TOKEN) + 16
-        return self.cost(model, tokens_in, max_tokens or ASSUMED_MAX_TOKENS)
+    def worst_cost(self, model: str, size: int, max_tokens: int | None) -> float | None:
+        """Return the most one call can cost: a token for each of the ``size`` bytes sent, and every token of the answer's limit.
+
+        Byte-level tokenizers never make more tokens than there are bytes; `MESSAGE_TOKENS` is for what surrounds the messages.
+        """
+        return self.cost(model, size + MESSAGE_TOKENS, max_tokens or ASSUMED_MAX_TOKENS)
+
+    @property
+    def capabilities(self) -> Mapping[str, Mapping[str, str]]:
+        """What the user knows about models and their parameters; see `pplab.models.capabilities`."""
+        known: Mapping[str, Mapping[str, str]] = self._resolved.settings.capabilities
+        return known
 
     def close(self) -> None:
         """Close the client and stop the loop."""

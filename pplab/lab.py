@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import platform
 import threading
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pplab import __version__
 from pplab.access import Access
 from pplab.config import TEMPORARY, PPLab, Resolved, resolve
 from pplab.errors import BadInput, PplabError
+from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.settings import check_ranges
 from pplab.ids import new_id, now
 from pplab.observe.events import event
-from pplab.operation import CAUSE, Operation, Span, verb
+from pplab.operation import Operation, verb
+from pplab.runs import LOST, Runs, here
 from pplab.secrets import Scrubber
-from pplab.store.claims import Claim, claimed
+from pplab.store import history
+from pplab.store.claims import claimed
 from pplab.store.rows import CalibrationRow, ExperimentRow
 from pplab.store.store import open_store
 
@@ -30,15 +29,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.analysis.preflight import Preflight
     from pplab.analysis.recommend import Recommendation
     from pplab.analysis.records import Comparisons
     from pplab.analysis.verdicts import Verdict
     from pplab.calibration import Calibration
-    from pplab.experiments.design import Plan, PlannedCall
+    from pplab.experiments.estimate import Preflight
+    from pplab.experiments.probe import Probe
     from pplab.experiments.results import Experiment
-    from pplab.experiments.runner import Progress, Tools
+    from pplab.experiments.runner import Progress
     from pplab.experiments.settings import Setting
+    from pplab.models.tape import Recording
     from pplab.share.export import Export
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
@@ -46,12 +46,6 @@ if TYPE_CHECKING:
 
 SCORES = ("creativity", "coherence", "structure", "completeness")
 EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
-LOST = "the process that ran it ended"
-RESENT = {
-    "resume": frozenset({"cancelled"}),
-    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
-    "top_up": frozenset({"cancelled"}),
-}
 
 
 class Lab:
@@ -98,6 +92,11 @@ class Lab:
         self._store = open_store(self._resolved.folder or TEMPORARY)
         self._store.keep_out(*self._resolved.secrets)
         self._access = Access(self._resolved, self.scrub)
+        self._unrecorded = self._resolved
+        self.recording: Recording | None = None
+        if self._resolved.recording:
+            self._answer_from(self._resolved.recording)
+        self._runs = Runs(self, self._store, self._access)
         self._lock = threading.Lock()
         self._closed = False
         self.on_progress: Callable[[Progress], None] | None = None
@@ -140,11 +139,16 @@ class Lab:
             raise PplabError("this lab is closed", hint="open it again with pplab.Lab()", code="closed")
         return self._store.append_soon(*rows, durable=durable)
 
+    def record_later(self, rows: Iterable[Row]) -> None:
+        """Queue rows that are made by iterating, on the journal's thread."""
+        self._store.append_later(rows)
+
     def close(self) -> None:
         """Give up this lab; what it recorded is written. Another lab or the extension on the same store goes on."""
         with self._lock:
             if self._closed:
                 return
+            self._runs.end()
             self._access.close()
             self._closed = True
             self._store.close()
@@ -173,7 +177,7 @@ class Lab:
         from pplab import calibration as room
 
         checked = room.read_answers(answers)
-        span = _here()
+        span = here()
         self.record(self._event("calibration_started", quiz_version=room.QUIZ_VERSION))
         derived = room.derive(checked)
         row = CalibrationRow(
@@ -207,7 +211,6 @@ class Lab:
 
     # -- experiments ----------------------------------------------------------------------------------------------------------
 
-    @verb
     def run(
         self,
         prompt: str | Sequence[str] | None = None,
@@ -263,7 +266,7 @@ class Lab:
         Returns
         -------
         Experiment
-            Also when calls failed; see its ``status``.
+            Also when calls failed, and when it was interrupted (Ctrl-C, the kernel's interrupt); see its ``status``.
         """
         options = {
             "calibration": calibration,
@@ -281,23 +284,52 @@ class Lab:
             "stream": stream,
             "on_response": on_response,
         }
-        experiment = self._begin(prompt, options)
-        experiment._execution.wait(self.on_progress)  # type: ignore[union-attr]  # noqa: SLF001 - just begun
-        return experiment
+        with Interrupts() as interrupts, Operation(self, "run"):
+            return self._runs.begin(prompt, options, interrupts)
 
     @verb
     def start(self, prompt: Any = None, **options: Any) -> Experiment:
         """Begin a run and return at once; see `run` for the parameters and `Experiment.wait`."""
-        return self._begin(prompt, options)
+        return self._runs.begin(prompt, options)
 
     @verb
     def preflight(self, prompt: Any = None, **options: Any) -> Preflight:
         """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect."""
         from pplab.experiments.estimate import preflight
+        from pplab.metrics import registered
 
-        options.pop("on_response", None)
-        plan, _ = self._plan(prompt, options)
-        return preflight(plan, self._access.price(plan.model), self._store)
+        plan, _ = self._runs.plan(prompt, options)
+        with self._store.reading():
+            habits = history.habits(self._store, self.provider, plan.model)
+            warnings = self._runs.warnings(plan)
+        return preflight(plan, self._access.price(plan.model), habits, [m.name for m in registered()], warnings)
+
+    def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
+        """Ask whether the model honours a parameter: a handful of calls at both ends of it, and a test whether they differ.
+
+        Parameters
+        ----------
+        parameter
+            ``temperature``, ``top_p``, ``max_tokens``, ``frequency_penalty`` or ``presence_penalty``.
+        prompt
+            What to ask; default: an open question that is answered differently each time.
+        n
+            Calls at each end, at least 5.
+
+        Returns
+        -------
+        Probe
+            The verdict (honoured, no visible effect, rejected), its evidence and its cost. Sweeps over a parameter that showed
+            no effect carry a warning from then on.
+        """
+        from pplab.experiments import probe
+
+        with Interrupts() as interrupts, Operation(self, "probe"):
+            plans = probe.plans(parameter, self.model, prompt, n, **self._runs.defaults())
+            ran = [self._runs.begin_plan(plan, None, interrupts) for plan in plans if not interrupts.count]
+            found = probe.judge(parameter, self.provider, ran)
+            self.record(self._event("probe_completed", entity="experiment", entity_id=ran[0].id, **found.event()), durable=True)
+            return found
 
     @verb
     def experiment(self, experiment_id: str = "latest") -> Experiment:
@@ -339,6 +371,11 @@ class Lab:
         first, second = (self._frame(row) for row in rows)
         return between(first, second, self._metrics(rows[0]))
 
+    def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
+        """Return the ids of an entity, newest first; for completion, so it is no operation and leaves no trace."""
+        frame = self._store.experiments() if entity == "experiment" else self._store.calibrations()
+        return [str(i) for i in frame[f"{entity}_id"][::-1]]
+
     def counts(self) -> dict[str, int]:
         """Return how many rows each table has."""
         return self._store.counts()
@@ -371,6 +408,33 @@ class Lab:
         return self._store.sql(query, params)
 
     # -- sharing --------------------------------------------------------------------------------------------------------------
+
+    @verb
+    def use_recording(self, path: str | os.PathLike[str] | None, *, max_age_days: float | None = None) -> Recording | None:
+        """From here on answer calls from a recording where it has them, and add the others to it; ``None`` ends this.
+
+        With ``PPLAB_OFFLINE=1`` a call that is not recorded is an error, and so it is when there is neither a key nor a server:
+        the lab then takes over the recording's own model.
+
+        Parameters
+        ----------
+        path
+            The file, made with the first call.
+        max_age_days
+            Report calls recorded longer ago as stale.
+        """
+        return self._answer_from(path, max_age_days=max_age_days)
+
+    def _answer_from(self, path: str | os.PathLike[str] | None, **options: Any) -> Recording | None:
+        from pplab.access import recorded_model
+        from pplab.models.tape import Recording
+
+        if self.recording is not None:
+            self.recording.settle()
+        self.recording = None if path is None else Recording(path, scrub=self.scrub, **options)
+        self._resolved = recorded_model(self._unrecorded, self.recording) if self.recording else self._unrecorded
+        self._access.answer_from(self.recording, self._resolved)
+        return self.recording
 
     @verb
     def export(
@@ -420,152 +484,20 @@ class Lab:
         """Make the tables again from the journals, sealed ones included, and compare them with the stored ones."""
         return self._store.rebuild()
 
-    # -- the inside of run ----------------------------------------------------------------------------------------------------
-
-    def _plan(self, prompt: Any, options: dict[str, Any]) -> tuple[Plan, Calibration | None]:
-        from pplab.experiments.wishes import plan_from_wishes
-
-        settings = self._resolved.settings
-        return plan_from_wishes(
-            prompt,
-            options,
-            model=self.model,
-            defaults={"deadline": settings.deadline, "max_concurrency": settings.max_concurrency},
-            calibration=self._calibration_of(options.pop("calibration", None)),
-            scrub=self.scrub,
-        )
-
-    def _calibration_of(self, wanted: Any) -> Calibration | None:
-        from pplab.calibration import Calibration
-
-        if wanted is None or isinstance(wanted, Calibration):
-            return wanted
-        if not isinstance(wanted, str):
-            raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
-        return Calibration.from_row(self._store.calibration(wanted))
-
-    def _begin(self, prompt: Any, options: dict[str, Any]) -> Experiment:
-        on_response = options.pop("on_response", None)
-        on_text = options.pop("on_text", None)
-        plan, calibration = self._plan(prompt, options)
-        span = _here()
-        row = ExperimentRow(
-            experiment_id=new_id(),
-            revision=0,
-            created_at=(at := now()),
-            updated_at=at,
-            user=self.user,
-            calibration_id=calibration.id if calibration else None,
-            model=plan.model,
-            provider=self.provider,
-            plan=plan.as_dict(),
-            planned=len(plan),
-            status="running",
-            reason=None,
-            notebook=None,
-            software=_software(),
-            correlation_id=span.correlation_id,
-        )
-        return self._execute(row, plan, plan.calls(), on_response=on_response, on_text=on_text)
-
-    def _execute(
-        self,
-        row: ExperimentRow,
-        plan: Plan,
-        calls: Iterable[PlannedCall],
-        *,
-        previous: Mapping[str, int] | None = None,
-        already: Mapping[str, int] | None = None,
-        on_response: Callable[[ResponseRow], None] | None = None,
-        on_text: Callable[[PlannedCall, str], None] | None = None,
-    ) -> Experiment:
-        from pplab.experiments.execution import Execution
-        from pplab.experiments.results import Experiment
-        from pplab.experiments.runner import Run
-
-        tools, span = self._tools(plan), _here()
-        run = Run(
-            row.experiment_id,
-            plan,
-            tools,
-            span,
-            calls=calls,
-            planned=len(plan) - sum((already or {}).values()),
-            previous=previous,
-            already=already,
-            on_response=on_response,
-            on_text=on_text,
-        )
-        execution = Execution(row, run, tools, span, Claim(self.folder, row.experiment_id))
-        execution.start(self._access.loop)
-        return Experiment(self, row, execution)
-
-    def _tools(self, plan: Plan) -> Tools:
-        from pplab import metrics
-        from pplab.experiments.runner import Tools
-
-        if plan.max_cost is not None and self._access.price(plan.model) is None:
-            raise BadInput(
-                f"the price of {plan.model} is unknown, so max_cost cannot be kept",
-                hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
-            )
-        return Tools(
-            recorder=self,
-            source=self._access.source(),
-            score=metrics.score,
-            metrics_version=metrics.METRICS_VERSION,
-            cost=self._access.cost,
-            worst_cost=self._access.worst_cost,
-            scrub=self.scrub,
-            provider=self.provider,
-        )
-
-    def _again(
-        self, row: ExperimentRow, kind: str, *, n: int | None = None, only: tuple[str, ...] = (), **hooks: Any
-    ) -> Experiment:
-        from pplab.experiments.again import missing_calls
-
-        if row.model != self.model or row.provider != self.provider:
-            raise BadInput(
-                f"this experiment asked {row.model} at {row.provider}, this lab asks {self.model} at {self.provider}",
-                hint="open the lab with the model and base_url of the experiment",
-            )
-        with Operation(self, kind):
-            row = self._experiment_row(row.experiment_id)
-            stored = self._store.responses(row.experiment_id, full=True)
-            plan, calls, previous = missing_calls(row, stored, RESENT[kind], n, only)
-            kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
-            why = {"resume": "resume", "retry": "retry", "top_up": f"top up to {plan.replicates}"}[kind]
-            asked = self._event(
-                "retry_requested", entity="experiment", entity_id=row.experiment_id, replicates=len(calls), why=why
-            )
-            self.record(asked)
-            row = dataclasses.replace(
-                row,
-                revision=row.revision + 1,
-                updated_at=now(),
-                plan=plan.as_dict(),
-                planned=len(plan),
-                status="running",
-                reason=None,
-            )
-            experiment = self._execute(row, plan, calls, previous=previous, already=kept, **hooks)
-            experiment._execution.wait(self.on_progress)  # type: ignore[union-attr]  # noqa: SLF001 - just begun
-            return experiment
-
     # -- what an experiment asks of its lab -----------------------------------------------------------------------------------
 
     def _experiment_row(self, experiment_id: str) -> ExperimentRow:
-        row = self._store.experiment(experiment_id)
-        if row.status == "running" and not claimed(self.folder, row.experiment_id):
-            # Its process ended without a word: what it stored is safe, and the rest can be resumed.
-            row = dataclasses.replace(row, status="interrupted", reason=LOST)
-        return row
+        return self._runs.row(experiment_id)
+
+    def _again(self, row: ExperimentRow, kind: str, **options: Any) -> Experiment:
+        return self._runs.again(row.experiment_id, kind, **options)
 
     def _experiment_responses(self, row: ExperimentRow) -> pd.DataFrame:
-        from pplab.experiments.again import with_planned
+        from pplab.experiments.again import with_planned, with_users_metrics
 
-        return with_planned(row, self._responses_of([row.experiment_id]))
+        with self._store.reading():
+            frame = with_planned(row, self._responses_of([row.experiment_id]))
+            return with_users_metrics(frame, history.users_metrics(self._store, row.experiment_id))
 
     def _frame(self, row: ExperimentRow) -> pd.DataFrame:
         from pplab.experiments.again import with_clusters
@@ -580,7 +512,13 @@ class Lab:
         return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
     def _metrics(self, row: ExperimentRow) -> tuple[str, ...]:
-        return SCORES
+        own = history.users_metrics(self._store, row.experiment_id)
+        return (*SCORES, *dict.fromkeys(name for values in own.values() for name in values))
+
+    def _warnings(self, row: ExperimentRow) -> tuple[str, ...]:
+        from pplab.experiments.design import Plan
+
+        return self._runs.warnings(Plan.from_dict(row.plan), row.experiment_id)
 
     def _summary(self, row: ExperimentRow, *, latency: bool) -> pd.DataFrame:
         from pplab.analysis.summaries import by_setting
@@ -622,18 +560,4 @@ class Lab:
         return self._store.find("experiment", wanted)
 
     def _event(self, name: str, *, entity: str | None = None, entity_id: str | None = None, **payload: Any) -> EventRow:
-        return event(name, self.user, entity=entity, entity_id=entity_id, **_here().ids(), **payload)
-
-
-def _here() -> Span:
-    """Return the running operation's span; every verb is inside one."""
-    span = CAUSE.get()
-    assert span is not None
-    return span
-
-
-def _software() -> dict[str, str]:
-    """Return the versions that an experiment depends on."""
-    from importlib.metadata import version
-
-    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
+        return event(name, self.user, entity=entity, entity_id=entity_id, **here().ids(), **payload)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.design import MAX_CALLS, Plan
-from pplab.experiments.runner import response_id
+from pplab.experiments.outcomes import response_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from pplab.experiments.design import PlannedCall
@@ -26,7 +28,7 @@ def missing_calls(
     Parameters
     ----------
     row, stored
-        The experiment and all columns of its responses.
+        The experiment, and ``response_id``, ``status`` and ``revision`` of its responses.
     resent
         The statuses of stored responses that are sent again.
     n
@@ -87,6 +89,15 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
         missing = pd.DataFrame(rest).reindex(columns=stored.columns)
         stored = pd.concat([stored, missing.astype(stored.dtypes.to_dict(), errors="ignore")]) if len(stored) else missing
     return stored.sort_values(ORDER, kind="stable", ignore_index=True)
+
+
+def with_users_metrics(frame: pd.DataFrame, values: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
+    """Return ``frame`` with one column more for each metric of the user, given its values by response id and name."""
+    import pandas as pd
+
+    names = dict.fromkeys(name for of_one in values.values() for name in of_one)
+    columns = {name: [values.get(rid, {}).get(name) for rid in frame["response_id"]] for name in names}
+    return frame.assign(**{name: pd.array(column, dtype="float64") for name, column in columns.items()})
 
 
 def with_clusters(row: ExperimentRow, frame: pd.DataFrame) -> pd.DataFrame:

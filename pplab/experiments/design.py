@@ -32,7 +32,9 @@ class Plan:
     """A frozen experiment: every prompt under every setting, ``replicates`` times.
 
     ``clusters`` names the group each prompt belongs to (for the statistics; the prompt itself when ``None``). ``system`` is the
-    persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for the run.
+    persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for one pass (the
+    run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names the
+    parameter that a probe asks about.
     """
 
     prompts: tuple[str, ...]
@@ -46,6 +48,8 @@ class Plan:
     deadline: float = 120.0
     max_cost: float | None = None
     max_concurrency: int = 32
+    same_seed: bool = False
+    probes: str | None = None
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
@@ -149,10 +153,15 @@ def make_plan(
     options["deadline"] = _positive("deadline", options.get("deadline", 120.0))
     options["max_concurrency"] = _whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
     if options.get("max_cost") is not None:
-        options["max_cost"] = _positive("max_cost", options["max_cost"], zero=True)
+        options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
         raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
     return Plan(prompts=checked, settings=distinct, replicates=replicates, model=model, seed=seed, **options)
+
+
+def check_cost(value: object) -> float:
+    """Return US dollars that may be spent, or raise `BadInput`."""
+    return _positive("max_cost", value, zero=True)
 
 
 def check_prompt(prompt: object) -> str:

@@ -2,94 +2,180 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import queue
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pplab.errors import PplabError
+from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.outcomes import Writer
+from pplab.experiments.runner import Run
 from pplab.ids import now
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.runner import Ended, Progress, Run, Tools
+    from pplab.experiments.design import Plan, PlannedCall
+    from pplab.experiments.runner import Ended, Progress
+    from pplab.experiments.tools import Tools
     from pplab.loop import LoopThread
     from pplab.operation import Span
-    from pplab.store.rows import ExperimentRow
+    from pplab.store.rows import ExperimentRow, ResponseRow, Row
 
 WAIT_SECONDS = 0.1  # how often a waiting user's progress bar is brought up to date
-SETTLE_SECONDS = 0.8  # how long an interrupted run may take to write down what it was doing
+SETTLE_SECONDS = 0.7  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
+END_SECONDS = 30.0  # how long whoever must have it ended (a resume, the lab's closing) waits
 
 
 class Execution:
     """A run on the loop's thread, and the experiment's row before and after it.
 
-    ``claim`` is held from start to end, so that no other process runs the same experiment meanwhile.
+    Parameters
+    ----------
+    row
+        The experiment as it starts.
+    plan, tools, span
+        What is run, with what, under which operation.
+    claim
+        Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
+    calls, planned, already, previous
+        The calls of this pass and how many, the replicates that stay, and the revisions that give way; see `Run` and `Writer`.
+    on_response, on_text
+        The user's functions. They run in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop,
+        so that they may take their time.
     """
 
-    def __init__(self, row: ExperimentRow, run: Run, tools: Tools, span: Span, claim: AbstractContextManager[object]) -> None:
-        self.row = row
-        self.run = run
-        self.failure: BaseException | None = None
+    def __init__(
+        self,
+        row: ExperimentRow,
+        plan: Plan,
+        tools: Tools,
+        span: Span,
+        claim: AbstractContextManager[object],
+        *,
+        calls: Iterable[PlannedCall],
+        planned: int,
+        already: Mapping[str, int] | None = None,
+        previous: Mapping[str, int] | None = None,
+        on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
+    ) -> None:
+        self.failure: PplabError | None = None
+        self.listener_failed: str | None = None
+        self._row = row
         self._tools = tools
         self._span = span
         self._claim = claim
         self._finished = threading.Event()
+        self._on_response = on_response
+        self._on_text = on_text
+        self._listener: threading.Thread | None = None
+        self._news: queue.SimpleQueue[tuple[Callable[..., None], tuple[object, ...]] | None] = queue.SimpleQueue()
+        self.run = Run(
+            Writer(row.experiment_id, plan, tools, span, previous or {}),
+            plan,
+            tools,
+            calls=calls,
+            planned=planned,
+            already=already,
+            on_response=None if on_response is None else lambda row: self._news.put((on_response, (row,))),
+            on_text=None if on_text is None else lambda call, text: self._news.put((on_text, (call, text))),
+        )
 
-    def start(self, loop: LoopThread) -> None:
-        """Write the experiment down as running and send its first calls."""
-        self._claim.__enter__()
-        try:
-            self._tools.recorder.record(self.row, durable=True).result()
-        except BaseException:
-            self._claim.__exit__(None, None, None)
-            raise
-        loop.submit(self._whole())
-
-    def wait(self, progress: Callable[[Progress], None] | None = None) -> None:
-        """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
-        try:
-            while not self._finished.wait(WAIT_SECONDS):
-                if progress is not None:
-                    progress(self.run.progress)
-        except KeyboardInterrupt:
-            self.run.cancel("interrupted")
-            self._finished.wait(SETTLE_SECONDS)
-        if self.failure is not None:
-            raise self.failure
+    @property
+    def row(self) -> ExperimentRow:
+        """The experiment as it stands; a run that is ending already says how."""
+        stopping = self.run.stopping
+        if stopping is not None and stopping[0] == "interrupted" and not self._finished.is_set():
+            return dataclasses.replace(self._row, status=stopping[0], reason=stopping[1])
+        return self._row
 
     @property
     def running(self) -> bool:
         """Whether calls may still be sent."""
         return not self._finished.is_set()
 
+    def start(self, loop: LoopThread) -> None:
+        """Write the experiment down as running and send its first calls."""
+        self._tools.recorder.record(self._row, durable=True).result()
+        loop.submit(self._whole())
+
+    def listen(self) -> None:
+        """Call the user's functions from a thread of their own, for a run that nobody waits for."""
+        if self._on_response is not None or self._on_text is not None:
+            self._listener = threading.Thread(target=self.wait, name="pplab-listener", daemon=True)
+            self._listener.start()
+
+    def wait(self, progress: Callable[[Progress], None] | None = None, interrupts: Interrupts | None = None) -> None:
+        """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
+        interrupts = interrupts or Interrupts()
+        going = True
+        while going and not interrupts.count:
+            going = self._hear(interrupts)
+            if progress is not None:
+                progress(self.run.progress)
+        if going:
+            self.run.cancel("interrupted")
+            self._finished.wait(SETTLE_SECONDS)
+        if self.failure is not None:
+            raise self.failure
+
+    def ended(self, timeout: float = END_SECONDS) -> bool:
+        """Wait until everything is written; return whether it is."""
+        return self._finished.wait(timeout)
+
+    def _hear(self, interrupts: Interrupts) -> bool:
+        """Pass on what arrives within a moment; return whether more is to come."""
+        if self._listener not in (None, threading.current_thread()):
+            return not self._finished.wait(WAIT_SECONDS)
+        until = time.monotonic() + WAIT_SECONDS
+        while not interrupts.count and (left := until - time.monotonic()) > 0:
+            try:
+                news = self._news.get(timeout=left)
+            except queue.Empty:
+                return True
+            if news is None:
+                self._news.put(None)  # for whoever else is waiting
+                return False
+            self._tell(*news, interrupts)
+        return True
+
+    def _tell(self, listener: Callable[..., None], about: tuple[object, ...], interrupts: Interrupts) -> None:
+        """Call the user's function; when it raises it is not called again, and the run goes on."""
+        if self.listener_failed is not None:
+            return
+        try:
+            with interrupts.passing():
+                listener(*about)
+        except KeyboardInterrupt:
+            interrupts.count += 1
+        except Exception as error:  # noqa: BLE001 - the user's own code may raise anything; paid-for answers go on arriving
+            self.listener_failed = f"{type(error).__name__}: {error}"
+
     async def _whole(self) -> None:
         try:
-            ended = await self.run.execute()
-            self._write_end(ended)
+            await self._write_end(await self.run.execute())
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
-            self.failure = (
-                error if isinstance(error, PplabError) else PplabError(f"the run broke off: {error!r}", code="internal")
-            )
+            words = self._tools.scrub(f"the run broke off ({type(error).__name__}: {error})")
+            self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
             self._claim.__exit__(None, None, None)
             self._finished.set()
+            self._news.put(None)
 
-    def _write_end(self, ended: Ended) -> None:
+    async def _write_end(self, ended: Ended) -> None:
         recorder = self._tools.recorder
-        self.row = dataclasses.replace(
-            self.row, revision=self.row.revision + 1, updated_at=now(), status=ended.status, reason=ended.reason
+        self._row = dataclasses.replace(
+            self._row, revision=self._row.revision + 1, updated_at=now(), status=ended.status, reason=ended.reason
         )
-        done = event(
-            "experiment_generated",
-            recorder.user,
-            entity="experiment",
-            entity_id=self.row.experiment_id,
-            **self._span.ids(),
-            status=ended.status,
-            planned=self.row.planned,
-            counts=dict(sorted(ended.counts.items())),
+        counts = dict(sorted(ended.counts.items()))
+        about = {"entity": "experiment", "entity_id": self._row.experiment_id, **self._span.ids()}
+        done: Row = event(
+            "experiment_generated", recorder.user, **about, status=ended.status, planned=self._row.planned, counts=counts
         )
-        recorder.record(self.row, done, durable=True).result()
+        await asyncio.wrap_future(recorder.record(self._row, done, durable=True))

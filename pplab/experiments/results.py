@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pplab.experiments.design import Plan
+from pplab.experiments.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ class LabVerbs(Protocol):
     def _verdict(self, row: ExperimentRow) -> Verdict: ...
     def _metrics(self, row: ExperimentRow) -> tuple[str, ...]: ...
     def _recommend(self, row: ExperimentRow) -> Recommendation: ...
+    def _warnings(self, row: ExperimentRow) -> tuple[str, ...]: ...
 
 
 class Experiment:
@@ -116,6 +118,13 @@ class Experiment:
         """The same as `responses`."""
         return self.responses
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before believing the results: parameters that the model ignores or refuses, changes of the server."""
+        found = self._lab._warnings(self._row)  # noqa: SLF001
+        failed = self._execution.listener_failed if self._execution is not None else None
+        return (*found, f"on_response or on_text failed and was not called again: {failed}") if failed else found
+
     def summary(self, *, latency: bool = False) -> pd.DataFrame:
         """Return one row a setting: n, mean and interval of each metric, tokens and cost; latency only when asked.
 
@@ -135,9 +144,12 @@ class Experiment:
         """Return the setting that suits the calibration's balance, how sure that is, and what to run next."""
         return self._lab._recommend(self._row)  # noqa: SLF001
 
-    def resume(self, *, on_response: Callable[[Any], None] | None = None) -> Experiment:
-        """Send only the calls that have no answer because they were never sent or were given up."""
-        return self._again("resume", on_response=on_response)
+    def resume(self, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
+        """Send only the calls that have no answer because they were never sent or were given up.
+
+        ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might.
+        """
+        return self._again("resume", max_cost=max_cost, on_response=on_response)
 
     def retry_failed(self, *, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send again the calls that failed, timed out or were rejected, and those never sent."""
@@ -152,6 +164,8 @@ class Experiment:
         return self._again("top_up", n=n, on_response=on_response)
 
     def _again(self, kind: str, **options: Any) -> Experiment:
+        if self._execution is not None and self._execution.run.stopping is not None:
+            self._execution.ended()  # an interrupted run may still be writing down what was never sent
         done = self._lab._again(self._row, kind, **options)  # noqa: SLF001
         self._stored, self._execution = done._stored, done._execution  # noqa: SLF001 - of this class
         return self
@@ -165,7 +179,10 @@ class Experiment:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status."""
+        """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
+
+        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then.
+        """
         if self._execution is None:
             return {}
         p = self._execution.run.progress
@@ -174,6 +191,8 @@ class Experiment:
             "done": p.done,
             "in_flight": p.in_flight,
             "concurrency": p.concurrency,
+            "paused": p.paused,
+            "waiting_until": p.waiting_until,
             "cost": p.cost,
             "counts": dict(p.counts),
         }
@@ -186,7 +205,7 @@ class Experiment:
     def go_on(self) -> None:
         """Go on after `pause`."""
         if self._execution is not None:
-            self._execution.run.resume()
+            self._execution.run.go_on()
 
     def cancel(self) -> None:
         """End the run now; what arrived is kept, the rest can be resumed."""
@@ -194,9 +213,11 @@ class Experiment:
             self._execution.run.cancel()
 
     def wait(self) -> Experiment:
-        """Return when the run has ended."""
+        """Return when the run has ended; an interrupt ends it, as in `Lab.run`."""
         if self._execution is not None:
-            self._execution.wait()
+            with Interrupts() as interrupts:
+                interrupts.hold()
+                self._execution.wait(interrupts=interrupts)
         return self
 
     def __repr__(self) -> str:

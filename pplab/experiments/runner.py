@@ -1,79 +1,51 @@
-"""Sends the calls of a plan concurrently and records each outcome: order, concurrency, pause, cancel, budget."""
+"""Sends the calls of a plan concurrently and hands each outcome to the journal: order, pace, pause, cancel, budget."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from pplab.ids import derived_id, new_id, now
-from pplab.models.identity import replicate_seed, request_key
-from pplab.models.records import Attempt, Call, Reply
-from pplab.observe.events import event
-from pplab.operation import Span
-from pplab.store.rows import AttemptRow, MetricRow, ResponseRow
+from pplab.experiments.budget import Budget
+from pplab.experiments.outcomes import ANSWERED, Asked, Unscored, Writer
+from pplab.experiments.pace import Pace
+from pplab.ids import now
+from pplab.models.records import Attempt, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pplab.experiments.design import Plan, PlannedCall
-    from pplab.metrics import Scores
-    from pplab.store.rows import Row
+    from pplab.experiments.tools import Scored, Tools
+    from pplab.store.rows import ResponseRow
 
-ANSWERED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call"})
-
-
-class Source(Protocol):
-    """Where answers come from: a model's client, or a recording in front of it."""
-
-    async def complete(
-        self,
-        call: Call,
-        *,
-        deadline: float,
-        on_attempt: Callable[[Attempt], None] | None = None,
-        on_text: Callable[[str], None] | None = None,
-    ) -> Reply:
-        """Return the outcome of one call; only cancellation is raised."""
-
-
-class Recorder(Protocol):
-    """Who writes rows down (the lab)."""
-
-    @property
-    def user(self) -> str:
-        """Who is named in the audit."""
-
-    def record(self, *rows: Row, durable: bool = False) -> Future[None]:
-        """Queue rows for the journal; the future resolves when they are safe."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a run needs from outside this room."""
-
-    recorder: Recorder
-    source: Source
-    score: Callable[..., Scores]
-    metrics_version: str
-    cost: Callable[[str, int | None, int | None], float | None]
-    worst_cost: Callable[[str, int, int | None], float | None]
-    scrub: Callable[[str], str]
-    provider: str
+INLINE_CHARS = 6_000  # text and prompt up to this long are scored between two answers (about 2 ms); longer ones aside
+SCORERS = 4
+BATCH = 500  # rows of calls never sent that are written together
+BILLED_BY_NOBODY = frozenset({"unreachable"})
+MAY_BE_BILLED = "it was under way and may have been billed"
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands; replaced by value at each change so that a reader never sees half of one."""
+    """Where a run stands; written by the run, read by whoever shows it.
+
+    ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
+    dollars and leaves out calls whose cost is unknown.
+    """
 
     planned: int
     done: int = 0
     in_flight: int = 0
     concurrency: int = 0
+    paused: bool = False
+    waiting_until: float | None = None
     cost: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -87,75 +59,108 @@ class Ended:
     counts: Mapping[str, int]
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A call that was sent and has no outcome yet."""
+
+    asked: Asked
+    worst: float
+    reserved: float
+    began: float
+    attempts: list[Attempt] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    answered: bool = False
+    vetoed: str | None = None
+
+
 class Run:
     """One pass over the calls of an experiment that are still to be made.
 
-    ``pause``, ``resume`` and ``cancel`` may be called from any thread. ``previous`` holds, by response id, the revision of the
-    rows that this pass replaces.
+    ``pause``, ``go_on`` and ``cancel`` may be called from any thread.
+
+    Parameters
+    ----------
+    writer, plan, tools
+        Who makes the rows, what is asked, and what is needed from outside.
+    calls
+        The calls of this pass, in the order in which they are sent.
+    planned
+        How many calls that is.
+    already
+        Replicates of the experiment that have a row and are not asked again, by status.
+    on_response
+        Told of each response after it is safe in the journal, on the loop's thread; must return at once and not raise.
+    on_text
+        Told of each piece of a streamed answer, likewise.
     """
 
     def __init__(
         self,
-        experiment_id: str,
+        writer: Writer,
         plan: Plan,
         tools: Tools,
-        span: Span,
         *,
         calls: Iterable[PlannedCall],
         planned: int,
-        previous: Mapping[str, int] | None = None,
         already: Mapping[str, int] | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
-        self.experiment_id = experiment_id
         self.plan = plan
         self.progress = Progress(planned)
-        self.ended: Ended | None = None
+        self._writer = writer
         self._tools = tools
-        self._span = span
         self._calls = iter(calls)
-        self._previous = previous or {}
+        self._held: deque[PlannedCall] = deque()  # taken from the calls, but not sent
         self._already = Counter(already or {})
         self._on_response = on_response
         self._on_text = on_text
-        self._limit = float(plan.max_concurrency)
-        self._tasks: dict[asyncio.Task[None], PlannedCall] = {}
-        self._committed = 0.0
-        self._held: list[PlannedCall] = []
+        self._pace = Pace(plan.max_concurrency)
+        self.progress.concurrency = self._pace.limit
+        self._budget = Budget(plan.max_cost)
+        self._tasks: dict[asyncio.Task[None], _UnderWay] = {}
         self._exhausted = False
-        self._paused = False
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._scorers: ThreadPoolExecutor | None = None
 
     # -- control, from any thread -------------------------------------------------------------------------------------------
 
-    def pause(self) -> None:
-        """Send nothing new until `resume`; calls under way are finished."""
-        self._paused = True
+    @property
+    def stopping(self) -> tuple[str, str] | None:
+        """The experiment's status and the reason, once it is decided that this run ends early."""
+        return self._stop
 
-    def resume(self) -> None:
+    def pause(self) -> None:
+        """Send nothing new until `go_on`; calls under way are finished."""
+        self.progress.paused = True
+
+    def go_on(self) -> None:
         """Go on after `pause`."""
-        self._paused = False
-        self._poke()
+        self.progress.paused = False
+        self._poke(self._woken)
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """End now: calls under way are abandoned, what arrived is kept."""
-        self._stop = ("interrupted", reason)
-        self._poke(abandon=True)
+        if self._stop is None or self._stop[0] != "interrupted":
+            self._stop = ("interrupted", reason)
+        self._poke(self._abandon)
 
-    def _poke(self, *, abandon: bool = False) -> None:
+    def _poke(self, what: Callable[[], None]) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._woken, abandon)
+            loop.call_soon_threadsafe(what)
 
-    def _woken(self, abandon: bool) -> None:
-        if abandon:
-            for task in self._tasks:
-                task.cancel()
+    def _woken(self) -> None:
         if self._wake is not None:
             self._wake.set()
+
+    def _abandon(self) -> None:
+        for task, under_way in self._tasks.items():
+            if not under_way.answered:  # an answer that has arrived is scored and stored first
+                task.cancel()
+        self._woken()
 
     # -- the run itself, on the loop's thread ---------------------------------------------------------------------------------
 
@@ -163,159 +168,165 @@ class Run:
         """Make every call and return how the run ended."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        while True:
-            self._send_what_fits()
-            if self._stop is not None or (self._exhausted and not self._tasks):
-                break
-            self._wake.clear()
-            await self._wake.wait()
-        if self._stop is not None and self._stop[0] == "interrupted":
-            self._woken(abandon=True)
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
-        if self._stop is not None:
-            self._give_up([*self._held, *self._calls], self._stop[1])
-        self.ended = self._outcome()
-        return self.ended
+        try:
+            while True:
+                self._send_what_fits()
+                if self._stop is not None or (self._exhausted and not self._tasks):
+                    break
+                self._wake.clear()
+                await self._wake.wait()
+            if self._stop is not None and self._stop[0] == "interrupted":
+                self._abandon()
+            while self._tasks:
+                await asyncio.wait(list(self._tasks))
+            if self._stop is not None:
+                await self._write_off(iter(self._next, None), self._stop[1])
+        finally:
+            if self._scorers is not None:
+                self._scorers.shutdown(wait=False)
+        return self._outcome()
 
     def _send_what_fits(self) -> None:
-        while not self._paused and self._stop is None and len(self._tasks) < int(self._limit):
-            planned = next(self._calls, None)
+        assert self._loop is not None
+        pace = self._pace
+        while not self.progress.paused and self._stop is None and len(self._tasks) < pace.limit:
+            wait = pace.not_before - self._loop.time()
+            if wait > 0:
+                if self.progress.waiting_until is None:
+                    self.progress.waiting_until = time.time() + wait
+                    self._loop.call_later(wait, self._waited)
+                return
+            planned = self._next()
             if planned is None:
                 self._exhausted = True
                 return
-            if not self._affordable(planned):
-                self._held = [planned]
+            worst = self._worst(planned)
+            if not self._budget.reserve(worst):
+                self._held.append(planned)
+                if not self._tasks:  # else the true cost of those under way may leave room
+                    self._stop = ("paused", self._over_budget(worst, "the next call"))
                 return
-            self._launch(planned)
+            self._launch(planned, worst)
 
-    def _launch(self, planned: PlannedCall) -> None:
-        task = asyncio.ensure_future(self._one(planned))
-        self._tasks[task] = planned
+    def _next(self) -> PlannedCall | None:
+        return self._held.popleft() if self._held else next(self._calls, None)
+
+    def _waited(self) -> None:
+        self.progress.waiting_until = None
+        self._woken()
+
+    def _launch(self, planned: PlannedCall, worst: float) -> None:
+        assert self._loop is not None
+        under_way = _UnderWay(self._writer.ask(planned), worst, worst, self._loop.time())
+        task = self._loop.create_task(self._one(under_way))
+        self._tasks[task] = under_way
         self.progress.in_flight = len(self._tasks)
         task.add_done_callback(self._landed)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        planned = self._tasks.pop(task)
+        call = self._tasks.pop(task)
         self.progress.in_flight = len(self._tasks)
-        if task.cancelled():
-            reason = self._stop[1] if self._stop else "cancelled"
-            self._give_up([planned], f"{reason}; it was under way and may have been billed")
+        if task.cancelled():  # before it began
+            self._held.append(call.asked.planned)
         elif (error := task.exception()) is not None:
-            self._stop = ("partial", f"the run stopped: {self._tools.scrub(str(error))}")
-            self._give_up([planned], self._stop[1])
-        if self._wake is not None:
-            self._wake.set()
+            self._stop = self._stop or ("partial", f"the run stopped: {self._tools.scrub(str(error))}")
+        self._woken()
 
-    def _affordable(self, planned: PlannedCall) -> bool:
-        if self.plan.max_cost is None:
-            return True
-        worst = self._worst(planned)
-        if self.progress.cost + self._committed + worst > self.plan.max_cost + 1e-12:
-            spent = f"${self.progress.cost:.4f} spent"
-            over = f"the next call could cost up to ${worst:.4f} and take the run over max_cost=${self.plan.max_cost:g}"
-            self._stop = ("paused", f"{over} ({spent})")
-            return False
-        self._committed += worst
-        return True
-
-    def _worst(self, planned: PlannedCall) -> float:
-        words = sum(len(m["content"]) for m in self.plan.messages(planned))
-        setting = self.plan.settings[planned.setting_index]
-        return self._tools.worst_cost(self.plan.model, words, setting.max_tokens) or 0.0
-
-    async def _one(self, planned: PlannedCall) -> None:
-        asked = self._call(planned)
-        call = asked[0]
-        span = Span("call", self._span)
-        response_id = self._response_id(planned)
-        recorder = self._tools.recorder
-        about = {"entity": "response", "entity_id": response_id, **span.ids()}
-        recorder.record(
-            event(
-                "llm_request_started",
-                recorder.user,
-                **about,
-                request_key=call.request_key,
-                model=call.model,
-                replicate=planned.replicate,
-            )
-        )
-        heard = self._on_text
-        on_text = None if heard is None else (lambda text: heard(planned, text))
+    async def _one(self, call: _UnderWay) -> None:
+        recorder, asked = self._tools.recorder, call.asked
+        recorder.record(self._writer.started(asked))
         start = time.perf_counter_ns()
-        reply = await self._tools.source.complete(call, deadline=self.plan.deadline, on_attempt=self._attempted, on_text=on_text)
-        duration = time.perf_counter_ns() - start
-        if reply.resume_at is not None and self._stop is None:
-            at = datetime.fromtimestamp(reply.resume_at).astimezone().strftime("%H:%M")
-            self._stop = ("paused", f"the server asks to wait: retry at {at}")
-            self._poke()
-        elif reply.stop_run and self._stop is None:
-            self._stop = ("partial", f"the run stopped: {reply.error}")
-            self._poke()
-        row = self._row(planned, asked, reply, span)
-        rows: list[Row] = [self._attempt_row(a, response_id, span) for a in reply.attempts]
-        rows.append(row)
-        if row.status not in ANSWERED:
-            rows.append(
-                event(
-                    "llm_request_failed",
-                    recorder.user,
-                    **about,
-                    request_key=call.request_key,
-                    status=row.status,
-                    error_code=reply.error_code,
-                    error=row.error,
-                    attempts=len(reply.attempts),
-                )
-            )
-        rows.append(
-            MetricRow(
-                metric_id=new_id(),
-                recorded_at=now(),
-                kind="call",
-                name="llm_request",
-                status=row.status,
-                duration_ns=duration,
-                **span.ids(),
-            )
-        )
-        saved = asyncio.wrap_future(recorder.record(*rows, durable=True))
         try:
-            await asyncio.shield(saved)
-        except asyncio.CancelledError:  # the answer is already on its way to the journal: let it arrive
-            await saved
-        if self.plan.max_cost is not None:
-            self._committed -= self._worst(planned)
+            reply = await self._tools.source.complete(
+                asked.call, deadline=self.plan.deadline, on_attempt=partial(self._attempted, call), on_text=self._ear(call)
+            )
+            call.attempts = list(reply.attempts)
+        except asyncio.CancelledError:
+            reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
+        call.answered = True
+        duration = time.perf_counter_ns() - start
+        self._heed(reply)
+        scores = await self._score(reply, asked) if reply.status in ("ok", "truncated") else None
+        row, rows = self._writer.ended(asked, reply, call.attempts, scores, duration)
+        await asyncio.wrap_future(recorder.record(*rows, durable=True))
+        self._budget.settle(call.reserved, self._spent(call, row))
         self._count(row)
 
-    def _call(self, planned: PlannedCall) -> tuple[Call, int | None]:
-        parameters: dict[str, Any] = self.plan.settings[planned.setting_index].given()
-        seed = None
-        if self.plan.seed is not None:
-            seed = replicate_seed(self.plan.seed, planned.prompt_index, planned.setting_index, planned.replicate)
-            parameters["seed"] = seed
-        messages = self.plan.messages(planned)
-        key = request_key(self._tools.provider, self.plan.model, messages, parameters, planned.replicate)
-        return (
-            Call(
-                model=self.plan.model,
-                messages=messages,
-                parameters=parameters,
-                replicate=planned.replicate,
-                request_key=key,
-                stream=self.plan.stream,
-            ),
-            seed,
-        )
+    def _ear(self, call: _UnderWay) -> Callable[[str], None] | None:
+        if not self.plan.stream:
+            return None
+        heard = self._on_text
 
-    def _attempted(self, attempt: Attempt) -> None:
-        """Grow by one call per round of successes, halve when the server says it is too much (additive increase, AIMD)."""
+        def hear(text: str) -> None:
+            call.pieces.append(text)
+            if heard is not None:
+                heard(call.asked.planned, text)
+
+        return hear
+
+    def _attempted(self, call: _UnderWay, attempt: Attempt) -> None:
+        """Take note of an attempt: how the server bears the pace, and whether another one can be paid for."""
+        assert self._loop is not None
+        at = self._loop.time()
+        call.attempts.append(attempt)
+        call.pieces.clear()
         if attempt.http_status == 429:
-            self._limit = max(1.0, self._limit / 2)
+            self._pace.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
         elif attempt.decision == "accept":
-            self._limit = min(float(self.plan.max_concurrency), self._limit + 1.0 / max(1.0, self._limit))
-        self.progress.concurrency = int(self._limit)
+            self._pace.accepted()
+        self.progress.concurrency = self._pace.limit
+        call.began = at + (attempt.wait_s or 0.0)
+        if attempt.decision == "retry" and _may_be_billed(attempt):
+            if self._budget.reserve(call.worst):
+                call.reserved += call.worst
+            else:
+                call.vetoed = self._over_budget(call.worst, "another attempt")
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+
+    def _abandoned(self, call: _UnderWay, elapsed_ms: float) -> Reply:
+        """Return the outcome of a call that was given up, with what is known of the attempt under way."""
+        assert self._loop is not None
+        reason = call.vetoed or (self._stop[1] if self._stop else "cancelled")
+        under_way = call.vetoed is None and self._loop.time() >= call.began
+        if under_way:
+            reason = f"{reason}; {MAY_BE_BILLED}"
+            before = sum(a.latency_ms + 1000 * (a.wait_s or 0.0) for a in call.attempts)
+            number = len(call.attempts) + 1
+            latency = max(0.0, elapsed_ms - before)
+            call.attempts.append(
+                Attempt(
+                    attempt=number, started_at=now(), latency_ms=latency, decision="abandon", error_code="abandoned", error=reason
+                )
+            )
+        elif any(_may_be_billed(attempt) for attempt in call.attempts):
+            reason = f"{reason}; an earlier attempt may have been billed"
+        return Reply(status="cancelled", text="".join(call.pieces), error=reason, error_code="cancelled")
+
+    def _heed(self, reply: Reply) -> None:
+        """End the run when an outcome says that further calls cannot succeed, now or ever."""
+        if self._stop is not None:
+            return
+        if reply.resume_at is not None:
+            at = datetime.fromtimestamp(reply.resume_at).astimezone().strftime("%H:%M")
+            self._stop = ("paused", f"the server asks to wait: retry at {at}")
+        elif reply.stop_run:
+            self._stop = ("partial", f"the run stopped: {reply.error}")
+        self._woken()
+
+    async def _score(self, reply: Reply, asked: Asked) -> Scored:
+        text, prompt = self._tools.scrub(reply.text), self.plan.prompts[asked.planned.prompt_index]
+        job = partial(self._tools.score, text, prompt, finish_reason=reply.finish_reason)
+        try:
+            if not self._tools.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
+                return job()
+            assert self._loop is not None
+            if self._scorers is None:
+                self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="pplab-score")
+            return await self._loop.run_in_executor(self._scorers, job)
+        except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
+            return Unscored(f"scoring failed: {type(error).__name__}: {error}")
 
     def _count(self, row: ResponseRow) -> None:
         self.progress.done += 1
@@ -324,110 +335,47 @@ class Run:
         if self._on_response is not None:
             self._on_response(row)
 
-    # -- rows -----------------------------------------------------------------------------------------------------------------
+    # -- money ----------------------------------------------------------------------------------------------------------------
 
-    def _response_id(self, planned: PlannedCall) -> str:
-        return response_id(self.experiment_id, planned)
+    def _worst(self, planned: PlannedCall) -> float:
+        if self.plan.max_cost is None:
+            return 0.0
+        size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
+        return self._tools.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
 
-    def _revision(self, rid: str) -> int:
-        return self._previous[rid] + 1 if rid in self._previous else 0
+    def _spent(self, call: _UnderWay, row: ResponseRow) -> float:
+        """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
+        unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
+        return (row.cost or 0.0) + unseen * call.worst
 
-    def _row(self, planned: PlannedCall, asked: tuple[Call, int | None], reply: Reply, span: Span) -> ResponseRow:
-        call, seed = asked
-        setting = self.plan.settings[planned.setting_index]
-        prompt = self.plan.prompts[planned.prompt_index]
-        status, error = reply.status, reply.error
-        if reply.resume_at is not None and self._stop is not None:
-            status, error = "cancelled", self._stop[1]
-        text = self._tools.scrub(reply.text)
-        scores = self._tools.score(text, prompt, finish_reason=reply.finish_reason) if status in ("ok", "truncated") else None
-        rid = self._response_id(planned)
-        return ResponseRow(
-            response_id=rid,
-            revision=self._revision(rid),
-            experiment_id=self.experiment_id,
-            created_at=now(),
-            prompt_index=planned.prompt_index,
-            prompt=prompt,
-            setting_index=planned.setting_index,
-            temperature=setting.temperature,
-            top_p=setting.top_p,
-            max_tokens=setting.max_tokens,
-            frequency_penalty=setting.frequency_penalty,
-            presence_penalty=setting.presence_penalty,
-            seed=seed,
-            replicate=planned.replicate,
-            status=status,
-            text=text,
-            error=self._tools.scrub(error) if error else None,
-            finish_reason=reply.finish_reason,
-            model=reply.model or self.plan.model,
-            system_fingerprint=reply.system_fingerprint,
-            input_tokens=reply.input_tokens,
-            output_tokens=reply.output_tokens,
-            cost=self._tools.cost(self.plan.model, reply.input_tokens, reply.output_tokens),
-            latency_ms=reply.latency_ms,
-            first_token_ms=reply.first_token_ms,
-            creativity=scores.creativity if scores else None,
-            coherence=scores.coherence if scores else None,
-            structure=scores.structure if scores else None,
-            completeness=scores.completeness if scores else None,
-            metrics=dict(scores.metrics) if scores else {},
-            detail=dict(scores.detail) if scores else {},
-            metrics_version=self._tools.metrics_version,
-            requested=dict(reply.requested) or dict(call.parameters),
-            sent=dict(reply.sent),
-            rejected=dict(reply.rejected),
-            applied=dict(reply.applied) if reply.applied is not None else None,
-            usage=dict(reply.usage) if reply.usage is not None else None,
-            attempts=len(reply.attempts),
-            request_key=call.request_key,
-            correlation_id=self._span.correlation_id,
-            span_id=span.span_id,
-        )
+    def _over_budget(self, worst: float, what: str) -> str:
+        spent = f"${self._budget.spent:.4f} spent"
+        return f"{what} could cost up to ${worst:.4f} and take the run over max_cost=${self.plan.max_cost:g} ({spent})"
 
-    def _attempt_row(self, attempt: Attempt, rid: str, span: Span) -> AttemptRow:
-        raw = None if attempt.raw is None else attempt.raw.decode("utf-8", "backslashreplace")
-        return AttemptRow(
-            attempt_id=new_id(),
-            response_id=rid,
-            experiment_id=self.experiment_id,
-            attempt=attempt.attempt,
-            started_at=attempt.started_at,
-            latency_ms=attempt.latency_ms,
-            http_status=attempt.http_status,
-            headers=dict(attempt.headers),
-            decision=attempt.decision,
-            wait_s=attempt.wait_s,
-            error_code=attempt.error_code,
-            error=attempt.error,
-            raw=raw,
-            raw_size=attempt.raw_size,
-            raw_sha256=attempt.raw_sha256,
-            **{**span.ids(), "span_id": Span("attempt", span).span_id, "parent_span_id": span.span_id},
-        )
+    # -- the end --------------------------------------------------------------------------------------------------------------
 
-    def _give_up(self, calls: list[PlannedCall], reason: str) -> None:
-        """Write the row that every planned replicate has, for those that were not answered."""
-        empty = Reply(status="cancelled", error=reason)
-        for planned in calls:
-            row = self._row(planned, self._call(planned), empty, self._span)
-            self._tools.recorder.record(row)
-            self._count(row)
+    async def _write_off(self, calls: Iterator[PlannedCall], reason: str) -> None:
+        """Write the row that every planned replicate has, for those that were never sent."""
+        never = Reply(status="cancelled", error=reason, error_code="cancelled")
+        while batch := [self._writer.response(self._writer.ask(planned), never) for planned in islice(calls, BATCH)]:
+            await asyncio.wrap_future(self._tools.recorder.record(*batch))
+            for row in batch:
+                self._count(row)
 
     def _outcome(self) -> Ended:
         counts = self.progress.counts + self._already
         answered = sum(counts[s] for s in ANSWERED)
-        total = sum(counts.values())
+        if answered == len(self.plan):
+            return Ended("completed", None, counts)
         if self._stop is not None and self._stop[0] in ("paused", "interrupted"):
             return Ended(*self._stop, counts=counts)
-        reason = self._stop[1] if self._stop else None
-        if answered == total:
-            return Ended("completed", None, counts)
         words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
-        return Ended("partial" if answered else "failed", reason or f"{words} of {total} replicates", counts)
+        reason = self._stop[1] if self._stop else f"{words} of {len(self.plan)} replicates"
+        return Ended("partial" if answered else "failed", reason, counts)
 
 
-def response_id(experiment_id: str, planned: PlannedCall) -> str:
-    """Return the id of one replicate's response: the same whenever and wherever it is sent."""
-    return derived_id(experiment_id, planned.prompt_index, planned.setting_index, planned.replicate)
+def _may_be_billed(attempt: Attempt) -> bool:
+    """Return whether the server may have answered: it said so, or was asked and nothing is known of its answer."""
+    if attempt.http_status is None:
+        return attempt.error_code not in BILLED_BY_NOBODY
+    return attempt.http_status < 300

@@ -1,0 +1,250 @@
+"""How a lab runs experiments: begins them, waits for them, and sends again what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pplab import __version__
+from pplab.errors import BadInput
+from pplab.experiments.interrupts import Interrupts
+from pplab.ids import new_id, now
+from pplab.observe.events import event
+from pplab.operation import CAUSE, Operation, Span
+from pplab.store import history
+from pplab.store.claims import Claim, claimed
+from pplab.store.rows import ExperimentRow
+
+if TYPE_CHECKING:
+    from pplab.access import Access
+    from pplab.calibration import Calibration
+    from pplab.experiments.design import Plan
+    from pplab.experiments.execution import Execution
+    from pplab.experiments.results import Experiment
+    from pplab.experiments.tools import Tools
+    from pplab.lab import Lab
+    from pplab.store.store import Store
+
+HOOKS = ("on_response", "on_text")
+LOST = "the process that ran it ended"
+RESENT = {
+    "resume": frozenset({"cancelled"}),
+    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
+    "top_up": frozenset({"cancelled"}),
+}
+
+
+class Runs:
+    """The runs of one lab.
+
+    Parameters
+    ----------
+    lab
+        Whose user, model and settings they use.
+    store, access
+        Where they are written, and what answers them.
+    """
+
+    def __init__(self, lab: Lab, store: Store, access: Access) -> None:
+        self._lab = lab
+        self._store = store
+        self._access = access
+        self._running: list[Execution] = []
+
+    def end(self) -> None:
+        """End every run of this lab that is under way; what arrived is written."""
+        for execution in self._running:
+            execution.run.cancel("the lab was closed")
+        for execution in self._running:
+            execution.ended()
+
+    # -- planning -------------------------------------------------------------------------------------------------------------
+
+    def plan(self, prompt: Any, options: dict[str, Any]) -> tuple[Plan, Calibration | None]:
+        """Return the plan that a user's wishes describe, and the calibration it works in."""
+        from pplab.experiments.wishes import plan_from_wishes
+
+        wishes = {name: value for name, value in options.items() if name not in (*HOOKS, "calibration")}
+        return plan_from_wishes(
+            prompt,
+            wishes,
+            model=self._lab.model,
+            defaults=self.defaults(),
+            calibration=self._calibration(options.get("calibration")),
+            scrub=self._lab.scrub,
+        )
+
+    def defaults(self) -> dict[str, Any]:
+        """Return the options of a plan that the settings decide."""
+        settings = self._lab.settings
+        return {"deadline": settings.deadline, "max_concurrency": settings.max_concurrency}
+
+    def _calibration(self, wanted: Any) -> Calibration | None:
+        from pplab.calibration import Calibration
+
+        if wanted is None or isinstance(wanted, Calibration):
+            return wanted
+        if not isinstance(wanted, str):
+            raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
+        return Calibration.from_row(self._store.calibration(wanted))
+
+    # -- running --------------------------------------------------------------------------------------------------------------
+
+    def begin(self, prompt: Any, options: dict[str, Any], interrupts: Interrupts | None = None) -> Experiment:
+        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
+        plan, calibration = self.plan(prompt, options)
+        hooks = {name: options.get(name) for name in HOOKS}
+        return self.begin_plan(plan, calibration.id if calibration else None, interrupts, **hooks)
+
+    def begin_plan(
+        self, plan: Plan, calibration_id: str | None = None, interrupts: Interrupts | None = None, **hooks: Any
+    ) -> Experiment:
+        """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile."""
+        row = ExperimentRow(
+            experiment_id=new_id(),
+            revision=0,
+            created_at=(at := now()),
+            updated_at=at,
+            user=self._lab.user,
+            calibration_id=calibration_id,
+            model=plan.model,
+            provider=self._lab.provider,
+            plan=plan.as_dict(),
+            planned=len(plan),
+            status="running",
+            reason=None,
+            notebook=None,
+            software=_software(),
+            correlation_id=here().correlation_id,
+        )
+        with ExitStack() as held:
+            claim = held.enter_context(Claim(self._lab.folder, row.experiment_id))
+            return self._execute(row, plan, claim, held, interrupts, calls=plan.calls(), planned=len(plan), **hooks)
+
+    def again(
+        self,
+        experiment_id: str,
+        kind: str,
+        *,
+        n: int | None = None,
+        only: tuple[str, ...] = (),
+        max_cost: float | None = None,
+        **hooks: Any,
+    ) -> Experiment:
+        """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
+
+        Raises
+        ------
+        StoreBusy
+            When it is being run already, here or in another process.
+        """
+        from pplab.experiments.again import missing_calls
+        from pplab.experiments.design import check_cost
+
+        with Interrupts() as interrupts, Operation(self._lab, kind), ExitStack() as held:
+            claim = held.enter_context(Claim(self._lab.folder, experiment_id))  # what is missing cannot change from here on
+            row = self._store.experiment(experiment_id)
+            self._same_model(row)
+            stored = history.outcomes(self._store, experiment_id)
+            plan, calls, previous = missing_calls(row, stored, RESENT[kind], n, only)
+            if max_cost is not None:
+                plan = dataclasses.replace(plan, max_cost=check_cost(max_cost))
+            kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
+            why = f"top up to {plan.replicates}" if kind == "top_up" else kind
+            asked = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
+            self._lab.record(event("retry_requested", self._lab.user, **here().ids(), **asked))
+            row = dataclasses.replace(
+                row,
+                revision=row.revision + 1,
+                updated_at=now(),
+                plan=plan.as_dict(),
+                planned=len(plan),
+                status="running",
+                reason=None,
+            )
+            work = {"calls": calls, "planned": len(calls), "previous": previous, "already": kept}
+            return self._execute(row, plan, claim, held, interrupts, **work, **hooks)
+
+    def _same_model(self, row: ExperimentRow) -> None:
+        lab = self._lab
+        if (row.model, row.provider) != (lab.model, lab.provider):
+            raise BadInput(
+                f"this experiment asked {row.model} at {row.provider}, this lab asks {lab.model} at {lab.provider}",
+                hint="open the lab with the model and base_url of the experiment",
+            )
+
+    def _execute(
+        self, row: ExperimentRow, plan: Plan, claim: Claim, held: ExitStack, interrupts: Interrupts | None, **work: Any
+    ) -> Experiment:
+        """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
+        from pplab.experiments.execution import Execution
+        from pplab.experiments.results import Experiment
+
+        execution = Execution(row, plan, self._tools(plan), here(), claim, **work)
+        if interrupts is not None:
+            interrupts.hold()
+        execution.start(self._access.loop)
+        held.pop_all()
+        self._running = [*(e for e in self._running if e.running), execution]
+        if interrupts is None:
+            execution.listen()
+        else:
+            execution.wait(self._lab.on_progress, interrupts)
+        return Experiment(self._lab, row, execution)
+
+    def _tools(self, plan: Plan) -> Tools:
+        from pplab import metrics
+        from pplab.experiments.tools import Tools
+
+        if plan.max_cost is not None and self._access.price(plan.model) is None:
+            raise BadInput(
+                f"the price of {plan.model} is unknown, so max_cost cannot be kept",
+                hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
+            )
+        return Tools(
+            recorder=self._lab,
+            source=self._access.source(),
+            score=metrics.score,
+            score_aside=any(not m.built_in for m in metrics.registered()),
+            metrics_version=metrics.METRICS_VERSION,
+            cost=self._access.cost,
+            worst_cost=self._access.worst_cost,
+            scrub=self._lab.scrub,
+            provider=self._lab.provider,
+        )
+
+    # -- what is known of a run -----------------------------------------------------------------------------------------------
+
+    def row(self, experiment_id: str) -> ExperimentRow:
+        """Return an experiment as it stands; one whose process ended without a word is interrupted."""
+        row = self._store.experiment(experiment_id)
+        if row.status == "running" and not claimed(self._lab.folder, row.experiment_id):
+            # What it stored is safe, and the rest can be resumed.
+            row = dataclasses.replace(row, status="interrupted", reason=LOST)
+        return row
+
+    def warnings(self, plan: Plan, experiment_id: str | None = None) -> tuple[str, ...]:
+        """Return what to know before believing a run of ``plan``, and what the stored responses of one add to it."""
+        from pplab.experiments.cautions import cautions
+
+        with self._store.reading():
+            probes = self._store.audit("probe_completed")
+            seen = history.conduct(self._store, experiment_id) if experiment_id else ()
+        return cautions(plan, self._lab.provider, self._access.capabilities, probes, seen)
+
+
+def here() -> Span:
+    """Return the running operation's span; every verb is inside one."""
+    span = CAUSE.get()
+    assert span is not None
+    return span
+
+
+def _software() -> dict[str, str]:
+    """Return the versions that an experiment depends on."""
+    from importlib.metadata import version
+
+    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
