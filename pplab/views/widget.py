@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+from uuid import uuid4
 
 import anywidget
 import traitlets
@@ -97,6 +98,7 @@ class LabWidget(anywidget.AnyWidget):
     sends: ClassVar[tuple[type, ...]] = ()
     _of_cell: ClassVar[dict[str, tuple[str, list[LabWidget]]]] = {}
 
+    me = owned(str)
     problem = owned(Problem | None)
     took = owned(Took | None)
 
@@ -111,7 +113,8 @@ class LabWidget(anywidget.AnyWidget):
         self._turn = threading.RLock()
         self._failed: dict[str, Any] | None = None
         self._sent = 0
-        super().__init__(**state)
+        me = uuid4().hex  # the front end looks its model up by it, to see whether the kernel is there
+        super().__init__(model_id=me, me=me, **state)
         self.on_msg(self._take)
         self._replace_predecessors()
 

@@ -55,7 +55,7 @@ export class View<W extends Wire> {
     this.on("problem", () => this.#drawProblem());
     this.on("took", () => this.#drawTook());
     el.replaceChildren(this.root);
-    watchKernel(model, el, signal, (gone) => this.#drawKernel(gone));
+    void watchKernel(model, signal, (gone) => this.#drawKernel(gone));
   }
 
   /** Return the value of a trait. */

@@ -73,6 +73,7 @@ export interface QuizTraits {
   readonly axes: readonly Axis[];
   readonly below: string;
   readonly cell: string;
+  readonly me: string;
   readonly preview: Preview;
   readonly problem: Problem | null;
   readonly questions: readonly ShownQuestion[];
