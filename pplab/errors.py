@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+LIMIT = 600  # characters of a message or a hint; what a user gave may be megabytes long
 
 
 class PplabError(Exception):
@@ -38,14 +42,19 @@ class PplabError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "", code: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = one_line(message)
+        super().__init__(self.message)
+        self.hint = one_line(hint)
         self.code = code or type(self).code
         self.correlation_id: str | None = None
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message
+
+    def scrub(self, scrub: Callable[[str], str]) -> None:
+        """Take keys out of the words."""
+        self.message, self.hint = scrub(self.message), scrub(self.hint)
+        self.args = (self.message,)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the ``error`` part of the one result shape."""
@@ -95,6 +104,49 @@ class Offline(ModelError):
     code = "offline"
 
 
+class Interrupted(PplabError):
+    """The user stopped it; what had arrived is kept."""
+
+    code = "interrupted"
+    exit_code = 130
+
+
+def in_words(error: Exception, doing: str) -> PplabError:
+    """Return ``error`` as one of ours; what the system refused says so, anything else is a defect of pplab.
+
+    Examples
+    --------
+    >>> in_words(ZeroDivisionError("division by zero"), "summary").message
+    'summary met an unexpected fault (ZeroDivisionError: division by zero)'
+    """
+    if isinstance(error, PplabError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {Path(error.filename).name!r}" if isinstance(error.filename, (str, os.PathLike)) else ""
+        return PplabError(f"{doing} failed: {error.strerror}{where}", hint="what was stored before is safe", code="system")
+    return PplabError(
+        f"{doing} met an unexpected fault ({type(error).__name__}: {error})",
+        hint="this is a defect of pplab; please report it",
+        code="internal",
+    )
+
+
+def one_line(text: str) -> str:
+    r"""Return ``text`` in one line of at most `LIMIT` characters; what cannot be seen is written as its escape.
+
+    Examples
+    --------
+    >>> one_line("unknown name 'a\nb\x00'")
+    "unknown name 'a b\\x00'"
+    """
+    if len(text) > LIMIT:
+        text = f"{text[: LIMIT - 120]} ... {text[-100:]}"
+    if text.isprintable():
+        return text
+    shown = (c if c.isprintable() else " " if c in "\r\n\t\u2028\u2029\x0b\x0c\x85" else ascii(c)[1:-1] for c in text)
+    return "".join(shown)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'x'?`` for the nearest known word, or an empty string.
 
@@ -103,5 +155,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("temprature", ["temperature", "top_p"])
     "did you mean 'temperature'?"
     """
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(word[:60].lower(), list(known), n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else ""

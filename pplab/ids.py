@@ -6,12 +6,13 @@ import os
 import uuid
 from datetime import UTC, datetime
 
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%f"
 NAMESPACE = uuid.UUID("8f2c1f7e-6c0b-5f0e-9b5e-2f1d0c7a9b11")
 
 
 def now() -> str:
     """Return the present instant as ISO 8601 UTC text with microseconds and no offset."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return datetime.now(UTC).strftime(TIME_FORMAT)
 
 
 def new_id() -> str:

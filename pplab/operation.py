@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import re
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
-from pplab.errors import BadInput, PplabError, did_you_mean
+from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, new_span_id, new_trace_id, now
-from pplab.observe.events import event
-from pplab.store.rows import MetricRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
     from types import TracebackType
 
-    from pplab.store.rows import Row
+    from pplab.store.rows import EventRow, Row
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -27,17 +26,37 @@ F = TypeVar("F", bound="Callable[..., Any]")
 class Span:
     """One link of a chain of cause: a cell, an operation or a call.
 
+    Its identifiers are made when they are first asked for: most cells cause nothing, and random bytes cost a system call.
     ``children`` counts the operations that named this span as their parent.
     """
 
-    __slots__ = ("children", "correlation_id", "name", "parent_span_id", "span_id")
+    __slots__ = ("_correlation_id", "_parent", "_span_id", "children", "name")
 
     def __init__(self, name: str, parent: Span | None = None) -> None:
         self.name = name
-        self.correlation_id: str = parent.correlation_id if parent else new_trace_id()
-        self.parent_span_id: str | None = parent.span_id if parent else None
-        self.span_id: str = new_span_id()
         self.children = 0
+        self._parent = parent
+        self._correlation_id: str | None = None
+        self._span_id: str | None = None
+
+    @property
+    def correlation_id(self) -> str:
+        """The W3C trace id of the whole chain."""
+        if self._correlation_id is None:
+            self._correlation_id = self._parent.correlation_id if self._parent else new_trace_id()
+        return self._correlation_id
+
+    @property
+    def span_id(self) -> str:
+        """The W3C span id of this link."""
+        if self._span_id is None:
+            self._span_id = new_span_id()
+        return self._span_id
+
+    @property
+    def parent_span_id(self) -> str | None:
+        """The span id of what caused this link."""
+        return self._parent.span_id if self._parent else None
 
     def ids(self) -> dict[str, Any]:
         """Return the three identifiers as the columns that rows have."""
@@ -62,20 +81,12 @@ class Recorder(Protocol):
         """Return ``text`` without keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class LastOperation:
-    """The name and duration of the operation that ended last (shown discreetly beside results)."""
-
-    name: str
-    duration_ms: float
-    correlation_id: str
-
-
 class Operation:
     """A context manager around one verb.
 
     Start and end are audited, the duration goes to ``system_metrics``. A `PplabError` gets this operation's correlation id; any
-    other exception becomes one (code ``internal``) with the original as its cause. An interrupt passes through untouched.
+    other exception becomes one (see `pplab.errors.in_words`) with the original as its cause. An interrupt is noted and passes
+    through untouched.
     """
 
     def __init__(self, recorder: Recorder, name: str) -> None:
@@ -84,70 +95,85 @@ class Operation:
 
     def __enter__(self) -> Span:
         cause = CAUSE.get()
+        self.span = Span(self.name, cause)
+        self.recorder.record(self._event("operation_started"))
         if cause is not None:
             cause.children += 1
-        self.span = Span(self.name, cause)
         self._token = CAUSE.set(self.span)
-        self._audit("operation_started")
         self._start = time.perf_counter_ns()
         return self.span
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        from pplab.store.rows import MetricRow
+
         duration = time.perf_counter_ns() - self._start
         CAUSE.reset(self._token)
         failure = None
         if error is None:
-            self._audit("operation_completed")
+            status, ended = "ok", self._event("operation_completed")
         elif isinstance(error, Exception):
-            failure = self._in_words(error)
-            if failure.correlation_id is None:
-                failure.correlation_id = self.span.correlation_id
-            words = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-            self._audit("operation_failed", **words)
-        status = "ok" if error is None else "error" if isinstance(error, Exception) else "interrupted"
-        self.recorder.record(
-            MetricRow(
-                metric_id=new_id(),
-                recorded_at=now(),
-                kind="operation",
-                name=self.name,
-                status=status,
-                duration_ns=duration,
-                **self.span.ids(),
+            failure = in_words(error, self.name)
+            failure.scrub(self.recorder.scrub)
+            failure.correlation_id = failure.correlation_id or self.span.correlation_id
+            status = "error"
+            ended = self._event("operation_failed", code=failure.code, message=failure.message, hint=failure.hint)
+        else:
+            status = "interrupted"
+            ended = self._event(
+                "operation_failed", code=status, message=f"{self.name} was interrupted", hint="what had arrived is kept"
             )
+        timed = MetricRow(
+            metric_id=new_id(),
+            recorded_at=now(),
+            kind="operation",
+            name=self.name,
+            status=status,
+            duration_ns=duration,
+            **self.span.ids(),
         )
+        self._record(ended, timed, failing=error is not None)
         if failure is not None and failure is not error:
             raise failure from error
 
-    def _audit(self, name: str, **payload: str) -> None:
-        self.recorder.record(event(name, self.recorder.user, **self.span.ids(), operation=self.name, **payload))
+    def _record(self, *rows: Row, failing: bool) -> None:
+        # Beside a failure, that it could not be noted is the lesser news.
+        with contextlib.suppress(Exception) if failing else contextlib.nullcontext():
+            self.recorder.record(*rows)
 
-    def _in_words(self, error: Exception) -> PplabError:
-        if isinstance(error, PplabError):
-            error.message, error.hint = self.recorder.scrub(error.message), self.recorder.scrub(error.hint)
-            return error
-        words = self.recorder.scrub(f"{type(error).__name__}: {error}".splitlines()[0])
-        return PplabError(
-            f"{self.name} met an unexpected fault ({words})", hint="this is a defect of pplab; please report it", code="internal"
-        )
+    def _event(self, name: str, **payload: str) -> EventRow:
+        from pplab.observe.events import event
+
+        return event(name, self.recorder.user, **self.span.ids(), operation=self.name, **payload)
 
 
 def verb(method: F) -> F:
     """Make a method of a `Recorder` one operation, named as the method is; unknown keywords are refused with the nearest one."""
     name = method.__name__
-    known = inspect.signature(method).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    signature = inspect.signature(method)
+    passes_on = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+    known = [p for p in signature.parameters if p not in ("self", "filters", "options")]
+    if passes_on:  # what it passes on is listed in its docstring
+        known += re.findall(r"``(\w+)``", method.__doc__ or "")
+
+    def refuse(word: str) -> NoReturn:
+        raise BadInput(f"{name} has no option '{word}'", hint=did_you_mean(word, known) or f"options: {', '.join(known)}")
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
         with Operation(self, name):
-            unknown = () if open_ended else kwargs.keys() - known.keys()
+            unknown = () if passes_on else kwargs.keys() - signature.parameters.keys()
             if unknown:
-                word = min(unknown)
-                options = [k for k in known if k != "self"]
-                raise BadInput(
-                    f"{name} has no option '{word}'", hint=did_you_mean(word, options) or f"options: {', '.join(options)}"
-                )
-            return method(self, *args, **kwargs)
+                refuse(min(unknown))
+            try:
+                signature.bind(self, *args, **kwargs)
+            except TypeError as error:
+                raise BadInput(f"{name}: {error}", hint=f"write {name}({', '.join(known)})") from None
+            try:
+                return method(self, *args, **kwargs)
+            except TypeError as error:
+                strange = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+                if strange and strange[1] in kwargs:
+                    refuse(strange[1])
+                raise
 
     return cast("F", operation)

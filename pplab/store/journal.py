@@ -18,7 +18,7 @@ from pplab.store.lease import lock
 from pplab.store.lines import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pplab.store.rows import Row
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROTATE_BYTES = 16 * 1024 * 1024
 BATCH_JOBS = 1024
 
-_Job = tuple["Future[None]", "Sequence[Row]", bool]
+_Job = tuple["Future[None]", "Iterable[Row]", bool]
 SAFE = "what was saved before is safe; check the free space and the permissions of the lab's folder"
 
 
@@ -61,7 +61,7 @@ class Journal:
         self._size = 0
         self._stamp = datetime.min.replace(tzinfo=UTC)
 
-    def append(self, rows: Sequence[Row], *, durable: bool) -> Future[None]:
+    def append(self, rows: Iterable[Row], *, durable: bool) -> Future[None]:
         """Queue records in order and return at once; the future is done when they are written, or synced if ``durable``.
 
         The future fails with `StoreError` when they could not be written (a full disk); none of the lines before is harmed.

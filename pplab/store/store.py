@@ -109,6 +109,10 @@ class Store(Tables):
         """Queue records, in order, and return at once; the future is done when `append` would return."""
         return self._journal.append(rows, durable=durable)
 
+    def append_later(self, rows: Iterable[Row]) -> None:
+        """Queue records that are made by iterating, on the writer's thread: for hooks that must cost theirs next to nothing."""
+        self._journal.append(rows, durable=False)
+
     def keep_out(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever this process writes from here on."""
         self._journal.keep_out(*secrets)
