@@ -1,0 +1,399 @@
+"""What the dashboard asks the tables: sums over responses, kept for each experiment so that a refresh reads only what changed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pplab.errors import BadInput, did_you_mean
+from pplab.store.claims import claimed
+from pplab.store.kinds import time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+    from pplab.store.store import Store
+
+METRICS: Final = ("creativity", "coherence", "structure", "completeness")
+PRECISION: Final = "precision"
+"""The mean of coherence and completeness of each answer: what a single answer can say of precision."""
+MEASURES: Final = (*METRICS, PRECISION)
+PARAMETERS: Final = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
+MOST_SETTINGS: Final = 40
+MOST_POINTS: Final = 60
+MOST_RECENT: Final = 50
+MOST_CHOICES: Final = 100
+BINS: Final = 16
+"""Bins of a latency's histogram for each doubling: the edges of one are 4.4 % apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which experiments count, and along which parameter the scores are drawn."""
+
+    user: str | None = None
+    calibration_id: str | None = None
+    model: str | None = None
+    parameter: str = "temperature"
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Sums over answers that any number of experiments can be added up from.
+
+    Attributes
+    ----------
+    answers, prompts : int
+        Usable answers that have the measure, and the prompts of experiments they belong to.
+    total, squares : float
+        Sums over those prompts of the prompt's mean and of its square.
+    repeated : int
+        Prompts with at least two answers.
+    within : float
+        Sum over those of the variance of the prompt's mean.
+    """
+
+    answers: int
+    prompts: int
+    total: float
+    squares: float
+    repeated: int
+    within: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Quantiles of how long answers took, in milliseconds, to within the 4.4 % of a bin; ``None`` when none is known."""
+
+    median: float | None = None
+    p90: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingFigures:
+    """One combination of parameters over all experiments that count."""
+
+    parameters: dict[str, float | None]
+    responses: int
+    ok: int
+    failed: int
+    measures: dict[str, Sums]
+    latency: Latency
+    output_tokens: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PointFigures:
+    """All settings with one value of the chosen parameter."""
+
+    value: float
+    measures: dict[str, Sums]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """One experiment of the list of recent ones."""
+
+    experiment_id: str
+    revision: int
+    created_at: str
+    user: str
+    calibration_id: str | None
+    model: str
+    status: str
+    planned: int
+    responses: int
+    ok: int
+    failed: int
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationChoice:
+    """A calibration that can be chosen, with its scores."""
+
+    calibration_id: str
+    precision: float
+    personality: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the filters can be set to, the most recently used first."""
+
+    users: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    calibrations: tuple[CalibrationChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Everything that counts, in one line. ``cancelled`` replicates were never sent."""
+
+    experiments: int = 0
+    responses: int = 0
+    ok: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    cost: float | None = None
+    latency: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What a dashboard shows. The settings are those with most answers, in the order of their parameters."""
+
+    totals: Totals
+    settings: tuple[SettingFigures, ...]
+    settings_left_out: int
+    points: tuple[PointFigures, ...]
+    recent: tuple[Recent, ...]
+    choices: Choices
+
+
+class Rollup:
+    """Answers a dashboard's questions, at any number of stored responses.
+
+    For each experiment it keeps one row a setting with counts and sums. A refresh reads the responses of only those experiments
+    that are new, changed (their revision rose) or still running; everything else is added up from the kept rows.
+
+    Parameters
+    ----------
+    store
+        Whose tables are asked.
+
+    Examples
+    --------
+    >>> from pplab.store.store import open_store
+    >>> store = open_store(":temp:")
+    >>> Rollup(store).read(Filters()).totals.experiments
+    0
+    >>> store.close()
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: pa.Table | None = None
+        self._cells: pa.Table | None = None
+        self._bins: pa.Table | None = None
+
+    def read(self, filters: Filters) -> Figures:
+        """Return the figures of the experiments that ``filters`` let through, as stored now."""
+        if filters.parameter not in PARAMETERS:
+            hint = did_you_mean(filters.parameter, PARAMETERS) or f"use one of: {', '.join(PARAMETERS)}"
+            raise BadInput(f"unknown parameter '{filters.parameter}'", hint=hint)
+        with self._store.reading() as cursor:
+            self._bring_up_to_date(cursor)
+            cursor.register("cells", self._cells)
+            cursor.register("bins", self._bins)
+            wanted = {"user": filters.user, "calibration_id": filters.calibration_id, "model": filters.model}
+            given = {name: value for name, value in wanted.items() if value is not None}
+            condition = " AND ".join(f"{name} = ${name}" for name in given) or "true"
+            cursor.execute(
+                f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT experiment_id FROM experiments WHERE {condition}", given
+            )
+            settings, count = _settings(cursor)
+            return Figures(
+                totals=_totals(cursor),
+                settings=settings,
+                settings_left_out=count - len(settings),
+                points=_points(cursor, filters.parameter),
+                recent=_recent(cursor, self._store.folder),
+                choices=_choices(cursor),
+            )
+
+    def _bring_up_to_date(self, cursor: DuckDBPyConnection) -> None:
+        """Add up the responses of the experiments whose sums are missing or out of date."""
+        import pyarrow as pa
+
+        present = _arrow(
+            cursor, "SELECT experiment_id, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments"
+        )
+        if self._known is None or self._cells is None or self._bins is None:
+            stale, only = True, ""
+        else:
+            cursor.register("known", self._known)
+            cursor.register("present", present)
+            cursor.execute(
+                """CREATE OR REPLACE TEMP TABLE stale AS SELECT experiment_id FROM present LEFT JOIN known k USING (experiment_id)
+                   WHERE k.revision IS NULL OR k.revision <> present.revision OR present.revision < 0"""
+            )
+            stale = cursor.execute("SELECT count(*) FROM stale").fetchall()[0][0] > 0
+            only = "AND experiment_id IN (SELECT experiment_id FROM stale)"
+        if stale:
+            fresh = _arrow(cursor, _CELLS.format(only=only)), _arrow(cursor, _BINS.format(only=only))
+            if self._cells is None or self._bins is None:
+                self._cells, self._bins = fresh
+            else:
+                kept = (self._without_stale(cursor, table) for table in (self._cells, self._bins))
+                self._cells, self._bins = (pa.concat_tables(pair) for pair in zip(kept, fresh, strict=True))
+        self._known = present
+
+    def _without_stale(self, cursor: DuckDBPyConnection, table: pa.Table) -> pa.Table:
+        cursor.register("kept", table)
+        return _arrow(cursor, "SELECT kept.* FROM kept ANTI JOIN stale USING (experiment_id)")
+
+
+def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
+    return cursor.sql(query).to_arrow_table()
+
+
+_VALUES = {name: name for name in METRICS} | {PRECISION: "coalesce((coherence + completeness) / 2, coherence, completeness)"}
+_OF_PROMPT = ", ".join(
+    f"avg({value}) FILTER (status = 'ok') AS {name}, var_samp({value}) FILTER (status = 'ok') AS {name}_var, "
+    f"count({value}) FILTER (status = 'ok') AS {name}_n"
+    for name, value in _VALUES.items()
+)
+_OF_SETTING = ", ".join(
+    f"sum({name}_n)::BIGINT AS {name}_answers, count({name}) AS {name}_prompts, coalesce(sum({name}), 0) AS {name}_total, "
+    f"coalesce(sum({name} * {name}), 0) AS {name}_squares, count({name}_var) AS {name}_repeated, "
+    f"coalesce(sum({name}_var / {name}_n), 0) AS {name}_within"
+    for name in MEASURES
+)
+_COUNTED = ("responses", "ok", "failed", "cancelled", "with_tokens")
+_COUNTS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTED)
+_PARTS = tuple(Sums.__slots__)
+
+_CELLS = f"""
+SELECT experiment_id, setting_index, {", ".join(f"any_value({name})::DOUBLE AS {name}" for name in PARAMETERS)},
+       {_COUNTS}, sum(tokens)::BIGINT AS tokens, sum(cost) AS cost,
+       {_OF_SETTING}
+FROM (
+    SELECT experiment_id, setting_index, {", ".join(f"any_value({name}) AS {name}" for name in PARAMETERS)},
+           count(*) AS responses, count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'cancelled') AS cancelled,
+           count(*) FILTER (status IN ('failed', 'timeout', 'rejected')) AS failed,
+           count(output_tokens) AS with_tokens, sum(output_tokens) AS tokens, sum(cost) AS cost, {_OF_PROMPT}
+    FROM responses WHERE true {{only}} GROUP BY experiment_id, setting_index, prompt_index
+) GROUP BY experiment_id, setting_index"""
+"""One row an experiment and setting: first over the replicates of each prompt, then over its prompts."""
+
+_BINS = f"""
+SELECT experiment_id, setting_index, floor(log2(latency_ms) * {BINS})::BIGINT AS bin, count(*) AS answers
+FROM responses WHERE status = 'ok' AND latency_ms > 0 {{only}} GROUP BY ALL"""
+
+_SUMMED = ", ".join(f"sum({name}_{part}) AS {name}_{part}" for name in MEASURES for part in _PARTS)
+
+
+def _rows(cursor: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _totals(cursor: DuckDBPyConnection) -> Totals:
+    row = _rows(
+        cursor,
+        f"""SELECT (SELECT count(*) FROM chosen) AS experiments, sum(cost) AS cost,
+                   {", ".join(f"coalesce(sum({name}), 0)::BIGINT AS {name}" for name in _COUNTED if name != "with_tokens")}
+            FROM cells SEMI JOIN chosen USING (experiment_id)""",
+    )[0]
+    bins = "SELECT bin, sum(answers)::BIGINT FROM bins SEMI JOIN chosen USING (experiment_id) GROUP BY bin ORDER BY bin"
+    return Totals(**row, latency=_latency(cursor.execute(bins).fetchall()))
+
+
+def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], int]:
+    """Return the settings with most answers in the order of their parameters, and how many settings there are."""
+    names = ", ".join(PARAMETERS)
+    cursor.execute(
+        f"""CREATE OR REPLACE TEMP TABLE shown AS
+            SELECT row_number() OVER (ORDER BY {names}) AS place, *
+            FROM (SELECT {names}, {_COUNTS}, sum(tokens)::BIGINT AS tokens,
+                         sum(cost) AS cost, {_SUMMED}, count(*) OVER () AS settings
+                  FROM cells SEMI JOIN chosen USING (experiment_id) GROUP BY {names}
+                  ORDER BY responses DESC, {names} LIMIT {MOST_SETTINGS})"""
+    )
+    same = " AND ".join(f"shown.{name} IS NOT DISTINCT FROM cells.{name}" for name in PARAMETERS)
+    histograms: dict[int, list[tuple[int, int]]] = {}
+    for place, bin_, answers in cursor.execute(
+        f"""SELECT place, bin, sum(answers)::BIGINT FROM bins SEMI JOIN chosen USING (experiment_id)
+            JOIN cells USING (experiment_id, setting_index) JOIN shown ON {same} GROUP BY place, bin ORDER BY place, bin"""
+    ).fetchall():
+        histograms.setdefault(place, []).append((bin_, answers))
+    found = _rows(cursor, "SELECT * FROM shown ORDER BY place")
+    settings = tuple(
+        SettingFigures(
+            parameters={name: row[name] for name in PARAMETERS},
+            responses=row["responses"],
+            ok=row["ok"],
+            failed=row["failed"],
+            measures=_measures(row),
+            latency=_latency(histograms.get(row["place"], [])),
+            output_tokens=row["tokens"] / row["with_tokens"] if row["with_tokens"] else None,
+            cost=row["cost"],
+        )
+        for row in found
+    )
+    return settings, found[0]["settings"] if found else 0
+
+
+def _points(cursor: DuckDBPyConnection, parameter: str) -> tuple[PointFigures, ...]:
+    """Return the sums for each value of a parameter; of more than sixty values those with most answers."""
+    rows = _rows(
+        cursor,
+        f"""SELECT * FROM (SELECT {parameter} AS value, sum(responses) AS responses, {_SUMMED}
+                           FROM cells SEMI JOIN chosen USING (experiment_id) WHERE {parameter} IS NOT NULL
+                           GROUP BY {parameter} ORDER BY responses DESC, value LIMIT {MOST_POINTS}) ORDER BY value""",
+    )
+    return tuple(PointFigures(row["value"], _measures(row)) for row in rows)
+
+
+def _measures(row: Mapping[str, Any]) -> dict[str, Sums]:
+    whole = {"answers", "prompts", "repeated"}
+    return {
+        name: Sums(*(int(row[f"{name}_{part}"]) if part in whole else row[f"{name}_{part}"] for part in _PARTS))
+        for name in MEASURES
+    }
+
+
+def _latency(bins: Iterable[tuple[int, int]]) -> Latency:
+    histogram = list(bins)
+    return Latency(_quantile(histogram, 0.5), _quantile(histogram, 0.9))
+
+
+def _quantile(histogram: list[tuple[int, int]], share: float) -> float | None:
+    """Return a quantile of a logarithmic histogram, as if the answers of a bin were spread evenly over it."""
+    left = share * sum(answers for _, answers in histogram)
+    for bin_, answers in histogram:
+        if left <= answers:
+            return math.exp2((bin_ + left / answers) / BINS)
+        left -= answers
+    return None
+
+
+def _recent(cursor: DuckDBPyConnection, folder: Path) -> tuple[Recent, ...]:
+    rows = _rows(
+        cursor,
+        f"""SELECT experiment_id, revision, created_at, user, calibration_id, model, status, planned,
+                   coalesce(sum(c.responses), 0)::BIGINT AS responses, coalesce(sum(c.ok), 0)::BIGINT AS ok,
+                   coalesce(sum(c.failed), 0)::BIGINT AS failed, coalesce(any_value(plan ->> '$.prompts[0]')[:200], '') AS prompt
+            FROM (SELECT * FROM experiments SEMI JOIN chosen USING (experiment_id)
+                  ORDER BY created_at DESC, experiment_id DESC LIMIT {MOST_RECENT})
+            LEFT JOIN cells c USING (experiment_id) GROUP BY ALL ORDER BY created_at DESC, experiment_id DESC""",
+    )
+    for row in rows:
+        row["created_at"] = time_text(row["created_at"])
+        if row["status"] == "running" and not claimed(folder, row["experiment_id"]):
+            row["status"] = "interrupted"  # its process ended without a word
+    return tuple(Recent(**row) for row in rows)
+
+
+def _choices(cursor: DuckDBPyConnection) -> Choices:
+    def used(name: str) -> tuple[str, ...]:
+        query = f"SELECT {name} FROM experiments GROUP BY {name} ORDER BY max(created_at) DESC, {name} LIMIT {MOST_CHOICES}"
+        return tuple(value for (value,) in cursor.execute(query).fetchall())
+
+    calibrations = cursor.execute(
+        f"""SELECT calibration_id, precision_score, personality_score FROM calibrations
+            ORDER BY created_at DESC, calibration_id LIMIT {MOST_CHOICES}"""
+    ).fetchall()
+    return Choices(
+        users=used("user"),
+        models=used("model"),
+        calibrations=tuple(CalibrationChoice(calibration_id=i, precision=a, personality=b) for i, a, b in calibrations),
+    )
