@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -75,3 +76,38 @@ def habits(tables: Tables, provider: str, model: str) -> Habits:
         headers = cursor.execute(stated, [provider, model]).fetchall()
     limits = {k: v for k, v in json.loads(headers[0][0]).items() if k.startswith("x-ratelimit-limit-")} if headers else {}
     return Habits(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Conduct:
+    """What the server did with one setting of an experiment, as far as its stored responses show it.
+
+    ``rejected`` and ``applied`` hold each parameter's refusal in words, or the value the server says it used, with the number of
+    responses; ``fingerprints`` are the server's versions in the order in which they first answered.
+    """
+
+    setting_index: int
+    rejected: Mapping[tuple[str, str], int]
+    applied: Mapping[tuple[str, str], int]
+    fingerprints: tuple[str, ...]
+
+
+def conduct(tables: Tables, experiment_id: str) -> tuple[Conduct, ...]:
+    """Return, by setting, what the server rejected, what it says it applied, and the versions that answered."""
+    query = """
+        SELECT setting_index, rejected, applied, requested, system_fingerprint, count(*), min(created_at) AS first
+        FROM responses WHERE experiment_id = ? AND status <> 'cancelled' GROUP BY ALL ORDER BY setting_index, first"""
+    with tables.reading() as cursor:
+        groups = cursor.execute(query, [experiment_id]).fetchall()
+    found: dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], dict[str, None]]] = {}
+    for setting, rejected, applied, requested, fingerprint, count, _ in groups:
+        refusals, others, versions = found.setdefault(setting, (Counter(), Counter(), {}))
+        for name, said in json.loads(rejected).items():
+            refusals[name, str(said)] += count
+        asked = json.loads(requested)
+        for name, value in (json.loads(applied) if applied else {}).items():
+            if name in asked and value != asked[name]:
+                others[name, str(value)] += count
+        if fingerprint:
+            versions[fingerprint] = None
+    return tuple(Conduct(setting, r, a, tuple(v)) for setting, (r, a, v) in sorted(found.items()))

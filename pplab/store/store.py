@@ -78,7 +78,7 @@ class Store(Tables):
         """Set what belongs to this process alone."""
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._undrained = threading.Event()
+        self._undrained = False
         self._stopped = threading.Event()
         self._timer: threading.Thread | None = None
 
@@ -123,17 +123,14 @@ class Store(Tables):
 
     def _lines_written(self) -> None:
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
-        self._undrained.set()
+        self._undrained = True
         if self._timer is None:
             self._timer = threading.Thread(target=self._drain_regularly, name="pplab-drain", daemon=True)
             self._timer.start()
 
     def _drain_regularly(self) -> None:
-        while True:
-            self._undrained.wait()
-            if self._stopped.wait(DRAIN_EVERY_S):
-                return
-            if self._undrained.is_set():
+        while not self._stopped.wait(DRAIN_EVERY_S):
+            if self._undrained:
                 with contextlib.suppress(Exception):  # a later read meets the same trouble and can tell its user
                     self._drain(TIMER_WAIT_S)
 
@@ -200,13 +197,13 @@ class Store(Tables):
         """Open the tables inside the lease and drain; yield what was drained."""
         import duckdb
 
-        self._undrained.clear()
+        self._undrained = False
         try:
             self._connection = open_migrated(self.path, started=started)
             cursor = self._connection.cursor()
             drained = drain(cursor, self.folder)
         except BaseException as error:
-            self._undrained.set()
+            self._undrained = True
             self._close_tables()
             if isinstance(error, duckdb.Error | OSError):
                 raise StoreError(f"the lab's tables could not be brought up to date: {_line(error)}", hint=KEPT) from None
@@ -309,7 +306,6 @@ class Store(Tables):
         """Write everything, stop the threads, drain if asked, and refuse what comes later; for the registry."""
         wrote = self._journal.close()
         self._stopped.set()
-        self._undrained.set()
         if self._timer is not None:
             self._timer.join()
         if wrote and drain:

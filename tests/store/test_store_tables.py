@@ -163,6 +163,7 @@ def test_several_reads_share_one_opening_and_one_state(store, monkeypatch):
     import pplab.store.migrate as migrate_module
 
     store.append(event())
+    store.drain()
     opened = []
     real = migrate_module.Connection
     monkeypatch.setattr(migrate_module, "Connection", lambda *args, **kw: opened.append(args) or real(*args, **kw))
