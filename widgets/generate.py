@@ -35,7 +35,7 @@ def files() -> dict[str, str]:
     """Return the content of each generated file by its name."""
     for module in pkgutil.iter_modules(views.__path__, "pplab.views."):
         importlib.import_module(module.name)
-    widgets = {cls.bundle: cls for cls in LabWidget.__subclasses__() if "bundle" in cls.__dict__}
+    widgets = {cls.bundle: cls for cls in LabWidget.__subclasses__() if cls.__module__.startswith(views.__name__)}
     return {"tokens.css": _tokens(), **{f"{name}.ts": _module(name, cls) for name, cls in sorted(widgets.items())}}
 
 

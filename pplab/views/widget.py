@@ -15,7 +15,7 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
-from pplab.errors import PplabError
+from pplab.errors import PplabError, in_words
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
@@ -173,14 +173,9 @@ class LabWidget(anywidget.AnyWidget):
 
     def show(self, error: Exception) -> None:
         """Show an error inside the widget."""
-        if not isinstance(error, PplabError):
-            words = self.lab.scrub(f"{type(error).__name__}: {error}".splitlines()[0])
-            error = PplabError(
-                f"an unexpected fault ({words})", hint="this is a defect of pplab; please report it", code="internal"
-            )
-        self.problem = Problem(
-            code=error.code, message=error.message, hint=error.hint, correlation_id=getattr(error, "correlation_id", None)
-        )
+        told = in_words(error, self.bundle)
+        told.scrub(self.lab.scrub)
+        self.problem = Problem(code=told.code, message=told.message, hint=told.hint, correlation_id=told.correlation_id)
 
     @contextmanager
     def timed(self, operation: str) -> Iterator[Took]:
