@@ -66,8 +66,8 @@ def pooled(sums: Sums) -> Pooled:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> means = [0.2, 0.4, 0.5, 0.5, 0.6, 0.8]
-    >>> found = pooled(SimpleNamespace(answers=6, prompts=6, total=3.0, squares=sum(m * m for m in means), repeated=0, within=0.0))
+    >>> squares = sum(mean**2 for mean in (0.2, 0.4, 0.5, 0.5, 0.6, 0.8))
+    >>> found = pooled(SimpleNamespace(answers=6, prompts=6, total=3.0, squares=squares, repeated=0, within=0.0))
     >>> round(found.mean, 2), round(found.low, 2), round(found.high, 2), found.scope
     (0.5, 0.29, 0.71, 'prompts')
     """
