@@ -52,8 +52,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magic.load(shell)
 
 
-def unload_ipython_extension(shell: InteractiveShell) -> None:  # noqa: ARG001 - IPython's protocol
+def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take it away again: ``%unload_ext pplab``."""
     from pplab import magic
 
-    magic.unload()
+    magic.unload(shell)

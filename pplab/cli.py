@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from io import TextIOWrapper
+from typing import TYPE_CHECKING
 
-from pplab import commands, deeds
-from pplab.errors import PplabError
+from pplab import commands
+from pplab.errors import Interrupted, in_words
+from pplab.session import Session, as_json, as_json_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from pplab.experiments.runner import Progress
     from pplab.lab import Lab
 
-DOOR = "pplab"
-INTERRUPTED = 130
+
+STOPPED, KEPT = "interrupted", "what had arrived is kept"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
-    wants_json = "--json" in words
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer around it
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     opened: list[Lab] = []
 
     def open_lab() -> Lab:
@@ -32,25 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             opened.append(Lab())
         return opened[0]
 
-    session = deeds.Session(open_lab, place="terminal", progress=None if wants_json else _progress)
+    session = Session(open_lab, "terminal", _watch)
     try:
-        done = commands.perform(words, session, door=DOOR)
-        if wants_json:
-            print(deeds.as_json(done))
-        else:
-            print(_text(done.value))
-    except commands.HelpAsked as asked:
-        print(asked)
-        return 0
-    except PplabError as error:
-        if wants_json:
-            print(deeds.as_json_error(error))
-        else:
-            print(f"pplab: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("pplab: interrupted; what arrived is kept", file=sys.stderr)
-        return INTERRUPTED
+        return _run(words, session)
     except BrokenPipeError:  # whoever read our output has gone, as in `pplab sql ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -58,16 +47,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         session.close()
         for lab in opened:
             lab.close()
+
+
+def _run(words: list[str], session: Session) -> int:
+    """Run one command and print what it leaves: with ``--json`` one line on standard output, whatever happens."""
+    as_line = "--json" in words
+    try:
+        done = commands.perform(words, session)
+        shown = as_json(done) if as_line else _text(done.value)
+    except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
+        error = in_words(stopped, session.door) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
+        if as_line:
+            print(as_json_error(error), flush=True)
+        else:
+            print(f"pplab: {error}", file=sys.stderr)
+        return error.exit_code
+    print(shown, flush=True)
     return done.exit_code
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     from pplab.views import results
 
     return results.as_text(value)
 
 
-def _progress() -> AbstractContextManager[Any]:
+def _watch() -> AbstractContextManager[Callable[[Progress], None]]:
     from pplab.views.progress import terminal_bar
 
     return terminal_bar()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pplab import deeds
-from pplab.errors import BadInput, did_you_mean
+from pplab import deeds, deeds_runs
+from pplab.errors import BadInput, PplabError, did_you_mean, in_words
+from pplab.secrets import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pplab.deeds import Done, Session
+    from pplab.session import Done, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Option:
     def name(self) -> str:
         """The attribute its value is found under."""
         return self.flag.lstrip("-").replace("-", "_")
+
+    @property
+    def shown(self) -> str | None:
+        """What stands for its value in help."""
+        return "|".join(self.choices) if self.choices else self.metavar
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,18 @@ COMMANDS: dict[str, Command] = {
             options=(Option("--list", "list the experiments instead", None), FULL),
         ),
         Command(
+            "probe",
+            "ask whether the model honours a parameter: a few calls at both ends of it, and a test",
+            deeds_runs.probe,
+            arguments=(Argument("parameter", "the parameter (default: temperature)", "?", "probed"),),
+            options=(
+                Option("--n", "calls at each end (default 6)", _whole, "N"),
+                Option("--prompt", "what to ask (default: an open question)", metavar="TEXT"),
+                *MODEL,
+            ),
+            examples=("probe temperature", "probe top_p --model gpt-4o-mini"),
+        ),
+        Command(
             "compare",
             "compare two settings of the latest experiment, or two experiments, prompt by prompt",
             deeds.compare,
@@ -227,13 +246,20 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(f"{self.prog}: {message}", hint=f"see: {self.prog} --help")
 
 
-class HelpAsked(Exception):
+class _HelpAsked(Exception):
     """``--help`` was given; the text to show is its message."""
 
 
 class _Help(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        raise HelpAsked(parser.format_help().rstrip())
+        raise _HelpAsked(parser.format_help().rstrip())
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help of one width everywhere, so that a notebook that shows it is the same on every run."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
 
 
 def parser(command: Command, *, door: str) -> argparse.ArgumentParser:
@@ -241,11 +267,11 @@ def parser(command: Command, *, door: str) -> argparse.ArgumentParser:
     examples = "\n".join(f"  {door} {e}" for e in command.examples)
     made = _Parser(
         prog=f"{door} {command.name}",
-        description=command.help[0].upper() + command.help[1:] + ".",
+        description=_sentence(command.help),
         epilog=f"examples:\n{examples}" if examples else None,
         add_help=False,
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     for argument in command.arguments:
         made.add_argument(argument.name, help=argument.help, nargs=None if argument.count == "1" else argument.count)
@@ -256,13 +282,28 @@ def parser(command: Command, *, door: str) -> argparse.ArgumentParser:
             made.add_argument(
                 option.flag,
                 help=option.help.replace("%", "%%"),
-                type=option.kind,
-                metavar=option.metavar,
-                choices=option.choices,
+                type=_chooser(option.choices) if option.choices else option.kind,
+                metavar=option.shown,
                 action="append" if option.repeat else "store",
             )
     made.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
     return made
+
+
+def _chooser(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def choose(text: str) -> str:
+        if text not in choices:
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not one of {', '.join(choices)}; {did_you_mean(text, choices)}".rstrip("; ")
+            )
+        return text
+
+    return choose
+
+
+def explain(command: Command, *, door: str) -> str:
+    """Return the help of one command."""
+    return parser(command, door=door).format_help().rstrip()
 
 
 def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespace]:
@@ -272,19 +313,17 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
     ------
     BadInput
         In one line, with the nearest known command or option.
-    HelpAsked
-        If ``--help`` was among the words.
     """
     words = list(words)
-    if words and words[0] in ("-h", "--help"):
-        raise HelpAsked(overview(door))
+    if "-h" in words[:1] or "--help" in words[:1]:
+        raise _HelpAsked(overview(door))
     name = words.pop(0) if words and not words[0].startswith("-") else STATUS.name
     if name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
         raise BadInput(f"unknown command '{name}'", hint=hint)
     command = COMMANDS[name]
     made = parser(command, door=door)
-    arguments, rest = made.parse_known_args(words)
+    arguments, rest = made.parse_known_intermixed_args(words)
     if rest:
         flags = [flag for action in made._actions for flag in action.option_strings]  # noqa: SLF001 - argparse has no other way
         word = rest[0].split("=")[0]
@@ -294,38 +333,68 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
     return command, arguments
 
 
-def perform(words: Sequence[str], session: Session, *, door: str, cell: str | None = None) -> Done:
+def perform(words: Sequence[str], session: Session, *, cell: str | None = None) -> Done:
     """Do what ``words`` ask for; ``cell`` is the body of a cell magic.
 
     Raises
     ------
     PplabError
-        When it cannot be done; a one-line message with a hint.
+        When it cannot be done; a one-line message with a hint, without keys.
     """
-    command, arguments = parse(words, door=door)
-    if cell is not None:
-        if command.cell is None:
-            raise BadInput(f"%{door} {command.name} takes no cell body", hint=f"write it as a line: {door} {command.name}")
-        if getattr(arguments, command.cell):
-            raise BadInput(f"the {command.cell} was given on the line and in the cell", hint="leave one of them out")
-        setattr(arguments, command.cell, [cell.rstrip("\n")])
-    return command.run(session, arguments)
+    try:
+        command, arguments = parse(words, door=session.door)
+        if cell is not None:
+            _take_cell(command, arguments, cell)
+        return command.run(session, arguments)
+    except _HelpAsked as asked:
+        return deeds.helped(str(asked))
+    except Exception as error:
+        failure = in_words(error, session.door)
+        failure.scrub(Scrubber(os.environ.get("OPENAI_API_KEY")))
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def _take_cell(command: Command, arguments: argparse.Namespace, body: str) -> None:
+    if command.cell is None:
+        takers = " and ".join(f"%%pplab {c.name}" for c in COMMANDS.values() if c.cell)
+        raise BadInput(f"%%pplab {command.name} takes no cell body", hint=f"write %pplab {command.name} alone; {takers} take one")
+    if getattr(arguments, command.cell):
+        raise BadInput(f"the {command.cell} was given on the line and in the cell", hint="leave one of them out")
+    setattr(arguments, command.cell, [body.rstrip("\n")])
 
 
 def complete(line: str, session: Session) -> list[str]:
-    """Return what may stand at the end of ``line`` (the text after ``%pplab``): commands, options, values and ids."""
-    *before, fragment = line.lstrip().split(" ")
-    if not before:
+    """Return what may stand at the end of ``line`` (the text after ``%pplab``): commands, options, values and ids.
+
+    A lab that cannot be read has no ids to offer; nothing is raised.
+
+    Examples
+    --------
+    >>> complete("run --stre", session=None)
+    ['--stream']
+    """
+    words = line.split()
+    fragment = words.pop() if words and not line[-1].isspace() else ""
+    if not words:
         return [name for name in COMMANDS if name.startswith(fragment)]
-    command = COMMANDS.get(before[0])
+    command = COMMANDS.get(words[0])
     if command is None:
         return []
     options = {o.flag: o for o in (*command.options, *PLACE, JSON)}
-    last = options.get(before[-1])
+    last = options.get(words[-1])
+    candidates: Sequence[str]
     if last is not None and last.kind is not None:
-        candidates: Sequence[str] = last.choices or _candidates(last.completes, session)
+        candidates = last.choices or _candidates(last.completes, session)
     elif fragment.startswith("-"):
-        candidates = [*options, "--help"]
+        flag, equals, _ = fragment.partition("=")
+        if equals and flag in options:
+            values = options[flag].choices or _candidates(options[flag].completes, session)
+            candidates = [f"{flag}={value}" for value in values]
+        else:
+            used = {w.partition("=")[0] for w in words}
+            candidates = [flag for flag, o in options.items() if o.repeat or flag not in used] + ["--help"]
     else:
         candidates = [c for a in command.arguments for c in _candidates(a.completes, session)]
     return [c for c in candidates if c.startswith(fragment)]
@@ -339,20 +408,40 @@ def _candidates(kind: str | None, session: Session) -> list[str]:
     known: dict[str, Callable[[], list[str]]] = {
         "command": lambda: [*COMMANDS, "metrics"],
         "parameter": lambda: [f"{name}=" for name in PARAMETERS],
+        "probed": lambda: list(PARAMETERS),
         "event": lambda: list(CATALOGUE),
         "setting": lambda: [f"{name}=" for name in PPLab.names()],
-        "experiment": lambda: ["latest", *session.ids("experiment")],
-        "calibration": lambda: ["latest", *session.ids("calibration")],
+        "experiment": lambda: ["latest", *session.open_lab().ids("experiment")],
+        "calibration": lambda: ["latest", *session.open_lab().ids("calibration")],
     }
-    return known[kind]() if kind else []
+    try:
+        return known[kind]() if kind else []
+    except PplabError:
+        return []
 
 
 def split(line: str) -> list[str]:
-    """Return the words of a magic's line, quotes respected as in a shell."""
+    """Return the words of a magic's line, quotes respected as in a shell.
+
+    A query of ``sql`` keeps its own quotes, since they mean something to SQL; quotes around all of it are taken off.
+
+    Examples
+    --------
+    >>> split("run 'What is rain?' --n 3")
+    ['run', 'What is rain?', '--n', '3']
+    >>> split("sql SELECT 'a b'")
+    ['sql', 'SELECT', "'a b'"]
+    """
     try:
-        return shlex.split(line)
+        words = shlex.split(line)
+        if words[:1] == ["sql"]:
+            kept = shlex.split(line, posix=False)
+            query = [i for i, word in enumerate(kept) if i and not word.startswith("--") and not kept[i - 1].startswith("--")]
+            if len(query) > 1:
+                return [word if i in query else shlex.split(word)[0] for i, word in enumerate(kept)]
     except ValueError as error:
         raise BadInput(f"cannot read this line: {str(error).lower()}", hint="close every quote") from None
+    return words
 
 
 def overview(door: str) -> str:
@@ -362,29 +451,35 @@ def overview(door: str) -> str:
     return "\n".join([f"usage: {door} COMMAND [options]   ({door} COMMAND --help explains one)", "", "commands:", *lines])
 
 
+PREFACE = """
+`%pplab X` in a notebook and `pplab X` in a terminal are the same thing. Every command also takes `--store PATH`,
+`--user NAME`, `--help` and `--json`, which prints exactly one line: `{"success": true, "data": ...}` or
+`{"success": false, "error": {"code", "message", "hint", "correlation_id"}}`. The terminal program exits with 0 when all is well,
+1 when something failed (also a run in which every call failed, and a check that found something), 2 for bad usage and 130
+when it was interrupted.
+"""
+
+
 def reference() -> str:
     """Return the command reference in Markdown (the docs' ``commands.md`` is this text; a test compares them)."""
-    parts = [
-        "# Commands",
-        "",
-        "`%pplab X` in a notebook and `pplab X` in a terminal are the same thing. Every command also takes "
-        "`--store PATH`, `--user NAME` and `--json`.",
-    ]
+    parts = ["# Commands", "", textwrap.fill(PREFACE, 120)]
     for command in COMMANDS.values():
         usage = " ".join(_usage(a) for a in command.arguments)
-        parts += ["", f"## {command.name}", "", command.help[0].upper() + command.help[1:] + "."]
+        parts += ["", f"## {command.name}", "", _sentence(command.help)]
         parts += ["", f"    pplab {command.name} {usage}".rstrip() + (" [options]" if command.options else "")]
         if command.cell:
             parts += ["", f"As a cell magic (`%%pplab {command.name}`), the cell's body is the {command.cell}."]
-        rows = [(a.name, a.help) for a in command.arguments] + [
-            (f"{o.flag} {o.metavar or ('|'.join(o.choices) if o.choices else 'VALUE')}" if o.kind else o.flag, o.help)
-            for o in command.options
-        ]
+        rows = [(a.name, a.help) for a in command.arguments]
+        rows += [(f"{o.flag} {o.shown}" if o.kind else o.flag, o.help) for o in command.options]
         if rows:
             parts += ["", "| | |", "|---|---|", *(f"| `{a.replace('|', chr(92) + '|')}` | {b} |" for a, b in rows)]
         if command.examples:
             parts += ["", *textwrap.indent("\n".join(f"pplab {e}" for e in command.examples), "    ").splitlines()]
     return "\n".join(parts) + "\n"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
 
 
 def _usage(argument: Argument) -> str:

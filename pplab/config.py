@@ -7,16 +7,20 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from traitlets import Dict, Enum, Float, Int, TraitError, Unicode
+from traitlets import Dict, Enum, Float, Int, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.secrets import split_credentials
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 LAB_FOLDER = ".pplab"
+CONFIG_FILE = "config.json"
 TEMPORARY = ":temp:"
 EMBEDDED = "embedded"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -43,6 +47,16 @@ class PPLab(Configurable):
         "hash",
         help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
     ).tag(config=True)
+
+    @validate("base_url")
+    def _plain_base_url(self, proposal: dict[str, Any]) -> str:
+        """Refuse an address that is none, or that carries a password: settings are written to files and shown."""
+        if not proposal["value"]:
+            return ""
+        bare, found = check_base_url(proposal["value"])
+        if found:
+            raise BadInput("the base URL carries a password, which is never stored", hint="set OPENAI_API_KEY instead")
+        return bare
 
     @classmethod
     def names(cls) -> list[str]:
@@ -174,46 +188,55 @@ def _system_user() -> str:
 def load_settings(folder: Path | None) -> PPLab:
     """Return the settings stored in the lab's ``config.json``, or the defaults."""
     settings = PPLab()
-    if folder is not None and (folder / "config.json").is_file():
-        try:
-            stored = json.loads((folder / "config.json").read_text("utf-8"))
-            values = dict(stored["PPLab"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise BadInput(
-                "the lab's config.json cannot be read", hint='it should look like {"PPLab": {"model": "..."}}'
-            ) from None
-        for name, value in values.items():
-            set_value(settings, name, value)
+    for name, value in _stored(folder).items():
+        set_value(settings, name, value)
     return settings
+
+
+def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
+    """Set some settings, and keep those, and no others, in the lab's ``config.json``; all of them or none.
+
+    Raises
+    ------
+    BadInput
+        If a setting is unknown or a value not allowed; nothing is changed then.
+    """
+    if "store" in changes:
+        raise BadInput("a lab cannot store where it is itself", hint="set PPLAB_STORE, pass --store, or use %config PPLab.store")
+    tried = PPLab()
+    for name, value in changes.items():
+        set_value(tried, name, value)
+    kept = _stored(folder) | {name: getattr(tried, name) for name in changes}
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{CONFIG_FILE}.{os.getpid()}"
+    temporary.write_text(json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n", "utf-8")
+    temporary.replace(folder / CONFIG_FILE)
+    for name in changes:
+        setattr(settings, name, getattr(tried, name))
+
+
+def _stored(folder: Path | None) -> dict[str, Any]:
+    if folder is None or not (folder / CONFIG_FILE).is_file():
+        return {}
+    try:
+        return dict(json.loads((folder / CONFIG_FILE).read_text("utf-8"))["PPLab"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(
+            f"the lab's {CONFIG_FILE} cannot be read", hint='it should look like {"PPLab": {"model": "..."}}'
+        ) from None
 
 
 def set_value(settings: PPLab, name: str, value: Any) -> None:
     """Set one setting; text is read as JSON where the setting is not text itself."""
-    if name not in PPLab.names():
-        raise BadInput(
-            f"unknown setting '{name}'", hint=did_you_mean(name, PPLab.names()) or f"known: {', '.join(PPLab.names())}"
-        )
+    names = PPLab.names()
+    if name not in names:
+        raise BadInput(f"unknown setting '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}")
     if isinstance(value, str) and not isinstance(getattr(settings, name), str):
         try:
             value = json.loads(value)
         except ValueError:
             raise BadInput(f"{name}={value} cannot be read", hint="write numbers plainly and tables as JSON") from None
     try:
-        if name == "base_url" and value:
-            bare, found = check_base_url(value)
-            if found:
-                raise BadInput("the base URL carries a password, which is never stored", hint="set OPENAI_API_KEY instead")
-            value = bare
         setattr(settings, name, value)
     except TraitError as error:
-        raise BadInput(f"{name}={value!r} is not allowed", hint=str(error).splitlines()[0]) from None
-
-
-def save_settings(settings: PPLab, folder: Path) -> None:
-    """Write the settings that differ from the defaults to the lab's ``config.json``, atomically."""
-    default = PPLab()
-    changed = {name: getattr(settings, name) for name in PPLab.names() if getattr(settings, name) != getattr(default, name)}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"config.json.{os.getpid()}"
-    temporary.write_text(json.dumps({"PPLab": changed}, indent=1, sort_keys=True) + "\n", "utf-8")
-    temporary.replace(folder / "config.json")
+        raise BadInput(f"{name}={value!r} is not allowed", hint=str(error)) from None

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 import os
 import platform
 import sys
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput, NotFound, PplabError, did_you_mean
+from pplab.errors import BadInput, Interrupted, NotFound, PplabError, did_you_mean
+from pplab.session import Done, Session
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterator
 
     from pplab.experiments.results import Experiment
-    from pplab.experiments.runner import Progress
     from pplab.lab import Lab
 
 PACKAGES = (
@@ -38,84 +35,6 @@ PACKAGES = (
     "nh3",
 )
 STDIN_LIMIT = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command leaves: the object a notebook gets, its JSON for programs, and the process's exit code."""
-
-    value: Any
-    data: Any
-    exit_code: int = 0
-
-
-@dataclass
-class Session:
-    """Where a command runs: the labs it may use, whether in a notebook or a terminal, and how progress is shown."""
-
-    open_lab: Callable[[], Lab]
-    place: Literal["notebook", "terminal"]
-    progress: Callable[[], AbstractContextManager[Callable[[Progress], None]]] | None = None
-    _others: dict[tuple[Any, ...], Lab] = field(default_factory=dict)
-
-    def lab(self, arguments: argparse.Namespace) -> Lab:
-        """Return the session's lab, or one that differs from it in what the arguments say."""
-        from pplab.lab import Lab
-
-        names = ("store", "user", "model", "base_url")
-        wanted = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
-        if not wanted:
-            return self.open_lab()
-        key = tuple(sorted(wanted.items()))
-        if key not in self._others:
-            if "store" not in wanted:
-                base = self.open_lab()
-                wanted = {"store": base.folder, "user": base.user, **wanted}
-            self._others[key] = Lab(**wanted)
-        return self._others[key]
-
-    def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
-        """Return the ids of an entity, newest first, for completion."""
-        lab = self.open_lab()
-        frame = lab.experiments() if entity == "experiment" else lab.calibrations()
-        return [str(i) for i in frame[f"{entity}_id"][::-1]]
-
-    def close(self) -> None:
-        """Close the labs that arguments opened."""
-        for lab in self._others.values():
-            lab.close()
-        self._others.clear()
-
-
-def as_json(done: Done) -> str:
-    """Return the one result shape of a success, in one line."""
-    return json.dumps({"success": True, "data": plain(done.data)}, ensure_ascii=False)
-
-
-def as_json_error(error: PplabError) -> str:
-    """Return the one result shape of a failure, in one line."""
-    return json.dumps({"success": False, "error": error.as_dict()}, ensure_ascii=False)
-
-
-def plain(value: Any) -> Any:
-    """Return ``value`` as what JSON can hold; numbers that are not finite become null."""
-    if hasattr(value, "to_dict") and hasattr(value, "columns"):
-        return [{str(k): plain(v) for k, v in row.items()} for row in value.to_dict("records")]
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)) or type(value).__name__ == "ndarray":
-        return [plain(v) for v in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    if hasattr(value, "isoformat"):
-        return value.isoformat() if value == value else None  # noqa: PLR0124 - NaT is not equal to itself
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if isinstance(value, (str, bool, int)) else str(value)
 
 
 # -- the commands, in the order of the table ----------------------------------------------------------------------------------
@@ -160,28 +79,41 @@ def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
     return Done(made, made.as_dict())
 
 
+AGAIN = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
+AGAIN_TAKES = {*AGAIN, "n", "store", "user", "model", "base_url", "json"}
+
+
 def run(session: Session, arguments: argparse.Namespace) -> Done:
     lab = session.lab(arguments)
-    again = [o for o in ("resume", "retry_failed", "top_up") if getattr(arguments, o)]
-    if len(again) > 1:
-        raise BadInput("--resume, --retry-failed and --top-up cannot be combined", hint="give one of them")
+    again = [name for name in AGAIN if getattr(arguments, name)]
     if again:
-        experiment = lab.experiment(getattr(arguments, again[0]))
-        if again[0] == "top_up" and arguments.n is None:
-            raise BadInput("--top-up needs --n", hint="say how many replicates there should be")
-        with _watched(session, lab):
-            done = {
-                "resume": experiment.resume,
-                "retry_failed": experiment.retry_failed,
-                "top_up": lambda: experiment.top_up(arguments.n),
-            }[again[0]]()
-        return _ran(done)
+        return _run_again(session, lab, arguments, again)
     prompt, wishes = _wishes(session, arguments)
     if arguments.dry_run:
         ahead = lab.preflight(prompt, **wishes)
         return Done(ahead, ahead.as_dict())
-    with _watched(session, lab):
-        return _ran(lab.run(prompt, **wishes))
+    with _watched(session, lab, arguments):
+        made = lab.run(prompt, **wishes)
+    return _ran(made)
+
+
+def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again: list[str]) -> Done:
+    if len(again) > 1:
+        raise BadInput(f"{' and '.join(AGAIN[name] for name in again)} cannot be combined", hint="give one of them")
+    kind = again[0]
+    others = [name for name, value in vars(arguments).items() if value not in (None, False, []) and name not in AGAIN_TAKES]
+    if others:
+        word = "a prompt" if others[0] == "prompt" else "--" + others[0].replace("_", "-")
+        raise BadInput(f"{AGAIN[kind]} takes no {word.removeprefix('a ')}", hint="the experiment's plan is kept as it is")
+    if (kind == "top_up") != (arguments.n is not None):
+        raise BadInput("--top-up and --n belong together", hint="write --top-up ID --n 20 to have 20 replicates of everything")
+    experiment = lab.experiment(getattr(arguments, kind))
+    with _watched(session, lab, arguments):
+        if kind == "top_up":
+            made = experiment.top_up(arguments.n)
+        else:
+            made = experiment.resume() if kind == "resume" else experiment.retry_failed()
+    return _ran(made)
 
 
 def _ran(experiment: Experiment) -> Done:
@@ -193,29 +125,21 @@ def _ran(experiment: Experiment) -> Done:
         "responses": experiment.responses,
         "summary": experiment.summary(),
     }
-    return Done(experiment, data, exit_code=1 if experiment.status in ("failed", "interrupted") else 0)
+    return Done(experiment, data, exit_code={"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0))
 
 
-def _watched(session: Session, lab: Lab) -> AbstractContextManager[Any]:
-    from contextlib import nullcontext
-
-    if session.progress is None:
-        return nullcontext()
-    return _Watched(lab, session.progress())
-
-
-class _Watched:
-    """Shows the progress of the run inside; puts the lab back as it was."""
-
-    def __init__(self, lab: Lab, shown: AbstractContextManager[Callable[[Progress], None]]) -> None:
-        self._lab, self._shown = lab, shown
-
-    def __enter__(self) -> None:
-        self._lab.on_progress = self._shown.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._lab.on_progress = None
-        self._shown.__exit__(*error)
+@contextmanager
+def _watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> Iterator[None]:
+    """Show the progress of the run inside, unless a program reads the output."""
+    if arguments.json:
+        yield
+        return
+    with session.watch() as shown:
+        lab.on_progress = shown
+        try:
+            yield
+        finally:
+            lab.on_progress = None
 
 
 def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
@@ -246,26 +170,33 @@ def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None
 
 
 def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
+    """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from."""
     given = " ".join(arguments.prompt)
-    sources = [bool(given), bool(arguments.prompt_file)]
-    if sum(sources) > 1:
+    if given and arguments.prompt_file:
         raise BadInput("the prompt was given twice", hint="give it as text or as --prompt-file")
     if arguments.prompt_file:
-        path = Path(arguments.prompt_file)
+        given = _text_of(arguments.prompt_file)
+    elif not given and not arguments.prompts and session.place == "terminal" and sys.stdin and not sys.stdin.isatty():
         try:
-            return path.read_text("utf-8")
-        except (OSError, UnicodeError, ValueError):
-            raise BadInput(f"the prompt file '{path.name}' cannot be read", hint="give the path of a UTF-8 text file") from None
-    if given:
-        return given
-    if arguments.prompts:
-        return None
-    if session.place == "terminal" and not sys.stdin.isatty():
-        return sys.stdin.read(STDIN_LIMIT)
-    raise BadInput(
-        "there is no prompt",
-        hint="write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin",
-    )
+            given = sys.stdin.read(STDIN_LIMIT)
+        except UnicodeError:
+            raise BadInput("standard input is not UTF-8 text", hint="pipe in text, or use --prompt-file") from None
+    elif not given and not arguments.prompts:
+        where = "write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin"
+        raise BadInput("there is no prompt", hint=where)
+    return given.rstrip("\n") or (None if arguments.prompts else "")
+
+
+def _text_of(file: str) -> str:
+    path = Path(file)
+    try:
+        if path.stat().st_size > STDIN_LIMIT:
+            raise BadInput(f"the prompt file '{path.name}' is larger than {STDIN_LIMIT:,} bytes", hint="shorten it")
+        return path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"the prompt file '{path.name}' cannot be read", hint="give the path of a UTF-8 text file") from None
 
 
 def _pairs(flag: str, texts: list[str] | None) -> dict[str, str] | None:
@@ -350,14 +281,12 @@ def sql(session: Session, arguments: argparse.Namespace) -> Done:
 
 
 def config(session: Session, arguments: argparse.Namespace) -> Done:
-    from pplab.config import PPLab, save_settings, set_value
+    from pplab.config import PPLab, change_settings
     from pplab.views import results as views
 
     lab = session.lab(arguments)
-    for name, value in (_pairs("config", arguments.changes) or {}).items():
-        set_value(lab.settings, name, value)
     if arguments.changes:
-        save_settings(lab.settings, lab.folder)
+        change_settings(lab.settings, _pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
     data = {name: {"value": getattr(lab.settings, name), "help": traits[name].help} for name in PPLab.names()}
     return Done(views.settings(data), {name: item["value"] for name, item in data.items()})
@@ -390,18 +319,20 @@ def doctor(session: Session, arguments: argparse.Namespace) -> Done:
     return Done(views.doctor(checks), checks, exit_code=0 if healthy else 1)
 
 
+def helped(text: str) -> Done:
+    from pplab.views import results as views
+
+    return Done(views.plain_text(text), text)
+
+
 def help(session: Session, arguments: argparse.Namespace) -> Done:
     from pplab import commands, metrics
     from pplab.views import results as views
 
-    door = "%pplab" if session.place == "notebook" else "pplab"
     topic = arguments.topic
-    if topic is None:
-        text = commands.overview(door)
-        return Done(views.plain_text(text), text)
-    if topic in commands.COMMANDS:
-        text = commands.parser(commands.COMMANDS[topic], door=door).format_help().rstrip()
-        return Done(views.plain_text(text), text)
+    if topic is None or topic in commands.COMMANDS:
+        door = session.door
+        return helped(commands.overview(door) if topic is None else commands.explain(commands.COMMANDS[topic], door=door))
     pages = {m.name: m for m in metrics.registered()}
     if topic == "metrics" or topic in pages or topic in ("diversity", "custom"):
         names = list(pages) if topic == "metrics" else [topic]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, completion_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
-from traitlets.config import Config
 
 from pplab.config import PPLab, find_store, load_settings
 from pplab.errors import PplabError
@@ -16,8 +18,7 @@ from pplab.observe.cells import CellAudit
 from pplab.views.looks import LOOKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -25,17 +26,12 @@ if TYPE_CHECKING:
 
     from pplab.experiments.runner import Progress
     from pplab.lab import Lab
+    from pplab.session import Session
     from pplab.store.rows import Row
 
-DOOR = "%pplab"
-
-
-class PPLabError(UsageError):
-    """A one-line error in a notebook, with the code, hint and correlation id of what went wrong."""
-
-    def __init__(self, error: PplabError) -> None:
-        super().__init__(str(error))
-        self.code, self.hint, self.correlation_id = error.code, error.hint, error.correlation_id
+LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
+MOST_EARLY = 10_000
+RESOLVED = ("store", "user", "model", "base_url")  # the settings that a lab is made with; the others are read when they matter
 
 
 @magics_class
@@ -44,122 +40,163 @@ class PPLabMagics(Magics):
 
     def __init__(self, shell: InteractiveShell, extension: Extension) -> None:
         super().__init__(shell)
-        self._extension = extension
+        self.extension = extension
 
     @line_cell_magic
     def pplab(self, line: str, cell: str | None = None) -> Any:
         """Precision + Personality Lab: ``%pplab`` says where you are, ``%pplab help`` what there is."""
-        from pplab import commands, deeds
+        from pplab import commands
+        from pplab.session import as_json, as_json_error
 
-        wants_json = "--json" in line.split()
+        as_line = "--json" in line.split()
         try:
-            done = commands.perform(commands.split(line), self._extension.session, door=DOOR, cell=cell)
-        except commands.HelpAsked as asked:
-            print(asked)
-            return None
+            done = commands.perform(commands.split(line), self.extension.session, cell=cell)
         except PplabError as error:
-            if not wants_json:
-                raise PPLabError(error) from None
-            print(deeds.as_json_error(error))
+            if not as_line:
+                raise _usage_error(error) from error
+            print(as_json_error(error))
             return None
-        if wants_json:
-            print(deeds.as_json(done))
+        if as_line:
+            print(as_json(done))
             return None
         return done.value
 
 
-class Extension:
-    """Everything that ``%load_ext pplab`` adds to one shell; its lab is opened when first needed.
+def _usage_error(error: PplabError) -> UsageError:
+    """Return the one-line error of a notebook, with the code, hint and correlation id of what went wrong.
 
-    It is itself the recorder of the cell audit, so that a lab reopened with other settings goes on recording.
+    It is no subclass: IPython shows one line for exactly this class and a traceback for any other.
+    """
+    shown = UsageError(str(error))
+    vars(shown).update(code=error.code, hint=error.hint, correlation_id=error.correlation_id)
+    return shown
+
+
+class Extension:
+    """Everything that ``%load_ext pplab`` adds to one shell.
+
+    Loading is quick because the lab is opened on a thread of its own; cells that end before it is open wait in memory.
+    It is itself the recorder of the cell audit, so that a lab opened anew with other settings goes on recording.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
-        from pplab import deeds
-
         self._shell = shell
         self._lock = threading.RLock()
+        self._labs: list[Lab] = []
         self._lab: Lab | None = None
+        self._early: deque[Iterator[Row]] = deque(maxlen=MOST_EARLY)
+        self._opening = threading.Thread(target=self._open)
+        self._session: Session | None = None
         self.settings = _settings(shell)
-        self.session = deeds.Session(self.lab, place="notebook", progress=_progress)
-        self._audit = CellAudit(shell, self, source=self.settings.audit_source)
-        self._magics = PPLabMagics(shell, self)
-        self._matcher = _matcher(self.session)
+        self._audit = CellAudit(shell, self, lambda: self.settings.audit_source)
+        self._matcher = _matcher(self)
+        self._restore: list[Callable[[], None]] = []
 
     # -- the lab --------------------------------------------------------------------------------------------------------------
 
+    @property
+    def session(self) -> Session:
+        """Where this shell's commands run."""
+        if self._session is None:
+            from pplab.session import Session
+
+            self._session = Session(self.lab, "notebook", _watch)
+        return self._session
+
     def lab(self) -> Lab:
-        """Return the extension's lab."""
+        """Return the extension's lab, opened on first use and again after a setting that it is made with has changed."""
         with self._lock:
             if self._lab is None:
                 from pplab.lab import Lab
 
                 self._lab = Lab(settings=self.settings)
+                self._labs.append(self._lab)
+            while self._early:
+                self._lab.record_later(self._early.popleft())
             return self._lab
 
-    def _settings_changed(self, _change: Any) -> None:
-        """Open the lab anew with the changed settings when it is needed next."""
-        with self._lock:
-            if self._lab is not None:
-                self._lab.close()
-                self._lab = None
+    def _open(self) -> None:
+        with suppress(Exception):  # cells wait in memory; the user hears of it from the next command
+            self.lab()
+
+    def _forget_lab(self, _change: object) -> None:
+        """Let the next use open a lab with the changed settings; results and runs of the former one go on with it."""
+        self._lab = None
 
     @property
     def user(self) -> str:
         """Who is named in the audit."""
-        return self.lab().user
+        return self._labs[-1].user
 
     def scrub(self, text: str) -> str:
         """Return ``text`` without keys."""
-        return self.lab().scrub(text)
+        return self._labs[-1].scrub(text)
 
-    def record(self, *rows: Row) -> Future[None]:
-        """Queue rows for the journal."""
-        return self.lab().record(*rows)
+    def record_later(self, rows: Iterator[Row]) -> None:
+        """Queue rows of the cell audit, which are made on the journal's thread when a lab is open."""
+        lab = self._lab
+        if lab is not None:
+            lab.record_later(rows)
+            return
+        self._early.append(rows)
+        if not self._opening.is_alive():
+            # Not a daemon: a process that ends right after its first cell still writes that cell down.
+            self._opening = threading.Thread(target=self._open, name="pplab-open")
+            self._opening.start()
 
     # -- loading and unloading ------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
         """Add everything to the shell."""
-        shell = self._shell
-        shell.register_magics(self._magics)
-        shell.configurables.append(self.settings)  # type: ignore[arg-type] - IPython lists any configurable here
+        shell, magics = self._shell, self._shell.magics_manager.magics
+        shadowed = {kind: magics[kind].get("pplab") for kind in ("line", "cell")}
+        shell.register_magics(PPLabMagics(shell, self))
+        configurables: list[Any] = shell.configurables  # any configurable can be listed by %config, not only shells
+        configurables.append(self.settings)
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
-        self.settings.observe(self._settings_changed, names=PPLab.names())
-        show_results(shell)
+        self.settings.observe(self._forget_lab, names=RESOLVED)
+        added = show_results(shell)
         self._audit.register()
+
+        def restore() -> None:
+            for kind, former in shadowed.items():
+                if former is None:
+                    magics[kind].pop("pplab", None)
+                else:
+                    magics[kind]["pplab"] = former
+            hide_results(shell, added)
+            configurables.remove(self.settings)
+
+        self._restore.append(restore)
 
     def unload(self) -> None:
         """Take everything away; what was recorded is written."""
         shell = self._shell
         self._audit.unregister()
-        for kind in ("line", "cell"):
-            shell.magics_manager.magics[kind].pop("pplab", None)
-        shell.magics_manager.registry.pop("PPLabMagics", None)
-        if self.settings in shell.configurables:
-            shell.configurables.remove(self.settings)
+        shell.magics_manager.registry.pop(REGISTERED, None)
         if shell.Completer is not None and self._matcher in shell.Completer.custom_matchers:
             shell.Completer.custom_matchers.remove(self._matcher)
-        self.settings.unobserve(self._settings_changed, names=PPLab.names())
-        hide_results(shell)
-        self.session.close()
-        with self._lock:
-            if self._lab is not None:
-                self._lab.close()
-                self._lab = None
+        self.settings.unobserve(self._forget_lab, names=RESOLVED)
+        for restore in self._restore:
+            restore()
+        if self._early:
+            self._open()
+        if self._session is not None:
+            self._session.close()
+        for lab in self._labs:
+            lab.close()
 
 
 def _settings(shell: InteractiveShell) -> PPLab:
     """Return the settings: the lab's own file first, then what the user configured for IPython."""
-    configured = Config(shell.config.get("PPLab", {}))
+    configured = shell.config.get("PPLab", {})
     settings = load_settings(find_store(configured.get("store")))
-    for name, value in configured.items():
-        setattr(settings, name, value)
+    settings.update_config(shell.config)
     return settings
 
 
-def _progress() -> AbstractContextManager[Callable[[Progress], None]]:
+def _watch() -> AbstractContextManager[Callable[[Progress], None]]:
     from IPython.display import display
 
     from pplab.views.progress import notebook_bar
@@ -167,43 +204,49 @@ def _progress() -> AbstractContextManager[Callable[[Progress], None]]:
     return notebook_bar(display)
 
 
-def _matcher(session: Any) -> Callable[[CompletionContext], SimpleMatcherResult]:
-    @completion_matcher(identifier="pplab", api_version=2, priority=100)
+def _matcher(extension: Extension) -> Callable[[CompletionContext], SimpleMatcherResult]:
+    @completion_matcher(identifier="pplab", api_version=2, priority=100)  # type: ignore[untyped-decorator]  # IPython's
     def pplab_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        line = context.text_until_cursor
-        _, found, rest = line.partition("%pplab")
-        if not found or line.partition("%pplab")[0].strip(" %=abcdefghijklmnopqrstuvwxyz_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"):
+        line = LINE.match(context.text_until_cursor)
+        if line is None:
             return {"completions": []}
         from pplab import commands
 
-        words = commands.complete(rest, session)
-        fragment = rest.split(" ")[-1]
+        words = commands.complete(line[1], extension.session)
         return {
             "completions": [SimpleCompletion(text=w, type="pplab") for w in words],
-            "matched_fragment": fragment,
-            "suppress": True,
+            "matched_fragment": re.split(r"\s", line[1])[-1],
+            "suppress": bool(words),  # where there is nothing to say, IPython may complete a file's name
         }
 
-    return pplab_matcher
+    matcher: Callable[[CompletionContext], SimpleMatcherResult] = pplab_matcher
+    return matcher
 
 
 # -- displays -----------------------------------------------------------------------------------------------------------------
 
 
-def show_results(shell: InteractiveShell) -> None:
-    """Give the results of the lab their rich displays in this shell."""
-    for (module, name), view in LOOKS.items():
-        shell.display_formatter.mimebundle_formatter.for_type_by_name(module, name, _display(view))
+def show_results(shell: InteractiveShell) -> list[tuple[str, str]]:
+    """Give the results of the lab their rich displays in this shell; return the classes that had none before."""
+    formatter = _mimebundles(shell)
+    return [
+        (module, name)
+        for (module, name), view in LOOKS.items()
+        if formatter.for_type_by_name(module, name, _display(view)) is None
+    ]
 
 
-def hide_results(shell: InteractiveShell) -> None:
-    """Undo `show_results`."""
-    formatter = shell.display_formatter.mimebundle_formatter
-    for module, name in LOOKS:
-        try:
+def hide_results(shell: InteractiveShell, classes: list[tuple[str, str]]) -> None:
+    """Undo `show_results` for some classes."""
+    formatter = _mimebundles(shell)
+    for module, name in classes:
+        with suppress(KeyError):
             formatter.pop(f"{module}.{name}")
-        except KeyError:  # never shown, or shown and then replaced by the user's own
-            continue
+
+
+def _mimebundles(shell: InteractiveShell) -> Any:
+    assert shell.display_formatter is not None  # every shell makes its own when it starts
+    return shell.display_formatter.mimebundle_formatter
 
 
 def _display(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]]:
@@ -216,23 +259,19 @@ def _display(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]
     return show
 
 
-# -- the one current extension ------------------------------------------------------------------------------------------------
+# -- the one current extension of a shell --------------------------------------------------------------------------------------
 
-_loaded: Extension | None = None
+REGISTERED = PPLabMagics.__name__
 
 
 def load(shell: InteractiveShell) -> None:
     """Load into ``shell``; loading twice does nothing."""
-    global _loaded  # noqa: PLW0603 - the one current lab of the extension
-    if _loaded is None:
-        made = Extension(shell)
-        made.load()
-        _loaded = made
+    if REGISTERED not in shell.magics_manager.registry:
+        Extension(shell).load()
 
 
-def unload() -> None:
+def unload(shell: InteractiveShell) -> None:
     """Take everything away again."""
-    global _loaded  # noqa: PLW0603
-    if _loaded is not None:
-        _loaded.unload()
-        _loaded = None
+    registered = shell.magics_manager.registry.get(REGISTERED)
+    if registered is not None:
+        registered.extension.unload()

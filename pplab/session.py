@@ -1,0 +1,114 @@
+"""What both doors share: the labs that a command may use, and what it leaves as an object, as JSON and as an exit code."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from pplab.errors import PplabError
+    from pplab.experiments.runner import Progress
+    from pplab.lab import Lab
+
+    Watch = Callable[[], AbstractContextManager[Callable[[Progress], None]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command leaves: the object a notebook gets, its JSON for programs, and the process's exit code."""
+
+    value: Any
+    data: Any
+    exit_code: int = 0
+
+
+def unwatched() -> AbstractContextManager[Callable[[Progress], None]]:
+    """Show no progress."""
+    return nullcontext(lambda _progress: None)
+
+
+@dataclass(slots=True)
+class Session:
+    """Where commands run: the labs they may use, whether in a notebook or a terminal, and how progress is shown."""
+
+    open_lab: Callable[[], Lab]
+    place: Literal["notebook", "terminal"]
+    watch: Watch = unwatched
+    _others: dict[tuple[Any, ...], Lab] = field(default_factory=dict)
+
+    @property
+    def door(self) -> str:
+        """What a command begins with here."""
+        return "%pplab" if self.place == "notebook" else "pplab"
+
+    def lab(self, arguments: argparse.Namespace) -> Lab:
+        """Return the session's lab, or one that differs from it in what the arguments say."""
+        from pplab.config import TEMPORARY
+        from pplab.lab import Lab
+
+        names = ("store", "user", "model", "base_url")
+        wanted = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
+        if not wanted:
+            return self.open_lab()
+        key = tuple(sorted(wanted.items()))
+        if key not in self._others:
+            if "store" not in wanted:
+                base = self.open_lab()
+                store = TEMPORARY if base.name == TEMPORARY else base.folder
+                wanted = {"store": store, "user": base.user, "settings": base.settings, **wanted}
+            self._others[key] = Lab(**wanted)
+        return self._others[key]
+
+    def close(self) -> None:
+        """Close the labs that arguments opened."""
+        for lab in self._others.values():
+            lab.close()
+        self._others.clear()
+
+
+def as_json(done: Done) -> str:
+    """Return the one result shape of a success, in one line of ASCII, which every terminal and pipe can carry."""
+    return json.dumps({"success": True, "data": plain(done.data)})
+
+
+def as_json_error(error: PplabError) -> str:
+    """Return the one result shape of a failure, in one line of ASCII."""
+    return json.dumps({"success": False, "error": error.as_dict()})
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as what JSON can hold; numbers that are not finite and missing values become null.
+
+    Examples
+    --------
+    >>> plain({"score": float("nan"), "counts": (1, 2)})
+    {'score': None, 'counts': [1, 2]}
+    """
+    import dataclasses
+    import math
+
+    if hasattr(value, "to_dict") and hasattr(value, "columns"):
+        return [plain(row) for row in value.to_dict("records")]
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)) or type(value).__name__ == "ndarray":
+        return [plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (bool, int)) else str(value)
