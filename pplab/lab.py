@@ -302,7 +302,7 @@ class Lab:
         with self._store.reading():
             habits = history.habits(self._store, self.provider, plan.model)
             warnings = self._runs.warnings(plan)
-        return preflight(plan, self._access.price(plan.model), habits, [m.name for m in registered()], warnings)
+        return preflight(plan, self.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings)
 
     def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
         """Ask whether the model honours a parameter: a handful of calls at both ends of it, and a test whether they differ.
@@ -514,6 +514,10 @@ class Lab:
     def _metrics(self, row: ExperimentRow) -> tuple[str, ...]:
         own = history.users_metrics(self._store, row.experiment_id)
         return (*SCORES, *dict.fromkeys(name for values in own.values() for name in values))
+
+    def _fingerprints(self, row: ExperimentRow) -> tuple[str, ...]:
+        seen = history.conduct(self._store, row.experiment_id)
+        return tuple(dict.fromkeys(version for setting in seen for version in setting.fingerprints))
 
     def _warnings(self, row: ExperimentRow) -> tuple[str, ...]:
         from pplab.experiments.design import Plan

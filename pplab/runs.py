@@ -154,7 +154,7 @@ class Runs:
                 plan = dataclasses.replace(plan, max_cost=check_cost(max_cost))
             kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
             why = f"top up to {plan.replicates}" if kind == "top_up" else kind
-            asked = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
+            asked: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
             self._lab.record(event("retry_requested", self._lab.user, **here().ids(), **asked))
             row = dataclasses.replace(
                 row,

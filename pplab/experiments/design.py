@@ -33,8 +33,8 @@ class Plan:
 
     ``clusters`` names the group each prompt belongs to (for the statistics; the prompt itself when ``None``). ``system`` is the
     persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for one pass (the
-    run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names the
-    parameter that a probe asks about.
+    run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names
+    the parameter that a probe asks about.
     """
 
     prompts: tuple[str, ...]

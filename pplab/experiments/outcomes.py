@@ -79,7 +79,7 @@ class Writer:
     def started(self, asked: Asked) -> EventRow:
         """Return the event that a call is about to be sent."""
         call = asked.call
-        said = {"request_key": call.request_key, "model": call.model, "replicate": call.replicate}
+        said: dict[str, Any] = {"request_key": call.request_key, "model": call.model, "replicate": call.replicate}
         return event("llm_request_started", self._user, **self._about(asked), **said)
 
     def ended(
@@ -89,9 +89,9 @@ class Writer:
         row = self.response(asked, reply, len(attempts), scores)
         rows: list[Row] = [self._attempt(attempt, asked) for attempt in attempts]
         if row.status not in ANSWERED:
-            said = {"status": row.status, "error_code": reply.error_code, "error": row.error, "attempts": len(attempts)}
-            key = {"request_key": asked.call.request_key}
-            rows.append(event("llm_request_failed", self._user, **self._about(asked), **key, **said))
+            said: dict[str, Any] = {"status": row.status, "error_code": reply.error_code, "error": row.error}
+            said |= {"request_key": asked.call.request_key, "attempts": len(attempts)}
+            rows.append(event("llm_request_failed", self._user, **self._about(asked), **said))
         rows.append(
             MetricRow(
                 metric_id=new_id(),

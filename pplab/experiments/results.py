@@ -31,6 +31,7 @@ class LabVerbs(Protocol):
     def _metrics(self, row: ExperimentRow) -> tuple[str, ...]: ...
     def _recommend(self, row: ExperimentRow) -> Recommendation: ...
     def _warnings(self, row: ExperimentRow) -> tuple[str, ...]: ...
+    def _fingerprints(self, row: ExperimentRow) -> tuple[str, ...]: ...
 
 
 class Experiment:
@@ -124,6 +125,11 @@ class Experiment:
         found = self._lab._warnings(self._row)  # noqa: SLF001
         failed = self._execution.listener_failed if self._execution is not None else None
         return (*found, f"on_response or on_text failed and was not called again: {failed}") if failed else found
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The versions of the server (``system_fingerprint``) that answered, in the order they first did."""
+        return self._lab._fingerprints(self._row)  # noqa: SLF001
 
     def summary(self, *, latency: bool = False) -> pd.DataFrame:
         """Return one row a setting: n, mean and interval of each metric, tokens and cost; latency only when asked.

@@ -80,6 +80,19 @@ CATALOGUE: dict[str, EventType] = {
             "Stored responses were scored again by the present code.",
             {"identical": "bool", "differences": "int"},
         ),
+        EventType(
+            "probe_completed",
+            "A handful of calls showed whether a model honours a parameter; cost in US dollars.",
+            {
+                "parameter": "str",
+                "provider": "str",
+                "model": "str",
+                "verdict": "str",
+                "evidence": "str",
+                "calls": "int",
+                "cost": "float?",
+            },
+        ),
         EventType("verification_completed", "Chain and counts were checked.", {"ok": "bool", "rows": "int", "problems": "int"}),
     )
 }

@@ -4,8 +4,11 @@ LOOKS = {
     ("pplab.experiments.results", "Experiment"): "experiment",
     ("pplab.calibration.stored", "Calibration"): "calibration",
     ("pplab.share.export", "Export"): "exported",
+    ("pplab.models.tape", "Recording"): "told",
     ("pplab.analysis.records", "Comparisons"): "told",
     ("pplab.analysis.recommend", "Recommendation"): "told",
     ("pplab.analysis.preflight", "Preflight"): "told",
+    ("pplab.experiments.estimate", "Preflight"): "told",
+    ("pplab.experiments.probe", "Probe"): "told",
     ("pplab.analysis.verdicts", "Verdict"): "told",
 }
