@@ -55,7 +55,7 @@ class NewRecords:
     """
 
     def __init__(self, journal: Path, kind: str) -> None:
-        self._journal = journal
+        self.journal = journal
         self._prefix = f'{{"k":"{kind}",'.encode()
         self._read: dict[str, int] = {}
         self._known: set[str] = set(segments.files(journal))
@@ -78,13 +78,13 @@ class NewRecords:
 
     def _sizes(self) -> dict[str, int]:
         try:
-            return {e.name: e.stat().st_size for e in os.scandir(self._journal) if e.name.endswith(segments.OPEN)}
+            return {e.name: e.stat().st_size for e in os.scandir(self.journal) if e.name.endswith(segments.OPEN)}
         except FileNotFoundError:  # the folder was removed, or a file was sealed this moment: then the next look finds it
             return {}
 
     def _sealing(self) -> int:
         try:
-            return (self._journal / "sealed").stat().st_mtime_ns
+            return (self.journal / "sealed").stat().st_mtime_ns
         except FileNotFoundError:
             return 0
 
@@ -94,13 +94,13 @@ class NewRecords:
         if changed == self._sealed_at:
             return set()
         self._sealed_at = changed
-        unseen = set(segments.files(self._journal)) - self._known - self._read.keys()
+        unseen = set(segments.files(self.journal)) - self._known - self._read.keys()
         self._known |= unseen
         return unseen
 
     def _take(self, name: str) -> list[Change]:
         start = self._read.get(name, 0)
-        data = segments.content(self._journal, name, start)
+        data = segments.content(self.journal, name, start)
         whole = data.rfind(b"\n") + 1
         self._read[name] = start + whole
         elsewhere = _writer(name) != os.getpid()
@@ -138,10 +138,8 @@ class Live:
 
     Parameters
     ----------
-    folder
-        The lab's folder.
-    kind
-        The kind of records to tell of.
+    records
+        What to follow; what was appended since it was made is told too.
     at_once, settled
         Called with the changes, in the order of each process.
     wait
@@ -151,23 +149,19 @@ class Live:
     --------
     >>> import tempfile, threading, pathlib
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> (folder / "journal").mkdir()
-    >>> live = Live(folder, "experiment", at_once=print, settled=print)
+    >>> live = Live(NewRecords(folder, "experiment"), at_once=print, settled=print)
     >>> live.close()
     """
 
     def __init__(
         self,
-        folder: Path,
-        kind: str,
+        records: NewRecords,
         *,
         at_once: Callable[[tuple[Change, ...]], None],
         settled: Callable[[tuple[Change, ...]], None],
         wait: float = 1 / TIMES_A_SECOND,
     ) -> None:
-        self._journal = folder / "journal"
-        self._journal.mkdir(parents=True, exist_ok=True)
-        self._records = NewRecords(self._journal, kind)
+        self._records = records
         self._at_once, self._settled, self._wait = at_once, settled, wait
         self._stop, self._wake, self._guard = threading.Event(), threading.Event(), threading.Lock()
         self._unsettled: list[Change] = []
@@ -204,7 +198,7 @@ class Live:
             from watchfiles import watch
 
             for _ in watch(
-                self._journal,
+                self._records.journal,
                 watch_filter=None,
                 step=STEP_MS,
                 debounce=GATHER_MS,

@@ -173,8 +173,8 @@ def told(tmp_path: Path) -> Told:
 
 
 @pytest.fixture
-def live(tmp_path: Path, told: Told):
-    following = Live(tmp_path, "experiment", at_once=told.take_at_once, settled=told.take_settled)
+def live(journal: Path, told: Told):
+    following = Live(NewRecords(journal, "experiment"), at_once=told.take_at_once, settled=told.take_settled)
     yield following
     following.close()
 
@@ -207,16 +207,16 @@ def test_cell_events_wake_nobody(tmp_path: Path, told: Told, live: Live) -> None
     assert (told.at_once, told.settled, told.calls) == ([row], [row], 1)
 
 
-def test_without_file_events_the_folder_is_looked_at_regularly(tmp_path: Path, told: Told, monkeypatch) -> None:
+def test_without_file_events_the_folder_is_looked_at_regularly(journal: Path, told: Told, monkeypatch) -> None:
     import watchfiles
 
     def refuse(*_paths: object, **_options: object) -> None:
         raise OSError("OS file watch limit reached")
 
     monkeypatch.setattr(watchfiles, "watch", refuse)
-    following = Live(tmp_path, "experiment", at_once=told.take_at_once, settled=told.take_settled)
+    following = Live(NewRecords(journal, "experiment"), at_once=told.take_at_once, settled=told.take_settled)
     row = experiment()
-    write(tmp_path / "journal" / "a-1-x.jsonl", line(row))
+    write(journal / "a-1-x.jsonl", line(row))
     told.wait(lambda: row in told.settled)
     following.close()
 
@@ -228,8 +228,8 @@ def test_closing_ends_every_thread(live: Live) -> None:
 
 def test_a_process_that_ends_while_following_ends_cleanly(tmp_path: Path) -> None:
     code = (
-        "import pathlib, sys; from pplab.observe.live import Live; "
-        "Live(pathlib.Path(sys.argv[1]), 'experiment', at_once=print, settled=print)"
+        "import pathlib, sys; from pplab.observe.live import Live, NewRecords; "
+        "Live(NewRecords(pathlib.Path(sys.argv[1]), 'experiment'), at_once=print, settled=print)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
