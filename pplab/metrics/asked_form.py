@@ -81,11 +81,11 @@ def paragraphs(prompt: str) -> Iterator[Requirement]:
             yield counted("length_constraints:number_paragraphs", "parts divided by ***", *found, values=("***",), one="part")
         return
     found = bounds(prompt, r"(?:short )?(?:paragraphs?|stanzas?)\b")
-    if found:
+    match = _FIRST_WORD.search(prompt)
+    if found and match and found[0] == found[1]:
+        yield _first_word(match, found[0])
+    elif found:
         yield counted("length_constraints:number_paragraphs", "paragraphs", *found)
-        match = _FIRST_WORD.search(prompt)
-        if match and found[0] == found[1]:
-            yield _first_word(match, found[0])
 
 
 def _first_word(match: re.Match[str], count: int) -> Requirement:
@@ -94,7 +94,7 @@ def _first_word(match: re.Match[str], count: int) -> Requirement:
     nth = int(digits[0]) if digits else count if named == "last" else _NTH_NAMES.index(named) + 1
     word = (match["word"] or match["word2"]).lower()
     kind = "length_constraints:nth_paragraph_first_word"
-    return Requirement(kind, f"paragraph {nth} starts with '{word}'", nth, nth, (word,))
+    return Requirement(kind, f"{count} paragraphs, number {nth} of them starting with '{word}'", nth, count, (word,))
 
 
 # ---------------------------------------------------------------- parts and marks

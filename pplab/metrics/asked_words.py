@@ -194,14 +194,16 @@ _SYMBOLS = {"exclamation marks?": "!", "exclamation points?": "!", "question mar
 
 
 def letters(prompt: str) -> Iterator[Requirement]:
-    """Find "the letter q at least 4 times", "without the letter e", and counts of a few symbols."""
+    """Find "the letter q at least 4 times", "without the letter e", and counts of a few symbols; the last word on one wins."""
+    asked: dict[str, tuple[int, int]] = {}
     for match in _LETTER.finditer(prompt):
-        letter, rest = match["letter"].lower(), match["rest"]
-        found = times(rest)
+        found = times(match["rest"])
         if _BEFORE_NOT.search(prompt[max(0, match.start() - 50) : match.start()]):
             found = (0, max(0, found[0] - 1)) if found else (0, 0)
         if found:
-            yield Requirement("keywords:letter_frequency", f"the letter '{letter}' {_often(*found)}", *found, (letter,))
+            asked[match["letter"].lower()] = found
+    for letter, (low, high) in asked.items():
+        yield Requirement("keywords:letter_frequency", f"the letter '{letter}' {_often(low, high)}", low, high, (letter,))
     for name, symbol in _SYMBOLS.items():
         found = bounds(prompt, name)
         if found:

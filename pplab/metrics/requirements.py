@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-from pplab.metrics import asked_form, asked_words
 from pplab.metrics.requirement import STRAIGHT, Requirement
 
 LONGEST_PROMPT = 20_000
@@ -29,6 +28,8 @@ def requirements(prompt: str) -> tuple[Requirement, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _requirements(prompt: str) -> tuple[Requirement, ...]:
+    from pplab.metrics import asked_form, asked_words  # some forty patterns, compiled when the first prompt is read
+
     text = prompt.translate(STRAIGHT)
     families = (*asked_words.FAMILIES, *asked_form.FAMILIES)
     return tuple(dict.fromkeys(found for family in families for found in family(text)))

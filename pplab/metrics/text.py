@@ -13,6 +13,9 @@ from pplab.metrics.words import FUNCTION, is_known, lexicon
 LONG_SENTENCE = 8
 """Sentences of at least this many words are prose; shorter ones may be headings and list items."""
 
+LONGEST = 200_000
+"""Characters of a text that are read; what follows in a longer one does not change how it is written."""
+
 FREE_LINE = 12
 """Words up to which a line of its own may be a list item, a heading or a verse."""
 
@@ -36,7 +39,7 @@ class Reading:
     Attributes
     ----------
     raw, prose : str
-        As given; and without fenced code (of a JSON document: its strings, one a line).
+        As given; and its first `LONGEST` characters without fenced code (of a JSON document: its strings, one a line).
     code : tuple of str
         The contents of fenced code blocks.
     open_fence : bool
@@ -94,7 +97,7 @@ def read(text: str) -> Reading:
     >>> read("```python\nx = 1\n```").not_judged
     'code only'
     """
-    prose, code, open_fence = split_code(text)
+    prose, code, open_fence = split_code(text[:LONGEST])
     strings = json_strings(prose)
     if strings is not None:
         prose = strings

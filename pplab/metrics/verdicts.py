@@ -124,9 +124,9 @@ def _paragraphs(asked: Requirement, text: str) -> Verdict:
 
 
 def _first_word(asked: Requirement, text: str) -> Verdict:
-    parts = [part for part in re.split(r"\n\n", text) if part.strip()]
-    if len(parts) < asked.low:
-        return Verdict(asked, met=False, found="is not there")
+    parts = [part for part in text.split("\n\n") if part.strip()]
+    if len(parts) != asked.high:
+        return Verdict(asked, met=False, found=f"has {len(parts)}")
     first = re.match(r"[\W_]*(\w*)", parts[asked.low - 1].strip())
     word = first[1].lower() if first else ""
     return _yes(asked, word == asked.values[0], f"starts with '{word}'")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gzip
 from pathlib import Path
 
 FUNCTION = -1.0
@@ -71,6 +70,8 @@ def lexicon() -> dict[str, float]:
     once in a million. The table holds the 55,000 English words of wordfreq 3.1 from 2.5 up (``data/README.md``);
     it takes about 15 ms to load, once, on the first score.
     """
+    import gzip
+
     table: dict[str, float] = {}
     packed = Path(__file__).with_name("data") / "english_zipf.txt.gz"
     for line in gzip.decompress(packed.read_bytes()).decode("ascii").split("\n"):
