@@ -11,14 +11,12 @@ from pplab.errors import Offline
 from pplab.loop import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
     from pplab.config import Resolved
-    from pplab.experiments.design import PlannedCall
     from pplab.experiments.tools import Source
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
-    from pplab.models.records import Call
     from pplab.models.tape import RecordedSource, Recording
     from pplab.secrets import Scrubber
 
@@ -42,13 +40,10 @@ class Access:
         with self._lock:
             self._recording, self._resolved = recording, resolved
 
-    def answerable(self, calls: Iterable[PlannedCall], made: Callable[[PlannedCall], Call]) -> Iterable[PlannedCall]:
-        """Return ``calls``, or raise `Offline` before any is made if one can neither be found in the recording nor asked."""
-        if self._recording is None or not self._unreachable():
-            return calls
-        listed = list(calls)
-        self._recorded(self._recording).refuse_missing(map(made, listed))
-        return listed
+    @property
+    def reachable(self) -> bool:
+        """Whether the lab's own model can be asked now."""
+        return not self._unreachable()
 
     def source(self) -> Source:
         """Return where answers come from."""
@@ -140,5 +135,8 @@ def recorded_model(resolved: Resolved, recording: Recording) -> Resolved:
     from pplab.models.recordings import sole_model
 
     wanted = None if resolved.model == EMBEDDED else resolved.model
-    provider, model = sole_model(calls, wanted) or (calls[0].provider, resolved.model)
+    found = sole_model(calls, wanted)
+    if found is None and wanted is None:
+        return resolved  # several: which one is said with each run
+    provider, model = found or (calls[0].provider, resolved.model)
     return replace(resolved, provider=provider, model=model)

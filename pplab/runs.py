@@ -19,13 +19,16 @@ from pplab.store.claims import Claim, claimed
 from pplab.store.rows import ExperimentRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pplab.access import Access
     from pplab.calibration import Calibration
-    from pplab.experiments.design import Plan
+    from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.execution import Execution
     from pplab.experiments.results import Experiment
-    from pplab.experiments.tools import Tools
+    from pplab.experiments.tools import Source, Tools
     from pplab.lab import Lab
+    from pplab.models.tape import RecordedSource
     from pplab.store.store import Store
 
 HOOKS = ("on_response", "on_text")
@@ -100,9 +103,18 @@ class Runs:
         return self.begin_plan(plan, calibration.id if calibration else None, interrupts, **hooks)
 
     def begin_plan(
-        self, plan: Plan, calibration_id: str | None = None, interrupts: Interrupts | None = None, **hooks: Any
+        self,
+        plan: Plan,
+        calibration_id: str | None = None,
+        interrupts: Interrupts | None = None,
+        *,
+        recorded: RecordedSource | None = None,
+        **hooks: Any,
     ) -> Experiment:
-        """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile."""
+        """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
+
+        ``recorded`` answers in place of the model.
+        """
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
@@ -111,7 +123,7 @@ class Runs:
             user=self._lab.user,
             calibration_id=calibration_id,
             model=plan.model,
-            provider=self._lab.provider,
+            provider=recorded.provider if recorded else self._lab.provider,
             plan=plan.as_dict(),
             planned=len(plan),
             status="running",
@@ -122,7 +134,8 @@ class Runs:
         )
         with ExitStack() as held:
             claim = held.enter_context(Claim(self._lab.folder, row.experiment_id))
-            return self._execute(row, plan, claim, held, interrupts, calls=plan.calls(), planned=len(plan), **hooks)
+            work = {"planned": len(plan), **hooks}
+            return self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
 
     def again(
         self,
@@ -165,8 +178,8 @@ class Runs:
                 status="running",
                 reason=None,
             )
-            work = {"calls": calls, "planned": len(calls), "previous": previous, "already": kept}
-            return self._execute(row, plan, claim, held, interrupts, **work, **hooks)
+            work = {"planned": len(calls), "previous": previous, "already": kept, **hooks}
+            return self._execute(row, plan, claim, held, interrupts, calls, **work)
 
     def _same_model(self, row: ExperimentRow) -> None:
         lab = self._lab
@@ -177,13 +190,22 @@ class Runs:
             )
 
     def _execute(
-        self, row: ExperimentRow, plan: Plan, claim: Claim, held: ExitStack, interrupts: Interrupts | None, **work: Any
+        self,
+        row: ExperimentRow,
+        plan: Plan,
+        claim: Claim,
+        held: ExitStack,
+        interrupts: Interrupts | None,
+        calls: Iterable[PlannedCall],
+        recorded: RecordedSource | None = None,
+        **work: Any,
     ) -> Experiment:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.execution import Execution
         from pplab.experiments.results import Experiment
 
-        execution = Execution(row, plan, self._tools(plan), here(), claim, **work)
+        tools = self._tools(plan, recorded)
+        execution = Execution(row, plan, tools, here(), claim, calls=_answerable(plan, calls, tools.source), **work)
         if interrupts is not None:
             interrupts.hold()
         execution.start(self._access.loop)
@@ -195,7 +217,7 @@ class Runs:
             execution.wait(self._lab.on_progress, interrupts)
         return Experiment(self._lab, row, execution)
 
-    def _tools(self, plan: Plan) -> Tools:
+    def _tools(self, plan: Plan, recorded: RecordedSource | None) -> Tools:
         from pplab import metrics
         from pplab.experiments.tools import Tools
 
@@ -206,14 +228,14 @@ class Runs:
             )
         return Tools(
             recorder=self._lab,
-            source=self._access.source(),
+            source=recorded or self._access.source(),
             score=metrics.score,
             score_aside=any(not m.built_in for m in metrics.registered()),
             metrics_version=metrics.METRICS_VERSION,
             cost=self._access.cost,
             worst_cost=self._access.worst_cost,
             scrub=self._lab.scrub,
-            provider=self._lab.provider,
+            provider=recorded.provider if recorded else self._lab.provider,
         )
 
     # -- what is known of a run -----------------------------------------------------------------------------------------------
@@ -234,6 +256,18 @@ class Runs:
             probes = self._store.audit("probe_completed")
             seen = history.conduct(self._store, experiment_id) if experiment_id else ()
         return cautions(plan, self._lab.provider, self._access.capabilities, probes, seen)
+
+
+def _answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Iterable[PlannedCall]:
+    """Return ``calls``; when a recording alone answers, refuse them all before the first if it does not have each."""
+    from pplab.experiments.outcomes import make_call
+    from pplab.models.tape import RecordedSource
+
+    if not isinstance(source, RecordedSource):
+        return calls
+    listed = list(calls)
+    source.refuse_missing(make_call(plan, source.provider, planned)[0] for planned in listed)
+    return listed
 
 
 def here() -> Span:

@@ -270,7 +270,7 @@ class Run:
         at = self._loop.time()
         call.attempts.append(attempt)
         call.pieces.clear()
-        if attempt.http_status == 429:
+        if attempt.http_status == 429 and not attempt.replayed:
             self._pace.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
         elif attempt.decision == "accept":
             self._pace.accepted()

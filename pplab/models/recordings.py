@@ -7,7 +7,6 @@ import json
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput
 from pplab.models.identity import request_key
 from pplab.models.records import STATUSES, Attempt, Reply
 
@@ -310,17 +309,6 @@ def _short(value: object) -> str:
 
 
 def sole_model(recorded: Iterable[Asked], wanted: str | None) -> tuple[str, str] | None:
-    """Return the one (provider, model) of a recording, or of its calls to the model ``wanted``.
-
-    ``None`` when nothing is recorded.
-
-    Raises
-    ------
-    BadInput
-        When there are several.
-    """
-    found = sorted({(a.provider, a.model) for a in recorded if wanted in (None, a.model)})
-    if len(found) > 1:
-        names = ", ".join(f"{model} at {provider}" for provider, model in found)
-        raise BadInput(f"the recording holds several models: {names}", hint="say which with model= or --model")
-    return found[0] if found else None
+    """Return the one (provider, model) of a recording, or of its calls to the model ``wanted``; ``None`` where it is not one."""
+    found = {(a.provider, a.model) for a in recorded if wanted in (None, a.model)}
+    return found.pop() if len(found) == 1 else None

@@ -35,7 +35,7 @@ class Attempt:
     longer than the deadline) or ``stop`` (no answer, and asking again would not help). ``raw`` is the body as received, without
     secrets, capped at 256 KB (``raw_size`` and ``raw_sha256`` describe the whole body). ``headers`` holds only headers known to
     carry no secret. Times: ``started_at`` ISO 8601 UTC, ``latency_ms`` milliseconds, ``wait_s`` seconds waited before the next
-    attempt.
+    attempt. ``replayed``: it comes from a recording and says nothing about how the server fares now.
     """
 
     attempt: int
@@ -50,6 +50,7 @@ class Attempt:
     raw: bytes | None = None
     raw_size: int | None = None
     raw_sha256: str | None = None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

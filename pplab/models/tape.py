@@ -305,18 +305,17 @@ class RecordedSource:
 
     def __init__(self, recording: Recording, provider: str, model: Any | None, why: str = "") -> None:
         self.recording = recording
-        self._provider = provider
+        self.provider = provider
         self._model = model
         self._why = why
         self._under_way = 0
 
     def refuse_missing(self, calls: Iterable[Call]) -> None:
         """Raise `Offline` for the first call that can neither be answered from the recording nor asked."""
-        if self._model is not None:
-            return
-        for call in calls:
-            if not self.recording.has(call.request_key):
-                raise self.recording.miss(self._asked(call), self._why)
+        if self._model is None:
+            for call in calls:
+                if not self.recording.has(call.request_key):
+                    raise self.recording.miss(self._asked(call), self._why)
 
     async def complete(
         self,
@@ -359,7 +358,7 @@ class RecordedSource:
     ) -> Reply:
         if on_attempt is not None:
             for attempt in found.reply.attempts:
-                on_attempt(attempt)
+                on_attempt(replace(attempt, replayed=True))
         if on_text is not None and call.stream:
             for piece in found.heard():
                 on_text(piece)
@@ -367,7 +366,7 @@ class RecordedSource:
 
     def _asked(self, call: Call) -> Asked:
         return Asked(
-            provider=self._provider,
+            provider=self.provider,
             model=call.model,
             messages=call.messages,
             parameters=call.parameters,
