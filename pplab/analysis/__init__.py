@@ -11,6 +11,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``statistics``   means with intervals, paired differences, effect sizes, corrections
 ``ranking``      the probability of each setting to be the best on a metric
 ``trend``        whether a metric rises or falls with an ordered parameter
+``between``      two experiments on the prompts that both asked
 ``diversity``    how far apart the answers of a setting are, with an interval
 ``equivalence``  same, drifted or cannot tell
 ``verdicts``     what a person may conclude from an experiment

@@ -322,13 +322,13 @@ def _suggested(figures: Equivalence, evidence: _Evidence, alpha: float) -> int |
     n, per_unit = figures.n, evidence.freedom / (figures.n - 1)
     spread = upper_spread(evidence.error * math.sqrt(n), evidence.freedom)
 
-    def enough(units: int) -> bool:
-        freedom, error = per_unit * (units - 1), spread / math.sqrt(units)
+    def needed(units: int) -> float:
+        freedom = per_unit * (units - 1)
         drift_found = noncentrality(freedom, alpha, POWER)
         # a true difference of zero must pass both one-sided tests: each with half of the permitted failures
         same_found = noncentrality(freedom, 2 * alpha, (1 + POWER) / 2)
-        return error * max(drift_found, same_found) <= figures.margin
+        return (max(drift_found, same_found) * spread / figures.margin) ** 2
 
     fewest = fewest_prompts(alpha) if figures.scope == "prompts" else MIN_REPLICATES
-    units = smallest(enough, fewest)
+    units = smallest(needed, fewest)
     return None if units is None else units if units > n else 2 * n

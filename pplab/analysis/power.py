@@ -21,7 +21,7 @@ MIN_REPLICATES = 3
 MIN_FREEDOM = 4
 """Fewest degrees of freedom behind an interval."""
 MOST_PROMPTS = 100_000
-_NODES = 128
+_NODES = 64
 
 
 def noncentrality(freedom: float, alpha: float = ALPHA, power: float = POWER) -> float:
@@ -89,25 +89,29 @@ def prompts_needed(
     if effect <= 0:
         return None
 
-    return smallest(lambda n: noncentrality(n - 1, alpha, power) * spread / math.sqrt(n) <= effect, fewest)
+    return smallest(lambda n: (noncentrality(n - 1, alpha, power) * spread / effect) ** 2, fewest)
 
 
-def smallest(enough: Callable[[int], bool], fewest: int) -> int | None:
-    """Return the smallest number from ``fewest`` on that is enough, or ``None`` beyond 100,000.
+def smallest(needed: Callable[[int], float], fewest: int) -> int | None:
+    """Return the smallest number from ``fewest`` on that is at least ``needed`` of itself, or ``None`` beyond 100,000.
+
+    Parameters
+    ----------
+    needed
+        Must not rise: more units mean more degrees of freedom, so fewer are needed.
 
     Examples
     --------
-    >>> smallest(lambda n: n * n >= 90, 2)
-    10
+    >>> smallest(lambda n: 20 + 50 / n, 2)
+    23
     """
-    if not enough(MOST_PROMPTS):
+    low = max(fewest, math.ceil(needed(MOST_PROMPTS)))
+    if low > MOST_PROMPTS:
         return None
-    low = high = fewest
-    while not enough(high):
-        low, high = high + 1, min(2 * high, MOST_PROMPTS)
+    high = max(low, math.ceil(needed(low)))
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+        low, high = (low, middle) if middle >= needed(middle) else (middle + 1, high)
     return high
 
 

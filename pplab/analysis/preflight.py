@@ -59,7 +59,7 @@ class Detectable:
     among_all : float or None
         The same for a comparison that must pass the correction for every pair and metric.
     mean_within : float or None
-        Half the expected width of the 95% interval of a setting's mean.
+        Half the expected width of the 95% interval of a setting's mean; ``None`` where it will have none.
     """
 
     metric: str
@@ -98,14 +98,15 @@ class Preflight(Told):
             return "no difference, however large, could be shown; plan more prompts or replicates."
         alone = self._figures([m.alone for m in self.metrics])
         text = f"a planned comparison of two settings finds, 4 times in 5, a true difference of {alone}"
-        if self.comparisons > 1:
+        if self.comparisons > 1 and all(m.among_all is None for m in self.metrics):
+            text += f"; among all {self.comparisons} comparisons none could pass alone"
+        elif self.comparisons > 1:
             among = self._figures([m.among_all for m in self.metrics])
-            none = all(m.among_all is None for m in self.metrics)
-            text += f"; among all {self.comparisons} comparisons {'none could pass alone' if none else f'it takes {among}'}"
+            text += f"; among all {self.comparisons} comparisons it takes {among}"
         return f"{text}."
 
     def _means(self) -> str:
-        if self.scope == "none":
+        if any(m.mean_within is None for m in self.metrics):
             return ""
         return f"A setting's mean will be known to about ±{self._figures([m.mean_within for m in self.metrics])}."
 
@@ -119,7 +120,7 @@ class Preflight(Told):
 
     def _figures(self, values: Sequence[float | None]) -> str:
         """Return one figure when the metrics share it, else one for each."""
-        said = ["more than any" if value is None else number(value, 3 if value < 0.1 else 2) for value in values]
+        said = [number(value, 3 if value < 0.1 else 2) for value in values if value is not None]
         if len(set(said)) == 1:
             return said[0]
         return joined(f"{word} ({m.metric})" for word, m in zip(said, self.metrics, strict=True))
@@ -160,7 +161,7 @@ def preflight(
     scope: Scope = "none"
     if prompts >= MIN_PROMPTS:
         scope = "prompts"
-    elif replicates >= MIN_REPLICATES and prompts * (replicates - 1) >= MIN_FREEDOM:
+    elif replicates >= MIN_REPLICATES and min(settings, 2) * prompts * (replicates - 1) >= MIN_FREEDOM:
         scope = "replicates"
     known = spreads or {}
     found = tuple(_detectable(m, known.get(m, Spread()), scope, prompts, replicates, comparisons) for m in metrics)
@@ -184,7 +185,7 @@ def _detectable(metric: str, spread: Spread, scope: Scope, prompts: int, replica
         smallest_p = smallest_relabel_p([(replicates, replicates)] * prompts, permutations)
     alphas = (ALPHA, ALPHA / max(1, comparisons))
     alone, among_all = (error * noncentrality(freedom, a, POWER) if smallest_p <= a else None for a in alphas)
-    half = own * float(special.stdtrit(own_freedom, 0.975))
+    half = own * float(special.stdtrit(own_freedom, 0.975)) if own_freedom >= MIN_FREEDOM else None
     return Detectable(metric, alone, among_all, half, spread)
 
 

@@ -27,8 +27,10 @@ SETTLED = 0.8
 """A recommendation that this share of resamples agrees with is called settled."""
 SMALLEST_STRETCH = 0.05
 """An axis over which the settings differ by less is not stretched further: noise must not decide."""
-MOST_TIMES = 10
-"""Settings that need more than this many times the present data to be told apart are called equally good."""
+SAME_SUIT = 0.02
+"""Settings whose suitability, on its scale from 0 to 1, differs by less are called equally good."""
+MOST_MORE = 1_000
+"""More than this is not advised: the settings are called equally good instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Point:
 class Next:
     """What to run next.
 
-    ``kind`` is ``settings`` (run a sweep first), ``responses`` (too little to rank), ``values`` (try ``values``, beyond the
+    ``kind`` is ``settings`` (run a sweep first), ``responses`` (too little to rank), ``values`` (try ``levels``, beyond the
     edge of the sweep), ``more`` (``count`` more prompts, or more responses to each, under ``settings``), ``prompts``
     (``count`` more prompts, to speak for others than these), ``either`` (more runs would hardly decide) or ``nothing``.
     """
@@ -66,7 +68,7 @@ class Next:
     kind: Literal["settings", "responses", "values", "more", "prompts", "either", "nothing"]
     words: str
     settings: tuple[int, ...] = ()
-    values: tuple[float, ...] = ()
+    levels: tuple[float, ...] = ()
     count: int | None = None
 
 
@@ -266,7 +268,7 @@ def _points(settings: tuple[int, ...], labels: tuple[str, ...], found: Axes, wei
 
 def _start(found: Axes) -> Next:
     """Return what to run when nothing can be recommended."""
-    if len(found.columns) < 2 and found.prompts:
+    if len(found.columns) == 1:
         return Next("settings", "run several settings, such as a sweep of temperature, to have a choice")
     enough = f"run at least {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} responses to each under every setting"
     return Next("responses", enough)
@@ -321,15 +323,13 @@ def _settle(points: tuple[Point, ...], winner: int, found: Axes, weight: float) 
     resampled = _suits(found.precision_resampled, found.personality_resampled, weight)
     gap = float(suits[order[0]] - suits[order[1]])
     error = float((resampled[order[0]] - resampled[order[1]]).std())
+    both, pair = (leader.setting, rival.setting), f"{leader.label} and {rival.label}"
+    there, unit = (found.prompts, "prompt") if found.scope == "prompts" else (found.replicates, "response")
     # the error falls with the square root of the data
-    times = (noncentrality(1_000) * error / gap) ** 2 if gap > 0 else math.inf
-    both = (leader.setting, rival.setting)
-    pair = f"{leader.label} and {rival.label}"
-    if times > MOST_TIMES:
+    times = max(1.0, (noncentrality(1_000) * error / gap) ** 2) if gap > 0 else math.inf
+    if gap < SAME_SUIT or there * (times - 1) > MOST_MORE:
         return Next("either", f"{pair} suit the balance equally well as far as can be seen; take either", both)
-    if found.scope == "prompts":
-        count = max(1, math.ceil(found.prompts * (max(times, 1) - 1)))
-        return Next("more", f"run {counted(count, 'more prompt')} under {pair} to settle it, 4 times in 5", both, count=count)
-    count = max(1, math.ceil(found.replicates * (max(times, 1) - 1)))
-    words = f"run {counted(count, 'more response')} to each prompt under {pair} to settle it, 4 times in 5"
+    count = max(1, math.ceil(there * (times - 1)))
+    each = "" if found.scope == "prompts" else " to each prompt"
+    words = f"run {counted(count, f'more {unit}')}{each} under {pair} to settle it, 4 times in 5"
     return Next("more", words, both, count=count)

@@ -309,14 +309,14 @@ class Best(Told):
 class Trend(Told):
     """Whether a metric rises or falls with a parameter (Page 1963, J. Am. Stat. Assoc. 58:216).
 
-    ``p`` is two-sided: twice the smaller of the two one-sided tests. ``values`` are the parameter's values in order,
+    ``p`` is two-sided: twice the smaller of the two one-sided tests. ``levels`` are the parameter's values in order,
     ``means`` the metric's. A metric that rises and falls again (creativity over temperature does) has no trend: the
     words name its peak instead.
     """
 
     metric: str
     parameter: str
-    values: tuple[float, ...]
+    levels: tuple[float, ...]
     means: tuple[float, ...]
     direction: Literal["rising", "falling", "none", "unknown"]
     p: float | None
@@ -332,7 +332,7 @@ class Trend(Told):
         if self.direction == "unknown" or self.p is None:
             return f"No trend of {self.metric} over {self.parameter} is tested: {self.note}."
         peak = max(range(len(self.means)), key=lambda i: self.means[i])
-        at = f"its highest mean, {number(self.means[peak])}, is at {self.parameter} {self.values[peak]:g}"
+        at = f"its highest mean, {number(self.means[peak])}, is at {self.parameter} {self.levels[peak]:g}"
         if self.direction == "none":
             return f"{self.metric} neither rises nor falls steadily with {self.parameter} ({probability(self.p)}); {at}."
         verb = "rises" if self.direction == "rising" else "falls"

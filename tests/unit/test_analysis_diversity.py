@@ -1,0 +1,118 @@
+"""Diversity is a U-statistic: responses are resampled, pairs never."""
+
+import itertools
+
+import numpy as np
+import pytest
+from analysis_frames import SOAK, sampled_texts, word_distance
+
+from pplab.analysis.diversity import compare_diversity, diversity, diversity_cells
+from pplab.errors import BadInput
+
+VOCABULARY = {0: 6, 1: 20, 2: 60}
+
+
+def test_diversity_is_the_mean_distance_over_pairs_of_responses_to_one_prompt():
+    frame = sampled_texts(2, {0: 20}, 4)
+    by_hand = [
+        np.mean([word_distance(list(pair))[0, 1] for pair in itertools.combinations(group["text"], 2)])
+        for _, group in frame.groupby("prompt_index")
+    ]
+    assert diversity_cells(frame, word_distance)["diversity"].tolist() == pytest.approx(by_hand)
+    assert diversity(frame, word_distance)[0].mean == pytest.approx(np.mean(by_hand))
+
+
+def test_distances_computed_beforehand_give_the_same():
+    frame = sampled_texts(3, VOCABULARY, 5)
+    assert diversity(frame, word_distance(frame["text"])) == diversity(frame, word_distance)
+
+
+def test_distances_of_another_size_are_refused():
+    with pytest.raises(BadInput, match="do not match"):
+        diversity(sampled_texts(2, {0: 5}, 3), np.zeros((2, 2)))
+
+
+def test_with_six_prompts_the_interval_speaks_for_prompts():
+    found = diversity(sampled_texts(8, VOCABULARY, 4), word_distance)
+    assert {i.scope for i in found} == {"prompts"}
+    assert [i.responses for i in found] == [32, 32, 32]
+    assert all(i.low < i.mean < i.high for i in found)
+
+
+def test_with_one_prompt_the_interval_speaks_for_it_only():
+    found = diversity(sampled_texts(1, {0: 20}, 6), word_distance)[0]
+    assert (found.scope, found.responses) == ("replicates", 6)
+    assert found.low < found.mean < found.high
+    assert found.words.endswith("This covers this one prompt only.")
+
+
+@pytest.mark.parametrize("replicates", [5, 10])
+def test_intervals_over_responses_cover_the_true_diversity(replicates):
+    truth = diversity(sampled_texts(1, {0: 20}, 400, seed=0), word_distance)[0].mean
+    runs = 500 if SOAK else 60
+    found = [diversity(sampled_texts(1, {0: 20}, replicates, seed=s), word_distance)[0] for s in range(1, runs + 1)]
+    assert np.mean([i.low <= truth <= i.high for i in found]) >= 0.93
+
+
+def test_a_response_drawn_twice_is_no_pair_with_itself():
+    found = diversity(sampled_texts(1, {0: 10_000}, 8), word_distance)[0]
+    # no two responses share a word, so no resample may show less than complete diversity
+    assert (found.mean, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_four_responses_to_one_prompt_have_no_interval():
+    found = diversity(sampled_texts(1, {0: 20}, 4), word_distance)[0]
+    assert (found.mean is not None, found.low) == (True, None)
+    assert "5 usable responses" in found.words
+
+
+def test_single_responses_have_no_diversity():
+    found = diversity(sampled_texts(7, VOCABULARY, 1), word_distance)
+    assert {i.mean for i in found} == {None}
+
+
+def test_failed_responses_are_not_compared():
+    frame = sampled_texts(7, {0: 6}, 3)
+    frame.loc[frame["replicate"] == 2, ["status", "text"]] = ["failed", None]
+    without = frame[frame["replicate"] < 2]
+    assert diversity(frame, word_distance) == diversity(without, word_distance)
+
+
+@pytest.mark.parametrize(("prompts", "scope"), [(1, "replicates"), (10, "prompts")])
+def test_a_larger_vocabulary_is_found_to_be_more_diverse(prompts, scope):
+    found = compare_diversity(sampled_texts(prompts, {0: 6, 1: 200}, 6), word_distance).differences[0]
+    assert found.significant
+    assert (found.scope, found.difference < 0, found.high < 0) == (scope, True, True)
+    assert found.responses_a == 6 * prompts
+    assert (found.cliffs_delta is None) == (scope == "replicates")
+
+
+@pytest.mark.parametrize("prompts", [1, 8])
+def test_without_a_difference_one_diversity_test_in_twenty_says_otherwise(prompts):
+    runs = 400 if SOAK else 60
+    found = [
+        compare_diversity(sampled_texts(prompts, {0: 20, 1: 20}, 5, seed=s), word_distance).differences[0] for s in range(runs)
+    ]
+    assert np.mean([d.p <= 0.05 for d in found]) <= (0.07 if SOAK else 0.1)
+    assert np.mean([d.low <= 0 <= d.high for d in found]) >= 0.9
+
+
+def test_all_pairs_are_corrected_together():
+    found = compare_diversity(sampled_texts(7, VOCABULARY, 4), word_distance)
+    assert (found.correction, {d.family for d in found.differences}) == ("bh", {3})
+    assert compare_diversity(sampled_texts(7, VOCABULARY, 4), word_distance, pairs=[(0, 2)]).correction == "holm"
+
+
+def test_a_prompt_with_one_response_under_one_setting_is_dropped_and_said():
+    frame = sampled_texts(8, {0: 6, 1: 60}, 3)
+    frame.loc[(frame["prompt_index"] == 0) & (frame["setting_index"] == 1) & (frame["replicate"] > 0), "status"] = "failed"
+    found = compare_diversity(frame, word_distance).differences[0]
+    assert (found.prompts, found.dropped) == (7, 1)
+
+
+def test_empty_and_failed_experiments_have_no_diversity():
+    frame = sampled_texts(2, VOCABULARY, 3)
+    assert diversity(frame.iloc[:0], word_distance) == ()
+    assert {i.mean for i in diversity(frame.assign(status="failed"), word_distance)} == {None}
+    assert compare_diversity(frame.iloc[:0], word_distance).differences == ()
+    assert {d.difference for d in compare_diversity(frame.assign(status="failed"), word_distance).differences} == {None}
