@@ -1,0 +1,236 @@
+"""Every fault a server is known for, through a whole run: the status, the words, the attempts, what is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import FaultServer
+from tests.unit.run_labs import KEY, SOAK, attempts, lab_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+ANSWERS = [
+    ("ok", "ok", None, ["accept"]),
+    ("rate_limited_ms,ok", "ok", None, ["retry", "accept"]),
+    ("rate_limited_reset,ok", "ok", None, ["retry", "accept"]),
+    ("rate_limited_1s,ok", "ok", None, ["retry", "accept"]),
+    ("server_error,ok", "ok", None, ["retry", "accept"]),
+    ("overloaded,ok", "ok", None, ["retry", "accept"]),
+    ("reset,ok", "ok", None, ["retry", "accept"]),
+    ("goodbye,ok", "ok", None, ["retry", "accept"]),
+    ("reset_mid_body,ok", "ok", None, ["retry", "accept"]),
+    ("no_usage", "ok", None, ["accept"]),
+    ("length", "truncated", None, ["accept"]),
+    ("content_filter", "filtered", None, ["accept"]),
+    ("no_choices", "empty", "no text", ["accept"]),
+    ("null_content", "empty", "no text", ["accept"]),
+    ("tool_calls", "tool_call", "tool", ["accept"]),
+    ("refusal", "refused", "refus|can't", ["accept"]),
+    ("rejects_temperature", "rejected", "temperature", ["accept"]),
+]
+FAILURES = [
+    ("malformed_json", "unreadable reply"),
+    ("html_200", "not a JSON API"),
+    ("error_200", "upstream provider broke"),
+    ("empty_body", "unreadable reply"),
+    ("bad_http", "not HTTP"),
+    ("context_length", "context length"),
+    ("unknown_model", "does not exist"),
+    ("broken_gzip", "compression|unreadable"),
+    ("redirect", "redirect|elsewhere"),
+]
+
+
+@pytest.mark.parametrize(("steps", "status", "words", "decisions"), ANSWERS, ids=[a[0] for a in ANSWERS])
+def test_an_answer_good_or_bad_gets_its_status_and_every_attempt_is_stored(
+    server: FaultServer, tmp_path: Path, steps: str, status: str, words: str | None, decisions: list[str]
+) -> None:
+    with lab_at(tmp_path, server, f"play:{steps}") as lab:
+        experiment = lab.run(f"answer {steps}", n=1, parameters={"temperature": 0.5})
+        row = experiment.responses.iloc[0]
+        assert row["status"] == status
+        assert [decision for (decision,) in attempts(lab)] == decisions
+        if words:
+            assert re.search(words, row["error"], re.IGNORECASE)
+        if steps == "no_usage":
+            assert row[["input_tokens", "output_tokens"]].isna().all()
+        if status == "rejected":
+            assert "temperature" in json.loads(lab.sql("SELECT rejected FROM responses").iloc[0, 0])
+            assert "rejected temperature" in " ".join(experiment.warnings)
+        assert experiment.status == ("failed" if status == "rejected" else "completed")
+
+
+@pytest.mark.parametrize(("step", "words"), FAILURES, ids=[f[0] for f in FAILURES])
+def test_what_cannot_be_read_or_is_refused_fails_in_plain_words_and_is_not_asked_again(
+    server: FaultServer, tmp_path: Path, step: str, words: str
+) -> None:
+    with lab_at(tmp_path, server, f"play:{step}") as lab:
+        experiment = lab.run(f"fail {step}", n=1)
+        row = experiment.responses.iloc[0]
+        assert experiment.status == "failed"
+        assert row["status"] == "failed"
+        assert re.search(words, row["error"])
+        assert "Traceback" not in row["error"]
+        assert attempts(lab, "decision, attempt") == [("stop", 1)]
+
+
+def test_a_server_that_stays_broken_is_given_up_within_the_deadline_with_its_status_and_text(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    with lab_at(tmp_path, server, "play:bad_gateway") as lab:
+        experiment = lab.run("broken", n=1, deadline=1.5)
+        assert re.search(r"502.*cloudy today", experiment.responses.iloc[0]["error"])
+        stored = attempts(lab, "decision, http_status, raw")
+        assert [decision for decision, *_ in stored] == ["retry"] * (len(stored) - 1) + ["stop"]
+        assert all(status == 502 and "cloudy today" in raw for _, status, raw in stored)
+
+
+@pytest.mark.parametrize("step", ["hang", "hang_mid_body", "trickle"])
+def test_the_deadline_of_a_call_holds_within_half_a_second(server: FaultServer, tmp_path: Path, step: str) -> None:
+    with lab_at(tmp_path, server, f"play:{step}") as lab:
+        lab.run("warm up", n=1, deadline=0.5)
+        begun = time.perf_counter()
+        experiment = lab.run(f"too slow {step}", n=8, deadline=1)
+        took = time.perf_counter() - begun
+        assert set(experiment.responses["status"]) == {"timeout"}
+        assert experiment.responses["error"].str.contains("may have been billed").all()
+        assert 1 <= took < 1.5
+
+
+def test_a_long_retry_after_pauses_the_run_says_until_when_and_leaves_the_rest_to_a_resume(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    with lab_at(tmp_path, server, "play:rate_limited_600") as lab:
+        experiment = lab.run("wait", n=30, max_concurrency=4)
+        rows = experiment.responses
+        assert experiment.status == "paused"
+        assert re.fullmatch(r"the server asks to wait: retry at \d\d:\d\d", experiment.reason)
+        assert set(rows["status"]) == {"cancelled"}
+        assert rows["error"].str.contains(r"retry at \d\d:\d\d").all()
+        assert len(attempts(lab)) < 30
+        assert {decision for (decision,) in attempts(lab)} == {"pause"}
+        assert len(rows) == len(lab.responses()) == 30
+
+
+@pytest.mark.parametrize(("step", "words"), [("quota", "quota"), ("bad_key", "key"), ("payment_required", "Balance|quota")])
+def test_quota_and_access_end_the_run_at_once_and_the_rest_says_why(
+    server: FaultServer, tmp_path: Path, step: str, words: str
+) -> None:
+    with lab_at(tmp_path, server, f"play:{step}") as lab:
+        experiment = lab.run(f"stop {step}", n=50, max_concurrency=1)
+        counts = Counter(experiment.responses["status"])
+        assert counts == {"failed": 1, "cancelled": 49}
+        assert experiment.status == "failed"
+        assert re.search(words, experiment.reason, re.IGNORECASE)
+        assert experiment.responses["error"].str.contains(words, case=False).all()
+        assert attempts(lab) == [("stop",)]
+
+
+def test_a_rejected_setting_does_not_stop_the_others(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:rejects_temperature") as lab:
+        experiment = lab.run("mixed settings", n=2, settings=[{"temperature": 0.2}, {"max_tokens": 20}])
+        assert experiment.status == "partial"
+        by_setting = experiment.responses.groupby("setting_index")["status"].agg(set).to_dict()
+        assert by_setting == {0: {"rejected"}, 1: {"ok"}}
+        assert len(experiment.summary()) == 2
+
+
+def test_a_dead_server_fails_every_call_in_words_and_returns_the_experiment(tmp_path: Path) -> None:
+    with FaultServer() as gone:
+        pass
+    with lab_at(tmp_path, gone, "fast") as lab:
+        experiment = lab.run("anyone?", n=2, deadline=1)
+        assert experiment.status == "failed"
+        assert experiment.responses["error"].str.contains("is the server running").all()
+
+
+STREAMS = [
+    ("stream_ok", "ok"),
+    ("stream_no_usage", "ok"),
+    ("stream_split", "ok"),
+    ("stream_comments_crlf", "ok"),
+    ("stream_length", "truncated"),
+    ("stream_no_done", "truncated"),
+    ("stream_half_line", "truncated"),
+    ("stream_bad_json", "truncated"),
+    ("stream_error_event", "truncated"),
+    ("stream_reset", "truncated"),
+    ("stream_hang", "timeout"),
+    ("stream_empty", "empty"),
+    ("stream_refusal", "refused"),
+    ("stream_tool_calls", "tool_call"),
+    ("stream_json", "ok"),
+]
+
+
+@pytest.mark.parametrize(("step", "status"), STREAMS, ids=[s[0] for s in STREAMS])
+def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(
+    server: FaultServer, tmp_path: Path, step: str, status: str
+) -> None:
+    with lab_at(tmp_path, server, f"play:{step}") as lab:
+        experiment = lab.run(f"stream {step}", n=1, stream=True, deadline=2)
+        row = experiment.responses.iloc[0]
+        assert row["status"] == status
+        if status in ("truncated", "timeout"):
+            assert row["text"].startswith("The keeper climbed")
+            assert row["error"] or row["finish_reason"] == "length"
+        assert lab.sql("SELECT first_token_ms FROM responses").iloc[0, 0] is not None
+
+
+def test_raw_bodies_are_kept_up_to_256_kb_with_the_size_and_hash_of_the_whole(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:stream_huge") as lab:
+        lab.run("a lot", n=1, stream=True)
+        [(raw, size, digest)] = attempts(lab, "raw, raw_size, raw_sha256")
+        assert len(raw) == 256 * 1024
+        assert size > 10_000_000
+        assert re.fullmatch(r"[0-9a-f]{64}", digest)
+
+
+def test_only_harmless_headers_are_kept_and_an_echoed_key_never_is(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:echoes_key") as lab:
+        experiment = lab.run("what did I send?", n=1)
+        assert KEY not in experiment.responses.iloc[0]["text"]
+        [(headers,)] = attempts(lab, "headers")
+        assert "set-cookie" not in json.loads(headers)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+def test_a_mixed_soak_keeps_every_response_and_every_attempt_and_the_totals_add_up(server: FaultServer, tmp_path: Path) -> None:
+    calls = 2_000 if SOAK else 200
+    before = server.counts()["requests"]
+    prompts = [f"soak {tmp_path.name} {number}" for number in range(calls // 4)]
+    with lab_at(tmp_path, server, "mixed:30:7") as lab:
+        experiment = lab.run(prompts, n=2, sweep={"temperature": [0.2, 0.9]}, max_concurrency=64)
+        asked = server.counts()["requests"] - before
+        rows, counts = experiment.responses, Counter(experiment.responses["status"])
+        assert len(rows) == rows["response_id"].nunique() == calls == len(lab.responses())
+        stored = lab.sql("SELECT count(*) AS n, count(DISTINCT response_id) AS answers FROM call_attempts").iloc[0]
+        assert stored["n"] == asked == lab.sql("SELECT sum(attempts) FROM responses").iloc[0, 0]
+        assert stored["answers"] == calls
+        ended = lab.sql("SELECT count(*) FROM call_attempts WHERE decision <> 'retry'").iloc[0, 0]
+        assert ended == calls
+        started = lab.audit(event="llm_request_started")["entity_id"]
+        failed = lab.audit(event="llm_request_failed")["entity_id"]
+        unanswered = set(rows.loc[rows["status"].isin(["failed", "timeout", "rejected"]), "response_id"])
+        assert len(started) == calls
+        assert set(failed) == unanswered
+        assert rows.loc[rows["response_id"].isin(unanswered), "error"].notna().all()
+        assert experiment.status == "partial"
+        generated = json.loads(lab.audit(event="experiment_generated")["payload"].iloc[-1])
+        assert generated["counts"] == dict(sorted(counts.items()))
+        lab.verify()
