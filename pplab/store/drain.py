@@ -283,11 +283,7 @@ def _analytics_updated(experiment: _Values) -> _Values:
         "span_id": None,
         "parent_span_id": None,
         "payload": canonical_json(
-            {
-                "user": experiment["user"],
-                "calibration_id": experiment["calibration_id"] or UNCALIBRATED,
-                "status": experiment["status"],
-            }
+            {"v": 1, "user": experiment["user"], "calibration_id": experiment["calibration_id"] or UNCALIBRATED}
         ),
     }
 

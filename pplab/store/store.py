@@ -79,6 +79,7 @@ class Store(Tables):
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._undrained = False
+        self._ended: tuple[str, ...] = ()
         self._stopped = threading.Event()
         self._timer: threading.Thread | None = None
 
@@ -189,6 +190,7 @@ class Store(Tables):
                 yield started
             finally:
                 self._lease.release()
+                self._seal()
         finally:
             self._lock.release()
 
@@ -208,21 +210,34 @@ class Store(Tables):
             if isinstance(error, duckdb.Error | OSError):
                 raise StoreError(f"the lab's tables could not be brought up to date: {_line(error)}", hint=KEPT) from None
             raise
+        self._ended = drained.ended
         try:
             yield drained
+        except duckdb.Error as error:
+            raise StoreError(f"the lab's tables could not be read: {_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
-            for name in drained.ended:
-                with contextlib.suppress(OSError):  # sealing only saves space; the next drain tries again
-                    segments.seal(self.folder / "journal", name)
 
     def _close_tables(self) -> None:
+        import duckdb
+
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                if (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
-                    connection.cursor().execute("CHECKPOINT")  # a long log is replayed at every opening
+        if connection is None:
+            return
+        try:
+            if (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
+                connection.cursor().execute("CHECKPOINT")  # a long log is replayed at every opening
+        except (OSError, duckdb.Error):
+            pass  # there is no log, or no room: it stays, and is checkpointed another time
+        finally:
             connection.close()
+
+    def _seal(self) -> None:
+        """Compress the journals that ended, outside of the lease."""
+        ended, self._ended = self._ended, ()
+        for name in ended:
+            with contextlib.suppress(OSError):  # it only saves space; the next drain tries again
+                segments.seal(self.folder / "journal", name)
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one SELECT with bound parameters, read-only and without access to anything outside the tables.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import os
 import random
 import subprocess
@@ -11,9 +10,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import duckdb
 import pytest
-from store_records import new_id, run
+from store_records import run
 
 from pplab.errors import StoreError
 from pplab.store.store import Store, open_store
@@ -103,7 +101,7 @@ def test_four_writers_and_a_reader_who_never_stops_get_every_row_exactly_once(fo
         "system_metrics": 0,
         "cell_executions": 0,
     }
-    assert Counter(store.responses().experiment_id) == Counter({one: 4 for one in experiments})
+    assert Counter(store.responses().experiment_id) == Counter(dict.fromkeys(experiments, 4))
     figures = store.analytics()
     assert figures[figures.measure == "responses.ok"].n.tolist() == [4 * RUNS] * 4
     assert store.verify().ok
@@ -121,7 +119,7 @@ def test_kill_9_at_random_moments_loses_no_acknowledged_response(folder):
         victim.kill()
         out, err = victim.communicate()
         assert err == ""
-        acknowledged |= {line for line in out.split("\n")[:-1]}
+        acknowledged |= set(out.split("\n")[:-1])
         store = Store(folder)
         stored = store.responses().response_id.tolist()
         assert acknowledged <= set(stored)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
 
 from pplab.models.records import STATUSES
+from pplab.observe.events import CATALOGUE
 from pplab.store.kinds import KINDS
 from pplab.store.store import Store, open_store
 
@@ -95,8 +96,10 @@ def test_analytics_updated_comes_once_an_experiment_with_its_first_final_status(
         store.append(experiment(one.experiment_id, revision=revision, status=status))
         store.drain()
     found = store.audit("analytics_updated")
+    assert "analytics_updated" in CATALOGUE
+    assert json.loads(found.payload[0]).keys() == {"v", *CATALOGUE["analytics_updated"].fields}
     assert found.entity_id.tolist() == [one.experiment_id]
-    assert json.loads(found.payload[0]) == {"calibration_id": "uncalibrated", "status": "interrupted", "user": "ada"}
+    assert json.loads(found.payload[0]) == {"v": 1, "calibration_id": "uncalibrated", "user": "ada"}
 
 
 def figures(store):

@@ -284,7 +284,7 @@ def test_the_ledgers_damaged_lines_are_passed_over(lab, folder):
 
 @pytest.mark.soak
 def test_a_million_audit_rows_are_verified_and_the_time_is_printed(folder):
-    count = 1_000_000 if os.environ.get("PPLAB_SOAK") else 100_000
+    count = 1_000_000 if os.environ.get("PPLAB_SOAK") else 20_000
     store = open_store(folder)
     rows = []
     for number in range(count):
