@@ -1,0 +1,161 @@
+"""What a run that ended early is worth: everything that arrived, and a resume that sends exactly what is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pplab.errors import BadInput, NotFound, StoreBusy
+from tests.servers import FaultServer
+from tests.unit.run_labs import KEY, attempts, lab_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    with FaultServer(latency_ms=20) as running:
+        yield running
+
+
+def elsewhere(folder: Path, server: FaultServer, code: str) -> subprocess.Popen[str]:
+    """Start another notebook's process on the same lab; ``code`` finds it as ``lab``."""
+    opening = f"from pplab import Lab; lab = Lab({str(folder / 'lab')!r}, 'bob', 'fast', {server.base_url!r}, {KEY!r})\n"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", opening + code], cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+
+
+def test_after_kill_9_another_process_sends_exactly_the_missing_calls(server: FaultServer, tmp_path: Path) -> None:
+    running = elsewhere(
+        tmp_path,
+        server,
+        "lab.run('survive', n=200, max_concurrency=2, on_response=lambda r: print(r.response_id, flush=True))",
+    )
+    acknowledged = [running.stdout.readline().strip() for _ in range(20)]
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    running.stdout.close()
+    with lab_at(tmp_path, server, "fast") as lab:
+        experiment = lab.experiment()
+        rows = experiment.responses
+        assert (experiment.status, experiment.reason) == ("interrupted", "the process that ran it ended")
+        assert len(rows) == 200
+        kept = rows[rows["status"] == "ok"].set_index("response_id")
+        assert set(acknowledged) <= set(kept.index)
+        before = server.counts()["requests"]
+        assert experiment.resume().status == "completed"
+        assert server.counts()["requests"] - before == 200 - len(kept)
+        after = experiment.responses.set_index("response_id")
+        assert (after.loc[kept.index, "text"] == kept["text"]).all()
+        assert experiment.id == lab.experiment().id
+        lab.verify()
+
+
+def test_of_two_processes_that_resume_at_once_one_is_refused_in_one_line(server: FaultServer, tmp_path: Path) -> None:
+    running = elsewhere(
+        tmp_path, server, "e = lab.start('both', n=100, max_concurrency=1); print(e.id, flush=True); e.wait(); print(e.status)"
+    )
+    name = running.stdout.readline().strip()
+    with lab_at(tmp_path, server, "fast") as lab:
+        assert lab.experiment(name).status == "running"
+        with pytest.raises(StoreBusy, match="being run already") as refused:
+            lab.experiment(name).resume()
+        assert "\n" not in str(refused.value)
+        assert running.stdout.readline().strip() == "completed"
+        running.wait()
+        running.stdout.close()
+        before = server.counts()["requests"]
+        assert lab.experiment(name).resume().status == "completed"
+        assert server.counts()["requests"] == before
+
+
+def test_topping_up_from_5_to_20_sends_15_a_prompt_and_setting(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        experiment = lab.run(["one", "two"], n=5, sweep={"temperature": [0, 1]}, seed=7)
+        first = experiment.responses.set_index("response_id")
+        before = server.counts()["requests"]
+        experiment.top_up(20)
+        assert server.counts()["requests"] - before == 15 * 4
+        after = experiment.responses.set_index("response_id")
+        assert experiment.status == "completed"
+        assert len(after) == after["request_key"].nunique() == 80
+        assert (after.loc[first.index, ["request_key", "text", "seed"]] == first[["request_key", "text", "seed"]]).all(axis=None)
+        with pytest.raises(BadInput, match="less than the 20"):
+            experiment.top_up(5)
+
+
+def test_retrying_sends_what_failed_and_nothing_else(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:context_length,ok") as lab:
+        prompts = [f"retry {number}" for number in range(6)]
+        experiment = lab.run(prompts, n=1)
+        assert experiment.status == "failed"
+        assert experiment.resume().status == "failed"
+        before = server.counts()["requests"]
+        experiment.retry([experiment.responses["response_id"][2]])
+        assert experiment.status == "partial"
+        assert list(experiment.responses["status"] == "ok") == [False, False, True, False, False, False]
+        assert experiment.retry_failed().status == "completed"
+        assert server.counts()["requests"] - before == 6
+        assert len(attempts(lab)) == 12
+        with pytest.raises(NotFound, match="has no response"):
+            experiment.retry(["00000000-0000"])
+
+
+def test_a_paused_run_goes_on_where_it_stopped(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:ok,rate_limited_600,ok") as lab:
+        experiment = lab.run("pause", n=10, max_concurrency=1)
+        assert experiment.status == "paused"
+        assert list(experiment.responses["status"]) == ["ok"] + ["cancelled"] * 9
+        before = server.counts()["requests"]
+        assert experiment.resume().status == "completed"
+        assert server.counts()["requests"] - before == 9
+        assert list(lab.responses()["status"]) == ["ok"] * 10
+
+
+def test_an_experiment_is_resumed_with_the_model_it_was_begun_with(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        name = lab.run("mine", n=1).id
+    with lab_at(tmp_path, server, "play:ok") as other, pytest.raises(BadInput, match="this experiment asked fast"):
+        other.experiment(name).resume()
+
+
+def test_what_a_resume_asks_for_is_audited(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        experiment = lab.run("audit me", n=2)
+        experiment.top_up(3)
+        asked = lab.audit(event="retry_requested")
+        assert list(asked["entity_id"]) == [experiment.id]
+        assert '"replicates":1' in asked["payload"][0]
+        assert '"why":"top up to 3"' in asked["payload"][0]
+        assert list(lab.audit(event="experiment_generated")["entity_id"]) == [experiment.id] * 2
+
+
+def test_the_terminal_resumes_and_retries_by_id(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:context_length,ok") as lab:
+        name = lab.run("from the terminal", n=1).id
+    options = ["--store", str(tmp_path / "lab"), "--model", "play:context_length,ok", "--base-url", server.base_url]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY}
+    for option, status in (("--resume", "failed"), ("--retry-failed", "completed")):
+        command = [sys.executable, "-m", "pplab", "run", option, name[:8], "--json", *options]
+        shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60).stdout
+        assert f'"status": "{status}"' in shown
+
+
+def test_a_run_started_while_another_runs_does_not_wait_for_it(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        slow = lab.start("long", n=200, max_concurrency=1)
+        begun = time.perf_counter()
+        assert lab.run("short", n=1).status == "completed"
+        assert time.perf_counter() - begun < 2
+        slow.cancel()
+        assert slow.wait().status == "interrupted"
