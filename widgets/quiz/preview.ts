@@ -57,6 +57,7 @@ export class PreviewPanel {
 }
 
 /** The sentence of a reason names the question first, which stands beside it here. */
-export function withoutQuestion(sentence: string): string {
-  return sentence.replace(/^.*?”: /u, "");
+function withoutQuestion(sentence: string): string {
+  const rest = sentence.slice(sentence.lastIndexOf("”: ") + 3);
+  return rest.charAt(0).toUpperCase() + rest.slice(1);
 }

@@ -75,7 +75,7 @@ export class QuestionPanel {
 
   /** Move the focus to the answer given, or to the first one. */
   focus(): void {
-    (this.#inputs.find((input) => input.checked) ?? this.#inputs[0])?.focus({ preventScroll: true });
+    (this.#inputs.find((input) => input.checked) ?? this.#inputs[0])?.focus();
   }
 
   /** Say that the answers are being stored. */

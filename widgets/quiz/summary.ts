@@ -47,7 +47,7 @@ export class Summary {
 
   /** Move the focus to the message that it is saved. */
   focus(): void {
-    this.#status.focus({ preventScroll: true });
+    this.#status.focus();
   }
 
   #drawCell(code: string): void {
