@@ -41,9 +41,13 @@ class Access:
             self._recording, self._resolved = recording, resolved
 
     @property
-    def reachable(self) -> bool:
-        """Whether the lab's own model can be asked now."""
-        return not self._unreachable()
+    def unreachable(self) -> str:
+        """Why nobody is asked for what is not recorded; empty when somebody is."""
+        if self._resolved.offline:
+            return "PPLAB_OFFLINE is set"
+        if self._resolved.provider != EMBEDDED and self._resolved.base_url is None:
+            return "there is no key to ask the model with"
+        return ""
 
     def source(self) -> Source:
         """Return where answers come from."""
@@ -59,16 +63,8 @@ class Access:
     def _recorded(self, recording: Recording) -> RecordedSource:
         from pplab.models.tape import RecordedSource
 
-        why = self._unreachable()
+        why = self.unreachable
         return RecordedSource(recording, self._resolved.provider, None if why else self._model(), why)
-
-    def _unreachable(self) -> str:
-        """Say why nobody is asked for what is not recorded; empty when somebody is."""
-        if self._resolved.offline:
-            return "PPLAB_OFFLINE is set"
-        if self._resolved.provider != EMBEDDED and self._resolved.base_url is None:
-            return "there is no key to ask the model with"
-        return ""
 
     def _model(self) -> ModelClient:
         with self._lock:

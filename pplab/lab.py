@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from pplab.experiments.runner import Progress
     from pplab.experiments.settings import Setting
     from pplab.models.tape import Recording
+    from pplab.share.check import Gate
     from pplab.share.export import Export
+    from pplab.share.imports import Imported
+    from pplab.share.replay import Replay
+    from pplab.share.rerun import Rerun
+    from pplab.share.verify import PackageReport
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
@@ -461,8 +466,26 @@ class Lab:
         return export(self, self._store, chosen, format, path, what)
 
     @verb
-    def verify(self, path: str | os.PathLike[str] | None = None) -> VerifyReport:
-        """Check that nothing stored was altered: chain, counts, and the heads that exports mention.
+    def import_package(self, path: str | os.PathLike[str]) -> Imported:
+        """Bring a colleague's package (a zip, or the folder it was unpacked to) into this lab.
+
+        Everything is checked before anything enters; its origin is kept, nothing here is overwritten, and importing it twice
+        changes nothing.
+
+        Raises
+        ------
+        StoreTampered
+            When it is not as it was exported.
+        BadInput
+            When it could do harm, or holds an experiment that is here in another state.
+        """
+        from pplab.share.imports import import_package
+
+        return import_package(self, self._store, path)
+
+    @verb
+    def verify(self, path: str | os.PathLike[str] | None = None) -> VerifyReport | PackageReport:
+        """Check that nothing was altered: of this lab (chain, counts, the heads that exports mention), or of a package.
 
         Raises
         ------
@@ -471,13 +494,78 @@ class Lab:
         """
         from pplab.errors import StoreTampered
 
-        if path is not None:
-            raise BadInput("only this lab can be verified by this version", hint="call verify without a file")
-        report = self._store.verify()
+        report: VerifyReport | PackageReport
+        if path is None:
+            report = self._store.verify()
+        else:
+            from pplab.share.verify import verify_package
+
+            report = verify_package(path)
         self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
         if not report.ok:
-            raise StoreTampered(report.words, hint="lab.rebuild() makes the tables again from the journal and compares")
+            hint = "lab.rebuild() makes the tables again from the journal and compares" if path is None else "do not use it"
+            raise StoreTampered(report.words, hint=hint)
         return report
+
+    def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False) -> Replay:
+        """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
+
+        Parameters
+        ----------
+        wanted
+            An experiment, its id, or the path of a package.
+        live
+            Also ask the model again and compare the answers, see `check`.
+        """
+        from dataclasses import replace
+
+        from pplab.share.replay import replay
+
+        with Interrupts() as interrupts, Operation(self, "replay"):
+            rerun = self._rerun(wanted)
+            found = replay(rerun.contents)
+            if live:
+                found = replace(found, live=rerun.checks(interrupts))
+            said = {"identical": found.identical, "differences": len(found.differences)}
+            for experiment in found.experiments:
+                self.record(self._event("replay_completed", entity="experiment", entity_id=experiment, **said))
+            return found
+
+    def check(
+        self,
+        baseline: Experiment | str | os.PathLike[str],
+        *,
+        n: int | None = None,
+        margins: Mapping[str, float] | None = None,
+        model: str | None = None,
+    ) -> Gate:
+        """Run a baseline's plan again and decide for each metric whether it is the same, has drifted, or cannot be told.
+
+        Parameters
+        ----------
+        baseline
+            An experiment, its id, or the path of a package. Where the lab cannot ask the baseline's model, the recording in use
+            answers, or the one that came with the package.
+        n
+            Replicates; default: those of the baseline.
+        margins
+            By metric, the largest change that does not matter, in the metric's units; default 0.05 for each score.
+        model
+            Ask another model than the baseline's.
+        """
+        from pplab.share.check import Gate
+
+        with Interrupts() as interrupts, Operation(self, "check"):
+            checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model)
+            for check in checks:
+                about = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
+                self.record(self._event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted)))
+            return Gate(checks)
+
+    def _rerun(self, wanted: Experiment | str | os.PathLike[str]) -> Rerun:
+        from pplab.share.rerun import Rerun, baseline
+
+        return Rerun(self, self._store, self._runs, self._access, *baseline(self, self._store, wanted))
 
     @verb
     def rebuild(self) -> Any:

@@ -93,6 +93,11 @@ CATALOGUE: dict[str, EventType] = {
                 "cost": "float?",
             },
         ),
+        EventType(
+            "check_completed",
+            "A baseline was run again and compared; drifted names what failed.",
+            {"baseline": "str", "outcome": "str", "drifted": "list"},
+        ),
         EventType("verification_completed", "Chain and counts were checked.", {"ok": "bool", "rows": "int", "problems": "int"}),
     )
 }

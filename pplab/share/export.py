@@ -1,4 +1,4 @@
-"""Writes stored experiments, the audit or the timings to a file: csv, json or parquet, with a job row and an atomic write."""
+"""Writes stored experiments, the audit or the timings to a file, with a job row and an atomic write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from pplab.store.store import Store
 
-FORMATS = ("csv", "json", "parquet")
+FORMATS = ("csv", "json", "parquet", "package")
+SUFFIXES = {"package": "zip"}
 SUBJECTS = ("experiments", "audit", "timing")
 FOLDER = "exports"
 # A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection").
@@ -69,8 +70,10 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     for name, value, known in (("format", format, FORMATS), ("what", what, SUBJECTS)):
         if value not in known:
             raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(value, known) or f"use one of: {', '.join(known)}")
+    if format == "package" and what != "experiments":
+        raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
     export_id = new_id()
-    target = _target(path, lab.folder, what, format)
+    target = _target(path, lab.folder, what, SUFFIXES.get(format, format))
     span = CAUSE.get()
     about: dict[str, Any] = {"entity": "export", "entity_id": export_id, **(span.ids() if span else {})}
     lab.record(event("export_requested", lab.user, **about, what=what, format=format, records=len(ids)))
@@ -96,8 +99,8 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     )
     lab.record(job)
     try:
-        frame = _frame(store, ids, what)
-        size, digest = write_atomically(target, as_bytes(frame, format, what))
+        data, rows = _content(lab, store, ids, format, what)
+        size, digest = write_atomically(target, data)
     except (OSError, PplabError) as error:
         words = str(error.strerror or error) if isinstance(error, OSError) else error.message
         lab.record(dataclasses.replace(job, revision=1, completed_at=now(), status="failed", error=words), durable=True)
@@ -106,12 +109,22 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         raise StoreError(
             f"'{target.name}' could not be written: {words}", hint="free some space or choose another path"
         ) from None
-    done = dataclasses.replace(job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=len(frame))
-    completed = event("export_completed", lab.user, **about, sha256=digest, size=size, rows=len(frame))
+    done = dataclasses.replace(job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=rows)
+    completed = event("export_completed", lab.user, **about, sha256=digest, size=size, rows=rows)
     lab.record(done, completed, durable=True).result()
     return Export(
-        path=target, sha256=digest, format=format, what=what, rows=len(frame), size=size, export_id=export_id, link=_link(path)
+        path=target, sha256=digest, format=format, what=what, rows=rows, size=size, export_id=export_id, link=_link(path)
     )
+
+
+def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> tuple[bytes, int]:
+    """Return the file's bytes and how many rows they hold."""
+    if format == "package":
+        from pplab.share.package import package
+
+        return package(store, ids, lab.scrub)
+    frame = _frame(store, ids, what)
+    return as_bytes(frame, format, what), len(frame)
 
 
 def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:

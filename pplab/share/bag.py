@@ -1,0 +1,223 @@
+"""Reads a package's folder: whether its files are those that were exported, and only then the rows in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import PplabError
+from pplab.experiments.design import Plan
+from pplab.experiments.outcomes import make_call, response_id
+from pplab.share import audit_slice
+from pplab.share.contents import TABLES, Contents, row_sha256
+from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
+from pplab.store.kinds import KIND_OF, canonical_json
+from pplab.store.lines import Damaged, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pplab.share.audit_slice import Slice
+
+NAMED = 20
+"""How many altered rows are named one by one."""
+
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bag:
+    """What was found in a package's folder.
+
+    Attributes
+    ----------
+    problems
+        Everything that is not as it was exported; empty when nothing is.
+    files
+        How many files were compared with the manifests.
+    sha256
+        Of the tag manifest, and so of everything: the package's identity, packed or unpacked.
+    info
+        The fields of ``bag-info.txt``.
+    audit, contents
+        ``None`` where they could not be read.
+    """
+
+    problems: tuple[str, ...]
+    files: int = 0
+    sha256: str = ""
+    info: dict[str, str]
+    audit: Slice | None = None
+    contents: Contents | None = None
+
+
+def read_bag(folder: Path, *, packed: bool) -> Bag:
+    """Check the files of a package and, when all are as they were exported, read them.
+
+    Parameters
+    ----------
+    folder
+        Where it is unpacked.
+    packed
+        It was just unpacked by us: every file must be listed. In a folder that somebody works in, further files are let alone,
+        and so is the notebook, which changes as soon as it is run.
+    """
+    try:
+        listed = _manifest(folder, TAG_MANIFEST)
+        tags = dict(listed)
+        payload = _manifest(folder, MANIFEST)
+    except ValueError as error:
+        return Bag(problems=(str(error),), info={})
+    working = frozenset() if packed else frozenset({NOTEBOOK})
+    problems = [p for name, digest in {**tags, **payload}.items() if name not in working and (p := _file(folder, name, digest))]
+    if packed:
+        present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+        known = {*tags, *payload, TAG_MANIFEST}
+        problems += [f"{name} is in no manifest" for name in sorted(present - known)]
+    missing = {"bagit.txt", "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in TABLES)} - {*tags, *payload}
+    problems += [f"{name} is missing" for name in sorted(missing)]
+    files = len(tags) + len(payload) + 1
+    bag = Bag(problems=(), files=files, sha256=_sha256(folder / TAG_MANIFEST), info={})
+    if problems:
+        return replace(bag, problems=(*problems, *_altered_rows(folder)))
+    return _read(bag, folder)
+
+
+def _manifest(folder: Path, name: str) -> dict[str, str]:
+    path = folder / name
+    if not path.is_file() or path.is_symlink():
+        raise ValueError(f"{name} is missing: this is no package")
+    text = path.read_bytes().decode("utf-8", "replace")
+    found = _LINE.findall(text)
+    names = [n for _, n in found]
+    if "".join(f"{digest}  {n}\n" for digest, n in found) != text or names != sorted(set(names)):
+        raise ValueError(f"{name} is damaged")
+    if any(n.startswith("/") or ".." in Path(n).parts for n in names):
+        raise ValueError(f"{name} names a file outside the package")
+    return {n: digest for digest, n in found}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _file(folder: Path, name: str, digest: str) -> str | None:
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        return f"{name} is missing"
+    return None if _sha256(path) == digest else f"{name} was altered"
+
+
+def _altered_rows(folder: Path) -> Iterator[str]:
+    """Name the rows whose hash is not the listed one; nothing is parsed."""
+    try:
+        listed = _LINE.findall((folder / ROWS).read_text("utf-8"))
+        tables = {name: (folder / f"data/{name}.jsonl").read_text("utf-8").splitlines() for name in TABLES}
+    except (OSError, UnicodeError):
+        return
+    expected = {place: digest for digest, place in listed}
+    found = 0
+    for name, lines in tables.items():
+        for number, line in enumerate(lines, 1):
+            digest = expected.pop(f"data/{name}.jsonl:{number}", None)
+            if digest != row_sha256(line):
+                found += 1
+                if found <= NAMED:
+                    yield f"row {number} of {name} " + ("was added" if digest is None else "was altered")
+    if found > NAMED:
+        yield f"{found - NAMED} further rows were altered"
+    if expected:
+        yield f"{len(expected)} rows are missing"
+
+
+def _read(bag: Bag, folder: Path) -> Bag:
+    problems: list[str] = []
+    info: dict[str, str] = {}
+    for line in (folder / "bag-info.txt").read_text("utf-8", "replace").splitlines():
+        name, _, value = line.partition(": ")
+        info.setdefault(name, value)
+    audit = None
+    try:
+        audit = audit_slice.read((folder / AUDIT).read_text("utf-8"))
+        problems += audit_slice.problems(audit)
+        if info.get("Pplab-Audit-Head") != f"{audit.head.seq} {audit.head.hash}":
+            problems.append("the audit's head is not the one the package names")
+    except (ValueError, UnicodeError) as error:
+        problems.append(f"{AUDIT} cannot be read: {error}")
+    contents = None
+    try:
+        contents = Contents(**{name: tuple(_rows(folder, name)) for name in TABLES})
+        problems += _inconsistencies(contents)
+    except (ValueError, UnicodeError) as error:
+        problems.append(str(error))
+    return replace(bag, problems=tuple(problems), info=info, audit=audit, contents=contents)
+
+
+def _rows(folder: Path, table: str) -> Iterator[Any]:
+    record = TABLES[table]
+    kind = KIND_OF[record]
+    with (folder / f"data/{table}.jsonl").open(encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                values = json.loads(line)
+                decode(canonical_json({"k": kind.name, "r": values}).encode())
+                made = record(**values)
+            except (ValueError, TypeError, RecursionError, Damaged) as error:
+                raise ValueError(f"row {number} of {table} is no record: {error}") from None
+            if not _ID.fullmatch(str(getattr(made, kind.key))):
+                raise ValueError(f"row {number} of {table} has an id that cannot be one")
+            yield made
+
+
+def _inconsistencies(contents: Contents) -> Iterator[str]:
+    """Say where rows contradict each other: whatever the hashes say, such rows were not written by a run."""
+    for name in TABLES:
+        key = KIND_OF[TABLES[name]].key
+        ids = [getattr(row, key) for row in contents.table(name)]
+        if len(set(ids)) != len(ids):
+            yield f"{name} has two rows of one id"
+    if not contents.experiments:
+        yield "there is no experiment in it"
+    calibrations = {c.calibration_id for c in contents.calibrations}
+    plans: dict[str, tuple[Plan, str]] = {}
+    for e in contents.experiments:
+        try:
+            plan = Plan.from_dict(e.plan)
+            planned = len(plan)
+        except (PplabError, LookupError, TypeError, ValueError, AttributeError):
+            yield f"experiment {e.experiment_id[:8]} has a plan that cannot be one"
+            continue
+        plans[e.experiment_id] = plan, e.provider
+        if planned != e.planned:
+            yield f"experiment {e.experiment_id[:8]} says {e.planned} replicates, its plan has {planned}"
+        if e.calibration_id is not None and e.calibration_id not in calibrations:
+            yield f"the calibration of experiment {e.experiment_id[:8]} is missing"
+    yield from _strange_responses(contents, plans)
+    responses = {r.response_id for r in contents.responses}
+    strays = sum(a.response_id not in responses for a in contents.attempts)
+    if strays:
+        yield f"{strays} requests belong to no response"
+
+
+def _strange_responses(contents: Contents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
+    from pplab.experiments.design import PlannedCall
+
+    for r in contents.responses:
+        if r.experiment_id not in plans:
+            yield f"response {r.response_id[:8]} belongs to no experiment"
+            continue
+        plan, provider = plans[r.experiment_id]
+        place = PlannedCall(r.prompt_index, r.setting_index, r.replicate)
+        inside = r.prompt_index < len(plan.prompts) and r.setting_index < len(plan.settings) and r.replicate < plan.replicates
+        if not inside or min(r.prompt_index, r.setting_index, r.replicate) < 0 or r.prompt != plan.prompts[r.prompt_index]:
+            yield f"response {r.response_id[:8]} has no place in the plan"
+        elif r.response_id != response_id(r.experiment_id, place):
+            yield f"response {r.response_id[:8]} stands where another belongs"
+        elif r.request_key != make_call(plan, provider, place)[0].request_key:
+            yield f"response {r.response_id[:8]} answers another call than the planned one"

@@ -1,0 +1,149 @@
+"""What a package is about: the stored rows of some experiments, read from a store and written as lines. No file is opened."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pplab.experiments.design import Plan, PlannedCall
+from pplab.experiments.outcomes import make_call
+from pplab.models.recordings import Asked, Recorded, masked
+from pplab.models.records import Attempt, Reply
+from pplab.store.kinds import KIND_OF, KINDS, canonical_json, time_text
+from pplab.store.ledger import Ledger
+from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+
+    from pplab.store.store import Store
+
+TABLES = {"calibrations": CalibrationRow, "experiments": ExperimentRow, "responses": ResponseRow, "attempts": AttemptRow}
+"""The tables of a package and their records, in the order in which one refers to the one before."""
+
+LOCAL = frozenset({"origin"})
+"""Columns that say how a row came into a lab and are no part of what is shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The rows of some experiments, each table in an order that depends on the rows alone."""
+
+    calibrations: tuple[CalibrationRow, ...]
+    experiments: tuple[ExperimentRow, ...]
+    responses: tuple[ResponseRow, ...]
+    attempts: tuple[AttemptRow, ...]
+
+    def table(self, name: str) -> Sequence[Any]:
+        """Return the rows of one of `TABLES`."""
+        rows: Sequence[Any] = getattr(self, name)
+        return rows
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are in all."""
+        return sum(len(self.table(name)) for name in TABLES)
+
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """The plan of each experiment, by its id."""
+        return {row.experiment_id: Plan.from_dict(row.plan) for row in self.experiments}
+
+    def frame(self, experiment_id: str) -> pd.DataFrame:
+        """Return the responses of one experiment in plan order, as a table with every column."""
+        import pandas as pd
+
+        names = [column.name for column in KINDS["response"].columns]
+        mine = [[getattr(r, n) for n in names] for r in self.responses if r.experiment_id == experiment_id]
+        return pd.DataFrame(mine, columns=names)
+
+
+def read_store(store: Store, ids: Sequence[str]) -> Contents:
+    """Return everything stored of these experiments."""
+    with store.reading():
+        experiments = sorted((store.experiment(i) for i in ids), key=lambda e: (e.created_at, e.experiment_id))
+        wanted = sorted({e.calibration_id for e in experiments if e.calibration_id})
+        calibrations = sorted((store.calibration(c) for c in wanted), key=lambda c: (c.created_at, c.calibration_id))
+        responses = [r for e in experiments for r in store.response_rows(e.experiment_id)]
+        frames = [store.attempts(e.experiment_id) for e in experiments]
+    place = {r.response_id: i for i, r in enumerate(responses)}
+    attempts = [a for frame in frames for a in _attempts(frame)]
+    attempts.sort(key=lambda a: (place.get(a.response_id, len(place)), a.started_at, a.attempt, a.attempt_id))
+    return Contents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts))
+
+
+def plain(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a stored table as Python values: times as text, what is missing as ``None``."""
+    for record in frame.astype(object).where(frame.notna(), None).to_dict("records"):
+        yield {
+            str(k): time_text(v.to_pydatetime()) if hasattr(v, "to_pydatetime") else v.item() if hasattr(v, "item") else v
+            for k, v in record.items()
+        }
+
+
+def _attempts(frame: pd.DataFrame) -> Iterator[AttemptRow]:
+    for record in plain(frame):
+        yield AttemptRow(**{**record, "headers": json.loads(record["headers"])})
+
+
+def as_line(row: Any, scrub: Callable[[str], str]) -> str:
+    """Return a row as one line of canonical JSON, without what is local to a lab and without secrets."""
+    values = {c.name: getattr(row, c.name) for c in KIND_OF[type(row)].columns if c.name not in LOCAL}
+    line = canonical_json(values)
+    return line if scrub(line) == line else canonical_json(masked(values, scrub))
+
+
+def row_sha256(line: str) -> str:
+    """Return the hash of one row's line."""
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def recorded_calls(contents: Contents) -> Iterator[Recorded]:
+    """Yield every answered or failed call as a recording has it, so that a plan can be run again without the model.
+
+    A call that two experiments made has a take for each.
+    """
+    plans = contents.plans
+    providers = {e.experiment_id: e.provider for e in contents.experiments}
+    tried: dict[str, list[AttemptRow]] = {}
+    for attempt in contents.attempts:
+        tried.setdefault(attempt.response_id, []).append(attempt)
+    takes: dict[str, int] = {}
+    for row in contents.responses:
+        if not row.attempts:
+            continue  # never sent
+        plan, provider = plans[row.experiment_id], providers[row.experiment_id]
+        call, _ = make_call(plan, provider, PlannedCall(row.prompt_index, row.setting_index, row.replicate))
+        asked = Asked(
+            provider=provider,
+            model=call.model,
+            messages=call.messages,
+            parameters=call.parameters,
+            replicate=call.replicate,
+        )
+        take = takes.get(call.request_key, 0)
+        takes[call.request_key] = take + 1
+        attempts = tuple(map(_attempt, tried.get(row.response_id, [])[-row.attempts :]))  # not those of an earlier pass
+        yield Recorded(asked=asked, reply=_reply(row, attempts), recorded_at=row.created_at, take=take)
+
+
+def _reply(row: ResponseRow, attempts: tuple[Attempt, ...]) -> Reply:
+    shared = {f.name: getattr(row, f.name) for f in dataclasses.fields(Reply) if hasattr(row, f.name)}
+    code = attempts[-1].error_code if attempts else None
+    return Reply(**{**shared, "attempts": attempts, "error_code": code})
+
+
+def _attempt(row: AttemptRow) -> Attempt:
+    shared = {f.name: getattr(row, f.name) for f in dataclasses.fields(Attempt) if hasattr(row, f.name)}
+    return Attempt(**{**shared, "raw": None if row.raw is None else row.raw.encode("utf-8", "replace")})
+
+
+def lab_id(store: Store) -> str:
+    """Return what tells this lab from every other: the chain's head after its first drain, shortened; empty in a new lab."""
+    first = next((entry.hash for entry in Ledger(store.folder / "ledger.jsonl").entries() if entry.seq), "")
+    return first[:16]

@@ -1,0 +1,44 @@
+"""The regression gate's outcome as JUnit XML, which every CI service can show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from pplab.share.check import Check
+
+SUITE = "pplab check"
+
+
+def junit(checks: list[Check]) -> bytes:
+    """Return the XML: one suite a baseline, one test a metric and a fact.
+
+    Drift is a failure, what cannot be told is skipped, and what was compared is in ``system-out``. It carries no time and no
+    duration, so that equal outcomes give equal bytes.
+    """
+    root = ET.Element("testsuites", name=SUITE)
+    for check in checks:
+        suite = ET.SubElement(root, "testsuite", name=f"{SUITE} {check.baseline}")
+        failures = skipped = 0
+        parts: list[tuple[str, str, str, bool]] = [(m.metric, m.outcome, m.words, True) for m in check.metrics]
+        parts += [(f.name, f.outcome, f.words, f.gates) for f in check.facts]
+        for name, outcome, words, gates in parts:
+            case = ET.SubElement(suite, "testcase", classname="pplab.check", name=name)
+            if outcome == "drifted" and gates:
+                failures += 1
+                ET.SubElement(case, "failure", message=_clean(f"{name} drifted"), type="drift").text = _clean(words)
+            elif outcome == "cannot tell":
+                skipped += 1
+                ET.SubElement(case, "skipped", message=_clean(words))
+            ET.SubElement(case, "system-out").text = _clean(words)
+        suite.attrib |= {"tests": str(len(parts)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    ET.indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'.encode()
+
+
+def _clean(text: str) -> str:
+    """Return text that XML 1.0 can hold."""
+    return "".join(
+        c if c in "\t\n" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" else "\ufffd" for c in text
+    )

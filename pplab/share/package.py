@@ -1,0 +1,132 @@
+"""Builds a package: what a colleague receives to see, check and re-run experiments. A BagIt bag in a sealed zip.
+
+The bag's files stand at the root of the zip, under the names that scripts know (`data/responses.jsonl`, `replay.ipynb`), so it is
+unpacked into a folder of its own. Nothing in it depends on when or by whom it is exported: its time and its head are those of the
+experiments' last event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from pplab import __version__
+from pplab.models.recordings import Recorded, to_line
+from pplab.models.tape import HEADER
+from pplab.share import audit_slice, crate
+from pplab.share.container import pack
+from pplab.share.contents import TABLES, as_line, lab_id, read_store, recorded_calls, row_sha256
+from pplab.share.notebook import replay_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pplab.share.audit_slice import Slice
+    from pplab.share.contents import Contents
+    from pplab.store.store import Store
+
+RECORDING = "recordings/calls.jsonl"
+AUDIT = "audit.jsonl"
+ROWS = "rows-sha256.txt"
+LOCK = "env.lock"
+NOTEBOOK = "replay.ipynb"
+MANIFEST = "manifest-sha256.txt"
+TAG_MANIFEST = "tagmanifest-sha256.txt"
+BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+DIRECT = ("openai", "duckdb", "pandas", "numpy", "scipy", "pyarrow", "rfc8785")
+"""What decides the results where pplab itself is not installed as a distribution, only importable."""
+
+
+def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> tuple[bytes, int]:
+    """Return the package of these experiments and how many rows it holds; the same bytes whenever it is made.
+
+    Parameters
+    ----------
+    store
+        The lab's store.
+    ids
+        Experiments, whole ids; their order does not matter.
+    scrub
+        Removes secrets from text; everything in the package has passed it.
+    """
+    with store.reading():
+        contents = read_store(store, ids)
+        audit = audit_slice.cut(store, contents, scrub)
+    lines = {name: [as_line(row, scrub) for row in contents.table(name)] for name in TABLES}
+    data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in lines[name]).encode() for name in TABLES}
+    data |= _readable(contents)
+    rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name in TABLES for n, line in enumerate(lines[name], 1)]
+    calls = sorted(recorded_calls(contents), key=Recorded.order)
+    tags = {
+        "bagit.txt": BAGIT,
+        AUDIT: audit_slice.as_lines(audit).encode(),
+        LOCK: environment().encode(),
+        NOTEBOOK: replay_notebook(contents).encode(),
+        RECORDING: (HEADER + "".join(to_line(call, scrub) for call in calls)).encode(),
+        ROWS: "".join(rows).encode(),
+    }
+    lab = lab_id(store)
+    tags["bag-info.txt"] = _bag_info(contents, audit, data, lab).encode()
+    tags["ro-crate-metadata.json"] = crate.metadata(contents, audit, {**data, **tags}, lab).encode()
+    tags[MANIFEST] = manifest(data)
+    tags[TAG_MANIFEST] = manifest(tags)
+    return pack({**data, **tags}, audit.last_event), contents.rows
+
+
+def manifest(files: dict[str, bytes]) -> bytes:
+    """Return the lines ``<sha256>  <name>`` of a BagIt manifest, by name."""
+    return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
+
+
+def _readable(contents: Contents) -> dict[str, bytes]:
+    """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
+    import pandas as pd
+
+    from pplab.share.export import as_bytes
+    from pplab.store.tables import RESPONSE_COLUMNS
+
+    frames = [contents.frame(e.experiment_id) for e in contents.experiments]
+    frame = pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)]
+    return {f"data/responses.{kind}": as_bytes(frame, kind, "experiments") for kind in ("csv", "parquet")}
+
+
+def environment() -> str:
+    """Return what is installed of pplab and everything it needs, as pinned requirements under the Python they ran on."""
+    seen: dict[str, str] = {}
+    left = ["pplab"]
+    while left:
+        name = left.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if key in seen:
+            continue
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            if key == "pplab":
+                seen[key] = __version__
+                left += DIRECT
+            continue
+        seen[key] = found.version
+        needs = [need for need in found.requires or () if "extra ==" not in need]
+        left += [match.group() for need in needs if (match := re.match(r"[A-Za-z0-9._-]+", need))]
+    lines = [f"# Python {platform.python_version()}", *(f"{name}=={version}" for name, version in sorted(seen.items()))]
+    return "\n".join(lines) + "\n"
+
+
+def _bag_info(contents: Contents, audit: Slice, data: dict[str, bytes], lab: str) -> str:
+    users = list(dict.fromkeys(e.user for e in contents.experiments))
+    pairs = [
+        ("Bag-Software-Agent", f"pplab {__version__}"),
+        ("Bagging-Date", audit.last_event[:10]),
+        ("Contact-Name", ", ".join(users)),
+        ("External-Description", crate.description(contents)),
+        *(("External-Identifier", e.experiment_id) for e in contents.experiments),
+        ("Payload-Oxum", f"{sum(map(len, data.values()))}.{len(data)}"),
+        ("Pplab-Lab", lab),
+        ("Pplab-Audit-Head", f"{audit.head.seq} {audit.head.hash}"),
+        ("Pplab-Last-Event", audit.last_event),
+    ]
+    return "".join(f"{name}: {value}\n" for name, value in pairs)

@@ -1,0 +1,203 @@
+"""Replays stored experiments: scores their responses with the present code and says what differs from what was stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pplab import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import pandas as pd
+
+    from pplab.share.check import Check
+    from pplab.share.contents import Contents
+    from pplab.store.rows import ExperimentRow, ResponseRow
+
+SCORES = ("creativity", "coherence", "structure", "completeness")
+SCORED = frozenset({"ok", "truncated"})
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A score that is not what was stored; ``None`` where a metric does not apply."""
+
+    response_id: str
+    prompt_index: int
+    setting_index: int
+    replicate: int
+    metric: str
+    stored: float | None
+    now: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What the present code makes of stored responses.
+
+    Attributes
+    ----------
+    experiments : tuple of str
+    responses : int
+        Responses that were scored again.
+    differences : tuple of Difference
+        Scores that changed, in plan order.
+    summaries, verdicts : int
+        Summaries of a setting, and verdicts of an experiment, that changed with them.
+    stored_versions, present_version : tuple of str, str
+        The versions of the code that made the stored scores (``metrics 1, pplab 0.1.0``), and the present one.
+    live : Check or None
+        How fresh answers compare with the stored ones, when they were asked for.
+    """
+
+    experiments: tuple[str, ...]
+    responses: int
+    differences: tuple[Difference, ...]
+    summaries: int
+    verdicts: int
+    stored_versions: tuple[str, ...]
+    present_version: str
+    live: tuple[Check, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        """Whether every score is what was stored."""
+        return not self.differences
+
+    @property
+    def words(self) -> str:
+        """The outcome, what differs, and since which version of the code."""
+        by = f"stored by {' and '.join(self.stored_versions)}, scored again by {self.present_version}"
+        if self.identical:
+            text = f"Identical: {self.responses} responses have the stored scores, and so the stored summaries and verdict."
+            text += "" if self.stored_versions == (self.present_version,) else f" ({by[0].upper()}{by[1:]}.)"
+        else:
+            counts = Counter(d.metric for d in self.differences)
+            which = ", ".join(f"{name} of {count}" for name, count in counts.items())
+            text = f"Different: {which} of {self.responses} responses ({by}); {_since(self)}\n"
+            text += f"With them change {self.summaries} means of a setting and {self.verdicts} verdicts."
+            text += "".join(f"\n- {_line(d)}" for d in self.differences[:5])
+            text += f"\n- and {len(self.differences) - 5} more" if len(self.differences) > 5 else ""
+        return "\n".join([text, *(check.words for check in self.live)])
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The differences, one row a score."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [dataclasses.asdict(d) for d in self.differences], columns=[f.name for f in dataclasses.fields(Difference)]
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the replay as plain JSON values."""
+        shallow = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        lists = {"differences": [dataclasses.asdict(d) for d in self.differences], "live": [c.as_dict() for c in self.live]}
+        return {**shallow, **lists, "identical": self.identical}
+
+
+def _since(replay: Replay) -> str:
+    if any(version.split(",")[0] != replay.present_version.split(",")[0] for version in replay.stored_versions):
+        return "the metrics changed in between."
+    return "the metrics have the same version, so the stored scores or the code were altered without saying so."
+
+
+def _line(d: Difference) -> str:
+    place = f"prompt {d.prompt_index}, setting {d.setting_index}, replicate {d.replicate}"
+    stored, now = ("n/a" if v is None else f"{v:.4f}" for v in (d.stored, d.now))
+    return f"{d.metric} of {place}: {stored} stored, {now} now"
+
+
+def rescored(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
+    """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
+    from pplab import metrics
+
+    for row in responses:
+        if row.status in SCORED:
+            found = metrics.score(row.text, row.prompt, finish_reason=row.finish_reason)
+            yield row, {**{name: getattr(found, name) for name in SCORES}, **found.metrics}
+
+
+def stored_scores(row: ResponseRow) -> dict[str, float | None]:
+    """Return the scores that were stored of a response."""
+    return {**{name: getattr(row, name) for name in SCORES}, **row.metrics}
+
+
+def replay(contents: Contents) -> Replay:
+    """Score every stored response again and compare.
+
+    A metric of the user's own is compared where it is registered now; one that is not cannot be computed.
+    """
+    from pplab import metrics
+
+    differences: list[Difference] = []
+    changed: dict[str, dict[str, float | None]] = {}
+    count = 0
+    for row, now in rescored(contents.responses):
+        count += 1
+        for name, before in stored_scores(row).items():
+            if name in now and not _equal(before, now[name]):
+                place = row.prompt_index, row.setting_index, row.replicate
+                differences.append(Difference(row.response_id, *place, name, before, now[name]))
+                changed[row.response_id] = now
+    summaries, verdicts = _consequences(contents, changed) if changed else (0, 0)
+    software = {e.experiment_id: e.software.get("pplab", "unknown") for e in contents.experiments}
+    versions = {f"metrics {r.metrics_version}, pplab {software[r.experiment_id]}" for r in contents.responses}
+    return Replay(
+        experiments=tuple(e.experiment_id for e in contents.experiments),
+        responses=count,
+        differences=tuple(differences),
+        summaries=summaries,
+        verdicts=verdicts,
+        stored_versions=tuple(sorted(versions)),
+        present_version=f"metrics {metrics.METRICS_VERSION}, pplab {__version__}",
+    )
+
+
+def _equal(a: float | None, b: float | None) -> bool:
+    if a is None or b is None:
+        return a is b
+    return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+
+
+def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float | None]]) -> tuple[int, int]:
+    """Return how many means of a setting and how many verdicts change with these scores."""
+    from pplab.analysis.summaries import by_setting
+    from pplab.analysis.verdicts import verdict
+
+    summaries = verdicts = 0
+    for e in contents.experiments:
+        before = frame_of(contents, e)
+        now = before.copy()
+        for name in SCORES:
+            fresh = [changed.get(i, {name: v})[name] for i, v in zip(before["response_id"], before[name], strict=True)]
+            now[name] = [math.nan if v is None else v for v in fresh]
+        old, new = by_setting(before), by_setting(now)
+        summaries += sum(not _equal(_known(a), _known(b)) for n in SCORES for a, b in zip(old[n], new[n], strict=True))
+        verdicts += verdict(before).words != verdict(now).words
+    return summaries, verdicts
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def frame_of(contents: Contents, experiment: ExperimentRow) -> pd.DataFrame:
+    """Return the responses of an experiment as the analysis takes them: numbers, the user's metrics as columns, clusters."""
+    import pandas as pd
+
+    from pplab.experiments.again import with_clusters
+
+    frame = contents.frame(experiment.experiment_id)
+    own = dict.fromkeys(name for values in frame["metrics"] for name in values)
+    for name in own:
+        frame[name] = [values.get(name) for values in frame["metrics"]]
+    for name in (*SCORES, *own, "cost", "latency_ms", "input_tokens", "output_tokens"):
+        frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+    return with_clusters(experiment, frame)

@@ -1,0 +1,177 @@
+"""Runs a baseline's plan again, live or from a recording, and compares the answers with the baseline's."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pplab.config import EMBEDDED
+from pplab.errors import BadInput, NotFound, Offline, PplabError
+from pplab.experiments.design import MAX_CALLS, Plan
+from pplab.share.check import Check, compare, margins_for
+from pplab.share.container import unpacked
+from pplab.share.contents import Contents, read_store
+from pplab.share.imports import FOLDER
+from pplab.share.package import RECORDING
+from pplab.share.replay import SCORES, frame_of, rescored
+from pplab.share.verify import opened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pplab.access import Access
+    from pplab.experiments.interrupts import Interrupts
+    from pplab.models.tape import RecordedSource, Recording
+    from pplab.runs import Runs
+    from pplab.store.rows import ExperimentRow, ResponseRow
+    from pplab.store.store import Store
+
+
+def baseline(lab: Any, store: Store, wanted: Any) -> tuple[Contents, Recording | None]:
+    """Return what is stored of a baseline, and the recording that came with it.
+
+    Parameters
+    ----------
+    lab, store
+        The lab that runs it again.
+    wanted
+        An experiment, its id, or the path of a package, packed or unpacked.
+    """
+    from pplab.models.tape import Recording
+
+    path = _path(wanted)
+    if path is not None:
+        with unpacked(path) as (folder, broken):
+            _, contents = opened(path, folder, broken)
+            return contents, Recording(folder / RECORDING, scrub=lab.scrub)
+    contents = read_store(store, [store.find("experiment", getattr(wanted, "id", wanted))])
+    origin = contents.experiments[0].origin
+    tape = lab.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
+    return contents, Recording(tape, scrub=lab.scrub) if tape and tape.is_file() else None
+
+
+def _path(wanted: Any) -> Path | None:
+    """Return the path of the package that a user means; ``None`` when it is an experiment."""
+    if not isinstance(wanted, str):
+        return Path(wanted) if isinstance(wanted, os.PathLike) else None
+    looks = wanted.endswith(".zip") or "/" in wanted or "\\" in wanted
+    return Path(wanted) if looks or (Path(wanted).exists() and wanted != "latest") else None
+
+
+class Rerun:
+    """Runs experiments of a baseline again in a lab.
+
+    Parameters
+    ----------
+    lab, store, runs, access
+        The lab and its parts.
+    contents, recording
+        The baseline, and the recording that came with it.
+    """
+
+    def __init__(
+        self, lab: Any, store: Store, runs: Runs, access: Access, contents: Contents, recording: Recording | None
+    ) -> None:
+        self._lab = lab
+        self._store = store
+        self._runs = runs
+        self._access = access
+        self.contents = contents
+        self._recording = recording
+
+    def checks(self, interrupts: Interrupts, **options: Any) -> tuple[Check, ...]:
+        """Run every experiment's plan again, in order, and compare; see `Lab.check` for the options."""
+        return tuple(self._check(row, interrupts, **options) for row in self.contents.experiments)
+
+    def _check(
+        self,
+        row: ExperimentRow,
+        interrupts: Interrupts,
+        *,
+        n: int | None = None,
+        margins: Mapping[str, float] | None = None,
+        model: str | None = None,
+    ) -> Check:
+        before = frame_of(_comparable(self.contents), row)
+        own = [name for name in before.columns if name in {k for values in before["metrics"] for k in values}]
+        chosen = margins_for([*SCORES, *own], margins)
+        recorded = self._stand_in(row)
+        plan = Plan.from_dict(row.plan)
+        if recorded is not None:
+            plan = dataclasses.replace(plan, max_cost=None)
+        else:
+            plan = dataclasses.replace(
+                plan, model=model or (row.model if self._lab.provider == row.provider else self._lab.model)
+            )
+        if n is not None:
+            plan = _with_replicates(plan, n)
+        ran = self._runs.begin_plan(plan, self._calibration(row), interrupts, recorded=recorded)
+        if ran.status == "interrupted":
+            raise PplabError("the check was interrupted, and what arrived is kept", hint="run it again", code="interrupted")
+        contents = read_store(self._store, [ran.id])
+        return compare(
+            before,
+            frame_of(contents, contents.experiments[0]),
+            chosen,
+            baseline=row.experiment_id,
+            experiment=ran.id,
+            source="the recorded answers" if recorded else f"fresh answers of {plan.model}",
+            timed=recorded is None and self._lab.recording is None,
+            replicates=plan.replicates,
+        )
+
+    def _stand_in(self, row: ExperimentRow) -> RecordedSource | None:
+        """Return what answers in place of the model; ``None`` where the lab can ask one."""
+        from pplab.models.tape import RecordedSource
+
+        own = self._lab.recording
+        if own is not None:
+            why = self._access.unreachable
+            return RecordedSource(own, row.provider, None, why) if why else None
+        if self._lab.provider == EMBEDDED:
+            live, why = row.provider == EMBEDDED, "there is neither a key nor a server"
+        else:
+            live, why = not self._access.unreachable, self._access.unreachable
+        if live:
+            return None
+        if self._recording is not None:
+            return RecordedSource(self._recording, row.provider, None, why)
+        raise Offline(
+            f"the baseline asked {row.model} at {row.provider}, and {why}",
+            hint="give a key or --base-url, or name a recording with %pplab record",
+        )
+
+    def _calibration(self, row: ExperimentRow) -> str | None:
+        """Return the baseline's calibration where this lab has it."""
+        try:
+            return row.calibration_id and self._store.find("calibration", row.calibration_id)
+        except NotFound:
+            return None
+
+
+def _with_replicates(plan: Plan, n: int) -> Plan:
+    each = len(plan) // plan.replicates
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= MAX_CALLS // each:
+        raise BadInput(f"n={n!r} is not a number of replicates", hint=f"give a whole number from 1 to {MAX_CALLS // each:,}")
+    return dataclasses.replace(plan, replicates=n)
+
+
+def _comparable(contents: Contents) -> Contents:
+    """Return the contents with every score by the present code: scores of different versions are not compared."""
+    from pplab.metrics import METRICS_VERSION
+
+    if all(r.metrics_version == METRICS_VERSION for r in contents.responses):
+        return contents
+    fresh = {row.response_id: now for row, now in rescored(contents.responses)}
+    responses = tuple(_with_scores(r, fresh.get(r.response_id)) for r in contents.responses)
+    return dataclasses.replace(contents, responses=responses)
+
+
+def _with_scores(row: ResponseRow, now: dict[str, float | None] | None) -> ResponseRow:
+    if now is None:
+        return row
+    own = {name: now.get(name, value) for name, value in row.metrics.items()}
+    fresh: dict[str, Any] = {name: now[name] for name in SCORES}
+    return dataclasses.replace(row, **fresh, metrics=own)
