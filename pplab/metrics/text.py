@@ -29,7 +29,8 @@ _ODD = re.compile(
     r"[^\w\s.,;:!?'\"()\[\]\-\u2013\u2014\u2018\u2019\u201c\u201d\u2026*#/&%$|_>`+=<\\^{}~\u00b0\u00d7\u00f7\u2264\u2265"
     r"\u2260\u2192\u2022\u20ac\u00a3]"
 )
-_GLUED = re.compile(r"[a-z](?:[A-Z]|[,;:!?][A-Za-z]|\.[A-Z])")
+# A lower-case letter, then a capital, or a mark and a letter without a space; tried at the rare character, not at each letter.
+_GLUED = re.compile(r"[A-Z,;:!?.](?<=[a-z][A-Z,;:!?.])(?:(?<=[A-Z])|(?<=[,;:!?])(?=[A-Za-z])|(?=[A-Z]))")
 
 
 @dataclass(frozen=True, slots=True)
