@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.store import segments as journal_files
 from pplab.store.chain import GENESIS, Head, link
+from pplab.store.digests import DIGESTED, digest
 from pplab.store.kinds import KINDS, Kind, canonical_json
 from pplab.store.ledger import Ledger
 from pplab.store.lines import Damaged, decode
@@ -104,6 +105,7 @@ class _Drain:
         self.journal = journal
         self.counted: dict[str, int] = {}
         self.inserted: dict[str, int] = {}
+        self.digests: dict[str, int] = {}
         self.owners: dict[str, Owner] = {}
         self.finals: dict[str, _Values] = {}
         self.read: dict[str, Read] = {}
@@ -143,14 +145,20 @@ class _Drain:
             "INSERT OR REPLACE INTO journal_files VALUES (?, ?, ?)",
             [(file, read.stop, read.sealed) for file, read in self.read.items()],
         )
+        stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
+        before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
         for table, rows in self.inserted.items():
+            count, digest = before.get(table, (0, 0))
             self.cursor.execute(
-                """INSERT INTO drained VALUES (?, ?, NULL)
-                   ON CONFLICT DO UPDATE SET row_count = drained.row_count + excluded.row_count""",
-                [table, rows],
+                "INSERT OR REPLACE INTO drained VALUES (?, ?, ?, ?)",
+                [table, count + rows, *self._evidence(table, digest)],
             )
-        if self.head.seq:
-            self.cursor.execute("UPDATE drained SET head_hash = ? WHERE table_name = 'audit_logs'", [self.head.hash])
+
+    def _evidence(self, table: str, digest: int) -> tuple[str | None, str | None]:
+        """Return the digest of a table and the head of its chain; it has one of the two."""
+        if table == KINDS["event"].table:
+            return None, self.head.hash
+        return f"{digest ^ self.digests[table]:032x}", None
 
     def _write(self, batch: dict[str, list[_Values]]) -> None:
         """Write one batch, experiments first, since the summaries of responses go by their experiment."""
@@ -260,6 +268,12 @@ class _Drain:
         if not rows:
             return
         self.cursor.register("incoming", _arrow(kind, rows))
+        if kind in DIGESTED:
+            replaced = f"{kind.table} WHERE {kind.key} IN (SELECT {kind.key} FROM incoming)"
+            change = digest(self.cursor, kind.table, "incoming")
+            if new < len(rows):
+                change ^= digest(self.cursor, kind.table, replaced)
+            self.digests[kind.table] = self.digests.get(kind.table, 0) ^ change
         self.cursor.execute(f"INSERT {conflict} INTO {kind.table} BY NAME SELECT * FROM incoming")
         self.cursor.unregister("incoming")
         self.counted[kind.name] = self.counted.get(kind.name, 0) + len(rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pplab.store import segments
 from pplab.store.chain import GENESIS, SQL_HASH, Head
+from pplab.store.digests import DIGESTED, digest
 from pplab.store.kinds import KINDS
 from pplab.store.ledger import Ledger
 from pplab.store.segments import Read
@@ -32,7 +33,8 @@ class Problem:
     ----------
     kind
         ``altered``, ``deleted``, ``inserted`` or ``reordered`` for audit rows; ``count`` for a table with rows too many or too
-        few; ``summary`` for figures that the responses do not give; ``damaged`` for a journal line that is no record.
+        few, ``content`` for one with altered rows; ``summary`` for figures that the responses do not give; ``damaged`` for a
+        journal line that is no record.
     seq
         The audit row, when it is about one.
     what
@@ -103,6 +105,7 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         *_chain(cursor),
         *_heads(cursor, mentioned),
         *_counts(cursor, counts),
+        *_contents(cursor),
         *_summaries(cursor),
         *(Problem("damaged", None, f"journal line {name} is no record") for name in segments.kept_aside(journal, "damaged")),
     ]
@@ -218,6 +221,13 @@ def _counts(cursor: DuckDBPyConnection, counts: dict[str, int]) -> Iterator[Prob
         expected = drained.get(table, 0)
         if count != expected:
             yield Problem("count", None, f"{table} has {count} rows, the drains put {expected} there")
+
+
+def _contents(cursor: DuckDBPyConnection) -> Iterator[Problem]:
+    drained = dict(cursor.execute("SELECT table_name, digest FROM drained").fetchall())
+    for kind in DIGESTED:
+        if digest(cursor, kind.table, kind.table) != int(drained.get(kind.table) or "0", 16):
+            yield Problem("content", None, f"{kind.table} does not hold what the drains put there; a rebuild names the rows")
 
 
 def _summaries(cursor: DuckDBPyConnection) -> Iterator[Problem]:

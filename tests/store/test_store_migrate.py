@@ -45,7 +45,12 @@ def test_a_blank_lab_has_the_whole_schema(store):
         "updated_at": ("TIMESTAMP", False),
     }
     expected["journal_files"] = {"file": ("VARCHAR", False), "bytes_read": ("BIGINT", False), "sealed": ("BOOLEAN", False)}
-    expected["drained"] = {"table_name": ("VARCHAR", False), "row_count": ("BIGINT", False), "head_hash": ("VARCHAR", True)}
+    expected["drained"] = {
+        "table_name": ("VARCHAR", False),
+        "row_count": ("BIGINT", False),
+        "digest": ("VARCHAR", True),
+        "head_hash": ("VARCHAR", True),
+    }
     expected["schema_version"] = {"version": ("BIGINT", False), "sha256": ("VARCHAR", False), "applied_at": ("TIMESTAMP", False)}
     assert schema == expected
     assert {table: list(columns) for table, columns in schema.items()} == {t: list(c) for t, c in expected.items()}

@@ -74,7 +74,8 @@ def test_the_trace_of_an_experiment_holds_its_whole_chain_both_ways(lab):
 
 
 def test_the_edges_say_how_each_record_led_to_the_next(lab):
-    edges = set(lab.trace("experiment-1").edges)
+    trace = lab.trace("experiment-1")
+    edges = set(trace.edges)
     assert {
         Edge(("operation", "operation-quiz"), ("calibration", "calibration-1"), "made"),
         Edge(("calibration", "calibration-1"), ("experiment", "experiment-1"), "gave the ranges"),
@@ -90,7 +91,7 @@ def test_the_edges_say_how_each_record_led_to_the_next(lab):
     } <= edges
     for edge in edges:
         assert edge.source != edge.target
-        assert {edge.source[1], edge.target[1]} <= ids(lab.trace("experiment-1"))
+        assert {edge.source[1], edge.target[1]} <= ids(trace)
 
 
 def test_the_trace_of_a_response_leaves_its_siblings_out(lab):

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_records import event, export, run
+from store_records import build, event, export, run
 
 from pplab.store.chain import CHAINED, GENESIS, SQL_HASH, Head, canonical_text, link, row_hash
+from pplab.store.digests import DIGESTED, digest
 from pplab.store.kinds import KINDS, parse_time
 from pplab.store.store import Store, open_store
 
@@ -101,7 +102,11 @@ def lab(folder):
 
 
 def found(store, **given):
-    return {(problem.kind, problem.seq) for problem in store.verify(**given).problems if problem.kind not in ("count", "summary")}
+    return {
+        (problem.kind, problem.seq)
+        for problem in store.verify(**given).problems
+        if problem.kind not in ("count", "content", "summary")
+    }
 
 
 def rehash(store, seq, **changes):
@@ -254,8 +259,28 @@ def test_a_removed_or_added_row_of_any_other_table_shows_in_the_counts(lab):
 
 def test_an_improved_score_shows_in_the_summaries(lab):
     lab.tamper("UPDATE responses SET creativity = creativity + 1e-6 WHERE replicate = 2")
+    content, summary = lab.verify().problems
+    assert (content.kind, summary.kind) == ("content", "summary")
+    assert summary.what == "creativity of ada, uncalibrated is not what the responses give"
+
+
+@pytest.mark.parametrize("kind", DIGESTED, ids=lambda kind: kind.name)
+def test_any_altered_column_of_any_other_table_changes_its_digest(store, kind):
+    store.append(build(kind.row, **{kind.key: "row-number-1"}), build(kind.row, **{kind.key: "row-number-2"}))
+    with store.reading() as cursor:
+        (drained,) = cursor.execute("SELECT digest FROM drained WHERE table_name = ?", [kind.table]).fetchone()
+        assert digest(cursor, kind.table, kind.table) == int(drained, 16)
+        for column in kind.columns:
+            value = {"time": "TIMESTAMP '2020-01-01'", "int": "7", "float": "0.1", "str": "'x y'", "json": "'[1]'"}[column.holds]
+            one = f"CASE {kind.key} WHEN 'row-number-1' THEN {value} ELSE {column.name} END AS {column.name}"
+            altered = digest(cursor, kind.table, f"(SELECT * REPLACE ({one}) FROM {kind.table})")
+            assert altered != int(drained, 16), column.name
+
+
+def test_an_altered_answer_shows_although_no_figure_depends_on_it(lab):
+    lab.tamper("UPDATE responses SET text = 'better' WHERE replicate = 2")
     (problem,) = lab.verify().problems
-    assert (problem.kind, problem.what) == ("summary", "creativity of ada, uncalibrated is not what the responses give")
+    assert problem.what == "responses does not hold what the drains put there; a rebuild names the rows"
 
 
 def test_a_flood_of_altered_rows_is_counted_and_the_first_are_named(folder):

@@ -197,10 +197,11 @@ CREATE TABLE journal_files (
     sealed     BOOLEAN NOT NULL              -- the writer is gone and the whole file was drained
 );
 
--- The chain's head and the number of rows that the drains put into each table, to notice removals from the end.
+-- What the drains put into each table: to notice rows that were changed, added or removed by another hand.
 CREATE TABLE drained (
     table_name VARCHAR NOT NULL PRIMARY KEY, -- a table of rows
     row_count  BIGINT NOT NULL,              -- rows inserted so far
+    digest     VARCHAR,                      -- exclusive or of the MD5 of all rows, in hex; NULL for audit_logs, which has the chain
     head_hash  VARCHAR                       -- audit_logs only: hash of the last row, whose seq is the row_count
 );
 

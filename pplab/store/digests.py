@@ -1,0 +1,48 @@
+"""The digest of a table: one number over all its rows, in any order, which the drains carry along and verification recomputes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pplab.store.kinds import KINDS, Column
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+DIGESTED = tuple(kind for kind in KINDS.values() if kind.name != "event")
+"""The kinds whose tables have a digest; the audit rows have their chain."""
+
+
+def _field(column: Column) -> str:
+    """Return the pieces of one field, length-prefixed, NULL apart from the empty text, alike in every version of DuckDB."""
+    text = column.name
+    if column.holds == "float":
+        text = f"format('{{:.17g}}', {column.name})"  # 17 digits name each double
+    elif column.holds == "time":
+        text = f"strftime({column.name}, '%Y-%m-%dT%H:%M:%S.%f')"
+    elif column.holds == "int":
+        text = f"{column.name}::VARCHAR"
+    return f"coalesce(strlen({text}) || ':' || {text}, '-'), ';'"
+
+
+_DIGEST = {
+    kind.table: f"bit_xor(md5_number(concat({', '.join(_field(column) for column in kind.columns)})))" for kind in DIGESTED
+}
+
+
+def digest(cursor: DuckDBPyConnection, table: str, rows: str) -> int:
+    """Return the exclusive or of the MD5 numbers of rows of a kind; 0 when there are none.
+
+    The exclusive or of the digests of two sets of rows is that of their union, and taking rows away is adding them again.
+    It is meant to notice changes, not to withstand somebody who computes it: against those stand the journals.
+
+    Parameters
+    ----------
+    cursor
+        A cursor on the tables.
+    table
+        The table whose columns the rows have.
+    rows
+        What stands behind ``FROM``: the table itself, or a choice of its rows.
+    """
+    return int(cursor.execute(f"SELECT coalesce({_DIGEST[table]}, 0) FROM {rows}").fetchall()[0][0])
