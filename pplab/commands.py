@@ -9,7 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pplab import deeds, deeds_runs
+from pplab import deeds, deeds_runs, deeds_share
 from pplab.errors import BadInput, PplabError, did_you_mean, in_words
 from pplab.secrets import Scrubber
 
@@ -142,10 +142,13 @@ COMMANDS: dict[str, Command] = {
             "run",
             "sample answers to a prompt under one or more settings",
             deeds.run,
-            arguments=(Argument("prompt", "what to ask (in a notebook: the cell's body)", "*"),),
+            arguments=(Argument("prompt", "what to ask (in a notebook: the cell's body, or text in quotes)", "*"),),
             options=(*RUN_OPTIONS, Option("--prompt-file", "a file whose text is the prompt", metavar="FILE")),
             cell="prompt",
-            examples=("run --n 5 --sweep temperature=0,0.7,1.2", "run --calibration latest --n 3"),
+            examples=(
+                'run "Why does it rain?" --n 5 --sweep temperature=0,0.7,1.2',
+                'run "Say hello" --calibration latest --n 3',
+            ),
         ),
         Command(
             "results",
@@ -205,13 +208,61 @@ COMMANDS: dict[str, Command] = {
             deeds.export,
             arguments=(Argument("ids", "experiments (default: the latest)", "*", "experiment"),),
             options=(
-                Option("--format", "the file's format (default csv)", choices=("csv", "json", "parquet")),
+                Option("--format", "the file's format (default csv)", choices=("csv", "json", "parquet", "package")),
                 Option("--what", "what to export (default experiments)", choices=("experiments", "audit", "timing")),
                 Option("--path", "where to, inside the working folder", metavar="FILE"),
             ),
-            examples=("export --format parquet", "export --what audit --format csv"),
+            examples=("export --format parquet", "export --format package", "export --what audit --format csv"),
         ),
-        Command("verify", "check that nothing stored was altered", deeds.verify),
+        Command(
+            "import",
+            "bring a colleague's package into this lab",
+            deeds_share.bring_in,
+            arguments=(Argument("file", "the package: a zip, or the folder it was unpacked to"),),
+            examples=("import experiment.zip",),
+        ),
+        Command(
+            "verify",
+            "check that nothing was altered, in this lab or in a package",
+            deeds_share.verify,
+            arguments=(Argument("file", "a package (default: this lab)", "?"),),
+        ),
+        Command(
+            "replay",
+            "score stored responses again with the present code and compare",
+            deeds_share.replay,
+            arguments=(Argument("what", "an experiment or a package (default: the latest experiment)", "?", "experiment"),),
+            options=(Option("--live", "also ask the model again and compare the answers", None), *MODEL),
+        ),
+        Command(
+            "record",
+            "from here on, record calls to a file, and answer from it those it has",
+            deeds_share.record,
+            arguments=(Argument("file", "the recording (default: say what is recorded so far)", "?"),),
+            options=(
+                Option("--max-age", "report calls recorded longer ago than this many days", _number, "DAYS"),
+                Option("--stop", "ask the model again", None),
+            ),
+            examples=("record calls.jsonl",),
+        ),
+        Command(
+            "check",
+            "run a baseline again and say what drifted; exit code 0 same, 1 drifted, 3 cannot tell",
+            deeds_share.check,
+            arguments=(Argument("baseline", "an experiment or a package", "1", "experiment"),),
+            options=(
+                Option("--n", "replicates (default: those of the baseline)", _whole, "N"),
+                Option(
+                    "--margin",
+                    "the largest change that does not matter (default 0.05 for each score); may be repeated",
+                    metavar="METRIC=VALUE",
+                    repeat=True,
+                ),
+                Option("--junit", "also write the outcome as JUnit XML, inside the working folder", metavar="FILE"),
+                *MODEL,
+            ),
+            examples=("check baseline.zip --junit check.xml", "check latest --n 20 --margin coherence=0.02"),
+        ),
         Command(
             "sql",
             "run one SELECT over the lab's tables",
@@ -239,11 +290,21 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+PERCENT = "\ue000"
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser that raises one-line errors with the nearest known word."""
+    """A parser that raises one-line errors, and whose name may begin with ``%``, which argparse would take for a format."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog=prog.replace("%", PERCENT), **options)
+        self.door = prog
+
+    def format_help(self) -> str:
+        return super().format_help().replace(PERCENT, "%")
 
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{self.prog}: {message}", hint=f"see: {self.prog} --help")
+        raise BadInput(f"{self.door}: {message}", hint=f"see: {self.door} --help")
 
 
 class _HelpAsked(Exception):

@@ -53,9 +53,12 @@ class PPLab(Configurable):
         """Refuse an address that is none, or that carries a password: settings are written to files and shown."""
         if not proposal["value"]:
             return ""
-        bare, found = check_base_url(proposal["value"])
+        try:
+            bare, found = check_base_url(proposal["value"])
+        except BadInput as error:
+            raise TraitError(str(error)) from None
         if found:
-            raise BadInput("the base URL carries a password, which is never stored", hint="set OPENAI_API_KEY instead")
+            raise TraitError("it carries a password, which is never stored; set OPENAI_API_KEY instead")
         return bare
 
     @classmethod

@@ -7,8 +7,7 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pplab.ids import TIME_FORMAT, new_id
 from pplab.operation import CAUSE, Span
@@ -51,6 +50,7 @@ class _Ended(NamedTuple):
     status: str
     error_type: str | None
     operations: int
+    notebook: str | None
     keep: str
 
 
@@ -150,6 +150,7 @@ class CellAudit:
             status,
             error_type,
             begun.span.children,
+            self._notebook(),
             self._source(),
         )
 
@@ -175,7 +176,7 @@ class CellAudit:
             started_at=datetime.fromtimestamp(cell.at, UTC).strftime(TIME_FORMAT),
             user=self._recorder.user,
             session_id=self._session,
-            notebook=self._notebook(),
+            notebook=cell.notebook,
             cell_id=cell.cell_id,
             execution_count=cell.execution_count,
             source_sha256="" if cell.keep == "off" else hashlib.sha256(cell.raw.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -201,8 +202,8 @@ class CellAudit:
 
     def _notebook(self) -> str | None:
         """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does."""
-        path: Any = os.environ.get("JPY_SESSION_NAME") or self._shell.user_ns.get("__vsc_ipynb_file__")
-        return Path(path).name if isinstance(path, str) and path.endswith(".ipynb") else None
+        path = os.environ.get("JPY_SESSION_NAME") or self._shell.user_ns.get("__vsc_ipynb_file__")
+        return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None  # noqa: PTH119 - in a hook
 
 
 def _status(result: ExecutionResult | None) -> tuple[str, str | None]:

@@ -1,0 +1,158 @@
+"""``%pplab`` and ``%%pplab`` in a real InteractiveShell: results, help, errors in one line, JSON in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from IPython.core.error import UsageError
+
+from pplab.calibration import Calibration
+from pplab.experiments.results import Experiment
+
+
+def test_a_bare_magic_says_where_one_is_and_what_to_do_next(loaded):
+    shown = loaded.run_cell("%pplab").result
+    plain = loaded.display_formatter.format(shown)[0]["text/plain"]
+    assert "embedded" in plain
+    assert "Next: %pplab calibrate" in plain
+    assert str(loaded.run_line_magic("pwd", "")) not in plain
+
+
+def test_commands_return_the_objects_they_make(loaded):
+    assert isinstance(loaded.run_cell("%pplab calibrate --preset balanced").result, Calibration)
+    made = loaded.run_cell("%%pplab run --n 2 --set temperature=0.7 --set max_tokens=20\nWhy does it rain?").result
+    assert isinstance(made, Experiment)
+    assert set(made.responses["prompt"]) == {"Why does it rain?"}
+    assert isinstance(
+        loaded.run_cell("%pplab sql SELECT count(*) AS n FROM responses WHERE status <> 'x y'").result, pd.DataFrame
+    )
+    assert loaded.run_cell("%pplab audit").result.df["event"].iloc[0] == "cell_executed"
+    again = loaded.run_cell("kept = %pplab results")
+    assert again.success
+    assert loaded.user_ns["kept"].id == made.id
+
+
+def test_a_result_is_shown_as_html_and_text_in_the_shell(loaded):
+    loaded.run_cell("%pplab calibrate --preset precise")
+    made = loaded.run_cell("%pplab run --n 1 --set max_tokens=10 hello").result
+    formats, _ = loaded.display_formatter.format(made)
+    assert formats.keys() >= {"text/plain", "text/html"}
+    assert "completed" in formats["text/plain"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%pplab runn", "did you mean 'run'?"),
+        ("%pplab run --swep temperature=1 hi", "did you mean '--sweep'?"),
+        ("%pplab export --format cvs", "did you mean 'csv'?"),
+        ("%pplab run --n many hi", "not a whole number"),
+        ("%pplab run --set temperature=3 hi", "out of range"),
+        ("%pplab run 'never closed", "close every quote"),
+        ("%pplab results 00000000", "no experiment"),
+        ("%%pplab timing\nbody", "takes no cell body"),
+        ("%%pplab run hello\nhello again", "given on the line and in the cell"),
+        ("%%pplab run\n   ", "there is no prompt"),
+        ("%pplab run", "there is no prompt"),
+    ],
+)
+def test_a_user_error_is_one_line_without_a_traceback(loaded, capsys, line, words):
+    result = loaded.run_cell(line)
+    out, err = capsys.readouterr()
+    assert type(result.error_in_exec) is UsageError
+    assert words in err
+    assert err.startswith("UsageError: ")
+    assert err.count("\n") == 1
+    assert "Traceback" not in out + err
+
+
+def test_the_error_object_carries_code_hint_and_correlation_id_but_the_text_does_not(loaded, extension, capsys):
+    result = loaded.run_cell("%pplab run --set temperature=9 hi")
+    error = result.error_in_exec
+    assert error.code == "bad_input"
+    assert error.hint == "give a value in [0, 2]"
+    failed = extension.lab().audit(event="operation_failed")
+    assert list(failed["correlation_id"]) == [error.correlation_id]
+    assert error.correlation_id not in capsys.readouterr().err
+
+
+def test_an_unexpected_fault_is_one_line_too_and_keeps_its_cause(loaded, monkeypatch, capsys):
+    from pplab import deeds
+
+    def broken(*_):
+        raise ZeroDivisionError("on the moon")
+
+    monkeypatch.setattr("pplab.commands.COMMANDS", {"verify": deeds and _command(broken)})
+    result = loaded.run_cell("%pplab verify")
+    assert "please report it" in capsys.readouterr().err
+    assert isinstance(result.error_in_exec.__cause__.__cause__, ZeroDivisionError)
+
+
+def _command(run):
+    from pplab.commands import Command
+
+    return Command("verify", "verify", run)
+
+
+@pytest.mark.parametrize("line", ["%pplab --help", "%pplab -h", "%pplab help"])
+def test_help_lists_every_command(loaded, line):
+    from pplab.commands import COMMANDS
+
+    text = repr(loaded.run_cell(line).result)
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+def test_help_on_a_command_says_its_options_as_written_in_a_notebook(loaded):
+    text = repr(loaded.run_cell("%pplab run --help").result)
+    assert text.startswith("usage: %pplab run")
+    assert "--sweep NAME=VALUES" in text
+    assert repr(loaded.run_cell("%pplab help run").result) == text
+
+
+@pytest.mark.parametrize(
+    ("cell", "success"),
+    [
+        ("%pplab --json", True),
+        ("%pplab run --n 1 --set max_tokens=5 --json hi", True),
+        ("%pplab run --help --json", True),
+        ("%pplab runn --json", False),
+        ("%pplab run --json 'never closed", False),
+        ("%%pplab sql --json\nDROP TABLE responses", False),
+    ],
+)
+def test_json_prints_exactly_one_line_and_shows_nothing_else(loaded, capsys, cell, success):
+    result = loaded.run_cell(cell)
+    out = capsys.readouterr().out
+    assert result.success
+    assert result.result is None
+    assert out.count("\n") == 1
+    answer = json.loads(out)
+    assert answer["success"] is success
+    assert answer.keys() == ({"success", "data"} if success else {"success", "error"})
+    if not success:
+        assert answer["error"].keys() == {"code", "message", "hint", "correlation_id"}
+
+
+def test_a_query_on_the_line_keeps_its_quotes(loaded):
+    frame = loaded.run_cell("%pplab sql SELECT 'a b' AS x, ? AS y --param \"c d\"").result
+    assert frame.to_dict("records") == [{"x": "a b", "y": "c d"}]
+    assert loaded.run_cell('%pplab sql "SELECT 1 AS n"').result["n"][0] == 1
+
+
+def test_the_prompt_of_a_cell_is_the_same_text_as_on_the_line(loaded):
+    line = loaded.run_cell("%pplab run --n 1 --set max_tokens=5 'Why does it rain?'").result
+    cell = loaded.run_cell("%%pplab run --n 1 --set max_tokens=5\nWhy does it rain?\n").result
+    assert list(line.responses["request_key"]) == list(cell.responses["request_key"])
+
+
+def test_resume_refuses_what_it_would_ignore(loaded, capsys):
+    loaded.run_cell("%pplab run --n 1 --set max_tokens=5 hi")
+    for extra, words in (
+        ("--sweep temperature=1,2", "takes no --sweep"),
+        ("more words", "takes no prompt"),
+        ("--n 3", "--top-up"),
+    ):
+        assert not loaded.run_cell(f"%pplab run --resume latest {extra}").success
+        assert words in capsys.readouterr().err
