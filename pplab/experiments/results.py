@@ -65,6 +65,11 @@ class Experiment:
         return self._stored
 
     @property
+    def lab(self) -> LabVerbs:
+        """The lab it belongs to."""
+        return self._lab
+
+    @property
     def id(self) -> str:
         """The experiment's id."""
         return self._stored.experiment_id

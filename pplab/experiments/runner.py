@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 INLINE_CHARS = 6_000  # text and prompt up to this long are scored between two answers (about 2 ms); longer ones aside
 SCORERS = 4
+BACKLOG = 256  # answers that may wait for the disk before new calls wait for them
 BATCH = 500  # rows of calls never sent that are written together
 BILLED_BY_NOBODY = frozenset({"unreachable"})
 MAY_BE_BILLED = "it was under way and may have been billed"
@@ -69,7 +70,7 @@ class _UnderWay:
     began: float
     attempts: list[Attempt] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
-    answered: bool = False
+    arrived: bool = False
     vetoed: str | None = None
 
 
@@ -158,7 +159,7 @@ class Run:
 
     def _abandon(self) -> None:
         for task, under_way in self._tasks.items():
-            if not under_way.answered:  # an answer that has arrived is scored and stored first
+            if not under_way.arrived:  # an answer that has arrived is scored and stored first
                 task.cancel()
         self._woken()
 
@@ -189,7 +190,7 @@ class Run:
     def _send_what_fits(self) -> None:
         assert self._loop is not None
         pace = self._pace
-        while not self.progress.paused and self._stop is None and len(self._tasks) < pace.limit:
+        while not self.progress.paused and self._stop is None and self._has_room():
             wait = pace.not_before - self._loop.time()
             if wait > 0:
                 if self.progress.waiting_until is None:
@@ -208,6 +209,10 @@ class Run:
                 return
             self._launch(planned, worst)
 
+    def _has_room(self) -> bool:
+        """Return whether another call may be under way; answers that wait for the disk take no room, up to a point."""
+        return self.progress.in_flight < self._pace.limit and len(self._tasks) < self._pace.limit + BACKLOG
+
     def _next(self) -> PlannedCall | None:
         return self._held.popleft() if self._held else next(self._calls, None)
 
@@ -220,17 +225,23 @@ class Run:
         under_way = _UnderWay(self._writer.ask(planned), worst, worst, self._loop.time())
         task = self._loop.create_task(self._one(under_way))
         self._tasks[task] = under_way
-        self.progress.in_flight = len(self._tasks)
+        self.progress.in_flight += 1
         task.add_done_callback(self._landed)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         call = self._tasks.pop(task)
-        self.progress.in_flight = len(self._tasks)
+        self._arrived(call)
         if task.cancelled():  # before it began
             self._held.append(call.asked.planned)
         elif (error := task.exception()) is not None:
             self._stop = self._stop or ("partial", f"the run stopped: {self._tools.scrub(str(error))}")
         self._woken()
+
+    def _arrived(self, call: _UnderWay) -> None:
+        if not call.arrived:
+            call.arrived = True
+            self.progress.in_flight -= 1
+            self._woken()
 
     async def _one(self, call: _UnderWay) -> None:
         recorder, asked = self._tools.recorder, call.asked
@@ -243,7 +254,7 @@ class Run:
             call.attempts = list(reply.attempts)
         except asyncio.CancelledError:
             reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
-        call.answered = True
+        self._arrived(call)
         duration = time.perf_counter_ns() - start
         self._heed(reply)
         scores = await self._score(reply, asked) if reply.status in ("ok", "truncated") else None
