@@ -12,11 +12,11 @@ from pplab.errors import Interrupted, in_words
 from pplab.session import Session, as_json, as_json_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.runner import Progress
     from pplab.lab import Lab
+    from pplab.session import Watcher
 
 
 STOPPED, KEPT = "interrupted", "what had arrived is kept"
@@ -72,7 +72,7 @@ def _text(value: object) -> str:
     return results.as_text(value)
 
 
-def _watch() -> AbstractContextManager[Callable[[Progress], None]]:
+def _watch(_lab: Lab) -> AbstractContextManager[Watcher]:
     from pplab.views.progress import terminal_bar
 
     return terminal_bar()

@@ -92,7 +92,7 @@ def run(session: Session, arguments: argparse.Namespace) -> Done:
     if arguments.dry_run:
         ahead = lab.preflight(prompt, **wishes)
         return Done(ahead, ahead.as_dict())
-    with _watched(session, lab, arguments):
+    with watched(session, lab, arguments):
         made = lab.run(prompt, **wishes)
     return _ran(made)
 
@@ -108,7 +108,7 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
     if (kind == "top_up") != (arguments.n is not None):
         raise BadInput("--top-up and --n belong together", hint="write --top-up ID --n 20 to have 20 replicates of everything")
     experiment = lab.experiment(getattr(arguments, kind))
-    with _watched(session, lab, arguments):
+    with watched(session, lab, arguments):
         if kind == "top_up":
             made = experiment.top_up(arguments.n)
         else:
@@ -129,17 +129,17 @@ def _ran(experiment: Experiment) -> Done:
 
 
 @contextmanager
-def _watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> Iterator[None]:
+def watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> Iterator[None]:
     """Show the progress of the run inside, unless a program reads the output."""
     if arguments.json:
         yield
         return
-    with session.watch() as shown:
-        lab.on_progress = shown
+    with session.watch(lab) as watcher:
+        lab.on_progress, lab.on_arrival = watcher.progress, watcher.arrived
         try:
             yield
         finally:
-            lab.on_progress = None
+            lab.on_progress = lab.on_arrival = None
 
 
 def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
@@ -156,7 +156,7 @@ def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None
         "n": arguments.n,
         "settings": arguments.settings,
         "sweep": sweep or None,
-        "parameters": _pairs("--set", arguments.set),
+        "parameters": pairs("--set", arguments.set),
         "data": arguments.prompts,
         "cluster": arguments.cluster,
         "system": arguments.system,
@@ -199,7 +199,7 @@ def _text_of(file: str) -> str:
         raise BadInput(f"the prompt file '{path.name}' cannot be read", hint="give the path of a UTF-8 text file") from None
 
 
-def _pairs(flag: str, texts: list[str] | None) -> dict[str, str] | None:
+def pairs(flag: str, texts: list[str] | None) -> dict[str, str] | None:
     pairs: dict[str, str] = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -250,7 +250,7 @@ def trace(session: Session, arguments: argparse.Namespace) -> Done:
     from pplab.views import results as views
 
     lab = session.lab(arguments)
-    walked = lab.trace(arguments.id or lab.experiment().id)
+    walked = lab.trace(lab.experiment().id if arguments.id in (None, "latest") else arguments.id)
     return Done(views.trace(walked, full=arguments.full), walked)
 
 
@@ -286,7 +286,7 @@ def config(session: Session, arguments: argparse.Namespace) -> Done:
 
     lab = session.lab(arguments)
     if arguments.changes:
-        change_settings(lab.settings, _pairs("config", arguments.changes) or {}, lab.folder)
+        change_settings(lab.settings, pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
     data = {name: {"value": getattr(lab.settings, name), "help": traits[name].help} for name in PPLab.names()}
     return Done(views.settings(data), {name: item["value"] for name, item in data.items()})

@@ -105,6 +105,7 @@ class Lab:
         self._lock = threading.Lock()
         self._closed = False
         self.on_progress: Callable[[Progress], None] | None = None
+        self.on_arrival: Callable[[ResponseRow], None] | None = None
 
     # -- who and where --------------------------------------------------------------------------------------------------------
 
@@ -361,6 +362,11 @@ class Lab:
         if experiment is None:
             return self._store.responses(**filters)
         return self._responses_of(self._ids_of(experiment), **filters)
+
+    @verb
+    def response(self, response_id: str) -> ResponseRow:
+        """Return one response whole, with the sub-scores of its metrics, by its id or a unique beginning of it."""
+        return self._store.response(response_id)
 
     @verb
     def analytics(self, **filters: Any) -> pd.DataFrame:

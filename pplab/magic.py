@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, completion_matcher
@@ -19,14 +19,12 @@ from pplab.views.looks import LOOKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-    from pplab.experiments.runner import Progress
     from pplab.lab import Lab
-    from pplab.session import Session
+    from pplab.session import Session, Watcher
     from pplab.store.rows import Row
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
@@ -150,8 +148,9 @@ class Extension:
         """Add everything to the shell."""
         shell, magics = self._shell, self._shell.magics_manager.magics
         shadowed = {kind: magics[kind].get("pplab") for kind in ("line", "cell")}
-        shell.register_magics(PPLabMagics(shell, self))
         configurables: list[Any] = shell.configurables  # any configurable can be listed by %config, not only shells
+        made = PPLabMagics(shell, self)  # which IPython adds to the configurables
+        shell.register_magics(made)
         configurables.append(self.settings)
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
@@ -166,7 +165,8 @@ class Extension:
                 else:
                     magics[kind]["pplab"] = former
             hide_results(shell, added)
-            configurables.remove(self.settings)
+            for configurable in (made, self.settings):
+                configurables.remove(configurable)
 
         self._restore.append(restore)
 
@@ -196,12 +196,19 @@ def _settings(shell: InteractiveShell) -> PPLab:
     return settings
 
 
-def _watch() -> AbstractContextManager[Callable[[Progress], None]]:
+@contextmanager
+def _watch(lab: Lab) -> Iterator[Watcher]:
+    """Show answers as cards while they arrive; the result of the run then takes their place."""
     from IPython.display import display
 
-    from pplab.views.progress import notebook_bar
+    from pplab.views.cards import Cards
 
-    return notebook_bar(display)
+    cards = Cards(lab)
+    display(cards)
+    try:
+        yield cards
+    finally:
+        cards.close()
 
 
 def _matcher(extension: Extension) -> Callable[[CompletionContext], SimpleMatcherResult]:
@@ -227,13 +234,14 @@ def _matcher(extension: Extension) -> Callable[[CompletionContext], SimpleMatche
 
 
 def show_results(shell: InteractiveShell) -> list[tuple[str, str]]:
-    """Give the results of the lab their rich displays in this shell; return the classes that had none before."""
+    """Give those results of the lab that have none their rich displays in this shell; return their classes."""
     formatter = _mimebundles(shell)
-    return [
-        (module, name)
-        for (module, name), view in LOOKS.items()
-        if formatter.for_type_by_name(module, name, _display(view)) is None
-    ]
+    added = []
+    for (module, name), view in LOOKS.items():
+        if formatter.for_type_by_name(module, name) is None:
+            formatter.for_type_by_name(module, name, _display(view))
+            added.append((module, name))
+    return added
 
 
 def hide_results(shell: InteractiveShell, classes: list[tuple[str, str]]) -> None:
@@ -253,6 +261,9 @@ def _display(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]
     def show(value: Any) -> tuple[dict[str, str], dict[str, Any]]:
         from pplab.views import results
 
+        live = getattr(results, f"live_{view}", None)
+        if live is not None:
+            return live(value)._repr_mimebundle_()
         drawn = getattr(results, view)(value)
         return {"text/plain": drawn.text, "text/html": drawn.html}, {}
 

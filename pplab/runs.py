@@ -19,7 +19,7 @@ from pplab.store.claims import Claim, claimed
 from pplab.store.rows import ExperimentRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pplab.access import Access
     from pplab.calibration import Calibration
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pplab.experiments.tools import Source, Tools
     from pplab.lab import Lab
     from pplab.models.tape import RecordedSource
+    from pplab.store.rows import ResponseRow
     from pplab.store.store import Store
 
 HOOKS = ("on_response", "on_text")
@@ -205,6 +206,8 @@ class Runs:
         from pplab.experiments.results import Experiment
 
         tools = self._tools(plan, recorded)
+        if interrupts is not None:
+            work["on_response"] = _both(self._lab.on_arrival, work.get("on_response"))
         execution = Execution(row, plan, tools, here(), claim, calls=_answerable(plan, calls, tools.source), **work)
         if interrupts is not None:
             interrupts.hold()
@@ -282,3 +285,17 @@ def _software() -> dict[str, str]:
     from importlib.metadata import version
 
     return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
+
+
+def _both(
+    first: Callable[[ResponseRow], None] | None, second: Callable[[ResponseRow], None] | None
+) -> Callable[[ResponseRow], None] | None:
+    """Return a function that calls both, or the one there is."""
+    if first is None or second is None:
+        return first or second
+
+    def both(row: ResponseRow) -> None:
+        first(row)
+        second(row)
+
+    return both

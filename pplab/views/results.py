@@ -240,6 +240,27 @@ def exported(made: Any) -> Display:
 
 def experiment(exp: Any) -> Display:
     """Return an experiment's verdict, table, chart and first hundred cards."""
+    frame, page = exp.responses, _about(exp)
+    labels = [s.label() for s in exp.plan.settings]
+    rows = frame.head(100).to_dict("records")
+    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=exp.metrics) for r in _grouped(rows)]
+    left = [Card(status="ok", text="")] * (len(frame) - len(rows))
+    return page.cards([*drawn, *left]).display()
+
+
+def live_experiment(exp: Any) -> Any:
+    """Return the experiment's cards as a live widget, beside its static form."""
+    from pplab.views.cards import Cards
+
+    return Cards(exp.lab, exp)
+
+
+def experiment_head(exp: Any) -> Display:
+    """Return an experiment's verdict, table and chart, without its cards."""
+    return _about(exp).display()
+
+
+def _about(exp: Any) -> _Page:
     frame, plan = exp.responses, exp.plan
     page = _Page("Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
@@ -254,12 +275,7 @@ def experiment(exp: Any) -> Display:
     if usable:
         page.words(exp.verdict().words)
     summary = exp.summary()
-    page.table(_summary_rows(summary, exp.metrics), chart=_chart(summary, plan, exp.metrics) if usable else "")
-    labels = [s.label() for s in plan.settings]
-    rows = frame.head(100).to_dict("records")
-    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=exp.metrics) for r in _grouped(rows)]
-    left = [Card(status="ok", text="")] * (len(frame) - len(rows))
-    return page.cards([*drawn, *left]).display()
+    return page.table(_summary_rows(summary, exp.metrics), chart=_chart(summary, plan, exp.metrics) if usable else "")
 
 
 def full_experiment(exp: Any) -> Shown:

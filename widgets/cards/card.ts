@@ -1,0 +1,106 @@
+// One card: the model's text, sanitised in Python, and what is known about it.
+
+import { button, fill, h, sanitised } from "../shared/dom.js";
+import { duration, number } from "../shared/format.js";
+import type { ShownCard } from "../shared/generated/cards.js";
+import type { CardsView } from "./index.js";
+
+/** A card in the page. */
+export class CardElement {
+  readonly element = h("article", { "data-pplab": "card", class: "pplab-answer" });
+  readonly #view: CardsView;
+  readonly #why = h("div", { class: "pplab-why", "aria-live": "polite" });
+  #card: ShownCard;
+
+  constructor(view: CardsView, card: ShownCard) {
+    this.#view = view;
+    this.#card = card;
+    this.draw(card);
+  }
+
+  /** Show a response, new or in the place of the one before. */
+  draw(card: ShownCard): void {
+    this.#card = card;
+    fill(this.#why);
+    this.element.dataset.status = card.status;
+    const chips = card.badges.map((badge) => h("span", { class: "pplab-chip", "data-badge": badge }, badge));
+    const copy = button("Copy", () => void this.#view.copy(card.plain, "Answer"), "quiet");
+    copy.setAttribute("aria-label", `Copy answer ${card.replicate + 1}`);
+    const head = h("header", {}, h("strong", {}, `answer ${card.replicate + 1}`), ...chips, card.plain && copy);
+    fill(this.element, head, sanitised(card.html), this.#reason(), this.#metrics());
+  }
+
+  /** Show what the scores rest on. */
+  explain(words: string, parts: Readonly<Record<string, Readonly<Record<string, number | null>>>>): void {
+    const lists = Object.entries(parts).map(([metric, values]) => {
+      const shown = Object.entries(values).map(
+        ([name, value]) => `${name.replaceAll("_", " ")} ${value === null ? "n/a" : number(value)}`,
+      );
+      return h("p", {}, h("strong", {}, `${metric}: `), shown.join(", ") || "no parts");
+    });
+    fill(this.#why, words && h("p", {}, words), ...lists);
+  }
+
+  #reason(): HTMLElement | false {
+    const { failed, reason, status, id } = this.#card;
+    if (status === "ok" || !reason) return false;
+    const line = h("div", { class: "pplab-reason", ...(failed ? { role: "alert" } : {}) }, reason);
+    if (!failed) return line;
+    const again = button("Retry", () => {
+      again.disabled = true;
+      again.textContent = "Sending…";
+      this.#view.send({ kind: "resend", id });
+    });
+    this.#view.on("problem", (problem) => {
+      if (!problem || !again.disabled) return;
+      again.disabled = false;
+      again.textContent = "Retry";
+    });
+    return h("div", {}, line, h("div", { class: "pplab-actions" }, again));
+  }
+
+  #metrics(): HTMLElement {
+    const card = this.#card;
+    const bars = Object.entries(card.scores).map(([name, value]) => bar(name, value));
+    const facts = [
+      card.input_tokens !== null && `${number(card.input_tokens)} tokens in`,
+      card.output_tokens !== null && `${number(card.output_tokens)} out`,
+      card.cost !== null && (card.cost ? `$${card.cost.toPrecision(2)}` : "free"),
+      card.latency_ms !== null && duration(card.latency_ms),
+      card.finish_reason && card.finish_reason !== "stop" && `ended by ${card.finish_reason}`,
+    ].filter(Boolean);
+    const why = h("details", {}, h("summary", {}, "Why these scores"), this.#why);
+    why.addEventListener("toggle", () => {
+      if (why.open && !this.#why.hasChildNodes()) this.#view.send({ kind: "explain", id: card.id });
+    });
+    const part = h("footer", { "data-pplab": "metrics" });
+    fill(part, ...bars, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && why);
+    return part;
+  }
+}
+
+function bar(name: string, value: number | null): HTMLElement {
+  const share = Math.round((value ?? 0) * 100);
+  const known = value !== null;
+  const track = h(
+    "span",
+    {
+      class: "pplab-bar",
+      role: "meter",
+      "aria-label": name,
+      "aria-valuemin": 0,
+      "aria-valuemax": 1,
+      "aria-valuenow": value ?? 0,
+    },
+    h("span", {
+      style: `width:${share}%;background:var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`,
+    }),
+  );
+  return h(
+    "div",
+    { class: "pplab-score" },
+    h("span", {}, name),
+    known ? track : h("span"),
+    h("span", {}, known ? value.toFixed(2) : "n/a"),
+  );
+}

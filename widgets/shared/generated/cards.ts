@@ -1,0 +1,106 @@
+// Generated from pplab.views.cards by widgets/generate.py.
+
+export interface Counts {
+  readonly planned: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly in_flight: number;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly correlation_id: string | null;
+}
+
+export interface Took {
+  readonly operation: string;
+  readonly milliseconds: number;
+  readonly correlation_id: string;
+}
+
+export interface Ask {
+  readonly kind: "ask";
+  readonly page: number;
+  readonly sort: string;
+  readonly status: string;
+  readonly setting: number;
+}
+
+export interface Explain {
+  readonly kind: "explain";
+  readonly id: string;
+}
+
+export interface Resend {
+  readonly kind: "resend";
+  readonly id: string;
+}
+
+export interface Retry {
+  readonly kind: "retry";
+}
+
+export interface Dismiss {
+  readonly kind: "dismiss";
+}
+
+export interface Page {
+  readonly kind: "page";
+  readonly page: number;
+  readonly total: number;
+  readonly cards: readonly ShownCard[];
+}
+
+export interface ShownCard {
+  readonly id: string;
+  readonly prompt_index: number;
+  readonly prompt: string;
+  readonly setting_index: number;
+  readonly setting: string;
+  readonly replicate: number;
+  readonly status: string;
+  readonly failed: boolean;
+  readonly reason: string;
+  readonly badges: readonly string[];
+  readonly html: string;
+  readonly plain: string;
+  readonly scores: Readonly<Record<string, number | null>>;
+  readonly finish_reason: string | null;
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cost: number | null;
+  readonly latency_ms: number | null;
+}
+
+export interface Arrived {
+  readonly kind: "arrived";
+  readonly card: ShownCard;
+}
+
+export interface Explained {
+  readonly kind: "explained";
+  readonly id: string;
+  readonly words: string;
+  readonly parts: Readonly<Record<string, Readonly<Record<string, number | null>>>>;
+}
+
+export interface CardsTraits {
+  readonly counts: Counts | null;
+  readonly head: string;
+  readonly me: string;
+  readonly metrics: readonly string[];
+  readonly problem: Problem | null;
+  readonly settings: readonly string[];
+  readonly state: "waiting" | "running" | "done" | "gone";
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly took: Took | null;
+}
+
+export interface CardsWire {
+  readonly name: "cards";
+  readonly traits: CardsTraits;
+  readonly toKernel: Ask | Explain | Resend | Retry | Dismiss;
+  readonly fromKernel: Page | Arrived | Explained;
+}
