@@ -14,12 +14,12 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pplab.errors import BadInput, NotFound, StoreTampered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_ENTRIES = 10_000
 MAX_BYTES = 512 * 2**20
@@ -297,7 +297,13 @@ def _refused(why: str) -> BadInput:
     return BadInput(f"this package {why}, and was not opened", hint="ask its sender to export it again")
 
 
-def tampered(problems: list[str]) -> StoreTampered:
+SAID = 5
+
+
+def tampered(problems: Sequence[Any]) -> StoreTampered:
     """Return the error of a package in which something was found altered."""
-    more = f", and {len(problems) - 3} more problems" if len(problems) > 3 else ""
-    return StoreTampered("; ".join(problems[:3]) + more, hint="do not use it; ask its sender to export it again")
+    more = f", and {len(problems) - SAID} more problems" if len(problems) > SAID else ""
+    said = "; ".join(map(str, problems[:SAID]))
+    return StoreTampered(
+        f"the package is not as it was exported: {said}{more}", hint="do not use it; ask its sender to export it again"
+    )

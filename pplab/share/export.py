@@ -73,7 +73,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     if format == "package" and what != "experiments":
         raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
     export_id = new_id()
-    target = _target(path, lab.folder, what, SUFFIXES.get(format, format))
+    file = target(path, lab.folder, what, SUFFIXES.get(format, format))
     span = CAUSE.get()
     about: dict[str, Any] = {"entity": "export", "entity_id": export_id, **(span.ids() if span else {})}
     lab.record(event("export_requested", lab.user, **about, what=what, format=format, records=len(ids)))
@@ -87,7 +87,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         what=what,
         format=format,
         experiment_ids=ids,
-        path=target.name,
+        path=file.name,
         sha256=None,
         size=None,
         rows=None,
@@ -100,21 +100,17 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     lab.record(job)
     try:
         data, rows = _content(lab, store, ids, format, what)
-        size, digest = write_atomically(target, data)
+        size, digest = write_atomically(file, data)
     except (OSError, PplabError) as error:
         words = str(error.strerror or error) if isinstance(error, OSError) else error.message
         lab.record(dataclasses.replace(job, revision=1, completed_at=now(), status="failed", error=words), durable=True)
         if isinstance(error, PplabError):
             raise
-        raise StoreError(
-            f"'{target.name}' could not be written: {words}", hint="free some space or choose another path"
-        ) from None
+        raise StoreError(f"'{file.name}' could not be written: {words}", hint="free some space or choose another path") from None
     done = dataclasses.replace(job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=rows)
     completed = event("export_completed", lab.user, **about, sha256=digest, size=size, rows=rows)
     lab.record(done, completed, durable=True).result()
-    return Export(
-        path=target, sha256=digest, format=format, what=what, rows=rows, size=size, export_id=export_id, link=_link(path)
-    )
+    return Export(path=file, sha256=digest, format=format, what=what, rows=rows, size=size, export_id=export_id, link=_link(path))
 
 
 def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> tuple[bytes, int]:
@@ -138,33 +134,33 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
         return pd.concat([store.responses(i) for i in ids], ignore_index=True)
 
 
-def _target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, format: str) -> Path:
+def target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, suffix: str) -> Path:
     """Return where to write: a fresh name in ``exports/``, or the user's path if it stays inside the places allowed."""
     if path is None:
         folder = Path.cwd() / FOLDER
         stamp = UNSAFE.sub("", now()[:19].replace(":", ""))
-        target = folder / f"pplab-{what}-{stamp}.{format}"
+        file = folder / f"pplab-{what}-{stamp}.{suffix}"
         count = 1
-        while target.exists():
+        while file.exists():
             count += 1
-            target = folder / f"pplab-{what}-{stamp}-{count}.{format}"
-        return target
+            file = folder / f"pplab-{what}-{stamp}-{count}.{suffix}"
+        return file
     text = os.fspath(path)
     if not text or "\0" in text or any(ord(c) < 32 for c in text):
         raise BadInput("the path is empty or contains control characters", hint="give the name of a file")
     given = Path(text)
     if given.is_absolute():
-        target = given
+        file = given
     else:
-        target = (Path.cwd() / given).resolve()
+        file = (Path.cwd() / given).resolve()
         allowed = (Path.cwd().resolve(), (lab_folder / FOLDER).resolve())
-        if not any(target.is_relative_to(root) for root in allowed):
+        if not any(file.is_relative_to(root) for root in allowed):
             raise BadInput(f"'{given.name}' would be written outside the working folder", hint="give a path inside it")
-    if target.is_dir():
-        raise BadInput(f"'{target.name}' is a folder", hint="give the name of a file in it")
-    if target.suffix.lower() != f".{format}":
-        raise BadInput(f"'{target.name}' does not end in .{format}", hint=f"name it {target.stem}.{format}")
-    return target
+    if file.is_dir():
+        raise BadInput(f"'{file.name}' is a folder", hint="give the name of a file in it")
+    if file.suffix.lower() != f".{suffix}":
+        raise BadInput(f"'{file.name}' does not end in .{suffix}", hint=f"name it {file.stem}.{suffix}")
+    return file
 
 
 def _link(path: str | os.PathLike[str] | None) -> str | None:
