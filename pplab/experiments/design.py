@@ -124,7 +124,9 @@ def make_plan(
     **options
         The remaining fields of `Plan`.
     """
-    checked = tuple(check_prompt(p) for p in ([prompts] if isinstance(prompts, str) else prompts))
+    listed = [prompts] if isinstance(prompts, str) else list(prompts)
+    names = [f"prompt {i + 1} of {len(listed):,}" if len(listed) > 1 else "the prompt" for i in range(len(listed))]
+    checked = tuple(check_prompt(p, name) for p, name in zip(listed, names, strict=True))
     if not checked:
         raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
     replicates = _whole("n", n, 1, MAX_CALLS)
@@ -164,18 +166,18 @@ def check_cost(value: object) -> float:
     return _positive("max_cost", value, zero=True)
 
 
-def check_prompt(prompt: object) -> str:
-    """Return ``prompt`` if it can be sent, or raise `BadInput`."""
+def check_prompt(prompt: object, name: str = "the prompt") -> str:
+    """Return ``prompt`` if it can be sent, or raise `BadInput`, calling it ``name``."""
     if not isinstance(prompt, str):
-        raise BadInput(f"a prompt must be text, not {type(prompt).__name__}", hint="pass a string or a list of strings")
+        raise BadInput(f"{name} must be text, not {type(prompt).__name__}", hint="pass a string or a list of strings")
     if not prompt.strip():
-        raise BadInput("the prompt is empty", hint="write what the model should answer")
+        raise BadInput(f"{name} is empty", hint="write what the model should answer")
     if "\0" in prompt:
-        raise BadInput("the prompt contains a NUL character", hint="remove it; no model accepts it")
+        raise BadInput(f"{name} contains a NUL character", hint="remove it; no model accepts it")
     if len(prompt) > MAX_PROMPT_CHARS:
-        raise BadInput(f"the prompt has {len(prompt):,} characters, more than {MAX_PROMPT_CHARS:,}", hint="shorten it")
+        raise BadInput(f"{name} has {len(prompt):,} characters, more than {MAX_PROMPT_CHARS:,}", hint="shorten it")
     if any("\ud800" <= c <= "\udfff" for c in prompt):
-        raise BadInput("the prompt contains half a surrogate pair, which is not text", hint="decode it as UTF-8 first")
+        raise BadInput(f"{name} contains half a surrogate pair, which is not text", hint="decode it as UTF-8 first")
     return prompt
 
 

@@ -1,0 +1,121 @@
+"""What is said about a run before it is: calls, tokens, cost, time, and what it can show."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import types
+from typing import TYPE_CHECKING
+
+import pytest
+
+import pplab
+from pplab.experiments.design import make_plan
+from pplab.experiments.estimate import preflight
+from pplab.experiments.tokens import counter
+from pplab.models.prices import Price
+from pplab.store.history import Habits
+from tests.servers import FaultServer
+from tests.unit.run_labs import lab_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAN = make_plan(["Write about the sea." * 10] * 3, model="m", n=4, sweep={"temperature": [0, 1]}, base={"max_tokens": 100})
+DOLLAR = Price(1.0, 2.0, "somewhere", "2026-11-01")
+KNOWN = Habits(answers=50, latency_ms=(100.0, 200.0, 400.0), output_tokens=(10.0, 50.0, 90.0), tokens_per_char=0.2)
+
+
+def test_without_history_everything_assumed_is_said_to_be_assumed() -> None:
+    found = preflight(PLAN, "host", DOLLAR, Habits(), ["coherence"])
+    assert (found.calls, found.prompts, found.settings, found.replicates) == (24, 3, 2, 4)
+    assert found.input_tokens == 24 * (50 + 4)
+    assert found.output_tokens == (24, 2400)
+    assert "about 1,296 tokens (estimated at 4 characters a token)" in found.words
+    assert "assuming 1 to 10 s a call, 24 at once" in found.words
+    low, high = found.cost
+    assert low == pytest.approx((0.75 * 1296 + 24 * 2) / 1e6)
+    assert high == pytest.approx((1.5 * 1296 + 2400 * 2) / 1e6)
+    assert "somewhere, 2026-11-01" in found.words
+
+
+def test_earlier_answers_replace_what_is_assumed() -> None:
+    found = preflight(PLAN, "host", DOLLAR, KNOWN, ["coherence"])
+    assert found.input_tokens == 24 * (40 + 4)
+    assert found.output_tokens == (240, 2400)
+    assert found.seconds == (0.1, 0.4)
+    assert "as fast as earlier calls" in found.words
+
+
+def test_an_unknown_price_is_unknown_and_never_nothing() -> None:
+    found = preflight(PLAN, "host", None, Habits(), ["coherence"])
+    assert found.cost is None
+    assert "Cost: unknown" in found.words
+    assert found.as_dict()["cost"] is None
+
+
+def test_the_rate_that_the_server_allows_is_part_of_the_time() -> None:
+    limited = Habits(50, (100.0, 100.0, 100.0), (10.0, 50.0, 90.0), 0.2, {"x-ratelimit-limit-requests": "4"})
+    found = preflight(PLAN, "host", DOLLAR, limited, ["coherence"])
+    assert found.seconds == (300.0, 300.0)  # 4 at once, the other 20 at 4 a minute
+    assert "held back by the server's stated limit" in found.words
+
+
+def test_the_smallest_difference_of_each_metric_is_that_of_the_plan() -> None:
+    few = preflight(PLAN, "host", None, Habits(), ["coherence", "creativity"]).detectable
+    many = make_plan([f"p{i}" for i in range(40)], model="m", n=4, sweep={"temperature": [0, 1]})
+    assert [m.metric for m in few.metrics] == ["coherence", "creativity"]
+    reach = preflight(many, "host", None, Habits(), ["coherence"]).detectable.metrics[0].alone
+    assert reach < few.metrics[0].alone
+
+
+def test_rows_of_one_cluster_count_as_one_prompt_for_what_can_be_seen() -> None:
+    plan = make_plan(["a", "b", "c", "d"], model="m", n=3, clusters=("x", "x", "y", "y"))
+    assert preflight(plan, "host", None, Habits(), ["coherence"]).detectable.prompts == 2
+
+
+def test_a_tokenizer_is_used_only_if_its_data_is_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake, models = types.ModuleType("tiktoken"), types.ModuleType("tiktoken.model")
+    fake.__spec__ = types.SimpleNamespace(name="tiktoken")
+    fake.get_encoding = lambda name: types.SimpleNamespace(encode_ordinary=str.split)
+    models.encoding_name_for_model = {"gpt-4o": "o200k_base"}.__getitem__
+    monkeypatch.setitem(sys.modules, "tiktoken", fake)
+    monkeypatch.setitem(sys.modules, "tiktoken.model", models)
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
+    assert not counter("api.openai.com", "gpt-4o", Habits()).exact
+    address = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
+    (tmp_path / hashlib.sha1(address.encode()).hexdigest()).write_text("")
+    found = counter("api.openai.com", "gpt-4o", Habits())
+    assert found.exact
+    assert found.total(["one two three"]) == 3
+    assert not counter("api.openai.com", "unheard-of", Habits()).exact
+
+
+def test_very_many_prompts_are_counted_from_a_sample() -> None:
+    counted = []
+    found = counter("host", "m", Habits())
+    sampled = type(found)(lambda text: counted.append(text) or 2.0, exact=True, basis="")
+    assert sampled.total(["ab"] * 100_000) == 200_000
+    assert len(counted) <= 1000
+
+
+def test_the_embedded_model_is_counted_by_its_own_tokenizer_and_costs_nothing(tmp_path: Path) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        found = lab.preflight("Write about the sea.", n=2)
+        answers = lab.run("Write about the sea.", n=2).responses
+        assert found.input_tokens == answers["input_tokens"].sum()
+        assert found.cost == (0.0, 0.0)
+        assert "Cost: nothing" in found.words
+        again = lab.preflight("Write about the sea.", n=2, parameters={"max_tokens": 5})
+        assert again.output_tokens == (2, 10)
+
+
+def test_a_preflight_sends_nothing_and_takes_the_same_options_as_a_run(tmp_path: Path) -> None:
+    with FaultServer() as server, lab_at(tmp_path, server, "fast") as lab:
+        lab.run("learn", n=25)
+        before = server.counts()["requests"]
+        found = lab.preflight("Tell me.", n=10, sweep={"temperature": [0, 1]}, max_cost=None, on_response=print)
+        assert server.counts()["requests"] == before
+        assert len(lab.experiments()) == 1
+        assert "as fast as earlier calls" in found.time_basis
+        assert repr(found) == found.words

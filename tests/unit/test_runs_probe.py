@@ -1,0 +1,115 @@
+"""Does a model honour a parameter: the verdict of a few calls, and the warnings that follow from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+import pplab
+from pplab.errors import BadInput
+from pplab.experiments.cautions import cautions
+from pplab.experiments.design import make_plan
+from tests.servers import FaultServer
+from tests.unit.run_labs import lab_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NO_PROBES = pd.DataFrame({"payload": []})
+SWEEP = {"temperature": [0, 1]}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.mark.parametrize("parameter", ["temperature", "top_p", "max_tokens", "frequency_penalty"])
+def test_the_embedded_model_honours_its_parameters(tmp_path: Path, parameter: str) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        found = lab.probe(parameter)
+        assert found.verdict == "honoured"
+        assert found.words.startswith(f"{parameter}: honoured\n")
+        assert found.identical_with_seed == 1.0
+        assert found.calls == 16
+        assert found.cost == 0
+        ends = [setting.given()[parameter] for setting in lab.experiment(found.experiment_ids[0]).plan.settings]
+        assert not lab.run("Write about the sea.", n=1, sweep={parameter: ends}).warnings
+
+
+def test_at_temperature_0_the_embedded_model_repeats_itself(tmp_path: Path) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        assert lab.probe("temperature").identical_at_zero == 1.0
+        assert lab.probe("top_p").identical_at_zero is None
+
+
+def test_a_server_that_ignores_a_parameter_shows_no_visible_effect_and_sweeps_over_it_carry_a_warning(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        assert lab.run("before", n=1, sweep=SWEEP).warnings == ()
+        found = lab.probe("temperature")
+        assert found.verdict == "no visible effect"
+        assert found.cost is None
+        assert "unknown cost" in found.words
+        [warning] = lab.run("after", n=1, sweep=SWEEP).warnings
+        assert warning.startswith("the sweep over temperature: a probe of fast found no visible effect")
+        assert warning in lab.preflight("after", sweep=SWEEP).warnings
+        assert lab.run("another parameter", n=1, sweep={"top_p": [0.5, 1]}).warnings == ()
+        stored = lab.experiments()
+        assert set(found.experiment_ids) <= set(stored["experiment_id"])
+        assert len(lab.responses(list(found.experiment_ids))) == 16
+        assert list(lab.audit(event="probe_completed")["entity_id"]) == [found.experiment_ids[0]]
+
+
+def test_a_rejected_parameter_is_said_to_be_rejected_in_the_servers_words(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:rejects_temperature") as lab:
+        found = lab.probe()
+        assert found.verdict == "rejected"
+        assert "Unsupported parameter: 'temperature'" in found.evidence
+
+
+def test_a_server_that_does_not_answer_leaves_the_question_open(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:context_length") as lab:
+        found = lab.probe()
+        assert found.verdict == "unclear"
+        assert "only 0 usable answers" in found.evidence
+        assert lab.run("sweep", n=1, sweep=SWEEP).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"parameter": "warmth"}, "warmth"), ({"n": 2}, "n=2"), ({"prompt": " "}, "empty")]
+)
+def test_a_probe_that_cannot_be_made_is_refused_before_anything_is_sent(
+    server: FaultServer, tmp_path: Path, options: dict[str, object], words: str
+) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        with pytest.raises(BadInput, match=words):
+            lab.probe(**options)
+        assert not len(lab.experiments())
+
+
+def test_what_is_known_of_a_model_warns_beside_its_sweeps_unless_the_user_knows_better() -> None:
+    plan = make_plan(["x"], model="o3-mini", sweep=SWEEP, seed=3)
+    [warning] = cautions(plan, "api.openai.com", {}, NO_PROBES)
+    assert warning.startswith("the sweep over temperature: o3-mini is known to have it rejected")
+    assert "20" in warning.rsplit(",", 1)[1]
+    assert cautions(plan, "api.openai.com", {"o3-mini": {"temperature": "honoured"}}, NO_PROBES) == ()
+    [own] = cautions(make_plan(["x"], model="mine", sweep=SWEEP), "host", {"mine": {"temperature": "ignored"}}, NO_PROBES)
+    assert "known to have it ignored: set by you" in own
+
+
+def test_the_settings_say_what_the_user_knows(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        lab.settings.capabilities = {"fast": {"temperature": "ignored"}}
+        assert "known to have it ignored" in lab.preflight("x", sweep=SWEEP).words
+
+
+def test_a_value_that_the_server_says_it_replaced_is_a_warning(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:echoes_parameters") as lab:
+        experiment = lab.run("echo", n=2, parameters={"temperature": 0.3})
+        assert experiment.warnings == ("temperature 0.3: the server says it applied temperature 1.0 instead, 2 time(s)",)
