@@ -348,7 +348,11 @@ def test_what_was_queued_when_the_interpreter_ends_is_written_without_a_word(fol
 
 # Forks
 
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+
+def needs_fork(test):
+    """Skip where there is no fork; Python 3.12 warns of any fork beside threads, which is what these tests are about."""
+    quiet = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+    return pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")(quiet(test))
 
 
 def in_a_fork(work):
