@@ -23,7 +23,7 @@ EXACT_CLUSTERS = 12
 EXACT_RELABELLINGS = 20_000
 MAX_PERMUTATIONS = 99_999
 _BLOCK = 4_000_000  # numbers held at once, 32 MB
-_MAX_DRAWS = 10_000_000
+_MAX_DRAWS = _BLOCK
 _FEWEST_RESAMPLES = 1_999
 
 
@@ -57,7 +57,7 @@ class Resampler:
     seed
         Two resamplers with one seed give the same figures, in any process.
     resamples
-        Bootstrap resamples; above a thousand units fewer are drawn (never under 1,999), since the shape that they
+        Bootstrap resamples; above four hundred units fewer are drawn (never under 1,999), since the shape that they
         are there to find is normal by then.
 
     Examples
@@ -253,18 +253,20 @@ def bca(estimate: Floats, resampled: Floats, influences: Sequence[Floats], *, le
     level
         The interval's confidence.
     """
+    largest = np.max([np.abs(influence).max(axis=0) for influence in influences], axis=0)
+    scale = np.abs(resampled).max(axis=1)
+    varies = largest > 1e-12 * scale
+    unit = np.where(varies, largest, 1.0)  # powers of very small numbers would vanish
     cubes, squares, variance, by_df = (np.zeros_like(estimate) for _ in range(4))
-    for influence in influences:
-        n = len(influence)
+    for each in influences:
+        influence, n = each / unit, len(each)
         second = (influence**2).sum(axis=0)
         part = second / (n * (n - 1))
         cubes += (influence**3).sum(axis=0) / n**3
         squares += second / n**2
         variance += part
         by_df += part**2 / (n - 1)
-    scale = np.abs(resampled).max(axis=1)
     resampled.sort(axis=1)
-    varies = variance > (1e-12 * scale) ** 2
     variance, squares, by_df = (np.where(varies, x, 1.0) for x in (variance, squares, by_df))
     reach: Floats = np.sqrt(variance / squares) * special.stdtrit(variance**2 / by_df, 0.5 + level / 2)
     rank = _rank(resampled, estimate, scale)

@@ -34,9 +34,9 @@ def test_for_many_units_the_interval_is_plain_bca():
 
 
 def test_resamples_drawn_in_blocks_are_those_drawn_at_once():
-    data = np.random.default_rng(3).normal(size=900)
+    data = np.random.default_rng(3).normal(size=5_000)
     blocks = Resampler(seed=7).means([data[:, None]])[0][0]
-    at_once = data[np.random.default_rng(7).integers(0, 900, (9_999, 900))].mean(axis=1)
+    at_once = data[np.random.default_rng(7).integers(0, 5_000, (1_999, 5_000))].mean(axis=1)
     np.testing.assert_allclose(blocks, at_once, atol=1e-12)
 
 
@@ -53,7 +53,7 @@ def test_the_interval_of_a_difference_of_two_samples_centres_where_scipys_does()
 @pytest.mark.parametrize("n", [8, 10, 20, 40])
 def test_intervals_of_normal_data_cover_the_mean_as_often_as_they_say(n):
     found = Resampler(resamples=1_999).interval([np.random.default_rng(n).normal(size=(n, SAMPLES))])
-    assert ((found.low <= 0) & (found.high >= 0)).mean() == pytest.approx(0.95, abs=0.012 if SOAK else 0.03)
+    assert ((found.low <= 0) & (found.high >= 0)).mean() == pytest.approx(0.95, abs=0.02 if SOAK else 0.03)
 
 
 @pytest.mark.parametrize("n", [10, 20, 40])
