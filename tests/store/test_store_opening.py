@@ -36,12 +36,20 @@ sys.stdin.readline()
 """
 
 
+HERE = Path(__file__)
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE.parents[2])])}
+
+
 class Holder:
     """Another process that holds something until it is told to let go."""
 
     def __init__(self, program, path):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", program, str(path)],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stdout.readline() == "held\n"
 
@@ -311,11 +319,9 @@ print(other.folder)
 
 def python(program, *arguments):
     """Run a program of its own and return what it printed; anything on stderr fails the test."""
-    here = Path(__file__)
-    path = os.pathsep.join([str(here.parent), str(here.parents[2])])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": path},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
