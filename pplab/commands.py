@@ -2,98 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-import shlex
 import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from pplab import deeds, deeds_runs, deeds_share
-from pplab.errors import BadInput, PplabError, did_you_mean, in_words
+from pplab.errors import BadInput, NotFound, PplabError, did_you_mean, in_words
+from pplab.grammar import EVERYWHERE, Argument, Command, HelpAsked, Option, explain, number, parser, sentence, usage, whole
 from pplab.secrets import Scrubber
+from pplab.session import Done
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
-    from pplab.session import Done, Session
+    from pplab.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A ``--flag`` of a command. ``kind`` reads its value; ``None`` makes it a switch."""
-
-    flag: str
-    help: str
-    kind: Callable[[str], Any] | None = str
-    metavar: str | None = None
-    choices: tuple[str, ...] | None = None
-    repeat: bool = False
-    completes: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The attribute its value is found under."""
-        return self.flag.lstrip("-").replace("-", "_")
-
-    @property
-    def shown(self) -> str | None:
-        """What stands for its value in help."""
-        return "|".join(self.choices) if self.choices else self.metavar
-
-
-@dataclass(frozen=True, slots=True)
-class Argument:
-    """A positional argument. ``count`` is ``1``, ``?`` (may be left out), ``*`` (any number) or ``+`` (at least one)."""
-
-    name: str
-    help: str
-    count: str = "1"
-    completes: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One thing that can be asked for in a notebook and in a terminal alike.
-
-    ``cell`` says what the body of a ``%%pplab`` cell is to this command (``None``: it takes no cell).
-    """
-
-    name: str
-    help: str
-    run: Callable[[Session, argparse.Namespace], Done]
-    arguments: tuple[Argument, ...] = ()
-    options: tuple[Option, ...] = ()
-    cell: str | None = None
-    examples: tuple[str, ...] = ()
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
-
-
-JSON = Option("--json", "print one line of JSON: {success, data} or {success, error}", None)
 FULL = Option("--full", "show everything, also what differs from run to run (not comparable)", None)
 MODEL = (
     Option("--model", "the model to ask, as its server knows it", metavar="NAME"),
     Option("--base-url", "the address of an OpenAI-compatible server", metavar="URL"),
 )
-PLACE = (
-    Option("--store", "the lab's folder, or :temp:", metavar="PATH"),
-    Option("--user", "who is named in the audit", metavar="NAME"),
-)
 RUN_OPTIONS = (
-    Option("--n", "replicates of every prompt under every setting (default 5)", _whole, "N"),
+    Option("--n", "replicates of every prompt under every setting (default 5)", whole, "N"),
     Option(
         "--set", "a parameter that every setting gets; may be repeated", metavar="NAME=VALUE", repeat=True, completes="parameter"
     ),
@@ -104,22 +36,45 @@ RUN_OPTIONS = (
         repeat=True,
         completes="parameter",
     ),
-    Option("--settings", "draw this many settings from the calibration's ranges", _whole, "COUNT"),
+    Option("--settings", "draw this many settings from the calibration's ranges", whole, "COUNT"),
     *MODEL,
     Option("--calibration", "work in the ranges of this calibration (an id, or latest)", metavar="ID", completes="calibration"),
     Option("--prompts", "a table of prompts: .csv, .jsonl, .json, or .txt with one a line", metavar="FILE"),
     Option("--cluster", "the column of --prompts whose equal values belong together", metavar="COLUMN"),
     Option("--system", "a system message (default: the calibration's persona)", metavar="TEXT"),
-    Option("--max-cost", "US dollars; the run pauses before the call that could exceed it", _number, "USD"),
-    Option("--max-concurrency", "the most calls under way at once (default 32)", _whole, "N"),
-    Option("--deadline", "seconds one call may take in total (default 120)", _number, "SECONDS"),
-    Option("--seed", "derive each replicate's seed from this one", _whole, "N"),
+    Option("--max-cost", "US dollars; the run pauses before the call that could exceed it", number, "USD"),
+    Option("--max-concurrency", "the most calls under way at once (default 32)", whole, "N"),
+    Option("--deadline", "seconds one call may take in total (default 120)", number, "SECONDS"),
+    Option("--seed", "derive each replicate's seed from this one", whole, "N"),
     Option("--stream", "ask for answers piece by piece", None),
     Option("--dry-run", "say what the run would be, and send nothing", None),
     Option("--resume", "send what this experiment is still missing", metavar="ID", completes="experiment"),
     Option("--retry-failed", "send what failed in this experiment again", metavar="ID", completes="experiment"),
     Option("--top-up", "raise this experiment's replicates to --n", metavar="ID", completes="experiment"),
 )
+
+
+def _helped(text: str) -> Done:
+    from pplab.views import results as views
+
+    return Done(views.plain_text(text), text)
+
+
+def _help(session: Session, arguments: argparse.Namespace) -> Done:
+    from pplab import metrics
+    from pplab.views import results as views
+
+    topic = arguments.topic
+    if topic is None or topic in COMMANDS:
+        return _helped(overview(session.door) if topic is None else explain(COMMANDS[topic], door=session.door))
+    pages = {m.name: m for m in metrics.registered()}
+    if topic == "metrics" or topic in pages or topic in ("diversity", "custom"):
+        names = list(pages) if topic == "metrics" else [topic]
+        text = "\n\n".join(metrics.doc(name) for name in names)
+        return Done(views.document(text), text)
+    known = [*COMMANDS, "metrics", *pages]
+    raise NotFound(f"there is no help on '{topic}'", hint=did_you_mean(topic, known) or f"topics: {', '.join(known)}")
+
 
 STATUS = Command("status", "say where this is: lab, model, last results, next step", deeds.status, options=(FULL,))
 
@@ -163,7 +118,7 @@ COMMANDS: dict[str, Command] = {
             deeds_runs.probe,
             arguments=(Argument("parameter", "the parameter (default: temperature)", "?", "probed"),),
             options=(
-                Option("--n", "calls at each end (default 6)", _whole, "N"),
+                Option("--n", "calls at each end (default 6)", whole, "N"),
                 Option("--prompt", "what to ask (default: an open question)", metavar="TEXT"),
                 *MODEL,
             ),
@@ -185,7 +140,7 @@ COMMANDS: dict[str, Command] = {
                 Option("--event", "only this event", metavar="NAME", completes="event"),
                 Option("--actor", "only this user", metavar="NAME"),
                 Option("--correlation", "only what this cause led to", metavar="ID"),
-                Option("--limit", "only the last N", _whole, "N"),
+                Option("--limit", "only the last N", whole, "N"),
                 FULL,
             ),
         ),
@@ -240,7 +195,7 @@ COMMANDS: dict[str, Command] = {
             deeds_share.record,
             arguments=(Argument("file", "the recording (default: say what is recorded so far)", "?"),),
             options=(
-                Option("--max-age", "report calls recorded longer ago than this many days", _number, "DAYS"),
+                Option("--max-age", "report calls recorded longer ago than this many days", number, "DAYS"),
                 Option("--stop", "ask the model again", None),
             ),
             examples=("record calls.jsonl",),
@@ -251,7 +206,7 @@ COMMANDS: dict[str, Command] = {
             deeds_share.check,
             arguments=(Argument("baseline", "an experiment or a package", "1", "experiment"),),
             options=(
-                Option("--n", "replicates (default: those of the baseline)", _whole, "N"),
+                Option("--n", "replicates (default: those of the baseline)", whole, "N"),
                 Option(
                     "--margin",
                     "the largest change that does not matter (default 0.05 for each score); may be repeated",
@@ -270,7 +225,7 @@ COMMANDS: dict[str, Command] = {
             arguments=(Argument("query", "the query (in a notebook: the cell's body)", "*"),),
             options=(Option("--param", "a value for the next ? of the query; may be repeated", metavar="VALUE", repeat=True),),
             cell="query",
-            examples=("sql SELECT status, count(*) FROM responses GROUP BY ALL",),
+            examples=('sql "SELECT status, count(*) AS n FROM responses GROUP BY ALL"',),
         ),
         Command(
             "config",
@@ -283,88 +238,11 @@ COMMANDS: dict[str, Command] = {
         Command(
             "help",
             "explain a command or a topic",
-            deeds.help,
+            _help,
             arguments=(Argument("topic", "a command, or metrics", "?", "command"),),
         ),
     )
 }
-
-
-PERCENT = "\ue000"
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises one-line errors, and whose name may begin with ``%``, which argparse would take for a format."""
-
-    def __init__(self, prog: str, **options: Any) -> None:
-        super().__init__(prog=prog.replace("%", PERCENT), **options)
-        self.door = prog
-
-    def format_help(self) -> str:
-        return super().format_help().replace(PERCENT, "%")
-
-    def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{self.door}: {message}", hint=f"see: {self.door} --help")
-
-
-class _HelpAsked(Exception):
-    """``--help`` was given; the text to show is its message."""
-
-
-class _Help(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        raise _HelpAsked(parser.format_help().rstrip())
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help of one width everywhere, so that a notebook that shows it is the same on every run."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=100)
-
-
-def parser(command: Command, *, door: str) -> argparse.ArgumentParser:
-    """Return the parser of one command as seen from a door (``%pplab`` or ``pplab``)."""
-    examples = "\n".join(f"  {door} {e}" for e in command.examples)
-    made = _Parser(
-        prog=f"{door} {command.name}",
-        description=_sentence(command.help),
-        epilog=f"examples:\n{examples}" if examples else None,
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=_Formatter,
-    )
-    for argument in command.arguments:
-        made.add_argument(argument.name, help=argument.help, nargs=None if argument.count == "1" else argument.count)
-    for option in (*command.options, *PLACE, JSON):
-        if option.kind is None:
-            made.add_argument(option.flag, help=option.help, action="store_true")
-        else:
-            made.add_argument(
-                option.flag,
-                help=option.help.replace("%", "%%"),
-                type=_chooser(option.choices) if option.choices else option.kind,
-                metavar=option.shown,
-                action="append" if option.repeat else "store",
-            )
-    made.add_argument("-h", "--help", action=_Help, nargs=0, help="show this help")
-    return made
-
-
-def _chooser(choices: tuple[str, ...]) -> Callable[[str], str]:
-    def choose(text: str) -> str:
-        if text not in choices:
-            raise argparse.ArgumentTypeError(
-                f"'{text}' is not one of {', '.join(choices)}; {did_you_mean(text, choices)}".rstrip("; ")
-            )
-        return text
-
-    return choose
-
-
-def explain(command: Command, *, door: str) -> str:
-    """Return the help of one command."""
-    return parser(command, door=door).format_help().rstrip()
 
 
 def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespace]:
@@ -377,7 +255,7 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
     """
     words = list(words)
     if "-h" in words[:1] or "--help" in words[:1]:
-        raise _HelpAsked(overview(door))
+        raise HelpAsked(overview(door))
     name = words.pop(0) if words and not words[0].startswith("-") else STATUS.name
     if name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
@@ -407,8 +285,8 @@ def perform(words: Sequence[str], session: Session, *, cell: str | None = None) 
         if cell is not None:
             _take_cell(command, arguments, cell)
         return command.run(session, arguments)
-    except _HelpAsked as asked:
-        return deeds.helped(str(asked))
+    except HelpAsked as asked:
+        return _helped(str(asked))
     except Exception as error:
         failure = in_words(error, session.door)
         failure.scrub(Scrubber(os.environ.get("OPENAI_API_KEY")))
@@ -443,7 +321,7 @@ def complete(line: str, session: Session) -> list[str]:
     command = COMMANDS.get(words[0])
     if command is None:
         return []
-    options = {o.flag: o for o in (*command.options, *PLACE, JSON)}
+    options = {o.flag: o for o in (*command.options, *EVERYWHERE)}
     last = options.get(words[-1])
     candidates: Sequence[str]
     if last is not None and last.kind is not None:
@@ -481,30 +359,6 @@ def _candidates(kind: str | None, session: Session) -> list[str]:
         return []
 
 
-def split(line: str) -> list[str]:
-    """Return the words of a magic's line, quotes respected as in a shell.
-
-    A query of ``sql`` keeps its own quotes, since they mean something to SQL; quotes around all of it are taken off.
-
-    Examples
-    --------
-    >>> split("run 'What is rain?' --n 3")
-    ['run', 'What is rain?', '--n', '3']
-    >>> split("sql SELECT 'a b'")
-    ['sql', 'SELECT', "'a b'"]
-    """
-    try:
-        words = shlex.split(line)
-        if words[:1] == ["sql"]:
-            kept = shlex.split(line, posix=False)
-            query = [i for i, word in enumerate(kept) if i and not word.startswith("--") and not kept[i - 1].startswith("--")]
-            if len(query) > 1:
-                return [word if i in query else shlex.split(word)[0] for i, word in enumerate(kept)]
-    except ValueError as error:
-        raise BadInput(f"cannot read this line: {str(error).lower()}", hint="close every quote") from None
-    return words
-
-
 def overview(door: str) -> str:
     """Return the list of commands with one line each."""
     width = max(map(len, COMMANDS)) + 2
@@ -523,11 +377,11 @@ when it was interrupted.
 
 def reference() -> str:
     """Return the command reference in Markdown (the docs' ``commands.md`` is this text; a test compares them)."""
-    parts = ["# Commands", "", textwrap.fill(PREFACE, 120)]
+    parts = ["# Commands", "", textwrap.fill(PREFACE.strip(), 120)]
     for command in COMMANDS.values():
-        usage = " ".join(_usage(a) for a in command.arguments)
-        parts += ["", f"## {command.name}", "", _sentence(command.help)]
-        parts += ["", f"    pplab {command.name} {usage}".rstrip() + (" [options]" if command.options else "")]
+        line = " ".join(usage(a) for a in command.arguments)
+        parts += ["", f"## {command.name}", "", sentence(command.help)]
+        parts += ["", f"    pplab {command.name} {line}".rstrip() + (" [options]" if command.options else "")]
         if command.cell:
             parts += ["", f"As a cell magic (`%%pplab {command.name}`), the cell's body is the {command.cell}."]
         rows = [(a.name, a.help) for a in command.arguments]
@@ -537,12 +391,3 @@ def reference() -> str:
         if command.examples:
             parts += ["", *textwrap.indent("\n".join(f"pplab {e}" for e in command.examples), "    ").splitlines()]
     return "\n".join(parts) + "\n"
-
-
-def _sentence(words: str) -> str:
-    return words[0].upper() + words[1:] + "."
-
-
-def _usage(argument: Argument) -> str:
-    name = argument.name.upper()
-    return {"1": name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}[argument.count]

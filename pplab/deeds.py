@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput, Interrupted, NotFound, PplabError, did_you_mean
+from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.session import Done, Session
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
 
 
 AGAIN = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
-AGAIN_TAKES = {*AGAIN, "n", "store", "user", "model", "base_url", "json"}
+AGAIN_TAKES = {*AGAIN, "n", "max_cost", "store", "user", "model", "base_url", "json"}
 
 
 def run(session: Session, arguments: argparse.Namespace) -> Done:
@@ -110,9 +110,10 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
     experiment = lab.experiment(getattr(arguments, kind))
     with watched(session, lab, arguments):
         if kind == "top_up":
-            made = experiment.top_up(arguments.n)
+            made = experiment.top_up(arguments.n, max_cost=arguments.max_cost)
         else:
-            made = experiment.resume() if kind == "resume" else experiment.retry_failed()
+            send = experiment.resume if kind == "resume" else experiment.retry_failed
+            made = send(max_cost=arguments.max_cost)
     return _ran(made)
 
 
@@ -317,26 +318,3 @@ def doctor(session: Session, arguments: argparse.Namespace) -> Done:
         check("lab", False, str(error))
     healthy = all(c["state"] == "ok" for c in checks)
     return Done(views.doctor(checks), checks, exit_code=0 if healthy else 1)
-
-
-def helped(text: str) -> Done:
-    from pplab.views import results as views
-
-    return Done(views.plain_text(text), text)
-
-
-def help(session: Session, arguments: argparse.Namespace) -> Done:
-    from pplab import commands, metrics
-    from pplab.views import results as views
-
-    topic = arguments.topic
-    if topic is None or topic in commands.COMMANDS:
-        door = session.door
-        return helped(commands.overview(door) if topic is None else commands.explain(commands.COMMANDS[topic], door=door))
-    pages = {m.name: m for m in metrics.registered()}
-    if topic == "metrics" or topic in pages or topic in ("diversity", "custom"):
-        names = list(pages) if topic == "metrics" else [topic]
-        text = "\n\n".join(metrics.doc(name) for name in names)
-        return Done(views.document(text), text)
-    known = [*commands.COMMANDS, "metrics", *pages]
-    raise NotFound(f"there is no help on '{topic}'", hint=did_you_mean(topic, known) or f"topics: {', '.join(known)}")

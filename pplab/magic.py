@@ -44,11 +44,12 @@ class PPLabMagics(Magics):
     def pplab(self, line: str, cell: str | None = None) -> Any:
         """Precision + Personality Lab: ``%pplab`` says where you are, ``%pplab help`` what there is."""
         from pplab import commands
+        from pplab.grammar import split
         from pplab.session import as_json, as_json_error
 
         as_line = "--json" in line.split()
         try:
-            done = commands.perform(commands.split(line), self.extension.session, cell=cell)
+            done = commands.perform(split(line), self.extension.session, cell=cell)
         except PplabError as error:
             if not as_line:
                 raise _usage_error(error) from error
@@ -204,7 +205,7 @@ def _watch(lab: Lab) -> Iterator[Watcher]:
     from pplab.views.cards import Cards
 
     cards = Cards(lab)
-    display(cards)
+    display(cards)  # type: ignore[no-untyped-call]  # IPython's
     try:
         yield cards
     finally:
@@ -263,7 +264,8 @@ def _display(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]
 
         live = getattr(results, f"live_{view}", None)
         if live is not None:
-            return live(value)._repr_mimebundle_()
+            bundle: tuple[dict[str, str], dict[str, Any]] = live(value)._repr_mimebundle_()
+            return bundle
         drawn = getattr(results, view)(value)
         return {"text/plain": drawn.text, "text/html": drawn.html}, {}
 
