@@ -54,7 +54,7 @@ class Writer:
     experiment_id, plan
         The experiment.
     tools
-        Whose user, prices and scrubber are used.
+        Whose user and prices are used.
     span
         The operation that runs it.
     previous
@@ -107,7 +107,7 @@ class Writer:
 
     def response(self, asked: Asked, reply: Reply, attempts: int = 0, scores: Scored | None = None) -> ResponseRow:
         """Return the row of one replicate."""
-        planned, call, scrub = asked.planned, asked.call, self._tools.scrub
+        planned, call = asked.planned, asked.call
         setting = self._plan.settings[planned.setting_index]
         return ResponseRow(
             response_id=asked.response_id,
@@ -125,8 +125,8 @@ class Writer:
             seed=asked.seed,
             replicate=planned.replicate,
             status=reply.status,
-            text=scrub(reply.text),
-            error=scrub(reply.error) if reply.error else None,
+            text=reply.text,
+            error=reply.error,
             finish_reason=reply.finish_reason,
             model=reply.model or self._plan.model,
             system_fingerprint=reply.system_fingerprint,

@@ -162,17 +162,17 @@ class Experiment:
         """
         return self._again("resume", max_cost=max_cost, on_response=on_response)
 
-    def retry_failed(self, *, on_response: Callable[[Any], None] | None = None) -> Experiment:
-        """Send again the calls that failed, timed out or were rejected, and those never sent."""
-        return self._again("retry", on_response=on_response)
+    def retry_failed(self, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
+        """Send again the calls that failed, timed out or were rejected, and those never sent; ``max_cost`` as in `resume`."""
+        return self._again("retry", max_cost=max_cost, on_response=on_response)
 
     def retry(self, response_ids: Sequence[str], *, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send just these replicates again; answers that are good already are not replaced."""
         return self._again("retry", only=tuple(response_ids), on_response=on_response)
 
-    def top_up(self, n: int, *, on_response: Callable[[Any], None] | None = None) -> Experiment:
-        """Raise the number of replicates to ``n`` and send only the new ones."""
-        return self._again("top_up", n=n, on_response=on_response)
+    def top_up(self, n: int, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
+        """Raise the number of replicates to ``n``; send only the new ones, and those never sent. ``max_cost`` as in `resume`."""
+        return self._again("top_up", n=n, max_cost=max_cost, on_response=on_response)
 
     def _again(self, kind: str, **options: Any) -> Experiment:
         if self._execution is not None and self._execution.run.stopping is not None:

@@ -320,14 +320,15 @@ class Run:
         if self._stop is not None:
             return
         if reply.resume_at is not None:
-            at = datetime.fromtimestamp(reply.resume_at).astimezone().strftime("%H:%M")
-            self._stop = ("paused", f"the server asks to wait: retry at {at}")
+            at, today = datetime.fromtimestamp(reply.resume_at).astimezone(), datetime.now().astimezone().date()
+            words = at.strftime("%H:%M" if at.date() == today else "%H:%M on %Y-%m-%d")
+            self._stop = ("paused", f"the server asks to wait: retry at {words}")
         elif reply.stop_run:
             self._stop = ("partial", f"the run stopped: {reply.error}")
         self._woken()
 
     async def _score(self, reply: Reply, asked: Asked) -> Scored:
-        text, prompt = self._tools.scrub(reply.text), self.plan.prompts[asked.planned.prompt_index]
+        text, prompt = reply.text, self.plan.prompts[asked.planned.prompt_index]
         job = partial(self._tools.score, text, prompt, finish_reason=reply.finish_reason)
         try:
             if not self._tools.score_aside and len(text) + len(prompt) <= INLINE_CHARS:

@@ -24,7 +24,7 @@ class Source(Protocol):
         on_attempt: Callable[[Attempt], None] | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Return the outcome of one call; only cancellation is raised."""
+        """Return the outcome of one call, without secrets in any of it; only cancellation is raised."""
 
 
 class Scored(Protocol):
