@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.errors import NotFound
 from pplab.experiments.settings import SETTING_FIELDS, Setting
 from pplab.views.html import model_html
-from pplab.views.records import Card
-from pplab.views.widget import LabWidget, owned
+from pplab.views.records import Card, Display
+from pplab.views.widget import LabWidget, chosen, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pandas as pd
 
+    from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.results import Experiment
     from pplab.experiments.runner import Progress
     from pplab.lab import Lab
     from pplab.store.rows import ResponseRow
-    from pplab.views.records import Display
 
 PAGE = 100
 LIVE_CARDS = 100
 """While a run is under way only its first answers become cards: the rest are counted, and paged when it has ended."""
+WRITING_SECONDS = 0.3
+"""How often the text of an answer that is being written is shown anew."""
 SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason")
 MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 
 class ShownCard(TypedDict):
-    """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying."""
+    """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
+
+    While it is being written its status is ``writing`` and it has no id; its place (prompt, setting, replicate) never changes.
+    """
 
     id: str
     prompt_index: int
@@ -53,22 +59,30 @@ class ShownCard(TypedDict):
 
 
 class Counts(TypedDict):
-    """Where a run stands."""
+    """Where a run stands. ``until`` (UNIX seconds) is when the server, which asked to be left alone, is asked again."""
 
     planned: int
     done: int
     failed: int
     in_flight: int
+    paused: bool
+    until: float | None
 
 
-class Ask(TypedDict):
-    """Show a page: which one, how sorted, and of which status and setting (``""`` and -1: all)."""
+class Wanted(TypedDict):
+    """Which page, how sorted, and of which status and setting (``""`` and -1: all)."""
 
-    kind: Literal["ask"]
     page: int
     sort: str
     status: str
     setting: int
+
+
+class Ask(TypedDict):
+    """Show a page. What is wanted comes along because a changed trait may be sent later than a message."""
+
+    kind: Literal["ask"]
+    wanted: Wanted
 
 
 class Explain(TypedDict):
@@ -95,7 +109,7 @@ class Page(TypedDict):
 
 
 class Arrived(TypedDict):
-    """One response that has just been stored, new or in the place of the one with the same id."""
+    """One response that has just been stored or written on, new or where the one in the same place was."""
 
     kind: Literal["arrived"]
     card: ShownCard
@@ -119,24 +133,33 @@ class Cards(LabWidget):
         Where they are stored.
     experiment
         Whose responses; ``None`` for a run that is about to begin, whose `progress` and answers (`arrived`) it is then told of.
+    blocking
+        Whether a run under way keeps the kernel busy, so that only an interrupt ends it early.
     """
 
     bundle: ClassVar[str] = "cards"
     takes: ClassVar[tuple[type, ...]] = (Ask, Explain, Resend)
     sends: ClassVar[tuple[type, ...]] = (Page, Arrived, Explained)
 
-    state = owned(Literal["waiting", "running", "done", "gone"], default="waiting")
+    state = owned(Literal["waiting", "running", "done"], default="waiting")
+    blocking = owned(bool, default=False)
     head = owned(str, default="")
     settings = owned(tuple[str, ...], default=())
     metrics = owned(tuple[str, ...], default=())
     statuses = owned(dict[str, int])
     counts = owned(Counts | None)
+    wanted = chosen(Wanted)
 
-    def __init__(self, lab: Lab, experiment: Experiment | None = None) -> None:
+    def __init__(self, lab: Lab, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
         self._experiment: Experiment | None = None
         self._frame: pd.DataFrame | None = None
+        self._plan: Plan | None = None
+        self._static: Display | None = None
         self._arrived = 0
-        super().__init__(lab, statuses={})
+        self._written: dict[PlannedCall, tuple[float, str]] = {}
+        self._resending = threading.Lock()
+        wanted = Wanted(page=0, sort="", status="", setting=-1)
+        super().__init__(lab, statuses={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
             self.show_experiment(experiment)
 
@@ -144,24 +167,47 @@ class Cards(LabWidget):
 
     def show_experiment(self, experiment: Experiment) -> None:
         """Show the stored responses of an experiment that has ended."""
-        from pplab.views import results
-
         with self._turn:
-            self._experiment, self._frame = experiment, experiment.responses
-            self.settings = tuple(s.label() for s in experiment.plan.settings)
+            self._experiment, self._plan = experiment, experiment.plan
+            self.settings = tuple(s.label() for s in self._plan.settings)
             self.metrics = tuple(experiment.metrics)
-            self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
-            self.head = results.experiment_head(experiment).html
+            self._read(experiment)
             self.counts = None
             self.state = "done"
 
+    def begin(self, experiment: Experiment | None) -> None:
+        """Show a run that nobody waits for; ``None``: one that is about to begin."""
+        with self._turn:
+            self._experiment, self._plan = experiment, experiment.plan if experiment else None
+            if experiment is None:
+                self._frame = self._static = self.counts = None
+                self._arrived = 0
+                self._written.clear()
+            self.head = ""
+            self.state = "running" if experiment else "waiting"
+
     def arrived(self, row: ResponseRow) -> None:
-        """Show one response; called on whichever thread stored it."""
-        self._arrived += 1
-        if self._arrived <= LIVE_CARDS:
+        """Show one response; called on whichever thread waits for it."""
+        with self._turn:
+            self._written.pop(_place(row), None)
+            self._arrived += 1
+            if self._arrived > LIVE_CARDS or self.state == "done":
+                return
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
             scores = {name: getattr(row, name, None) for name in FOUR} | dict(row.metrics)
             self.tell(Arrived(kind="arrived", card=_shown(values, scores, embedded=self._embedded)))
+
+    def writing(self, call: PlannedCall, piece: str) -> None:
+        """Show what has been written so far of a streamed answer, now and then."""
+        with self._turn:
+            if self._plan is None or self.state == "done" or self._arrived + len(self._written) > LIVE_CARDS:
+                return
+            shown, text = self._written.get(call, (0.0, ""))
+            text += piece
+            due = time.monotonic() - shown >= WRITING_SECONDS
+            self._written[call] = (time.monotonic() if due else shown, text)
+            if due:
+                self.tell(Arrived(kind="arrived", card=_unfinished(self._plan, call, text, embedded=self._embedded)))
 
     def progress(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -170,22 +216,23 @@ class Cards(LabWidget):
             done=progress.done,
             failed=sum(progress.counts[s] for s in ("failed", "timeout", "rejected")),
             in_flight=progress.in_flight,
+            paused=progress.paused,
+            until=progress.waiting_until,
         )
         if self.state == "waiting":
             self.state = "running"
 
-    def vanish(self) -> None:
-        """Show nothing more: what the run came to is shown by its result."""
-        self.state = "gone"
-
     def static(self) -> Display:
         """Return the experiment's static form."""
-        from pplab.views import results
-        from pplab.views.records import Display
+        return self._static or Display(html=f"<small>{ARRIVING}</small>", text=ARRIVING)
 
-        if self._experiment is None or self.state != "done":
-            return Display(html=f"<small>{ARRIVING}</small>", text=ARRIVING)
-        return results.experiment(self._experiment)
+    def _read(self, experiment: Experiment) -> None:
+        from pplab.views import results
+
+        self._frame = experiment.responses
+        self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
+        head, self._static = results.experiment_forms(experiment, self._frame)
+        self.head = head.html
 
     # -- what the front end asks for --------------------------------------------------------------------------------------------
 
@@ -196,13 +243,12 @@ class Cards(LabWidget):
     def _take_ask(self, message: Ask) -> None:
         if self._frame is None:
             return
-        chosen = _chosen(self._frame, message["status"], message["setting"])
-        chosen = _sorted(chosen, message["sort"])
-        pages = max(1, -(-len(chosen) // PAGE))
-        page = min(max(0, message["page"]), pages - 1)
-        rows = chosen.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
-        shown = tuple(self._card({str(k): v for k, v in row.items()}) for row in rows)
-        self.tell(Page(kind="page", page=page, total=len(chosen), cards=shown))
+        wanted = message["wanted"]
+        found = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), wanted["sort"])
+        pages = max(1, -(-len(found) // PAGE))
+        page = min(max(0, wanted["page"]), pages - 1)
+        rows = found.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
+        self.tell(Page(kind="page", page=page, total=len(found), cards=tuple(map(self._card, rows))))
 
     def _take_explain(self, message: Explain) -> None:
         from pplab import metrics
@@ -216,8 +262,8 @@ class Cards(LabWidget):
             detail=row.detail,
             metrics=row.metrics,
         )
-        parts = {
-            name: {k: v for k, v in part.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+        parts: dict[str, dict[str, float | None]] = {
+            name: {str(k): v for k, v in part.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
             for name, part in row.detail.items()
             if isinstance(part, dict)
         }
@@ -231,32 +277,37 @@ class Cards(LabWidget):
 
         def resend() -> None:
             try:
-                experiment.retry([message["id"]])
-                self._frame = experiment.responses
-                row = self._frame.loc[self._frame["response_id"] == message["id"]].iloc[0].to_dict()
-                self.tell(Arrived(kind="arrived", card=self._card(row)))
-                self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
+                with self._resending:  # an experiment takes one such wish at a time
+                    experiment.retry([message["id"]])
+                with self._turn:
+                    self._read(experiment)
+                    self.tell(Arrived(kind="arrived", card=self._card(self._row(message["id"]))))
             except Exception as error:  # noqa: BLE001 - shown in the widget, with a Retry button
                 self._failed = dict(message)
                 self.show(error)
 
         threading.Thread(target=resend, name="pplab-resend", daemon=True).start()
 
-    def _card(self, row: Mapping[str, Any]) -> ShownCard:
+    def _row(self, response_id: str) -> dict[Hashable, Any]:
+        assert self._frame is not None
+        return self._frame.loc[self._frame["response_id"] == response_id].iloc[0].to_dict()
+
+    def _card(self, row: Mapping[Hashable, Any]) -> ShownCard:
         return _shown(row, {name: row.get(name) for name in self.metrics}, embedded=self._embedded)
 
 
 FOUR = ("creativity", "coherence", "structure", "completeness")
 ARRIVING = "pplab: answers are stored as they arrive"
+BADGES = {"rejected": "parameter rejected"}
 
 
-def _shown(row: Mapping[str, Any], scores: Mapping[str, Any], *, embedded: bool) -> ShownCard:
+def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], *, embedded: bool) -> ShownCard:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
-    text = row["text"] or ""
+    text = _words(row["text"]) or ""
     known = {name: _number(value) for name, value in scores.items()} if status in ("ok", "truncated") else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
-    badges = [*([status.replace("_", " ")] if status != "ok" else []), *(["embedded"] if embedded else [])]
+    badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
     return ShownCard(
         id=str(row["response_id"]),
         prompt_index=int(row["prompt_index"]),
@@ -277,6 +328,20 @@ def _shown(row: Mapping[str, Any], scores: Mapping[str, Any], *, embedded: bool)
         cost=_number(row["cost"]),
         latency_ms=_number(row["latency_ms"]),
     )
+
+
+def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> ShownCard:
+    """Return the card of an answer that is being written."""
+    setting = plan.settings[call.setting_index].given()
+    known = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
+    place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
+    return _shown(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | known | place, {}, embedded=embedded)
+
+
+def _place(row: ResponseRow) -> PlannedCall:
+    from pplab.experiments.design import PlannedCall
+
+    return PlannedCall(row.prompt_index, row.setting_index, row.replicate)
 
 
 def _chosen(frame: pd.DataFrame, status: str, setting: int) -> pd.DataFrame:

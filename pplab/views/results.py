@@ -240,12 +240,18 @@ def exported(made: Any) -> Display:
 
 def experiment(exp: Any) -> Display:
     """Return an experiment's verdict, table, chart and first hundred cards."""
-    frame, page = exp.responses, _about(exp)
+    return experiment_forms(exp, exp.responses)[1]
+
+
+def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
+    """Return an experiment's verdict, table and chart, without and with its first hundred cards; ``frame``: its responses."""
+    page = _about(exp, frame)
+    head = page.display()
     labels = [s.label() for s in exp.plan.settings]
     rows = frame.head(100).to_dict("records")
     drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=exp.metrics) for r in _grouped(rows)]
     left = [Card(status="ok", text="")] * (len(frame) - len(rows))
-    return page.cards([*drawn, *left]).display()
+    return head, page.cards([*drawn, *left]).display()
 
 
 def live_experiment(exp: Any) -> Any:
@@ -255,13 +261,8 @@ def live_experiment(exp: Any) -> Any:
     return Cards(exp.lab, exp)
 
 
-def experiment_head(exp: Any) -> Display:
-    """Return an experiment's verdict, table and chart, without its cards."""
-    return _about(exp).display()
-
-
-def _about(exp: Any) -> _Page:
-    frame, plan = exp.responses, exp.plan
+def _about(exp: Any, frame: pd.DataFrame) -> _Page:
+    plan = exp.plan
     page = _Page("Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
     size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
@@ -288,7 +289,7 @@ def full_experiment(exp: Any) -> Shown:
     return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
 
 
-def _grouped(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:
     return sorted(rows, key=lambda r: (r["prompt_index"], r["setting_index"], r["replicate"]))
 
 

@@ -9,13 +9,19 @@ import type { CardsView } from "./index.js";
 export class CardElement {
   readonly element = h("article", { "data-pplab": "card", class: "pplab-answer" });
   readonly #view: CardsView;
-  readonly #why = h("div", { class: "pplab-why", "aria-live": "polite" });
+  readonly #why = h("div", { "aria-live": "polite" });
+  #again: HTMLButtonElement | null = null;
   #card: ShownCard;
 
   constructor(view: CardsView, card: ShownCard) {
     this.#view = view;
     this.#card = card;
     this.draw(card);
+  }
+
+  /** The id of the response, empty while it is being written. */
+  get id(): string {
+    return this.#card.id;
   }
 
   /** Show a response, new or in the place of the one before. */
@@ -27,7 +33,7 @@ export class CardElement {
     const copy = button("Copy", () => void this.#view.copy(card.plain, "Answer"), "quiet");
     copy.setAttribute("aria-label", `Copy answer ${card.replicate + 1}`);
     const head = h("header", {}, h("strong", {}, `answer ${card.replicate + 1}`), ...chips, card.plain && copy);
-    fill(this.element, head, sanitised(card.html), this.#reason(), this.#metrics());
+    fill(this.element, head, sanitised(card.html), ...this.#reason(), this.#metrics());
   }
 
   /** Show what the scores rest on. */
@@ -41,22 +47,26 @@ export class CardElement {
     fill(this.#why, words && h("p", {}, words), ...lists);
   }
 
-  #reason(): HTMLElement | false {
+  /** Let it be sent again after all. */
+  rest(): void {
+    if (!this.#again) return;
+    this.#again.disabled = false;
+    this.#again.textContent = "Retry";
+  }
+
+  #reason(): HTMLElement[] {
     const { failed, reason, status, id } = this.#card;
-    if (status === "ok" || !reason) return false;
+    this.#again = null;
+    if (status === "ok" || !reason) return [];
     const line = h("div", { class: "pplab-reason", ...(failed ? { role: "alert" } : {}) }, reason);
-    if (!failed) return line;
+    if (!failed || this.#view.get("state") !== "done") return [line];
     const again = button("Retry", () => {
       again.disabled = true;
       again.textContent = "Sending…";
       this.#view.send({ kind: "resend", id });
     });
-    this.#view.on("problem", (problem) => {
-      if (!problem || !again.disabled) return;
-      again.disabled = false;
-      again.textContent = "Retry";
-    });
-    return h("div", {}, line, h("div", { class: "pplab-actions" }, again));
+    this.#again = again;
+    return [line, h("div", { class: "pplab-actions" }, again)];
   }
 
   #metrics(): HTMLElement {
@@ -80,27 +90,12 @@ export class CardElement {
 }
 
 function bar(name: string, value: number | null): HTMLElement {
-  const share = Math.round((value ?? 0) * 100);
-  const known = value !== null;
-  const track = h(
-    "span",
-    {
-      class: "pplab-bar",
-      role: "meter",
-      "aria-label": name,
-      "aria-valuemin": 0,
-      "aria-valuemax": 1,
-      "aria-valuenow": value ?? 0,
-    },
-    h("span", {
-      style: `width:${share}%;background:var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`,
-    }),
-  );
-  return h(
-    "div",
-    { class: "pplab-score" },
-    h("span", {}, name),
-    known ? track : h("span"),
-    h("span", {}, known ? value.toFixed(2) : "n/a"),
-  );
+  const label = h("span", {}, name);
+  if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, "n/a"));
+  const filled = h("span");
+  filled.style.width = `${Math.round(value * 100)}%`;
+  filled.style.background = `var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
+  const meter = { role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": value };
+  const track = h("span", { class: "pplab-measure-track", ...meter }, filled);
+  return h("div", { class: "pplab-measure" }, label, track, h("span", {}, value.toFixed(2)));
 }

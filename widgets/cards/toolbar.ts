@@ -1,6 +1,7 @@
 // What stands above the cards: sort, filter by status, filter by setting.
 
 import { fill, h } from "../shared/dom.js";
+import type { Wanted } from "../shared/generated/cards.js";
 import type { CardsView } from "./index.js";
 
 const MEASURES = ["latency_ms", "output_tokens", "cost"];
@@ -9,11 +10,11 @@ const MEASURES = ["latency_ms", "output_tokens", "cost"];
 export class Toolbar {
   readonly element = h("div", { class: "pplab-actions pplab-toolbar", role: "group", "aria-label": "Choose answers" });
   readonly #view: CardsView;
-  readonly #sort = h("select", { "aria-label": "Sort by" });
-  readonly #status = h("select", { "aria-label": "Status" });
-  readonly #setting = h("select", { "aria-label": "Setting" });
+  readonly #sort = h("select");
+  readonly #status = h("select");
+  readonly #setting = h("select");
 
-  constructor(view: CardsView, changed: () => void) {
+  constructor(view: CardsView, changed: (wanted: Wanted) => void) {
     this.#view = view;
     const labelled = (words: string, select: HTMLElement) => h("label", {}, h("span", {}, words), select);
     this.element.append(
@@ -21,36 +22,30 @@ export class Toolbar {
       labelled("Status", this.#status),
       labelled("Setting", this.#setting),
     );
-    this.element.addEventListener("change", changed);
+    this.element.addEventListener("change", () => changed(this.#wanted));
   }
 
-  /** Whether the cards stand in another order than the plan's. */
-  get sorted(): boolean {
-    return this.#sort.value !== "";
-  }
-
-  /** The choices as the kernel takes them. */
-  get wishes() {
+  get #wanted(): Wanted {
     const setting = this.#setting.value;
-    return { sort: this.#sort.value, status: this.#status.value, setting: setting ? Number(setting) : -1 };
+    return { page: 0, sort: this.#sort.value, status: this.#status.value, setting: setting ? Number(setting) : -1 };
   }
 
-  /** Offer what there is, and keep what was chosen. */
+  /** Offer what there is, and show what is chosen, here or in another view. */
   draw(): void {
+    const { sort, status, setting } = this.#view.get("wanted");
     const metrics = this.#view.get("metrics");
     const named = (name: string) => [name, name.replace("_ms", "").replaceAll("_", " ")] as const;
-    offer(this.#sort, [["", "plan"], ...[...metrics, ...MEASURES].map(named)]);
+    offer(this.#sort, [["", "plan"], ...[...metrics, ...MEASURES].map(named)], sort);
     const statuses = Object.entries(this.#view.get("statuses"));
-    offer(this.#status, [["", "all"], ...statuses.map(([name, count]) => [name, `${name} (${count})`] as const)]);
-    offer(this.#setting, [
-      ["", "all"],
-      ...this.#view.get("settings").map((label, index) => [String(index), label] as const),
-    ]);
+    const counted = statuses.map(([name, count]) => [name, `${name} (${count.toLocaleString("en-US")})`] as const);
+    offer(this.#status, [["", "all"], ...counted], status);
+    const settings = this.#view.get("settings").map((label, index) => [String(index), label] as const);
+    offer(this.#setting, [["", "all"], ...settings], setting < 0 ? "" : String(setting));
   }
 }
 
-function offer(select: HTMLSelectElement, options: readonly (readonly [string, string])[]): void {
-  const chosen = select.value;
+function offer(select: HTMLSelectElement, options: readonly (readonly [string, string])[], chosen: string): void {
   fill(select, ...options.map(([value, label]) => h("option", { value }, label)));
-  if (options.some(([value]) => value === chosen)) select.value = chosen;
+  select.value = chosen;
+  if (select.selectedIndex < 0) select.value = "";
 }

@@ -5,6 +5,8 @@ export interface Counts {
   readonly done: number;
   readonly failed: number;
   readonly in_flight: number;
+  readonly paused: boolean;
+  readonly until: number | null;
 }
 
 export interface Problem {
@@ -20,12 +22,16 @@ export interface Took {
   readonly correlation_id: string;
 }
 
-export interface Ask {
-  readonly kind: "ask";
+export interface Wanted {
   readonly page: number;
   readonly sort: string;
   readonly status: string;
   readonly setting: number;
+}
+
+export interface Ask {
+  readonly kind: "ask";
+  readonly wanted: Wanted;
 }
 
 export interface Explain {
@@ -87,15 +93,17 @@ export interface Explained {
 }
 
 export interface CardsTraits {
+  readonly blocking: boolean;
   readonly counts: Counts | null;
   readonly head: string;
   readonly me: string;
   readonly metrics: readonly string[];
   readonly problem: Problem | null;
   readonly settings: readonly string[];
-  readonly state: "waiting" | "running" | "done" | "gone";
+  readonly state: "waiting" | "running" | "done";
   readonly statuses: Readonly<Record<string, number>>;
   readonly took: Took | null;
+  readonly wanted: Wanted;
 }
 
 export interface CardsWire {
