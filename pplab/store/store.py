@@ -14,17 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
-from pplab.store import segments
-from pplab.store.chain import GENESIS, Head
-from pplab.store.connect import Connection
-from pplab.store.drain import Drained, drain
 from pplab.store.journal import Journal
 from pplab.store.lease import Lease
-from pplab.store.migrate import open_migrated
-from pplab.store.rebuild import RebuildReport, rebuild
 from pplab.store.tables import Tables
-from pplab.store.trace import Trace, trace
-from pplab.store.verify import VerifyReport, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +25,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
+    from pplab.store.chain import Head
+    from pplab.store.connect import Connection
+    from pplab.store.drain import Drained
+    from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
+    from pplab.store.trace import Trace
+    from pplab.store.verify import VerifyReport
 
 TEMPORARY = ":temp:"
 TABLES = "lab.duckdb"
@@ -199,6 +197,9 @@ class Store(Tables):
         """Open the tables inside the lease and drain; yield what was drained."""
         import duckdb
 
+        from pplab.store.drain import drain
+        from pplab.store.migrate import open_migrated
+
         self._undrained = False
         try:
             self._connection = open_migrated(self.path, started=started)
@@ -234,6 +235,8 @@ class Store(Tables):
 
     def _seal(self) -> None:
         """Compress the journals that ended, outside of the lease."""
+        from pplab.store import segments
+
         ended, self._ended = self._ended, ()
         for name in ended:
             with contextlib.suppress(OSError):  # it only saves space; the next drain tries again
@@ -263,6 +266,8 @@ class Store(Tables):
         """
         import duckdb
 
+        from pplab.store.connect import Connection
+
         with self._leased(LEASE_WAIT_S) as started:
             with self._tables(started):
                 pass
@@ -284,20 +289,26 @@ class Store(Tables):
 
     def head(self) -> Head:
         """Return the sequence number and hash of the last audit row, ``(0, 64 zeros)`` when there is none."""
+        from pplab.store.chain import Head
+
         with self.reading() as cursor:
             row = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
-        return Head(*row) if row else Head(0, GENESIS)
+        return Head(*row) if row else Head()
 
     def verify(self, heads: Iterable[tuple[int, str]] = ()) -> VerifyReport:
         """Check that nothing in the tables was altered since it was drained; see `pplab.store.verify`.
 
         ``heads`` are further ``(seq, hash)`` pairs that must be in the chain, such as those of a package.
         """
+        from pplab.store.verify import verify
+
         with self.reading() as cursor:
             return verify(cursor, self.folder, heads)
 
     def trace(self, anchor: str) -> Trace:
         """Return what led to a record and what followed from it, given any id or correlation id; see `pplab.store.trace`."""
+        from pplab.store.trace import trace
+
         with self.reading() as cursor:
             return trace(cursor, anchor)
 
@@ -306,6 +317,8 @@ class Store(Tables):
 
         The present file is kept in ``backup/``.
         """
+        from pplab.store.rebuild import rebuild
+
         with self._leased(LEASE_WAIT_S) as started:
             with self._tables(started):
                 pass

@@ -15,6 +15,8 @@ import duckdb
 import pytest
 from store_records import event
 
+import pplab.store.drain as drain_module
+import pplab.store.migrate as migrate_module
 from pplab.errors import StoreBusy, StoreError
 from pplab.store.connect import Connection
 from pplab.store.lease import Lease
@@ -262,8 +264,8 @@ def test_the_timer_drains_what_was_written_and_leaves_an_idle_lab_alone(folder, 
 
     monkeypatch.setattr(store_module, "DRAIN_EVERY_S", 0.01)
     drained = threading.Semaphore(0)
-    real = store_module.drain
-    monkeypatch.setattr(store_module, "drain", lambda *args: [real(*args), drained.release()][0])
+    real = drain_module.drain
+    monkeypatch.setattr(drain_module, "drain", lambda *args: [real(*args), drained.release()][0])
     store = open_store(folder)
     assert not drained.acquire(timeout=0.1), "nothing was written"
     store.append(event())
@@ -280,9 +282,9 @@ def test_the_timer_says_nothing_when_the_tables_are_held_and_tries_again(folder,
     held = threading.Event()
     held.set()
     drained = threading.Semaphore(0)
-    real = store_module.open_migrated
-    real_drain = store_module.drain
-    monkeypatch.setattr(store_module, "drain", lambda *args: [real_drain(*args), drained.release()][0])
+    real = migrate_module.open_migrated
+    real_drain = drain_module.drain
+    monkeypatch.setattr(drain_module, "drain", lambda *args: [real_drain(*args), drained.release()][0])
 
     def open_unless_held(*args, **kw):
         tried.release()
@@ -290,7 +292,7 @@ def test_the_timer_says_nothing_when_the_tables_are_held_and_tries_again(folder,
             raise StoreBusy("held")
         return real(*args, **kw)
 
-    monkeypatch.setattr(store_module, "open_migrated", open_unless_held)
+    monkeypatch.setattr(migrate_module, "open_migrated", open_unless_held)
     store = Store(folder)
     store.append(event())
     for _ in range(3):
