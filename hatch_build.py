@@ -32,6 +32,7 @@ class FrontEnd(BuildHookInterface):
 def outdated() -> bool:
     """Return whether a source is newer than the oldest bundle, or a bundle is missing."""
     built = [STATIC / f"{index.parent.name}{suffix}" for index in WIDGETS.glob("*/index.ts") for suffix in (".js", ".css")]
+    built.append(STATIC / "labextension" / "static" / "remoteEntry.js")
     if not all(path.exists() for path in built):
         return True
     folders = (path for path in WIDGETS.iterdir() if path.is_dir() and path.name not in ("node_modules", "tests"))

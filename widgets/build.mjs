@@ -1,5 +1,5 @@
-// Bundles each folder that has an index.ts into one <name>.js and one <name>.css of the Python package.
-import { existsSync, readdirSync, statSync } from "node:fs";
+// Bundles each folder that has an index.ts into one <name>.js and one <name>.css of the Python package, and the one extension.
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
@@ -21,6 +21,18 @@ const options = {
   legalComments: "none",
   logLevel: "warning",
 };
+
+/** @type {import("esbuild").BuildOptions} */
+const extension = {
+  ...options,
+  entryPoints: [{ in: "reopened/extension.ts", out: "remoteEntry" }],
+  outdir: join(out, "labextension/static"),
+  format: "iife",
+};
+
+mkdirSync(extension.outdir, { recursive: true });
+copyFileSync(join(here, "reopened/package.json"), join(out, "labextension/package.json"));
+await build(extension);
 
 if (process.argv.includes("--watch")) {
   await (await context({ ...options, logLevel: "info" })).watch();

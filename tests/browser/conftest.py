@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 AXE = Path(__file__).parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-# Stock JupyterLab 4.6 asks for an address that is not there, and complains of its own requests to the kernel (for its debugger, for
-# a subshell) that end because the page is left or the kernel restarted. Every other error is ours.
+# Stock JupyterLab 4.6 asks for an address that is not there, and complains of its own requests to the kernel (for its debugger,
+# for a subshell) that end because the page is left or the kernel restarted. Every other error is ours.
 STOCK = ("/lsp/status", "Canceled future for")
 PATIENCE = 30_000  # ms: how long a condition may take on a busy machine before it counts as never
 

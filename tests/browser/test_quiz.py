@@ -148,3 +148,13 @@ def test_nothing_is_wider_than_the_page(quiz, width):
     }"""
     assert root.evaluate(inside)
     assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
+
+
+def test_opened_again_after_its_kernel_ended_it_shows_the_questions(quiz):
+    quiz.save()
+    quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+    quiz.page.goto("about:blank")
+    output = quiz.open().page.locator(".jp-OutputArea-output")
+    quiz.wait_for("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+    expect(output.get_by_text(QUESTIONS[-1].text)).to_be_visible()
+    expect(output.get_by_text("model not found")).to_have_count(0)

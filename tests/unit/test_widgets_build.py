@@ -54,7 +54,7 @@ def test_bundles_stay_within_their_budget():
 
 
 def test_bundles_load_nothing_from_the_network():
-    for path in STATIC.iterdir():
+    for path in (*STATIC.rglob("*.js"), *STATIC.rglob("*.css")):
         code = path.read_text("utf-8")
         assert "http://" not in code.replace("http://www.w3.org/", "")
         assert "https://" not in code
@@ -70,3 +70,11 @@ def test_the_lock_file_names_versions_and_hashes_but_no_address():
 def test_the_build_of_the_package_installs_esbuild_alone():
     package = json.loads((WIDGETS / "package.json").read_text("utf-8"))
     assert list(package["dependencies"]) == ["esbuild"]
+
+
+def test_the_extension_for_notebooks_opened_again_has_the_version_of_the_package():
+    import pplab
+
+    described = json.loads((STATIC / "labextension" / "package.json").read_text("utf-8"))
+    assert described["version"] == pplab.__version__
+    assert (STATIC / "labextension" / described["jupyterlab"]["_build"]["load"]).is_file()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +110,7 @@ def test_proceeding_without_a_callback_shows_a_cell_that_runs_in_the_calibrated_
     receive(quiz, kind="finish", answers=preset("precise"))
     receive(quiz, kind="proceed")
     line, _, prompt = quiz.cell.partition("\n")
-    command, arguments = commands.parse(commands.split(line.removeprefix("%%pplab ")), door="%pplab")
+    command, arguments = commands.parse(shlex.split(line.removeprefix("%%pplab ")), door="%pplab")
     assert (command.name, command.cell, arguments.calibration) == ("run", "prompt", "latest")
     sweep = dict.fromkeys(arguments.sweep)
     experiment = lab.run(prompt, calibration=arguments.calibration, sweep=sweep, n=1)
