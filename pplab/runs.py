@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import platform
 from collections import Counter
@@ -57,11 +58,14 @@ class Runs:
         self._store = store
         self._access = access
         self._running: list[Execution] = []
+        atexit.register(self.end)
 
     def end(self) -> None:
-        """End every run of this lab that is under way; what arrived is written."""
+        """End every run of this lab that is under way, at its closing or the program's end; what arrived is written."""
+        atexit.unregister(self.end)
         for execution in self._running:
-            execution.run.cancel("the lab was closed")
+            if execution.running:
+                execution.run.cancel("the lab was closed")
         for execution in self._running:
             execution.ended()
 

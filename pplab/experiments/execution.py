@@ -108,22 +108,25 @@ class Execution:
     def listen(self) -> None:
         """Call the user's functions from a thread of their own, for a run that nobody waits for."""
         if self._on_response is not None or self._on_text is not None:
-            self._listener = threading.Thread(target=self.wait, name="pplab-listener", daemon=True)
+            self._listener = threading.Thread(target=self._follow, args=(None, Interrupts()), name="pplab-listener", daemon=True)
             self._listener.start()
 
     def wait(self, progress: Callable[[Progress], None] | None = None, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
-        interrupts = interrupts or Interrupts()
+        if self._follow(progress, interrupts or Interrupts()):
+            self.run.cancel("interrupted")
+            self._finished.wait(SETTLE_SECONDS)
+        if self.failure is not None:
+            raise self.failure
+
+    def _follow(self, progress: Callable[[Progress], None] | None, interrupts: Interrupts) -> bool:
+        """Pass on what arrives until the end; return whether an interrupt came first."""
         going = True
         while going and not interrupts.count:
             going = self._hear(interrupts)
             if progress is not None:
                 progress(self.run.progress)
-        if going:
-            self.run.cancel("interrupted")
-            self._finished.wait(SETTLE_SECONDS)
-        if self.failure is not None:
-            raise self.failure
+        return going
 
     def ended(self, timeout: float = END_SECONDS) -> bool:
         """Wait until everything is written; return whether it is."""

@@ -28,11 +28,12 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def elsewhere(folder: Path, server: FaultServer, code: str) -> subprocess.Popen[str]:
+def elsewhere(folder: Path, server: FaultServer, code: str, stderr: int | None = None) -> subprocess.Popen[str]:
     """Start another notebook's process on the same lab; ``code`` finds it as ``lab``."""
     opening = f"from pplab import Lab; lab = Lab({str(folder / 'lab')!r}, 'bob', 'fast', {server.base_url!r}, {KEY!r})\n"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", opening + code], cwd=folder, env=env, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", opening + code]
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def test_after_kill_9_another_process_sends_exactly_the_missing_calls(server: FaultServer, tmp_path: Path) -> None:
@@ -159,3 +160,49 @@ def test_a_run_started_while_another_runs_does_not_wait_for_it(server: FaultServ
         assert time.perf_counter() - begun < 2
         slow.cancel()
         assert slow.wait().status == "interrupted"
+
+
+def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing_that_was_acknowledged(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+heard = []
+try:
+    lab.run("full", n=300, max_concurrency=8, on_response=lambda r: r.status == "ok" and heard.append(r.response_id))
+except Exception as error:
+    print(type(error).__name__, "\\n" in str(error), error, flush=True)
+print(*heard)
+"""
+    running = elsewhere(tmp_path, server, code)
+    said, heard = running.communicate(timeout=60)[0].splitlines()
+    assert said.startswith("StoreError False the record could not be saved")
+    with lab_at(tmp_path, server, "fast") as lab:
+        experiment = lab.experiment()
+        kept = experiment.responses.set_index("response_id")["status"]
+        assert experiment.status == "interrupted"
+        assert heard
+        assert set(kept[heard.split()]) == {"ok"}
+        assert experiment.resume().status == "completed"
+        lab.verify()
+
+
+def test_a_program_that_ends_without_closing_its_lab_leaves_an_interrupted_run_and_no_noise(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    code = """
+import time
+lab.run("first", n=1)
+experiment = lab.start("left behind", n=1000, max_concurrency=4, on_response=print)
+while experiment.progress["done"] < 8:
+    time.sleep(0.01)
+"""
+    running = elsewhere(tmp_path, server, code, stderr=subprocess.STDOUT)
+    said = running.communicate(timeout=60)[0]
+    assert "Traceback" not in said
+    assert "Exception" not in said
+    with lab_at(tmp_path, server, "fast") as lab:
+        experiment = lab.experiment()
+        assert (experiment.status, experiment.reason) == ("interrupted", "the lab was closed")
+        assert len(lab.responses(experiment)) == 1000
