@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING
 
 from pplab import deeds, deeds_runs, deeds_share
 from pplab.errors import BadInput, NotFound, PplabError, did_you_mean, in_words
-from pplab.grammar import EVERYWHERE, Argument, Command, HelpAsked, Option, explain, number, parser, sentence, usage, whole
+from pplab.grammar import (
+    EVERYWHERE,
+    Argument,
+    Command,
+    HelpAsked,
+    Option,
+    explain,
+    number,
+    parser,
+    sentence,
+    shield,
+    unshield,
+    usage,
+    whole,
+)
 from pplab.secrets import Scrubber
 from pplab.session import Done
 
@@ -262,7 +276,8 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
         raise BadInput(f"unknown command '{name}'", hint=hint)
     command = COMMANDS[name]
     made = parser(command, door=door)
-    arguments, rest = made.parse_known_intermixed_args(words)
+    arguments, rest = made.parse_known_intermixed_args(shield(words))
+    unshield(arguments)
     if rest:
         flags = [flag for action in made._actions for flag in action.option_strings]  # noqa: SLF001 - argparse has no other way
         word = rest[0].split("=")[0]

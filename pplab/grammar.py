@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -160,9 +161,33 @@ def _chooser(choices: tuple[str, ...]) -> Callable[[str], str]:
     return choose
 
 
+SHIELD = "\ue001"
+
+
+def shield(words: list[str]) -> list[str]:
+    """Return the words with what follows ``--`` marked as no option: argparse, mixing both, loses the dashes' meaning."""
+    if "--" not in words:
+        return words
+    at = words.index("--")
+    return [*words[:at], *(SHIELD + word for word in words[at + 1 :])]
+
+
+def unshield(arguments: argparse.Namespace) -> None:
+    """Take the marks of `shield` away."""
+    for name, value in vars(arguments).items():
+        if isinstance(value, list):
+            setattr(arguments, name, [word.removeprefix(SHIELD) if isinstance(word, str) else word for word in value])
+        elif isinstance(value, str):
+            setattr(arguments, name, value.removeprefix(SHIELD))
+
+
 def explain(command: Command, *, door: str) -> str:
     """Return the help of one command."""
     return parser(command, door=door).format_help().rstrip()
+
+
+# A word as `shlex` finds it, with its quotes.
+WORD = re.compile(r"""(?:[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL)
 
 
 def split(line: str) -> list[str]:
@@ -179,14 +204,19 @@ def split(line: str) -> list[str]:
     """
     try:
         words = shlex.split(line)
-        if words[:1] == ["sql"]:
-            kept = shlex.split(line, posix=False)
-            query = [i for i, word in enumerate(kept) if i and not word.startswith("--") and not kept[i - 1].startswith("--")]
-            if len(query) > 1:
-                return [word if i in query else shlex.split(word)[0] for i, word in enumerate(kept)]
     except ValueError as error:
         raise BadInput(f"cannot read this line: {str(error).lower()}", hint="close every quote") from None
+    query = _queried(words) if words[:1] == ["sql"] else []
+    if len(query) > 1:
+        as_written = WORD.findall(line)
+        return [as_written[i] if i in query else word for i, word in enumerate(words)]
     return words
+
+
+def _queried(words: list[str]) -> list[int]:
+    """Return which words of an ``sql`` line belong to the query: neither options nor their values."""
+    options = [i for i, word in enumerate(words) if word.startswith("--")]
+    return [i for i in range(1, len(words)) if i not in options and (i - 1 not in options or words[i - 1] == "--json")]
 
 
 def sentence(words: str) -> str:
