@@ -245,11 +245,12 @@ def experiment(exp: Any) -> Display:
 
 def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     """Return an experiment's verdict, table and chart, without and with its first hundred cards; ``frame``: its responses."""
-    page = _about(exp, frame)
+    metrics = exp.metrics
+    page = _about(exp, frame, metrics)
     head = page.display()
     labels = [s.label() for s in exp.plan.settings]
     rows = frame.head(100).to_dict("records")
-    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=exp.metrics) for r in _grouped(rows)]
+    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=metrics) for r in _grouped(rows)]
     left = [Card(status="ok", text="")] * (len(frame) - len(rows))
     return head, page.cards([*drawn, *left]).display()
 
@@ -261,7 +262,7 @@ def live_experiment(exp: Any) -> Any:
     return Cards(exp.lab, exp)
 
 
-def _about(exp: Any, frame: pd.DataFrame) -> _Page:
+def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[str]) -> _Page:
     plan = exp.plan
     page = _Page("Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
@@ -276,7 +277,7 @@ def _about(exp: Any, frame: pd.DataFrame) -> _Page:
     if usable:
         page.words(exp.verdict().words)
     summary = exp.summary()
-    return page.table(_summary_rows(summary, exp.metrics), chart=_chart(summary, plan, exp.metrics) if usable else "")
+    return page.table(_summary_rows(summary, metrics), chart=_chart(summary, plan, metrics) if usable else "")
 
 
 def full_experiment(exp: Any) -> Shown:
