@@ -12,11 +12,12 @@ help: ## list the targets
 
 setup: $(VENV)/.ready ## make .venv with everything in it
 
-$(VENV)/.ready: pyproject.toml
+$(VENV)/.ready: pyproject.toml widgets/package-lock.json
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pplab needs Python 3.11 or newer; set PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python widgets/npm.py ci --silent --no-audit --no-fund
 	touch $@
 
 lab: setup ## open JupyterLab on the tour
@@ -35,6 +36,7 @@ browser: ## install Chromium if it is missing
 	  else $(BIN)/python -m playwright install chromium; fi; }
 
 test: setup browser ## run all tests
+	$(BIN)/python widgets/npm.py run --silent test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
@@ -43,6 +45,7 @@ check: setup ## lint, format and type checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python widgets/npm.py run --silent check
 
 soak: setup browser ## the slow sweeps with their full counts
 	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf" tests

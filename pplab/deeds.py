@@ -70,6 +70,10 @@ def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
     from pplab.calibration import QUESTIONS
     from pplab.views import results as views
 
+    if session.place == "notebook" and not (arguments.questions or arguments.answers or arguments.preset or arguments.json):
+        from pplab.views.quiz import Quiz
+
+        return Done(Quiz(session.lab(arguments)), None)
     if arguments.questions or not (arguments.answers or arguments.preset):
         return Done(views.questions(QUESTIONS), [dataclasses.asdict(q) for q in QUESTIONS])
     if arguments.answers and arguments.preset:
