@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import ExperimentRow, ResponseRow, Row
 
 WAIT_SECONDS = 0.1  # how often a waiting user's progress bar is brought up to date
-SETTLE_SECONDS = 0.7  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
+SETTLE_SECONDS = 0.5  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
 END_SECONDS = 30.0  # how long whoever must have it ended (a resume, the lab's closing) waits
 
 

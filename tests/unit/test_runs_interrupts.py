@@ -109,6 +109,18 @@ def test_an_interrupt_in_the_users_own_function_ends_the_run_too(server: FaultSe
         assert took < 1
 
 
+def test_the_text_of_an_interrupted_stream_is_kept_as_far_as_it_came(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:stream_trickle") as lab:
+        arriving = threading.Event()
+        experiment = lab.start("stream", n=1, stream=True, on_text=lambda _, text: arriving.set())
+        assert arriving.wait(20)
+        experiment.cancel()
+        row = experiment.wait().responses.iloc[0]
+        assert row["status"] == "cancelled"
+        assert row["text"].startswith("0 ")
+        assert row["error"] == "cancelled by the user; it was under way and may have been billed"
+
+
 def test_a_hundred_thousand_calls_are_interrupted_as_fast_and_all_have_a_row(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
         lab.run("warm up", n=1)
