@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -114,7 +115,8 @@ class Access:
             client, self._client = self._client, None
             recording, self._recording = self._recording, None
         if client is not None:
-            self.loop.submit(client.aclose()).result(timeout=5)
+            with suppress(TimeoutError):  # a connection that does not end by then ends with the loop
+                self.loop.submit(client.aclose()).result(timeout=5)
         self.loop.close()
         if recording is not None:
             recording.settle()
