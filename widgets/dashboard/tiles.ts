@@ -1,0 +1,37 @@
+// The figures at the top.
+
+import { h } from "../shared/dom.js";
+import { duration, number } from "../shared/format.js";
+import type { Tiles } from "../shared/generated/dashboard.js";
+
+/** Return one tile for each total; what is unknown says so. */
+export function tiles(totals: Tiles): HTMLElement[] {
+  const rate = totals.failure_rate;
+  const latency = totals.latency;
+  return [
+    tile("Experiments", number(totals.experiments)),
+    tile("Responses", number(totals.responses), `${number(totals.ok)} usable`),
+    tile("Cost", totals.cost === null ? "n/a" : dollars(totals.cost)),
+    tile("Failure rate", rate === null ? "n/a" : `${number(rate * 100, 1)} %`, `${number(totals.failed)} failed`),
+    tile(
+      "Median latency",
+      latency === null ? "n/a" : duration(latency),
+      totals.latency_p90 === null ? "" : `90 % within ${duration(totals.latency_p90)}`,
+    ),
+  ];
+}
+
+/** US dollars, with as many digits as a small cost needs. */
+export function dollars(value: number): string {
+  return `$${number(value, value === 0 || value >= 1 ? 2 : 4)}`;
+}
+
+function tile(name: string, value: string, note = ""): HTMLElement {
+  return h(
+    "li",
+    { class: "pplab-panel pplab-tile" },
+    h("span", { class: "pplab-tile-name" }, name),
+    h("span", { class: "pplab-tile-value" }, value),
+    h("span", { class: "pplab-quiet" }, note),
+  );
+}
