@@ -13,7 +13,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.settings import check_ranges
 from pplab.ids import new_id, now
 from pplab.observe.events import event
-from pplab.operation import Operation, verb
+from pplab.operation import Operation, checked, verb
 from pplab.runs import LOST, Runs, here
 from pplab.secrets import Scrubber
 from pplab.store import history
@@ -217,6 +217,7 @@ class Lab:
 
     # -- experiments ----------------------------------------------------------------------------------------------------------
 
+    @checked
     def run(
         self,
         prompt: str | Sequence[str] | None = None,
@@ -259,7 +260,8 @@ class Lab:
         seed : int, optional
             Each replicate gets a seed of its own, derived from this one.
         max_cost : float, optional
-            US dollars; the run pauses before the call that could exceed it.
+            US dollars; the run pauses before the call that could exceed it, supposing answers as long as ``max_tokens`` (4,096
+            tokens where that is not set). A resume may spend as much again, or what its own ``max_cost`` says.
         deadline : float, default 120
             Seconds one call may take in total.
         max_concurrency : int, default 32
@@ -310,6 +312,7 @@ class Lab:
             warnings = self._runs.warnings(plan)
         return preflight(plan, self.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings)
 
+    @checked
     def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
         """Ask whether the model honours a parameter: a handful of calls at both ends of it, and a test whether they differ.
 
@@ -395,7 +398,7 @@ class Lab:
 
     @verb
     def audit(self, **filters: Any) -> pd.DataFrame:
-        """Return the audit, in sequence. Filters: ``event``, ``actor``, ``correlation_id``, ``entity_id``, ``since``, ``limit``."""
+        """Return the audit in sequence. Filters: ``event, actor, correlation_id, entity_id, since, limit``."""
         return self._store.audit(**filters)
 
     @verb
@@ -499,20 +502,18 @@ class Lab:
             Naming the rows that were altered, removed, inserted or moved.
         """
         from pplab.errors import StoreTampered
+        from pplab.share.container import tampered
+        from pplab.share.verify import verify_package
 
-        report: VerifyReport | PackageReport
-        if path is None:
-            report = self._store.verify()
-        else:
-            from pplab.share.verify import verify_package
-
-            report = verify_package(path)
+        report = self._store.verify() if path is None else verify_package(path)
         self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
+        if not report.ok and path is None:
+            raise StoreTampered(report.words, hint="lab.rebuild() makes the tables again from the journal and compares")
         if not report.ok:
-            hint = "lab.rebuild() makes the tables again from the journal and compares" if path is None else "do not use it"
-            raise StoreTampered(report.words, hint=hint)
+            raise tampered(report.problems)
         return report
 
+    @checked
     def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False) -> Replay:
         """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
 
@@ -537,6 +538,7 @@ class Lab:
                 self.record(self._event("replay_completed", entity="experiment", entity_id=experiment, **said))
             return found
 
+    @checked
     def check(
         self,
         baseline: Experiment | str | os.PathLike[str],
