@@ -6,7 +6,7 @@ import os
 import textwrap
 from typing import TYPE_CHECKING
 
-from pplab import deeds, deeds_runs, deeds_share
+from pplab import deeds, deeds_runs, deeds_share, deeds_views
 from pplab.errors import BadInput, NotFound, PplabError, did_you_mean, in_words
 from pplab.grammar import (
     EVERYWHERE,
@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
         Command(
             "calibrate",
             "answer the quiz: ranges of the parameters and a persona follow",
-            deeds.calibrate,
+            deeds_views.calibrate,
             options=(
                 Option("--answers", "a JSON file with the answers", metavar="FILE"),
                 Option("--preset", "answers for a common wish", choices=("precise", "balanced", "expressive")),
@@ -117,6 +117,15 @@ COMMANDS: dict[str, Command] = {
             examples=(
                 'run "Why does it rain?" --n 5 --sweep temperature=0,0.7,1.2',
                 'run "Say hello" --calibration latest --n 3',
+            ),
+        ),
+        Command(
+            "studio",
+            "put a run together by hand: prompt, sliders inside the calibrated ranges, run, cards (in a notebook)",
+            deeds_views.studio,
+            options=(
+                Option("--calibration", "the ranges to begin with (default: the latest)", metavar="ID", completes="calibration"),
+                *MODEL,
             ),
         ),
         Command(

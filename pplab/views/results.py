@@ -125,15 +125,6 @@ def questions(quiz: Sequence[Any]) -> Shown:
 
 
 def calibration(made: Any) -> Display:
-    ranges = [
-        {
-            "parameter": name,
-            "from": f"{r.low:g}",
-            "to": f"{r.high:g}",
-            "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
-        }
-        for name, r in made.ranges.items()
-    ]
     moves = [
         {
             "parameter": m["parameter"],
@@ -143,7 +134,6 @@ def calibration(made: Any) -> Display:
         }
         for m in made.explanation
     ]
-    chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
     page = _Page("Calibration").notice("success", "The calibration is saved.")
     page.pairs(
         {
@@ -153,8 +143,32 @@ def calibration(made: Any) -> Display:
         }
     )
     page.words(f"Persona: {made.persona}")
-    page.table(ranges, chart=chart, caption="Ranges")
+    _ranges(page, made)
     return page.table(moves, caption="Which answers moved them").display()
+
+
+def _ranges(page: _Page, made: Any) -> None:
+    ranges = [
+        {
+            "parameter": name,
+            "from": f"{r.low:g}",
+            "to": f"{r.high:g}",
+            "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
+        }
+        for name, r in made.ranges.items()
+    ]
+    chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
+    page.table(ranges, chart=chart, caption="Ranges")
+
+
+def studio(made: Any, model: str) -> Display:
+    """Return where the studio begins: its model, and the calibration's ranges if there is one."""
+    scores = f"precision {made.scores['precision']:g}, personality {made.scores['personality']:g}" if made else "none"
+    page = _Page("Experiment studio").pairs({"model": model, "calibration": scores})
+    if made:
+        _ranges(page, made)
+    example = "%%pplab run --calibration latest --sweep temperature --n 5" if made else "%%pplab run --n 5"
+    return page.words(f"Run this cell for the live studio, or send a prompt from a cell that begins with {example}").display()
 
 
 # -- experiments --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,97 @@
+// Generated from pplab.views.studio by widgets/generate.py.
+
+export interface Ahead {
+  readonly possible: boolean;
+  readonly line: string;
+  readonly more: readonly string[];
+  readonly columns: readonly string[];
+}
+
+export interface Offered {
+  readonly id: string;
+  readonly label: string;
+  readonly ranges: Readonly<Record<string, readonly [number, number]>>;
+  readonly points: Readonly<Record<string, readonly number[]>>;
+  readonly persona: string;
+  readonly values: Readonly<Record<string, readonly number[]>>;
+}
+
+export interface Draft {
+  readonly prompt: string;
+  readonly table: string;
+  readonly system: string;
+  readonly model: string;
+  readonly calibration: string;
+  readonly beyond: boolean;
+  readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly n: number;
+  readonly stream: boolean;
+}
+
+export interface Knob {
+  readonly name: string;
+  readonly meaning: string;
+  readonly low: number;
+  readonly high: number;
+  readonly logarithmic: boolean;
+  readonly integer: boolean;
+}
+
+export interface Problem {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly correlation_id: string | null;
+}
+
+export interface Took {
+  readonly operation: string;
+  readonly milliseconds: number;
+  readonly correlation_id: string;
+}
+
+export interface Run {
+  readonly kind: "run";
+  readonly draft: Draft;
+}
+
+export interface Pause {
+  readonly kind: "pause";
+}
+
+export interface GoOn {
+  readonly kind: "go_on";
+}
+
+export interface Cancel {
+  readonly kind: "cancel";
+}
+
+export interface Retry {
+  readonly kind: "retry";
+}
+
+export interface Dismiss {
+  readonly kind: "dismiss";
+}
+
+export interface StudioTraits {
+  readonly ahead: Ahead;
+  readonly calibrations: readonly Offered[];
+  readonly cards: string;
+  readonly code: string;
+  readonly draft: Draft;
+  readonly embedded: boolean;
+  readonly knobs: readonly Knob[];
+  readonly me: string;
+  readonly problem: Problem | null;
+  readonly state: "ready" | "starting" | "running" | "paused";
+  readonly took: Took | null;
+}
+
+export interface StudioWire {
+  readonly name: "studio";
+  readonly traits: StudioTraits;
+  readonly toKernel: Run | Pause | GoOn | Cancel | Retry | Dismiss;
+  readonly fromKernel: never;
+}
