@@ -18,6 +18,8 @@ from pplab.operation import CAUSE
 from pplab.store.rows import ExportRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from pplab.store.store import Store
@@ -26,6 +28,7 @@ FORMATS = ("csv", "json", "parquet", "package")
 SUFFIXES = {"package": "zip"}
 SUBJECTS = ("experiments", "audit", "timing")
 FOLDER = "exports"
+FREE_TEXT = ("prompt", "text", "error", "payload")
 # A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection").
 FORMULA = re.compile(r"^[=+\-@\t\r\n]")
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -119,8 +122,14 @@ def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> 
         from pplab.share.package import package
 
         return package(store, ids, lab.scrub)
-    frame = _frame(store, ids, what)
+    frame = without_secrets(_frame(store, ids, what), lab.scrub)
     return as_bytes(frame, format, what), len(frame)
+
+
+def without_secrets(frame: pd.DataFrame, scrub: Callable[[str], str]) -> pd.DataFrame:
+    """Return ``frame`` with secrets masked where text is free, also those that became known after they were stored."""
+    free = [name for name in FREE_TEXT if name in frame.columns]
+    return frame.assign(**{name: frame[name].map(lambda v: scrub(v) if isinstance(v, str) else v) for name in free})
 
 
 def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> tu
         audit = audit_slice.cut(store, contents, scrub)
     lines = {name: [as_line(row, scrub) for row in contents.table(name)] for name in TABLES}
     data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in lines[name]).encode() for name in TABLES}
-    data |= _readable(contents)
+    data |= _readable(contents, scrub)
     rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name in TABLES for n, line in enumerate(lines[name], 1)]
     calls = sorted(recorded_calls(contents), key=Recorded.order)
     tags = {
@@ -81,15 +81,15 @@ def manifest(files: dict[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
 
 
-def _readable(contents: Contents) -> dict[str, bytes]:
+def _readable(contents: Contents, scrub: Callable[[str], str]) -> dict[str, bytes]:
     """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
     import pandas as pd
 
-    from pplab.share.export import as_bytes
+    from pplab.share.export import as_bytes, without_secrets
     from pplab.store.tables import RESPONSE_COLUMNS
 
     frames = [contents.frame(e.experiment_id) for e in contents.experiments]
-    frame = pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)]
+    frame = without_secrets(pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)], scrub)
     return {f"data/responses.{kind}": as_bytes(frame, kind, "experiments") for kind in ("csv", "parquet")}
 
 
