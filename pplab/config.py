@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LAB_FOLDER = ".pplab"
+LONGEST = 1000
 CONFIG_FILE = "config.json"
 TEMPORARY = ":temp:"
 EMBEDDED = "embedded"
@@ -47,6 +48,14 @@ class PPLab(Configurable):
         "hash",
         help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
     ).tag(config=True)
+
+    @validate("store", "user", "model")
+    def _printable(self, proposal: dict[str, Any]) -> str:
+        """Refuse what cannot stand in a table or a path."""
+        text: str = proposal["value"]
+        if len(text) > LONGEST or not text.isprintable():
+            raise TraitError(f"use at most {LONGEST:,} printable characters")
+        return text
 
     @validate("base_url")
     def _plain_base_url(self, proposal: dict[str, Any]) -> str:

@@ -264,7 +264,7 @@ def export(session: Session, arguments: argparse.Namespace) -> Done:
     what = arguments.what or "experiments"
     if what != "experiments" and arguments.ids:
         raise BadInput(f"--what {what} takes no ids", hint="leave the ids out")
-    if arguments.path and Path(arguments.path).is_absolute():
+    if arguments.path and (Path(arguments.path).is_absolute() or arguments.path.startswith("~")):
         raise BadInput("--path is absolute", hint="give a path inside the working folder; lab.export takes any")
     made = lab.export(arguments.ids or None, arguments.format or "csv", arguments.path, what=what)
     return Done(made, made.as_dict())

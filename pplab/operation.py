@@ -8,7 +8,7 @@ import inspect
 import re
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, new_span_id, new_trace_id, now
@@ -146,34 +146,65 @@ class Operation:
         return event(name, self.recorder.user, **self.span.ids(), operation=self.name, **payload)
 
 
-def verb(method: F) -> F:
-    """Make a method of a `Recorder` one operation, named as the method is; unknown keywords are refused with the nearest one."""
-    name = method.__name__
-    signature = inspect.signature(method)
-    passes_on = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
-    known = [p for p in signature.parameters if p not in ("self", "filters", "options")]
-    if passes_on:  # what it passes on is listed in its docstring
-        known += re.findall(r"``(\w+)``", method.__doc__ or "")
+class _Call:
+    """How a method is called, in words for who called it wrongly."""
 
-    def refuse(word: str) -> NoReturn:
-        raise BadInput(f"{name} has no option '{word}'", hint=did_you_mean(word, known) or f"options: {', '.join(known)}")
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.name = method.__name__
+        self._signature = inspect.signature(method)
+        parameters = self._signature.parameters
+        self._passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        self._known = [p for p in parameters if p not in ("self", "filters", "options")]
+        if self._passes_on:  # what it passes on is listed in its docstring
+            self._known += re.findall(r"``(\w+)``", method.__doc__ or "")
+
+    def refusal(self, *args: Any, **kwargs: Any) -> BadInput | None:
+        """Return what is wrong with a call, if anything is."""
+        unknown = () if self._passes_on else kwargs.keys() - self._signature.parameters.keys()
+        if unknown:
+            return self.unknown(min(unknown))
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            return BadInput(f"{self.name}: {error}", hint=f"write {self.name}({', '.join(self._known)})")
+        return None
+
+    def unknown(self, word: str) -> BadInput:
+        hint = did_you_mean(word, self._known) or f"options: {', '.join(self._known)}"
+        return BadInput(f"{self.name} has no option '{word}'", hint=hint)
+
+
+def checked(method: F) -> F:
+    """Let a method that is an operation in its own way refuse a call it does not know as `verb` does."""
+    call = _Call(method)
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
-        with Operation(self, name):
-            unknown = () if passes_on else kwargs.keys() - signature.parameters.keys()
-            if unknown:
-                refuse(min(unknown))
-            try:
-                signature.bind(self, *args, **kwargs)
-            except TypeError as error:
-                raise BadInput(f"{name}: {error}", hint=f"write {name}({', '.join(known)})") from None
+        refusal = call.refusal(self, *args, **kwargs)
+        if refusal is not None:
+            with Operation(self, call.name):
+                raise refusal
+        return method(self, *args, **kwargs)
+
+    return cast("F", operation)
+
+
+def verb(method: F) -> F:
+    """Make a method of a `Recorder` one operation, named as the method is; unknown keywords are refused with the nearest one."""
+    call = _Call(method)
+
+    @functools.wraps(method)
+    def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
+        with Operation(self, call.name):
+            refusal = call.refusal(self, *args, **kwargs)
+            if refusal is not None:
+                raise refusal
             try:
                 return method(self, *args, **kwargs)
             except TypeError as error:
                 strange = re.search(r"unexpected keyword argument '(\w+)'", str(error))
                 if strange and strange[1] in kwargs:
-                    refuse(strange[1])
+                    raise call.unknown(strange[1]) from None
                 raise
 
     return cast("F", operation)

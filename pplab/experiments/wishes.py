@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, did_you_mean
@@ -10,7 +11,7 @@ from pplab.experiments.design import make_plan, parse_values, sample_ranges
 from pplab.experiments.settings import parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pplab.calibration import Calibration
     from pplab.experiments.design import Plan
@@ -89,7 +90,8 @@ def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tu
             raise BadInput("cluster was given without data", hint="pass data= as well")
         if prompt is None:
             raise BadInput("there is no prompt", hint="give the text that the model should answer")
-        return ([prompt] if isinstance(prompt, str) or not hasattr(prompt, "__iter__") else list(prompt)), None
+        one = isinstance(prompt, (str, bytes, Mapping)) or not hasattr(prompt, "__iter__")
+        return ([prompt] if one else list(prompt)), None
     from pplab.experiments.prompts import fill, read_table
 
     frame = read_table(data) if isinstance(data, (str, os.PathLike)) else data

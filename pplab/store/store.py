@@ -268,6 +268,8 @@ class Store(Tables):
 
         from pplab.store.connect import Connection
 
+        if not isinstance(query, str) or any("\ud800" <= c <= "\udfff" for c in query):
+            raise BadInput("the query is not text", hint="write one SELECT")
         with self._leased(LEASE_WAIT_S) as started:
             with self._tables(started):
                 pass

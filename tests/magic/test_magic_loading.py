@@ -142,10 +142,10 @@ def test_what_the_user_configured_for_ipython_wins_over_the_labs_file(shell, tmp
 
 
 def test_a_lab_that_cannot_be_opened_is_told_in_one_line_and_its_cells_are_kept(loaded, extension, capsys):
-    loaded.run_cell("%config PPLab.user = 'not\\nprintable'")
+    loaded.run_cell("%config PPLab.store = 's3://bucket'")
     loaded.run_cell("x = 1")
     assert not loaded.run_cell("%pplab").success
     assert capsys.readouterr().err.count("\n") == 1
-    loaded.run_cell("%config PPLab.user = 'grace'")
+    loaded.run_cell("%config PPLab.store = ''")
     sources = extension.lab().cells()
     assert len(sources) == 5

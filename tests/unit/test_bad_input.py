@@ -1,0 +1,200 @@
+"""Bad input of every kind, through the lab, the magic's door and the terminal: one clear line, and nothing written elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import pplab
+from pplab import cli, commands
+from pplab.errors import BadInput, PplabError
+from pplab.session import Session
+
+NOTHING = argparse.Namespace()
+HUGE = "x" * 10_000_000
+TRAVERSALS = [
+    "../outside.csv",
+    "a/../../outside.csv",
+    "/tmp/outside.csv",
+    "..",
+    "exports/../../x.csv",
+    "a\0.csv",
+    "~/x.csv",
+    "CON\n.csv",
+]
+IDS = [
+    "'; DROP TABLE experiments; --",
+    "../../etc/passwd",
+    "%",
+    "_",
+    "a\0b",
+    "\ud800",
+    "x" * 10_000,
+    " ",
+    "latest'",
+    "🙂" * 8,
+    "*",
+]
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    """A working folder inside another one, and what stands in both before; checks at the end that nothing else was written."""
+    inside = tmp_path / "work"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    before = set(tmp_path.rglob("*"))
+    yield inside
+    allowed = {inside / ".pplab", inside / "exports"}
+    new = {path for path in set(tmp_path.rglob("*")) - before if not allowed & {path, *path.parents}}
+    assert new == set()
+
+
+@pytest.fixture
+def lab(watched):
+    with pplab.Lab() as opened:
+        yield opened
+
+
+def is_one_clear_line(error):
+    return str(error).isprintable() and len(str(error)) <= 1300 and error.hint
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n": 0}, {"n": -1}, {"n": 1.5}, {"n": math.nan}, {"n": math.inf}, {"n": "many"}, {"n": True}, {"n": 10**30}, {"n": [1]},
+        {"sweep": {"temperature": [math.nan]}}, {"sweep": {"temperature": [-0.1]}}, {"sweep": {"temperature": []}},
+        {"sweep": {"temperature": "0:2"}}, {"sweep": {"temperature": "a,b"}}, {"sweep": {"temprature": [1]}},
+        {"sweep": {"temperature": "0:2:1000", "top_p": "0.1:1:900"}}, {"sweep": {"temperature": "0:2:1000"}, "n": 1000},
+        {"sweep": {"temperature": "0:2:999999999"}}, {"sweep": {"top_p": [0]}}, {"sweep": {"max_tokens": [1.5]}},
+        {"parameters": {"temperature": 10**400}}, {"parameters": {"presence_penalty": "1e309"}}, {"parameters": {"api_key": "x"}},
+        {"settings": []}, {"settings": [{"temperature": None, "x": 1}]}, {"settings": 3}, {"settings": -1},
+        {"seed": -1}, {"seed": 2**60}, {"seed": "x"}, {"deadline": 0}, {"deadline": math.nan}, {"deadline": -math.inf},
+        {"max_cost": math.nan}, {"max_cost": -1}, {"max_concurrency": 0}, {"max_concurrency": 1e9}, {"calibration": "nowhere-1"},
+        {"calibration": 3}, {"sweeep": {}}, {"data": "nowhere.csv"}, {"data": 3}, {"cluster": "x"}, {"data": "a\0b.csv"},
+    ],
+    ids=lambda options: ascii(options)[:60],
+)  # fmt: skip
+def test_a_run_with_impossible_wishes_is_refused_and_nothing_is_sent(lab, options):
+    with pytest.raises(PplabError) as refused:
+        lab.run("hello", **options)
+    assert is_one_clear_line(refused.value)
+    assert refused.value.code in ("bad_input", "not_found")
+    assert lab.counts()["responses"] == lab.counts()["experiments"] == 0
+
+
+@pytest.mark.parametrize(
+    "prompt", ["", " \n", "a\0b", HUGE, "\ud800", 3, None, [], [""], ["hello", "\0"], b"bytes", {"a": 1}, object()],
+    ids=lambda prompt: ascii(prompt)[:30] if isinstance(prompt, (str, int, list)) else type(prompt).__name__,
+)  # fmt: skip
+def test_a_prompt_that_cannot_be_sent_is_refused(lab, prompt):
+    with pytest.raises(PplabError) as refused:
+        lab.run(prompt)
+    assert is_one_clear_line(refused.value)
+    assert refused.value.code == "bad_input"
+
+
+@pytest.mark.parametrize(
+    "weird",
+    ["\u202eevil", "\x1b[31mred", "Z̵̡͓͇a̶l̶g̷o̵", "🙂👩‍👩‍👧", "\ufffe\uffff", "\u2028x", "<script>alert(1)</script>", "%s{}{{x}}"],
+)
+def test_odd_but_legal_prompts_are_asked_stored_and_read_back_exactly(lab, weird):
+    made = lab.run(weird, n=1, parameters={"max_tokens": 3})
+    assert list(made.responses["prompt"]) == [weird]
+    assert "completed" in repr(lab.experiment(made.id).status)
+
+
+@pytest.mark.parametrize("name", IDS, ids=ascii)
+def test_an_id_that_is_none_is_refused_or_not_found_by_every_verb(lab, name):
+    for verb in (lab.experiment, lab.trace, lab.calibration, lab.export, lab.responses):
+        with pytest.raises(PplabError) as refused:
+            verb(name)
+        assert is_one_clear_line(refused.value), verb
+        assert refused.value.code in ("bad_input", "not_found"), refused.value
+    assert lab.verify().ok
+
+
+@pytest.mark.parametrize("path", TRAVERSALS, ids=ascii)
+def test_an_export_never_leaves_the_folder_through_a_door(lab, watched, path, capsys):
+    lab.run("hello", n=1, parameters={"max_tokens": 3})
+    for words in (["export", "--path", path], ["export", "--what", "audit", "--path", path]):
+        with pytest.raises(PplabError) as refused:
+            commands.perform(words, Session(lambda: lab, "notebook"))
+        assert is_one_clear_line(refused.value)
+    assert not (watched.parent / "outside.csv").exists()
+    assert not Path("/tmp/outside.csv").exists()
+
+
+QUERIES = (
+    *(
+        "",
+        "DROP TABLE responses",
+        "SELECT 1; SELECT 2",
+        "COPY (SELECT 1) TO 'x.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "a\0b",
+    ),
+    *(
+        "ATTACH 'x.duckdb'",
+        "PRAGMA database_list",
+        "SET enable_external_access = true",
+        "INSTALL httpfs",
+        "\ud800",
+        "SELECT (((((",
+    ),
+    *("INSERT INTO audit_logs SELECT * FROM audit_logs", "SELECT ?", 3, None),
+)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=ascii)
+def test_a_query_that_is_not_one_harmless_select_is_refused(lab, query):
+    with pytest.raises(PplabError) as refused:
+        lab.sql(query)
+    assert is_one_clear_line(refused.value)
+    assert refused.value.code == "bad_input", refused.value
+
+
+def test_a_sweep_of_too_many_calls_names_their_number(lab):
+    with pytest.raises(BadInput, match=r"100,000"):
+        lab.run("hello", n=101, sweep={"temperature": "0:2:1000"})
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.sampled_from(
+        [n for n in commands.COMMANDS if n not in ("run", "doctor", "calibrate", "check", "replay", "probe", "record")]
+    ),
+    st.lists(st.one_of(st.sampled_from(IDS[:8]), st.text(max_size=12)), max_size=3),
+)
+def test_any_command_with_any_words_answers_or_refuses_in_words(lab, name, words):
+    try:
+        commands.perform([name, *words], Session(lambda: lab, "terminal"))
+    except PplabError as refused:
+        assert refused.code != "internal", refused  # noqa: PT017 - whether it raises depends on the words
+        assert str(refused).isprintable()  # noqa: PT017
+
+
+@pytest.mark.parametrize(
+    "words", [["run", HUGE], ["results", HUGE], ["config", f"model={HUGE}\n"], ["run", "hi", "--set", HUGE], [HUGE]]
+)
+def test_ten_megabytes_of_anything_are_refused_in_a_short_line(watched, capfd, words):
+    assert cli.main(words) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert len(err) < 1500
+    assert err.count("\n") == 1
+
+
+def test_a_user_named_by_a_path_or_a_query_is_just_a_name(watched):
+    for user in ("../../etc/passwd", "'; DROP TABLE audit_logs; --", "<b>ada</b>"):
+        with pplab.Lab(user=user) as lab:
+            lab.calibrate("precise")
+            assert set(lab.audit(actor=user)["actor"]) == {user}
+    with pplab.Lab() as lab:
+        assert lab.verify().ok
