@@ -225,7 +225,9 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
     else:
         given = [name for name in SETTING_FIELDS if name in first.columns]
         named = [name for name in given if len(first) == 1 or len(first[name].drop_duplicates()) > 1]
-        labels = [_label({name: row[name] for name in named}) for row in first.to_dict("records")]
+        alone = len(first) == 1  # then a parameter that was not set says nothing
+        rows = [{name: row[name] for name in named if not (alone and pd.isna(row[name]))} for row in first.to_dict("records")]
+        labels = [_label(row) or ("server defaults" if alone else "") for row in rows]
     indexes = first["setting_index"].tolist()
     return tuple(
         label if labels.count(label) == 1 and label else f"setting {index}{f' ({label})' if label else ''}"
