@@ -11,7 +11,7 @@ from pplab.models.identity import request_key
 from pplab.models.records import STATUSES, Attempt, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 KEPT_RAW = 2_000  # characters of a faulty answer's body that a recording keeps; a good answer's body is not kept twice
 SETTLED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
@@ -142,12 +142,35 @@ def to_line(recorded: Recorded, scrub: Callable[[str], str]) -> str:
 
 def masked(value: Any, scrub: Callable[[str], str]) -> Any:
     """Return JSON data with every text in it passed through ``scrub``, and lone surrogates replaced (UTF-8 has none)."""
+    whole = "\0".join(_texts(value))  # one look at all of it: nearly always there is nothing to mask
+    if scrub(whole) == whole and whole == _encodable(whole):
+        return value
+    return _masked(value, scrub)
+
+
+def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        return scrub(value).encode("utf-8", "replace").decode()
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _masked(value: Any, scrub: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return _encodable(scrub(value))
     if isinstance(value, dict):
-        return {masked(k, scrub): masked(v, scrub) for k, v in value.items()}
+        return {_masked(k, scrub): _masked(v, scrub) for k, v in value.items()}
     if isinstance(value, list):
-        return [masked(v, scrub) for v in value]
+        return [_masked(v, scrub) for v in value]
     return value
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.models.recordings import masked
 from pplab.share.contents import plain
 from pplab.store.chain import CHAINED, GENESIS, Head, canonical_text
 from pplab.store.kinds import canonical_json
@@ -72,7 +73,7 @@ def cut(store: Store, contents: Contents, scrub: Callable[[str], str]) -> Slice:
         rows = [row for row in plain(store.audit(limit=store.head().seq - first + 1)) if row["seq"] <= last]
     steps: list[dict[str, Any] | str] = []
     for row in rows:
-        shown = row["seq"] in chosen and (text := canonical_json(row)) == scrub(text)
+        shown = row["seq"] in chosen and masked(row, scrub) == row
         steps.append(row if shown else inner_hash(row))
     end = rows[-1]
     at = max(row["occurred_at"] for row in rows if row["seq"] in chosen)
