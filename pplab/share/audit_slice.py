@@ -32,6 +32,7 @@ EVENTS = frozenset(
         "experiment_generated",
         "analytics_updated",
         "retry_requested",
+        "package_imported",
     }
 )
 """What belongs to an experiment itself. Who looked at it or exported it does not: a second export has to give the same bytes."""

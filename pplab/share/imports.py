@@ -141,10 +141,10 @@ def _enter(lab: Any, contents: Contents, new: set[str], origin: dict[str, Any]) 
     rows += [r for r in contents.responses if r.experiment_id in new]
     rows += [a for a in contents.attempts if a.experiment_id in new]
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
-    # The same package imported again, also after a crash, is the same event.
-    done = derived_id("package_imported", origin["package"], *sorted(new))
     said = {"sha256": origin["package"], "experiments": len(new)}
-    rows.append(
-        event("package_imported", lab.user, event_id=done, entity="package", entity_id=origin["package"], **about, **said)
-    )
+    for experiment in sorted(new):  # imported again, also after a crash, it is the same event
+        done = derived_id("package_imported", origin["package"], experiment)
+        rows.append(
+            event("package_imported", lab.user, event_id=done, entity="experiment", entity_id=experiment, **about, **said)
+        )
     lab.record(*rows, durable=True).result()

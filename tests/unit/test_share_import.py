@@ -44,7 +44,10 @@ def test_where_it_comes_from_is_kept(tmp_path, bob):
     assert stored["user"] == "ada"
     assert (stored["lab"], stored["at"], stored["package"]) == (report.lab, report.at, report.sha256)
     event = bob.audit(event="package_imported").iloc[0]
-    assert (event["actor"], event["entity_id"]) == ("bob", made.origin["package"])
+    assert (event["actor"], event["entity_id"]) == ("bob", share_labs.experiment_id())
+    assert json.loads(event["payload"])["sha256"] == made.origin["package"]
+    traced = [node.label for node in bob.trace(share_labs.experiment_id()).nodes if node.kind == "event"]
+    assert "package_imported" in traced
     kept = bob.folder / "imports" / made.origin["package"][:16]
     assert (kept / "audit.jsonl").is_file()
     assert (kept / "recordings" / "calls.jsonl").is_file()
