@@ -127,6 +127,7 @@ def _ran(experiment: Experiment) -> Done:
         "status": experiment.status,
         "reason": experiment.reason,
         "correlation_id": experiment.correlation_id,
+        "warnings": experiment.warnings,
         "responses": experiment.responses,
         "summary": experiment.summary(),
     }

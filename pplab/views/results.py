@@ -287,6 +287,8 @@ def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[str]) -> _Page:
         page.words(
             "The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others."
         )
+    for words in exp.warnings:
+        page.notice("warning", words)
     usable = bool((frame["status"] == "ok").any())
     if usable:
         page.words(exp.verdict().words)
