@@ -44,7 +44,10 @@ class Knob(TypedDict):
 
 
 class Offered(TypedDict):
-    """A calibration to work in. ``values`` is what a draft starts from: its points of temperature."""
+    """A calibration to work in.
+
+    ``values`` is what a draft starts from: its points of temperature. ``kept`` is sent of what a draft leaves open.
+    """
 
     id: str
     label: str
@@ -52,6 +55,7 @@ class Offered(TypedDict):
     points: dict[str, tuple[float, ...]]
     persona: str
     values: dict[str, tuple[float, ...]]
+    kept: dict[str, float]
 
 
 class Draft(TypedDict):
@@ -178,11 +182,20 @@ class Studio(LabWidget):
 
     def close(self) -> None:
         """End the studio and its run, which can be resumed; closing twice does nothing."""
+        if "_shown" not in self.__dict__:
+            return  # never opened: what it was to begin with was refused
         self._ending.set()
         if self.experiment is not None:
             self.experiment.cancel()
+        with self._turn:
+            if self.state == "ready":
+                self._close_others()
         self._shown.close()
         super().close()
+
+    def _close_others(self) -> None:
+        for other in self._others.values():
+            other.close()
 
     # -- while one edits ------------------------------------------------------------------------------------------------------
 
@@ -270,11 +283,10 @@ class Studio(LabWidget):
                 self._failed = dict(message)
                 self.show(error)
         finally:
-            if not self._ending.is_set():
+            with self._turn:
                 self.state = "ready"
-            else:
-                for other in self._others.values():
-                    other.close()
+                if self._ending.is_set():
+                    self._close_others()
 
     def _follow(self, experiment: Experiment) -> None:
         """Show how a run goes until it has ended, and then what it came to."""
@@ -436,4 +448,5 @@ def _offer(row: Mapping[Any, Any]) -> Offered:
         points=points,
         persona=str(row["persona"]),
         values={"temperature": points["temperature"]} if "temperature" in points else {},
+        kept={"max_tokens": ranges["max_tokens"][1]} if "max_tokens" in ranges else {},
     )

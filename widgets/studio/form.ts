@@ -1,6 +1,7 @@
 // The form of the studio: what is asked, of which model, and with which values of each parameter.
 
 import { fill, freshId, h } from "../shared/dom.js";
+import { number } from "../shared/format.js";
 import type { Draft, Offered } from "../shared/generated/studio.js";
 import type { StudioView } from "./index.js";
 import { KnobRow } from "./knob.js";
@@ -81,9 +82,16 @@ export class Form {
     const calibration = this.#chosen(draft);
     this.#allow.hidden = !calibration;
     this.#system.placeholder = calibration?.persona || "A system message (optional)";
+    const drawn = calibration && !Object.values(draft.values).some((values) => values.length > 0);
     for (const [name, row] of this.#knobs) {
-      const calibrated = { range: calibration?.ranges[name] ?? null, points: calibration?.points[name] ?? [] };
-      row.show(draft.values[name] ?? [], calibrated, draft.beyond);
+      const kept = calibration?.kept[name];
+      const otherwise = kept !== undefined ? `kept at ${number(kept)}` : drawn ? "drawn" : "server's default";
+      const range = calibration?.ranges[name] ?? null;
+      row.show(
+        draft.values[name] ?? [],
+        { range, points: calibration?.points[name] ?? [], otherwise },
+        draft.beyond || !calibration,
+      );
     }
   }
 

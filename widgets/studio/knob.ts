@@ -13,9 +13,11 @@ export type Limits = readonly [number, number];
 export interface Calibrated {
   readonly range: Limits | null;
   readonly points: readonly number[];
+  /** What holds where no value is chosen, in words. */
+  readonly otherwise: string;
 }
 
-/** A parameter with its values; none means that the server's default applies. */
+/** A parameter with the values that are chosen for it, if any. */
 export class KnobRow {
   readonly element: HTMLElement;
   readonly #knob: Knob;
@@ -51,7 +53,7 @@ export class KnobRow {
     if (values.length !== this.#fields.length) this.#build();
     for (const [index, value] of values.entries()) this.#draw(index, value, calibrated.range);
     const where = calibrated.range ? `calibrated ${interval(calibrated.range)}` : "";
-    const what = values.length === 0 ? "not sent: the server's default" : values.length > 1 ? "sweep" : "";
+    const what = values.length === 0 ? calibrated.otherwise : values.length > 1 ? "sweep" : "";
     this.#words.textContent = [what, where].filter(Boolean).join(" · ");
     this.#add.textContent = values.length ? "Add value" : "Set";
     this.#add.setAttribute("aria-label", values.length ? `Add a value of ${name}` : `Set ${name}`);

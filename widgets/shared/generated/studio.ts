@@ -14,6 +14,7 @@ export interface Offered {
   readonly points: Readonly<Record<string, readonly number[]>>;
   readonly persona: string;
   readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly kept: Readonly<Record<string, number>>;
 }
 
 export interface Draft {

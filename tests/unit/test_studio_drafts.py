@@ -1,0 +1,269 @@
+"""From a draft in the studio to a run: what it would be, the cell that says the same, and the run itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pplab import commands
+from pplab.deeds import _wishes
+from pplab.errors import BadInput
+from pplab.experiments.settings import PARAMETERS
+from pplab.grammar import split
+from pplab.session import Session
+from pplab.views.studio import Draft, Studio, code_of, wishes_of
+from tests.servers import FaultServer
+from tests.unit.run_labs import lab_at
+
+PROMPT = "Write a tagline for a notebook."
+PATIENCE = 60
+
+
+@pytest.fixture
+def studio(lab):
+    made = Studio(lab)
+    yield made
+    made.close()
+
+
+def draft(**part):
+    blank = Draft(
+        prompt=PROMPT, table="", system="", model="embedded", calibration="", beyond=False, values={}, n=2, stream=False
+    )
+    return {**blank, **part}
+
+
+def receive(widget, **content):
+    widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def edit(studio, **part):
+    """Change the draft as the page does, and wait for what it would be."""
+    studio.set_state({"draft": {**studio.draft, **part}})
+    settle("pplab-preflight")
+    return studio.ahead
+
+
+def run(studio, **part):
+    receive(studio, kind="run", draft={**studio.draft, **part})
+    return studio
+
+
+def settle(name):
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def reach(condition):
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until
+        threading.Event().wait(0.01)
+
+
+def test_an_edit_says_what_the_run_would_be(studio):
+    ahead = edit(studio, prompt=PROMPT, n=3, values={"temperature": [0, 1]})
+    assert ahead["possible"]
+    assert ahead["line"].startswith("6 calls to embedded · ")
+    assert "cost: nothing" in ahead["line"]
+    assert any(sentence.startswith("Input: ") for sentence in ahead["more"])
+
+
+def test_without_a_prompt_it_asks_for_one(studio):
+    assert edit(studio, prompt="  ")["line"] == "Write a prompt to see what the run would be."
+
+
+def test_a_draft_that_cannot_be_run_says_why(studio):
+    ahead = edit(studio, prompt=PROMPT, values={"temperature": [3]})
+    assert (ahead["possible"], ahead["line"], ahead["more"]) == (
+        False,
+        "temperature=3 is out of range",
+        ("give a value in [0, 2]",),
+    )
+
+
+def test_a_table_of_prompts_names_its_columns_and_fills_the_template(studio, tmp_path):
+    (tmp_path / "cities.csv").write_text("city,land\nOslo,Norway\nRome,Italy\n")
+    ahead = edit(studio, prompt="A tagline for {city}.", table="cities.csv", n=1)
+    assert ahead["columns"] == ("city", "land")
+    assert ahead["line"].startswith("2 calls")
+    assert "'town'" in edit(studio, prompt="A tagline for {town}.")["line"]
+
+
+def test_it_begins_in_the_latest_calibration_with_its_temperatures(lab):
+    lab.calibrate("precise")
+    latest = lab.calibrate("expressive")
+    studio = Studio(lab)
+    assert studio.draft["calibration"] == latest.id == studio.calibrations[0]["id"]
+    assert studio.draft["values"] == {"temperature": latest.points["temperature"]}
+    assert len(studio.calibrations) == 2
+    studio.close()
+
+
+def test_values_outside_of_the_calibrated_range_are_refused_until_they_are_asked_for(lab):
+    lab.calibrate("precise")
+    studio = Studio(lab)
+    wanted = {"prompt": PROMPT, "values": {"temperature": [1.9]}}
+    assert "outside of the calibrated range" in edit(studio, **wanted)["line"]
+    run(studio)
+    assert (studio.state, studio.problem["code"]) == ("ready", "bad_input")
+    assert edit(studio, beyond=True)["possible"]
+    studio.close()
+
+
+def test_running_stores_what_the_draft_says_and_shows_its_cards(studio, lab):
+    run(studio, prompt=PROMPT, values={"temperature": [0.2, 0.9], "max_tokens": [20]}, n=2)
+    settle("pplab-studio")
+    stored = lab.experiment()
+    assert (studio.state, studio.problem, stored.id, stored.status) == ("ready", None, studio.experiment.id, "completed")
+    assert [s.given() for s in stored.plan.settings] == [{"temperature": t, "max_tokens": 20} for t in (0.2, 0.9)]
+    assert studio.cards == f"anywidget:{studio._shown.model_id}"
+    assert (studio._shown.state, studio.took["correlation_id"]) == ("done", stored.correlation_id)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with FaultServer() as started:
+        yield started
+
+
+def test_running_never_keeps_the_kernel_busy_and_cancelling_keeps_what_arrived(tmp_path, server):
+    with lab_at(tmp_path, server, "play:hang") as lab:
+        studio = Studio(lab)
+        run(studio, prompt=PROMPT, n=3)
+        reach(lambda: studio._shown.counts and studio._shown.counts["in_flight"] == 3)
+        assert (studio.state, lab.counts()["experiments"]) == ("running", 1)
+        receive(studio, kind="pause")
+        reach(lambda: studio._shown.counts["paused"])
+        assert studio.state == "paused"
+        receive(studio, kind="go_on")
+        reach(lambda: not studio._shown.counts["paused"])
+        receive(studio, kind="cancel")
+        settle("pplab-studio")
+        assert (studio.state, lab.experiment().status) == ("ready", "interrupted")
+        studio.close()
+
+
+def test_a_second_run_at_the_same_time_is_refused(tmp_path, server):
+    with lab_at(tmp_path, server, "play:hang") as lab:
+        studio = Studio(lab)
+        run(studio, prompt=PROMPT, n=1)
+        run(studio, prompt=PROMPT, n=1)
+        assert studio.problem["message"] == "a run is under way"
+        reach(lambda: studio.state == "running")
+        studio.close()
+        settle("pplab-studio")
+        assert lab.experiment().status == "interrupted"
+
+
+def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatch):
+    from pplab.views import cards
+
+    monkeypatch.setattr(cards, "WRITING_SECONDS", 0.0)
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        studio = Studio(lab)
+        told = []
+        monkeypatch.setattr(studio._shown, "send", told.append)
+        run(studio, prompt=PROMPT, n=1, stream=True)
+        settle("pplab-studio")
+        studio.close()
+    statuses = [message["card"]["status"] for message in told if message.get("kind") == "arrived"]
+    assert statuses[-1] == "ok"
+    assert set(statuses[:-1]) <= {"writing"}
+
+
+def test_another_model_is_asked_at_the_same_server_and_stored_in_the_same_lab(tmp_path, server):
+    with lab_at(tmp_path, server, "fast") as lab:
+        studio = Studio(lab)
+        run(studio, prompt="another model", n=1, model="play:ok")
+        settle("pplab-studio")
+        assert (studio.problem, lab.experiment().model) == (None, "play:ok")
+        assert [seen["step"] for seen in server.seen("another model")] == ["ok"]
+        studio.close()
+
+
+def test_the_static_form_is_the_same_on_every_run(lab):
+    forms = []
+    for _ in range(2):
+        lab.calibrate("balanced")
+        studio = Studio(lab)
+        forms.append((studio.static().html, studio.static().text))
+        studio.close()
+    assert forms[0] == forms[1]
+    assert "precision 49.5, personality 52.5" in forms[0][1]
+
+
+def test_a_calibration_of_another_lab_is_refused(lab, tmp_path):
+    import pplab
+
+    with pplab.Lab(store=tmp_path / "other") as other:
+        made = other.calibrate("balanced")
+    with pytest.raises(pplab.PplabError, match="not stored in this lab"):
+        Studio(lab, made)
+
+
+# -- the cell that says the same ------------------------------------------------------------------------------------------------
+
+VALUES = {
+    p.name: st.integers(int(p.low), 1000)
+    if p.integer
+    else st.floats(p.low, p.high, exclude_min=p.low_open).map(lambda x: round(x, 4))
+    for p in PARAMETERS.values()
+}
+LEGAL = {
+    name: st.lists(values.filter(lambda v, p=PARAMETERS[name]: not (p.low_open and v <= p.low)), max_size=3, unique=True)
+    for name, values in VALUES.items()
+}
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st.just(" "), max_size=30)
+DRAFTS = st.builds(
+    draft,
+    prompt=WORDS.filter(lambda text: text.strip()).map(str.rstrip),
+    system=WORDS,
+    calibration=st.sampled_from(["", "latest"]),
+    values=st.fixed_dictionaries({}, optional=LEGAL),
+    n=st.integers(1, 50),
+    stream=st.booleans(),
+)
+
+
+@given(DRAFTS)
+def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
+    line, _, body = code_of(made, "embedded").partition("\n")
+    command, arguments = commands.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
+    arguments.prompt = [body]
+    prompt, wishes = _wishes(Session(lambda: None, "notebook"), arguments)
+    for name, values in wishes.get("sweep", {}).items():
+        wishes["sweep"][name] = [float(value) for value in values.split(",")]
+    if "parameters" in wishes:
+        wishes["parameters"] = {name: float(value) for name, value in wishes["parameters"].items()}
+    assert command.name == "run"
+    assert (prompt, wishes) == wishes_of(made)
+
+
+@given(DRAFTS)
+def test_a_draft_with_values_never_draws_settings_from_the_ranges(made):
+    _, wishes = wishes_of(made)
+    if made["calibration"] and any(made["values"].values()):
+        assert wishes.get("sweep")
+
+
+def test_in_a_terminal_the_studio_says_where_to_open_it(lab):
+    with pytest.raises(BadInput, match="needs a notebook"):
+        commands.perform(["studio"], Session(lambda: lab, "terminal"))
+
+
+def test_the_quiz_leads_on_to_the_studio_with_its_calibration(lab):
+    from pplab.calibration import preset
+
+    quiz = commands.perform(["calibrate"], Session(lambda: lab, "notebook")).value
+    receive(quiz, kind="finish", answers=preset("expressive"))
+    receive(quiz, kind="proceed")
+    (opened,) = quiz._opened
+    assert opened.draft["calibration"] == quiz.calibration.id
+    quiz.close()

@@ -1,0 +1,204 @@
+import { afterEach, describe, expect, test } from "vitest";
+import type { CardsTraits, ShownCard } from "../shared/generated/cards.js";
+import { button, notebook } from "./notebook.js";
+
+const WANTED = { page: 0, sort: "", status: "", setting: -1 };
+const TRAITS: Omit<CardsTraits, "me"> = {
+  state: "done",
+  blocking: false,
+  head: "",
+  settings: ["temperature 0", "temperature 1"],
+  metrics: ["creativity", "coherence"],
+  statuses: { ok: 3 },
+  counts: null,
+  wanted: WANTED,
+  problem: null,
+  took: null,
+};
+
+const card = (part: Partial<ShownCard> = {}): ShownCard => ({
+  id: "r-1",
+  prompt_index: 0,
+  prompt: "Why?",
+  setting_index: 0,
+  setting: "temperature 0",
+  replicate: 0,
+  status: "ok",
+  failed: false,
+  reason: "",
+  badges: [],
+  html: '<div data-pplab="text"><p>Because.</p></div>',
+  plain: "Because.",
+  scores: { creativity: 0.25, coherence: null },
+  finish_reason: "stop",
+  input_tokens: 3,
+  output_tokens: 1200,
+  cost: 0.0012,
+  latency_ms: 2500,
+  ...part,
+});
+
+const cards = (traits: Partial<CardsTraits> = {}) => notebook("cards", { ...TRAITS, ...traits });
+const texts = (root: Element, selector: string) => [...root.querySelectorAll(selector)].map((e) => e.textContent);
+const arrived = (seq: number, part: Partial<ShownCard> = {}) => ({ kind: "arrived", seq, card: card(part) });
+const page = (seq: number, shown: ShownCard[], total = shown.length, at = 0) => ({
+  kind: "page",
+  seq,
+  page: at,
+  total,
+  cards: shown,
+});
+const asked = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
+  comm.sent.filter((m) => m.method === "custom").map((m) => m.content);
+const choose = (root: Element, label: string, value: string) => {
+  const found = [...root.querySelectorAll("label")].find((e) => e.textContent?.startsWith(label));
+  const select = found?.querySelector("select") as HTMLSelectElement;
+  select.value = value;
+  select.dispatchEvent(new Event("change", { bubbles: true }));
+};
+
+afterEach(() => document.body.replaceChildren());
+
+describe("a card", () => {
+  test("shows the text, the scores as meters, and the facts", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card({ badges: ["embedded"] })]));
+    const [shown] = root.querySelectorAll('[data-pplab="card"]');
+    expect(shown?.getAttribute("data-status")).toBe("ok");
+    expect(texts(root, '[data-pplab="text"]')).toEqual(["Because."]);
+    const meters = [...root.querySelectorAll("[role=meter]")];
+    expect(meters.map((m) => [m.getAttribute("aria-label"), m.getAttribute("aria-valuenow")])).toEqual([
+      ["creativity", "0.25"],
+    ]);
+    expect(root.querySelector('[data-pplab="metrics"]')?.textContent).toContain("coherencen/a");
+    expect(root.querySelector('[data-pplab="metrics"]')?.textContent).toContain(
+      "3 tokens in · 1,200 out · $0.0012 · 2.5 s",
+    );
+    expect(texts(root, "[data-badge]")).toEqual(["embedded"]);
+    expect(root.querySelector("[role=alert]")).toBeNull();
+  });
+
+  test("that failed says so and sends just that call again", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    const failed = { status: "failed", failed: true, reason: "The model is loading", badges: ["failed"], scores: {} };
+    await comm.custom(page(1, [card(failed), card({ id: "r-2", replicate: 1 })]));
+    expect(texts(root, "[role=alert]")).toEqual(["The model is loading"]);
+    button(root, "Retry").click();
+    expect(asked(comm).at(-1)).toEqual({ kind: "resend", id: "r-1" });
+    expect(button(root, "Sending…").disabled).toBe(true);
+    await comm.custom(arrived(2));
+    expect(root.querySelector("[role=alert]")).toBeNull();
+    expect(root.querySelectorAll('[data-pplab="card"]').length).toBe(2);
+  });
+
+  test("can be retried once more when it could not be sent", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card({ status: "failed", failed: true, reason: "no" })]));
+    button(root, "Retry").click();
+    await comm.update({ problem: { code: "store_busy", message: "busy", hint: "wait", correlation_id: null } });
+    expect([...root.querySelectorAll("button")].filter((b) => b.textContent === "Retry" && !b.disabled).length).toBe(2);
+  });
+
+  test("offers no Retry while the run is under way", async () => {
+    const { comm, show } = await cards({ state: "running" });
+    const { root } = await show();
+    await comm.custom(arrived(1, { status: "failed", failed: true, reason: "no" }));
+    expect(texts(root, "[role=alert]")).toEqual(["no"]);
+    expect(texts(root, "button")).not.toContain("Retry");
+  });
+
+  test("asks for the reasons of its scores once", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card()]));
+    const why = root.querySelector("article details") as HTMLDetailsElement;
+    why.open = true;
+    why.dispatchEvent(new Event("toggle"));
+    expect(asked(comm).at(-1)).toEqual({ kind: "explain", id: "r-1" });
+    const parts = { creativity: { word_variety: 0.5, rarity: null } };
+    await comm.custom({ kind: "explained", seq: 2, id: "r-1", words: "Plain words.", parts });
+    expect(why.textContent).toContain("Plain words.creativity: word variety 0.5, rarity n/a");
+    const before = asked(comm).length;
+    why.dispatchEvent(new Event("toggle"));
+    expect(asked(comm).length).toBe(before);
+  });
+});
+
+describe("a run under way", () => {
+  test("shows cards one by one, grouped by prompt and setting", async () => {
+    const { comm, show } = await cards({ state: "running" });
+    const { root } = await show();
+    await comm.custom(arrived(1));
+    await comm.custom(arrived(2, { id: "r-2", setting_index: 1, setting: "temperature 1" }));
+    await comm.custom(arrived(3, { id: "r-3", replicate: 1 }));
+    expect(texts(root, "section h4")).toEqual(["Why?temperature 0", "Why?temperature 1"]);
+    expect([...root.querySelectorAll("section")].map((s) => s.querySelectorAll("article").length)).toEqual([2, 1]);
+  });
+
+  test("lets the text of an answer grow in its place", async () => {
+    const { comm, show } = await cards({ state: "running" });
+    const { root } = await show();
+    const writing = { id: "", status: "writing", html: '<div data-pplab="text">Be</div>', scores: {} };
+    await comm.custom(arrived(1, writing));
+    await comm.custom(arrived(2));
+    expect(texts(root, '[data-pplab="text"]')).toEqual(["Because."]);
+  });
+
+  test("says how it stands and how to end it", async () => {
+    const counts = { planned: 1200, done: 4, failed: 1, in_flight: 3, paused: false, until: null };
+    const { show } = await cards({ state: "running", counts, blocking: true });
+    const { root } = await show();
+    const words = root.querySelector("[role=status]")?.textContent;
+    expect(words).toContain("4 of 1,200 answers, 1 failed, 3 under way, 1,193 waiting");
+    expect(words).toContain("interrupt the kernel");
+  });
+});
+
+describe("many cards", () => {
+  test("come in pages", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    expect(asked(comm)).toEqual([{ kind: "ask", wanted: WANTED }]);
+    const hundred = Array.from({ length: 100 }, (_, i) => card({ id: `r-${i}`, replicate: i }));
+    await comm.custom(page(1, hundred, 10_000));
+    expect(root.querySelector("nav")?.textContent).toContain("1 to 100 of 10,000");
+    expect(button(root, "Previous page").disabled).toBe(true);
+    button(root, "Next page").click();
+    expect(asked(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, page: 1 } });
+  });
+
+  test("are sorted and filtered in every view of the model alike", async () => {
+    const { comm, show } = await cards();
+    const [one, other] = [await show(), await show()];
+    choose(one.root, "Sort", "creativity");
+    choose(one.root, "Status", "ok");
+    expect(asked(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, sort: "creativity", status: "ok" } });
+    expect([...other.root.querySelectorAll("select")].map((s) => s.value)).toEqual(["creativity", "ok", ""]);
+  });
+
+  test("that do not match are said to be none", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, []));
+    expect(root.textContent).toContain("No answers match.");
+  });
+
+  test("are asked for again when a message was missed", async () => {
+    const { comm, show } = await cards();
+    await show();
+    await comm.custom(page(1, [card()]));
+    const before = asked(comm).length;
+    await comm.custom(arrived(5));
+    expect(asked(comm).length).toBe(before + 1);
+  });
+
+  test("never answer a change with a save", async () => {
+    const { comm, show } = await cards();
+    await show();
+    await comm.update({ statuses: { ok: 2, failed: 1 }, head: "<p>verdict</p>", counts: null });
+    expect(comm.sent.filter((m) => m.method === "update")).toEqual([]);
+  });
+});

@@ -1,0 +1,205 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Draft, Offered, StudioTraits } from "../shared/generated/studio.js";
+import { button, notebook } from "./notebook.js";
+
+const DRAFT: Draft = {
+  prompt: "Why?",
+  table: "",
+  system: "",
+  model: "small",
+  calibration: "c-1",
+  beyond: false,
+  values: { temperature: [0.2, 0.8] },
+  n: 5,
+  stream: false,
+};
+const OFFERED: Offered = {
+  id: "c-1",
+  label: "precision 50, personality 50",
+  ranges: { temperature: [0.2, 0.8], max_tokens: [100, 800] },
+  points: { temperature: [0.2, 0.8], max_tokens: [800] },
+  persona: "You are kind.",
+  values: { temperature: [0.2, 0.8] },
+  kept: { max_tokens: 800 },
+};
+const TRAITS: Omit<StudioTraits, "me"> = {
+  knobs: [
+    { name: "temperature", meaning: "", low: 0, high: 2, logarithmic: false, integer: false },
+    { name: "max_tokens", meaning: "", low: 1, high: 1_000_000, logarithmic: true, integer: true },
+  ],
+  calibrations: [OFFERED],
+  embedded: false,
+  state: "ready",
+  ahead: { possible: true, line: "10 calls to small", more: ["Input: 20 tokens."], columns: [] },
+  code: "%%pplab run --n 5\nWhy?",
+  cards: "",
+  draft: DRAFT,
+  problem: null,
+  took: null,
+};
+
+const studio = (traits: Partial<StudioTraits> = {}) => notebook("studio", { ...TRAITS, ...traits });
+type Shown = Awaited<ReturnType<Awaited<ReturnType<typeof studio>>["show"]>>["root"];
+
+function field<Kind extends HTMLElement = HTMLInputElement>(root: Shown, label: string): Kind {
+  const named = root.querySelector(`[aria-label="${label}"]`);
+  if (named) return named as Kind;
+  const found = [...root.querySelectorAll("label")].find((e) => e.textContent === label);
+  return (found?.htmlFor ? root.querySelector(`#${found.htmlFor}`) : found?.querySelector("input")) as Kind;
+}
+
+function put(input: HTMLInputElement | HTMLTextAreaElement, value: string, event = "input"): void {
+  input.value = value;
+  input.dispatchEvent(new Event(event, { bubbles: true }));
+}
+
+const knob = (root: Shown, name: string) =>
+  [...root.querySelectorAll("[role=group]")].find((e) => e.textContent?.startsWith(name)) as HTMLElement;
+const drafts = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
+  comm.sent.filter((m) => m.method === "update").map((m) => (m.state as { draft: Draft }).draft);
+
+afterEach(() => {
+  document.body.replaceChildren();
+  vi.useRealTimers();
+});
+
+describe("the form", () => {
+  test("shows the draft inside the calibration", async () => {
+    const { root } = await (await studio()).show();
+    expect(field<HTMLTextAreaElement>(root, "Prompt").value).toBe("Why?");
+    expect(field<HTMLTextAreaElement>(root, "Persona").placeholder).toBe("You are kind.");
+    expect(knob(root, "temperature").textContent).toContain("sweep · calibrated 0.2 to 0.8");
+    expect(knob(root, "max_tokens").textContent).toContain("kept at 800 · calibrated 100 to 800");
+    expect(field(root, "temperature, value 2").value).toBe("100");
+  });
+
+  test("takes what is typed after a moment, as a whole new draft", async () => {
+    const { comm, show } = await studio();
+    const { root } = await show();
+    vi.useFakeTimers();
+    put(field<HTMLTextAreaElement>(root, "Prompt"), "Why n");
+    put(field<HTMLTextAreaElement>(root, "Prompt"), "Why not?");
+    expect(drafts(comm)).toEqual([]);
+    vi.runAllTimers();
+    expect(drafts(comm)).toEqual([{ ...DRAFT, prompt: "Why not?" }]);
+  });
+
+  test("keeps sliders inside the calibrated range, and typed values too", async () => {
+    const { model, show } = await studio();
+    const draft = () => model.get("draft") as Draft;
+    const { root } = await show();
+    vi.useFakeTimers();
+    put(field(root, "temperature, value 1"), "50");
+    put(field(root, "temperature, value 2, exactly"), "1.9", "change");
+    vi.runAllTimers();
+    expect(draft()?.values.temperature).toEqual([0.5, 0.8]);
+  });
+
+  test("lets values go beyond when that is asked for, marks them, and brings them back", async () => {
+    const { model, show } = await studio();
+    const draft = () => model.get("draft") as Draft;
+    const { root } = await show();
+    field(root, "Beyond the calibrated ranges").click();
+    vi.useFakeTimers();
+    put(field(root, "temperature, value 2"), "100");
+    vi.runAllTimers();
+    expect(draft()).toMatchObject({ beyond: true, values: { temperature: [0.2, 2] } });
+    expect(field(root, "temperature, value 2, exactly").hasAttribute("data-beyond")).toBe(true);
+    field(root, "Beyond the calibrated ranges").click();
+    expect(draft()).toMatchObject({ beyond: false, values: { temperature: [0.2, 0.8] } });
+  });
+
+  test("adds a value in the widest gap and removes one", async () => {
+    const { model, show } = await studio();
+    const draft = () => model.get("draft") as Draft;
+    const { root } = await show();
+    vi.useFakeTimers();
+    button(knob(root, "temperature"), "Add value").click();
+    vi.runAllTimers();
+    expect(draft()?.values.temperature).toEqual([0.2, 0.5, 0.8]);
+    field<HTMLButtonElement>(root, "Remove value 1 of temperature").click();
+    vi.runAllTimers();
+    expect(draft()?.values.temperature).toEqual([0.5, 0.8]);
+  });
+
+  test("sets a parameter that is spread over orders of magnitude in whole numbers", async () => {
+    const { model, show } = await studio();
+    const draft = () => model.get("draft") as Draft;
+    const { root } = await show();
+    vi.useFakeTimers();
+    button(knob(root, "max_tokens"), "Set").click();
+    vi.runAllTimers();
+    expect(draft()?.values.max_tokens).toEqual([280]);
+  });
+
+  test("starts anew from another calibration, or from none", async () => {
+    const { model, show } = await studio();
+    const draft = () => model.get("draft") as Draft;
+    const { root } = await show();
+    const select = field<HTMLSelectElement>(root, "Calibration");
+    select.value = "";
+    select.dispatchEvent(new Event("change"));
+    expect(draft()).toEqual({ ...DRAFT, calibration: "", values: {} });
+    expect(knob(root, "temperature").textContent).toContain("server's default");
+    select.value = "c-1";
+    select.dispatchEvent(new Event("change"));
+    expect(draft()).toEqual(DRAFT);
+  });
+
+  test("shows the same draft in every view, and leaves the field alone that is typed in", async () => {
+    const { show } = await studio();
+    const [one, other] = [await show(), await show()];
+    const prompt = field<HTMLTextAreaElement>(one.root, "Prompt");
+    prompt.focus();
+    vi.useFakeTimers();
+    put(prompt, "Why not? ");
+    vi.runAllTimers();
+    expect(field<HTMLTextAreaElement>(other.root, "Prompt").value).toBe("Why not? ");
+    expect(document.activeElement).toBe(prompt);
+  });
+
+  test("never answers a change of the kernel with a save", async () => {
+    const { comm, show } = await studio();
+    await show();
+    await comm.update({ ahead: { ...TRAITS.ahead, columns: ["city"] }, code: "x", state: "running" });
+    expect(comm.sent).toEqual([]);
+  });
+});
+
+describe("a run", () => {
+  test("is sent with what was typed last, without waiting", async () => {
+    const { comm, show } = await studio();
+    const { root } = await show();
+    put(field<HTMLTextAreaElement>(root, "Prompt"), "At once");
+    button(root, "Run").click();
+    expect(comm.sent.at(-1)).toEqual({
+      method: "custom",
+      content: { kind: "run", draft: { ...DRAFT, prompt: "At once" } },
+    });
+  });
+
+  test("is paused, gone on with and cancelled", async () => {
+    const { comm, show } = await studio();
+    const { root } = await show();
+    expect(button(root, "Pause").hidden).toBe(true);
+    await comm.update({ state: "running" });
+    expect(button(root, "Running…").disabled).toBe(true);
+    button(root, "Pause").click();
+    await comm.update({ state: "paused" });
+    button(root, "Go on").click();
+    button(root, "Cancel").click();
+    expect(comm.sent.map((m) => (m.content as { kind: string }).kind)).toEqual(["pause", "go_on", "cancel"]);
+  });
+
+  test("that cannot be sent says why before it is tried", async () => {
+    const ahead = {
+      possible: false,
+      line: "temperature=3 is out of range",
+      more: ["give a value in [0, 2]"],
+      columns: [],
+    };
+    const { root } = await (await studio({ ahead })).show();
+    expect(root.querySelector("[role=status]")?.textContent).toBe("temperature=3 is out of range");
+    expect(root.textContent).toContain("give a value in [0, 2]");
+  });
+});
