@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pplab import deeds
-from pplab.session import Done
 from pplab.errors import BadInput
+from pplab.session import Done
 
 if TYPE_CHECKING:
     import argparse
@@ -18,14 +18,14 @@ def record(session: Session, arguments: argparse.Namespace) -> Done:
     """Put a recording in front of the model, report on the one in use, or stop."""
     from pplab.views import results as views
 
-    lab = session.lab(arguments)
     if arguments.stop:
         if arguments.file:
             raise BadInput("--stop takes no file", hint="leave the file out")
-        lab.use_recording(None)
+        session.stop_recording(arguments)
         return Done(views.plain_text("Calls are no longer recorded."), None)
     if arguments.file:
-        lab.use_recording(arguments.file, max_age_days=arguments.max_age)
+        session.record(arguments, arguments.file, arguments.max_age)
+    lab = session.lab(arguments)
     if lab.recording is None:
         raise BadInput("nothing is being recorded", hint="name a file: record calls.jsonl")
     data = {"file": lab.recording.name, **lab.recording.report().as_dict()}

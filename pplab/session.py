@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pplab.errors import PplabError
     from pplab.experiments.runner import Progress
@@ -61,6 +62,7 @@ class Session:
     open_lab: Callable[[], Lab]
     place: Literal["notebook", "terminal"]
     watch: Watch = unwatched
+    recording: tuple[Path, float | None] | None = None
     _others: dict[tuple[Any, ...], Lab] = field(default_factory=dict)
 
     @property
@@ -69,7 +71,26 @@ class Session:
         return "%pplab" if self.place == "notebook" else "pplab"
 
     def lab(self, arguments: argparse.Namespace) -> Lab:
-        """Return the session's lab, or one that differs from it in what the arguments say."""
+        """Return the session's lab, or one that differs from it in what the arguments say; both use the session's recording."""
+        lab = self._lab(arguments)
+        if self.recording is not None and (lab.recording is None or lab.recording.path != self.recording[0]):
+            lab.use_recording(self.recording[0], max_age_days=self.recording[1])
+        return lab
+
+    def record(self, arguments: argparse.Namespace, path: str, max_age_days: float | None) -> None:
+        """Use a recording in every lab of this session from here on."""
+        made = self._lab(arguments).use_recording(path, max_age_days=max_age_days)
+        assert made is not None
+        self.recording = made.path, max_age_days
+
+    def stop_recording(self, arguments: argparse.Namespace) -> None:
+        """Ask the models again, in every lab of this session."""
+        self.recording = None
+        for lab in (self._lab(arguments), *self._others.values()):
+            if lab.recording is not None:
+                lab.use_recording(None)
+
+    def _lab(self, arguments: argparse.Namespace) -> Lab:
         from pplab.config import TEMPORARY
         from pplab.lab import Lab
 

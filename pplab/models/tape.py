@@ -130,6 +130,7 @@ class Recording:
     def calls(self) -> list[Asked]:
         """Return every recorded call, once."""
         with self._guard:
+            self._refresh()
             return [takes[0].asked for takes in self._takes.values()]
 
     def has(self, key: str) -> bool:
@@ -158,8 +159,9 @@ class Recording:
             return takes[min(at, len(takes) - 1)]
 
     def report(self) -> Report:
-        """Say what is recorded, what was used, and which calls may be stale."""
+        """Say what is recorded, by whomever, what was used here, and which calls may be stale."""
         with self._guard:
+            self._refresh()
             first = [takes[0] for takes in self._takes.values()]
             models = Counter((r.asked.provider, r.reply.model or r.asked.model) for r in first)
             oldest = min((r.recorded_at for r in first), default=None)

@@ -11,7 +11,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from pplab import cli
+from pplab import cli, commands
+from pplab.lab import Lab
+from pplab.session import Session
+from tests.servers import FaultServer
 from tests.unit import share_labs
 
 
@@ -96,6 +99,26 @@ def test_record_says_what_a_file_holds_and_how_to_use_it(bob, capsys):
     assert "PPLAB_RECORDING=calls.jsonl" in out
     _, out, _ = pplab(capsys, "record", "calls.jsonl", "--json")
     assert json.loads(out)["data"]["calls"] == 8
+
+
+def test_record_holds_for_every_lab_of_a_notebook_until_it_is_stopped(bob):
+    def do(*words):
+        return commands.perform(words, session).value
+
+    with FaultServer() as server, Lab(store=bob / "lab") as lab:
+        session = Session(lambda: lab, place="notebook")
+        elsewhere = ("--model", "fast", "--base-url", server.base_url)
+        do("record", "calls.jsonl")
+        do("run", "Describe rain.", "--n", "1")
+        do("run", "Describe rain.", "--n", "2", *elsewhere)
+        assert server.counts()["requests"] == 2
+        do("run", "Describe rain.", "--n", "2", *elsewhere)
+        assert server.counts()["requests"] == 2
+        assert do("record").report().calls == 3
+        do("record", "--stop")
+        do("run", "Describe rain.", "--n", "2", *elsewhere)
+        assert server.counts()["requests"] == 4
+        session.close()
 
 
 def test_a_terminal_run_is_answered_from_the_recording_that_the_environment_names(bob, capsys, monkeypatch):
