@@ -156,9 +156,12 @@ COMMANDS: dict[str, Command] = {
             examples=("compare 0 2",),
         ),
         Command(
+            "dashboard", "show live charts over every experiment of this lab, whichever notebook ran it", deeds_views.dashboard
+        ),
+        Command(
             "audit",
             "who did what, when, to which record",
-            deeds.audit,
+            deeds_views.audit,
             options=(
                 Option("--event", "only this event", metavar="NAME", completes="event"),
                 Option("--actor", "only this user", metavar="NAME"),

@@ -42,3 +42,40 @@ def studio(session: Session, arguments: argparse.Namespace) -> Done:
     opened = Studio(session.lab(arguments), arguments.calibration)
     data: dict[str, Any] = {"model": opened.lab.model, "calibration": opened.draft["calibration"] or None}
     return Done(opened, data)
+
+
+def dashboard(session: Session, arguments: argparse.Namespace) -> Done:
+    """Open the dashboard; a terminal gets its counts and tables."""
+    lab = session.lab(arguments)
+    if session.place == "notebook" and not arguments.json:
+        from pplab.views.dashboard import Dashboard
+
+        return Done(Dashboard(lab), None)
+    from pplab.operation import Operation
+    from pplab.store.aggregates import Filters, Rollup
+    from pplab.store.store import open_store
+    from pplab.views.board import shown
+
+    with Operation(lab, "dashboard"):
+        store = open_store(lab.folder)
+        try:
+            told = shown(Rollup(store).read(Filters()), Filters())
+        finally:
+            store.close()
+    return Done(told.static(), told.board)
+
+
+def audit(session: Session, arguments: argparse.Namespace) -> Done:
+    """Open the audit console; a terminal gets its table."""
+    if session.place == "terminal" or arguments.json or arguments.full:
+        return deeds.audit(session, arguments)
+    from pplab.views.console import Console
+
+    made = Console(
+        session.lab(arguments),
+        event=arguments.event,
+        actor=arguments.actor,
+        correlation=arguments.correlation,
+        limit=arguments.limit,
+    )
+    return Done(made, made.df)

@@ -140,7 +140,7 @@ class Live:
     ----------
     records
         What to follow; what was appended since it was made is told too.
-    at_once, settled
+    settled, at_once
         Called with the changes, in the order of each process.
     wait
         Seconds from the beginning of one ``settled`` to the next.
@@ -157,8 +157,8 @@ class Live:
         self,
         records: NewRecords,
         *,
-        at_once: Callable[[tuple[Change, ...]], None],
         settled: Callable[[tuple[Change, ...]], None],
+        at_once: Callable[[tuple[Change, ...]], None] | None = None,
         wait: float = 1 / TIMES_A_SECOND,
     ) -> None:
         self._records = records
@@ -218,7 +218,7 @@ class Live:
         with self._guard:
             self._unsettled += changes
         now = time.monotonic()
-        if len(self._told) < TIMES_A_SECOND or now - self._told[0] >= 1:
+        if self._at_once is not None and (len(self._told) < TIMES_A_SECOND or now - self._told[0] >= 1):
             self._told.append(now)
             self._at_once(changes)
         self._wake.set()

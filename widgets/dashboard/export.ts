@@ -1,10 +1,10 @@
 // The export of the selected experiments: format, progress, success, and the file for the browser.
 
 import { button, fill, h } from "../shared/dom.js";
+import { labelled } from "../shared/field.js";
 import { number } from "../shared/format.js";
 import type { Part } from "../shared/generated/dashboard.js";
 import { Saver } from "../shared/save.js";
-import { labelled } from "./filters.js";
 import type { DashboardView } from "./index.js";
 
 /** The bar below the experiments. */

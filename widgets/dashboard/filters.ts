@@ -1,6 +1,7 @@
 // Which experiments count, and along which parameter the scores are drawn.
 
-import { fill, freshId, h } from "../shared/dom.js";
+import { fill, h } from "../shared/dom.js";
+import { labelled } from "../shared/field.js";
 import type { Choice, DashboardTraits } from "../shared/generated/dashboard.js";
 import type { DashboardView } from "./index.js";
 
@@ -46,11 +47,4 @@ export class Filters {
     view.on(filter, draw);
     this.element.append(labelled(NAMES[filter], select));
   }
-}
-
-/** A form control below its name. */
-export function labelled(name: string, control: HTMLElement): HTMLElement {
-  control.id ||= freshId("control");
-  control.classList.add("pplab-control");
-  return h("div", { class: "pplab-labelled" }, h("label", { for: control.id }, name), control);
 }
