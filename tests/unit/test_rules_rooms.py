@@ -29,7 +29,7 @@ LEVELS = (
     {"session"},
     {"views"},
     {"grammar"},
-    {"deeds", "deeds_runs", "deeds_share"},
+    {"deeds", "deeds_runs", "deeds_share", "deeds_views"},
     {"commands"},
     {"magic", "cli", "pytest_plugin"},
     {"__init__", "__main__"},
