@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -315,8 +314,10 @@ def perform(words: Sequence[str], session: Session, *, cell: str | None = None) 
     except HelpAsked as asked:
         return _helped(str(asked))
     except Exception as error:
+        from pplab.config import environment_secrets
+
         failure = in_words(error, session.door)
-        failure.scrub(Scrubber(os.environ.get("OPENAI_API_KEY")))
+        failure.scrub(Scrubber(*environment_secrets()))
         if failure is error:
             raise
         raise failure from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,8 +136,17 @@ def resolve(
         recording=env.get("PPLAB_RECORDING") or None,
         settings=settings,
         api_key=key or (found[-1] if found else None),
-        secrets=tuple(s for s in (key, api_key, env.get("OPENAI_API_KEY"), *found) if s),
+        secrets=tuple(s for s in (key, *found, *environment_secrets()) if s),
     )
+
+
+def environment_secrets() -> list[str]:
+    """Return the keys and passwords that the environment holds."""
+    found = [os.environ.get("OPENAI_API_KEY", "")]
+    for name in ("PPLAB_BASE_URL", "OPENAI_BASE_URL"):
+        with suppress(BadInput):
+            found += check_base_url(os.environ.get(name, ""))[1]
+    return [secret for secret in found if secret]
 
 
 def find_store(store: str | None) -> Path | None:
