@@ -8,6 +8,7 @@ import os
 import queue
 import secrets
 import threading
+from collections import deque
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,15 +19,18 @@ from pplab.store.lease import lock
 from pplab.store.lines import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pplab.store.rows import Row
 
 ROTATE_BYTES = 16 * 1024 * 1024
 BATCH_JOBS = 1024
+LATER_S = 0.05
+"""How long records that may be written later wait for company."""
 
 _Job = tuple["Future[None]", "Iterable[Row]", bool]
+WAKE: _Job = (Future(), (), False)
 SAFE = "what was saved before is safe; check the free space and the permissions of the lab's folder"
 
 
@@ -54,6 +58,8 @@ class Journal:
 
     def _reset(self) -> None:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._later: deque[Iterable[Row]] = deque()
+        self._told_of_later = False
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._closed = False
@@ -70,10 +76,28 @@ class Journal:
         future.set_running_or_notify_cancel()  # a caller that stops waiting must not lose a paid-for answer
         if self._thread is None:
             self._start()
+        if self._later:
+            with self._guard:  # what waits came first
+                while self._later:
+                    self._queue.put((Future(), self._later.popleft(), False))
         self._queue.put((future, rows, durable))
         if self._closed:
             self._refuse_rest()
         return future
+
+    def append_later(self, rows: Iterable[Row]) -> None:
+        """Queue records to be written, in order, with whatever is written next, at the latest after 50 ms.
+
+        For hooks: the records are made on the writer's thread, by iterating, and the writer is woken once for all that gather.
+        """
+        if self._closed:
+            raise StoreError("the lab is closed", hint="open it again")
+        self._later.append(rows)
+        if not self._told_of_later:  # set back by the writer before it takes them, so none is ever left behind
+            self._told_of_later = True
+            if self._thread is None:
+                self._start()
+            self._queue.put(WAKE)
 
     def keep_out(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever is written from here on."""
@@ -132,18 +156,32 @@ class Journal:
         """Wait for a job and return it with all that are queued behind it, and whether to go on afterwards."""
         batch: list[_Job] = []
         job = self._queue.get()
+        if job is WAKE:
+            try:
+                job = self._queue.get(timeout=LATER_S)
+            except queue.Empty:
+                return batch, True
         while job is not None:
-            batch.append(job)
+            if job is not WAKE:
+                batch.append(job)
             if len(batch) == BATCH_JOBS or self._queue.empty():
                 return batch, True
             job = self._queue.get()
         return batch, False
 
+    def _take_later(self) -> Iterator[_Job]:
+        """Return what waits, unless something queued behind it comes first."""
+        with self._guard:
+            if self._queue.empty():
+                self._told_of_later = False
+                while self._later:
+                    yield Future(), self._later.popleft(), False
+
     def _write(self, batch: list[_Job]) -> None:
         """Write a batch with at most one fsync and settle its futures."""
         encoded: list[tuple[Future[None], bool, int]] = []
         data = bytearray()
-        for future, rows, durable in batch:
+        for future, rows, durable in (*batch, *self._take_later()):
             try:
                 data += b"".join([encode(row, self._scrub) for row in rows])
             except StoreError as refused:

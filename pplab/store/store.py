@@ -109,8 +109,8 @@ class Store(Tables):
         return self._journal.append(rows, durable=durable)
 
     def append_later(self, rows: Iterable[Row]) -> None:
-        """Queue records that are made by iterating, on the writer's thread: for hooks that must cost theirs next to nothing."""
-        self._journal.append(rows, durable=False)
+        """Queue records, made by iterating on the writer's thread, to be written within 50 ms; see `Journal.append_later`."""
+        self._journal.append_later(rows)
 
     def keep_out(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever this process writes from here on."""

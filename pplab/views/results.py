@@ -225,7 +225,7 @@ def audit(frame: pd.DataFrame, *, full: bool) -> Shown:
 def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
     page = _Page("Timing")
     if full:
-        wanted = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ms", "correlation_id"]
+        wanted = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ns", "correlation_id"]
         columns = [c for c in wanted if c in frame.columns]
         return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
     keys = [c for c in ("kind", "name", "status") if c in frame.columns]

@@ -39,7 +39,7 @@ def test_a_cell_is_recorded_with_its_facts(loaded, cells):
     assert row["source_sha256"] == digest("x = 41 + 1")
     assert row["source"] is None
     assert row["user"] == "ada"
-    assert row["duration_ms"] > 0
+    assert row["duration_ns"] > 0
     assert row["operations"] == 0
 
 
