@@ -200,7 +200,6 @@ class Console(LabWidget):
         self._last = 0
         self._closed = False
         self._live: Live | None = None
-        self._reading = threading.Lock()
         self._store = open_store(lab.folder)
         nothing = {"chain": Chain(head=0, verified=None, broken=""), "choices": Choices(events=(), actors=())}
         super().__init__(lab, event=event, actor=actor, correlation=correlation, **nothing)
@@ -231,19 +230,18 @@ class Console(LabWidget):
 
     def _show(self, *, anew: bool) -> None:
         """Send the newest events, all of them or those that are new, and what stands around them."""
-        with self._reading:
+        with self._turn, self._store.reading():  # one opening of the tables for all of them
             filters = self._filters
             page = read_events(self._store, filters, limit=PAGE, after=None if anew else self._last)
-            anew = anew or page.older  # more is new than fits: what was shown is not what comes before
             events, actors = used_words(self._store)
-            spans = latest_spans(self._store, filters)
-            with self._turn:
-                self._last = max([page.head, self._last])
-                self.choices = Choices(events=events, actors=actors)
-                self.chain = {**self.chain, "head": page.head}
-                self.bars = _bars(spans)
-                if anew or page.events:
-                    self._send_rows("all" if anew else "above", page.events, older=page.older)
+            self._last = page.head
+            self.choices = Choices(events=events, actors=actors)
+            self.chain = {**self.chain, "head": page.head}
+            self.bars = _bars(latest_spans(self._store, filters))
+            if anew or page.older:  # more is new than fits: what was shown is not what comes before
+                self._send_rows("all", page.events, older=page.older)
+            elif page.events:
+                self._send_rows("above", page.events, older=False)
 
     def _send_rows(self, place: Literal["all", "above", "below"], events: tuple[Event, ...], *, older: bool) -> None:
         self.tell(Rows(kind="rows", place=place, rows=tuple(map(_line, events)), older=older))

@@ -129,7 +129,6 @@ class Dashboard(LabWidget):
         self._drawing: threading.Thread | None = None
         self._exported: Path | None = None
         self._live: Live | None = None
-        self._reading = threading.Lock()
         with Operation(lab, "dashboard"):
             self._store = open_store(lab.folder)
             try:
@@ -171,11 +170,10 @@ class Dashboard(LabWidget):
 
     def _refresh(self, *, move: bool) -> None:
         """Read the figures and show them, in the tables and in the chart."""
-        with self._reading:
-            told = self._read(self._filters)
-            with self._turn:
-                self._shown, self.board = told, told.board
-                self._redraw(move=move)
+        with self._turn:
+            self._shown = self._read(self._filters)
+            self.board = self._shown.board
+            self._redraw(move=move)
 
     def _redraw(self, *, move: bool) -> None:
         self.height = figures.height(self._shown.content, self._look)

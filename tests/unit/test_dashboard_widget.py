@@ -1,0 +1,338 @@
+"""The dashboard without a browser: what it shows, what changes it, what it sends, and its end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from types import SimpleNamespace
+
+import ipywidgets
+import pytest
+
+import pplab
+from pplab.errors import StoreBusy
+from pplab.views import figures
+from pplab.views.dashboard import Dashboard
+from pplab.views.figures import Look
+
+WAIT_S = 60
+PROMPT = "Write a tagline for a notebook."
+RUN_ELSEWHERE = "import pplab, sys; lab = pplab.Lab(store=sys.argv[1], user='eve'); lab.run('Elsewhere.', n=2); lab.close()"
+
+
+class Changes:
+    """Lets a test wait for a change of a trait."""
+
+    def __init__(self, widget, *names):
+        self._changed = threading.Condition()
+        widget.observe(self._note, names)
+
+    def _note(self, _change):
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, done):
+        with self._changed:
+            assert self._changed.wait_for(done, WAIT_S)
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pplab.Lab(store=tmp_path / ".pplab", user="ada") as lab:
+        yield lab
+
+
+@pytest.fixture
+def ran(lab):
+    lab.calibrate("balanced")
+    return lab.run(PROMPT, n=5, sweep={"temperature": [0, 0.8, 1.6]}, calibration="latest")
+
+
+@pytest.fixture
+def dashboard(lab, ran):
+    made = Dashboard(lab)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    messages = []
+    monkeypatch.setattr(Dashboard, "send", lambda self, content, buffers=None: messages.append(content))
+    return messages
+
+
+def receive(widget, **content):
+    widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+
+def draw(widget):
+    receive(widget, kind="ready")
+    widget._drawing.join()
+    assert widget.problem is None
+
+
+def run_elsewhere(lab):
+    subprocess.run([sys.executable, "-c", RUN_ELSEWHERE, str(lab.folder)], check=True, timeout=WAIT_S)
+
+
+def in_cell(monkeypatch, execution):
+    parent = {"msg_type": "execute_request", "header": {"msg_id": execution}, "metadata": {"cellId": "cell-1"}}
+    shell = SimpleNamespace(get_parent=lambda: parent)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+
+
+def test_it_says_what_is_stored(dashboard, ran):
+    tiles = dashboard.board["tiles"]
+    assert (tiles["experiments"], tiles["responses"], tiles["ok"], tiles["failure_rate"]) == (1, 15, 15, 0)
+    assert [row["label"] for row in dashboard.board["settings"]] == ["temperature 0", "temperature 0.8", "temperature 1.6"]
+    summary = ran.summary()
+    for row, mean in zip(dashboard.board["settings"], summary["creativity"], strict=True):
+        assert row["scores"]["creativity"]["value"] == pytest.approx(mean)
+    assert dashboard.board["recent"][0]["prompt"] == PROMPT
+
+
+def test_without_experiments_it_says_how_to_get_one(lab):
+    made = Dashboard(lab)
+    assert "Run one" in made.board["empty"]
+    assert "Run one" in made.static().html
+    made.close()
+
+
+def test_its_static_form_is_the_same_in_every_lab_that_ran_the_same(dashboard, tmp_path):
+    with pplab.Lab(store=tmp_path / "other", user="eve") as other:
+        other.calibrate("balanced")
+        other.run(PROMPT, n=5, sweep={"temperature": [0, 0.8, 1.6]}, calibration="latest")
+        again = Dashboard(other)
+        assert again.static() == dashboard.static()
+        again.close()
+    assert dashboard._repr_mimebundle_()[0]["text/plain"] == repr(dashboard)
+
+
+def test_the_static_form_has_charts_beside_tables_and_names_no_time_or_id(dashboard, ran):
+    drawn = dashboard.static()
+    assert drawn.html.count("data:image/svg+xml;base64,") == 2
+    assert drawn.html.count("<table") == 4
+    for varying in (ran.id, ran.id[:8], "latency", "cost", "ada"):
+        assert varying not in drawn.text
+
+
+def test_setting_a_filter_reads_the_figures_again(dashboard, lab):
+    lab.run("Something else.", n=1)
+    dashboard.calibration = lab.calibration().id
+    assert (dashboard.board["tiles"]["experiments"], dashboard.took["operation"]) == (1, "dashboard")
+    dashboard.calibration, dashboard.user = None, "nobody"
+    assert dashboard.board["empty"] == "No experiment matches these filters."
+    dashboard.user, dashboard.parameter = None, "max_tokens"
+    assert dashboard._shown.content.parameter == "max_tokens"
+    assert dashboard.problem is None
+
+
+def test_a_result_of_this_kernel_appears_by_itself_and_is_no_update_from_elsewhere(dashboard, lab):
+    changes = Changes(dashboard, "board")
+    lab.run("Another prompt.", n=2)
+    changes.wait(lambda: dashboard.board["tiles"]["responses"] == 17)
+    assert dashboard.board["recent"][0]["status"] == "completed"
+    assert len(lab.audit(event="realtime_update_received")) == 0
+
+
+def test_a_result_of_another_kernel_appears_by_itself_and_is_audited_once(dashboard, lab):
+    changes = Changes(dashboard, "board")
+    run_elsewhere(lab)
+    changes.wait(lambda: dashboard.board["tiles"]["responses"] == 17)
+    assert (dashboard.board["recent"][0]["user"], dashboard.board["recent"][0]["status"]) == ("eve", "completed")
+    dashboard.close()
+    received = lab.audit(event="realtime_update_received")
+    assert len(received) == 1
+    assert json.loads(received["payload"][0])["experiments"] == [lab.experiment().id]
+    assert received["actor"][0] == "ada"
+
+
+def test_a_line_of_the_journal_shows_before_the_tables_are_read(dashboard, lab, monkeypatch):
+    monkeypatch.setattr(dashboard, "_settled", lambda _changes: None)
+    monkeypatch.setattr(dashboard._live, "_settled", lambda _changes: None)
+    changes = Changes(dashboard, "board")
+    run_elsewhere(lab)
+    changes.wait(lambda: dashboard.board["recent"][0]["status"] == "completed")
+    line = dashboard.board["recent"][0]
+    assert (line["user"], line["planned"], line["responses"]) == ("eve", 2, 0)
+    assert dashboard.board["tiles"]["experiments"] == 2
+
+
+def test_experiments_outside_of_the_filters_do_not_appear(dashboard, lab):
+    dashboard.user = "ada"
+    changes = Changes(dashboard, "board")
+    run_elsewhere(lab)
+    lab.run("Mine.", n=1)
+    changes.wait(lambda: dashboard.board["tiles"]["responses"] == 16)
+    assert {line["user"] for line in dashboard.board["recent"]} == {"ada"}
+
+
+def test_when_the_tables_cannot_be_read_it_says_so_and_retry_helps(dashboard, monkeypatch):
+    read = dashboard._rollup.read
+
+    def held(_filters):
+        raise StoreBusy("the lab's tables are held by process 7", hint="close it there")
+
+    monkeypatch.setattr(dashboard._rollup, "read", held)
+    dashboard.parameter = "top_p"
+    assert (dashboard.problem["message"], dashboard.problem["hint"]) == (
+        "the lab's tables are held by process 7",
+        "close it there",
+    )
+    monkeypatch.setattr(dashboard._rollup, "read", read)
+    receive(dashboard, kind="retry")
+    assert dashboard.problem is None
+    assert dashboard._shown.content.parameter == "top_p"
+
+
+def test_the_figure_is_made_when_a_view_asks_and_only_once(dashboard):
+    assert dashboard.figure == ""
+    draw(dashboard)
+    reference = dashboard.figure
+    assert reference == f"anywidget:{dashboard._figure.model_id}"
+    draw(dashboard)
+    assert dashboard.figure == reference
+
+
+def test_the_figure_is_the_same_one_through_every_change(dashboard):
+    draw(dashboard)
+    figure, uids = dashboard._figure, [trace.uid for trace in dashboard._figure.data]
+    dashboard.look = {"dark": True, "narrow": True, "still": True}
+    dashboard.parameter = "top_p"
+    assert dashboard._figure is figure
+    assert [trace.uid for trace in figure.data] == uids == [f"pplab-{name}" for name in _names()]
+    assert figure.layout.font.color == "#E6E8EB"
+    assert figure.layout.annotations[1].text == "<b>Scores by top_p</b>"
+
+
+def _names():
+    metrics = ("creativity", "coherence", "structure", "completeness")
+    return [*(f"settings-{m}" for m in metrics), *(f"curve-{m}" for m in metrics), "front", "plane", "latency", "tokens"]
+
+
+def test_a_view_gets_the_whole_figure_before_it_draws(dashboard, sent):
+    draw(dashboard)
+    dashboard.parameter = "top_p"
+    receive(dashboard, kind="draw", view="v1")
+    assert [message for message in sent if message.get("kind") == "draw"] == [{"kind": "draw", "view": "v1", "seq": 1}]
+    assert dashboard._figure._widget_layout["annotations"][1]["text"] == "<b>Scores by top_p</b>"
+
+
+def test_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):
+    draw(dashboard)
+    moved = []
+    animate = dashboard._figure._send_animate_msg
+    monkeypatch.setattr(type(dashboard._figure), "_send_animate_msg", lambda self, *a, **k: moved.append(1) or animate(*a, **k))
+    dashboard.parameter = "top_p"
+    assert moved
+    moved.clear()
+    dashboard.look = {"dark": False, "narrow": False, "still": True}
+    dashboard.parameter = "temperature"
+    assert not moved
+
+
+def test_an_update_of_the_figure_is_small(dashboard):
+    messages = []
+    draw(dashboard)
+    dashboard._figure.observe(lambda change: messages.append(change["new"]), ["_py2js_update", "_py2js_animate"])
+    dashboard.parameter = "max_tokens"
+    assert sum(len(json.dumps(message, default=str)) for message in messages) < 40_000
+
+
+def test_the_selected_experiments_are_exported_and_sent_to_the_view_that_asks(dashboard, lab, ran, sent):
+    changes = Changes(dashboard, "exporting")
+    receive(dashboard, kind="export", ids=[ran.id], format="csv")
+    changes.wait(lambda: dashboard.exporting and dashboard.exporting["state"] == "done")
+    assert dashboard.exporting["words"] == "15 answers of 1 experiment exported as csv."
+    receive(dashboard, kind="download", view="v1")
+    parts = [message for message in sent if message.get("kind") == "part"]
+    data = b"".join(base64.b64decode(part["data"]) for part in parts)
+    assert {part["view"] for part in parts} == {"v1"}
+    assert data.count(b"\r\n") == 16
+    exports = lab._store.exports()
+    assert exports["sha256"].tolist() == [hashlib.sha256(data).hexdigest()]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"kind": "export", "ids": [], "format": "csv"}, "no experiment is selected"),
+        ({"kind": "download", "view": "v1"}, "nothing was exported yet"),
+    ],
+)
+def test_what_cannot_be_done_is_said(dashboard, message, words):
+    receive(dashboard, **message)
+    assert dashboard.problem["message"] == words
+
+
+def test_an_export_that_fails_says_so_and_can_be_retried(dashboard, ran):
+    changes = Changes(dashboard, "problem")
+    receive(dashboard, kind="export", ids=[ran.id], format="xlsx")
+    changes.wait(lambda: dashboard.problem is not None)
+    assert "xlsx" in dashboard.problem["message"]
+    assert dashboard.exporting is None
+    assert dashboard._failed["format"] == "xlsx"
+
+
+def test_running_its_cell_twenty_times_leaves_one_set_of_models_and_threads(lab, ran, monkeypatch):
+    models = ipywidgets.widgets.widget._instances
+    before = set(models)
+    for run in range(20):
+        in_cell(monkeypatch, f"run-{run}")
+        made = Dashboard(lab)
+        if run % 7 == 0:
+            draw(made)
+    draw(made)
+    assert sorted(type(models[one]).__name__ for one in set(models) - before) == ["Dashboard", "Figure", "Layout"]
+    assert sum(thread.name == "pplab-live" for thread in threading.enumerate()) == 1
+    made.close()
+    assert set(models) - before == set()
+
+
+def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
+    asked, go_on = threading.Event(), threading.Event()
+    make = figures.figure_widget
+
+    def slow(*arguments):
+        asked.set()
+        assert go_on.wait(WAIT_S)
+        return make(*arguments)
+
+    monkeypatch.setattr(figures, "figure_widget", slow)
+    models = ipywidgets.widgets.widget._instances
+    before = set(models)
+    receive(dashboard, kind="ready")
+    assert asked.wait(WAIT_S)
+    dashboard.close()
+    go_on.set()
+    dashboard._drawing.join()
+    assert set(models) <= before
+
+
+@pytest.mark.parametrize("look", [Look(), Look(dark=True), Look(narrow=True)])
+def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
+    from plotly import graph_objects as go
+
+    made = Dashboard(lab)
+    for _ in range(2):
+        content = made._shown.content
+        figure = go.Figure(data=figures.traces(content), layout=figures.layout(content, look))
+        assert len(figure.data) == len(_names())
+        assert figures.height(content, look) > 400
+        lab.run("One.", n=2)
+        receive(made, kind="refresh")
+    made.close()
+
+
+def test_the_front_joins_the_settings_that_no_other_beats(dashboard):
+    points = dashboard._shown.content.settings
+    places = [(p.precision.value, p.personality.value) for p in points]
+    for point, (x, y) in zip(points, places, strict=True):
+        beaten = any(a >= x and b >= y and (a, b) != (x, y) for a, b in places)
+        assert point.on_front is not beaten
