@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pplab.config import EMBEDDED
-from pplab.errors import Offline
+from pplab.errors import BadInput, Offline
 from pplab.loop import LoopThread
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class Access:
             raise Offline(
                 f"PPLAB_OFFLINE is set, so {self._resolved.model} at {self._resolved.provider} cannot be asked",
                 hint="unset PPLAB_OFFLINE, or use the embedded model",
+            )
+        if self._resolved.provider == EMBEDDED and self._resolved.model != EMBEDDED:
+            raise BadInput(
+                f"there is neither a key nor a base URL, so {self._resolved.model} cannot be asked",
+                hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
             )
         return self._model()
 

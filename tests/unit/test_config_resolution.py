@@ -20,6 +20,11 @@ def test_with_no_key_and_no_address_the_model_is_embedded():
     assert (got.model, got.provider, got.base_url, got.api_key) == ("embedded", "embedded", None, None)
 
 
+def test_a_named_model_without_key_or_address_is_refused_and_not_answered_by_another():
+    with pplab.Lab(store=":temp:", model="gpt-4o") as lab, pytest.raises(BadInput, match="neither a key nor a base URL"):
+        lab.run("hello")
+
+
 def test_a_key_alone_means_openai(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     got = resolve()
