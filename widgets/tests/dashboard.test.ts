@@ -1,0 +1,245 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Board, DashboardTraits, ExperimentLine } from "../shared/generated/dashboard.js";
+import { watchSurroundings } from "../shared/surroundings.js";
+import { button, notebook } from "./notebook.js";
+
+const SCORE = { value: 0.5, low: 0.4, high: 0.6 };
+
+function line(id: string, changes: Partial<ExperimentLine> = {}): ExperimentLine {
+  const known = { revision: 1, at: "2026-11-23T01:00:00.000000", user: "ada", model: "embedded", status: "completed" };
+  return { id, ...known, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, ...changes };
+}
+
+const BOARD: Board = {
+  tiles: {
+    experiments: 2,
+    responses: 1200,
+    ok: 1188,
+    failed: 12,
+    failure_rate: 0.01,
+    cost: null,
+    latency: 840,
+    latency_p90: 2100,
+  },
+  settings: [
+    {
+      label: "temperature 0.7",
+      responses: 4,
+      ok: 3,
+      failed: 1,
+      scores: { creativity: SCORE, coherence: { value: null, low: null, high: null } },
+      on_front: true,
+      latency: 840,
+      output_tokens: 51.2,
+      cost: 0.0012,
+    },
+  ],
+  settings_left_out: 3,
+  recent: [line("b"), line("a")],
+  users: [{ value: "ada", label: "ada" }],
+  models: [{ value: "embedded", label: "embedded" }],
+  calibrations: [{ value: "c1", label: "c1, precision 60, personality 40" }],
+  empty: "",
+};
+
+const TRAITS: Omit<DashboardTraits, "me" | "problem" | "took"> = {
+  board: BOARD,
+  figure: "",
+  height: 700,
+  formats: ["csv", "json"],
+  parameters: ["temperature", "top_p"],
+  exporting: null,
+  user: null,
+  calibration: null,
+  model: null,
+  parameter: "temperature",
+  selected: [],
+  look: { dark: false, narrow: false, still: false },
+};
+
+let resized: (() => void)[] = [];
+
+beforeEach(() => {
+  resized = [];
+  vi.stubGlobal("matchMedia", () => ({ matches: false, addEventListener: () => undefined }));
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      constructor(react: () => void) {
+        resized.push(react);
+      }
+      observe(): void {}
+      disconnect(): void {}
+    },
+  );
+});
+
+afterEach(() => {
+  document.body.replaceChildren();
+  delete document.body.dataset.jpThemeLight;
+});
+
+const dashboard = (traits: Partial<DashboardTraits> = {}) => notebook("dashboard", { ...TRAITS, ...traits });
+const boxes = (root: Element) => [...root.querySelectorAll<HTMLInputElement>(".pplab-recent tbody input")];
+const state = (comm: { sent: Record<string, unknown>[] }) => comm.sent.at(-1);
+
+describe("the dashboard", () => {
+  test("names itself, how many experiments it shows, and its totals; what is unknown says so", async () => {
+    const { root } = await (await dashboard()).show();
+    expect(root.dataset.experiments).toBe("2");
+    const tiles = [...root.querySelectorAll(".pplab-tile")].map((tile) => tile.textContent);
+    expect(tiles).toEqual([
+      "Experiments2",
+      "Responses1,2001,188 usable",
+      "Costn/a",
+      "Failure rate1 %12 failed",
+      "Median latency840 ms90 % within 2.1 s",
+    ]);
+  });
+
+  test("shows the values of its charts as a table", async () => {
+    const { root } = await (await dashboard()).show();
+    const cells = [...root.querySelectorAll(".pplab-values tbody :is(th, td)")].map((cell) => cell.textContent);
+    expect(cells).toEqual([
+      "1temperature 0.7",
+      "3 of 4",
+      "0.50 (0.40 to 0.60)",
+      "n/a",
+      "840 ms",
+      "51",
+      "$0.0012",
+      "yes",
+    ]);
+    expect(root.querySelector(".pplab-values")?.textContent).toContain("and 3 more settings");
+  });
+
+  test("asks for the figure, shows a skeleton of its height, and never answers a change with a save", async () => {
+    const { comm, show } = await dashboard();
+    const { root } = await show();
+    expect(comm.sent).toEqual([{ method: "custom", content: { kind: "ready" } }]);
+    expect(root.querySelector("[role=img]")?.getAttribute("aria-label")).toBe("The charts are loading");
+    await comm.update({
+      height: 900,
+      board: { ...BOARD, recent: [] },
+      selected: ["a"],
+      parameter: "top_p",
+      user: "ada",
+    });
+    expect(root.querySelector<HTMLElement>(".pplab-chart")?.style.height).toBe("900px");
+    expect(comm.sent).toHaveLength(1);
+  });
+
+  test("says so when there is nothing to show, and hides the rest", async () => {
+    const { root } = await (
+      await dashboard({ board: { ...BOARD, settings: [], recent: [], empty: "Nothing yet." } })
+    ).show();
+    expect(root.querySelector(".pplab-empty")?.textContent).toBe("Nothing yet.");
+    expect(root.querySelector<HTMLElement>(".pplab-full")?.hidden).toBe(true);
+  });
+
+  test("changes a filter's trait when one is chosen, and keeps a choice that is not listed", async () => {
+    const { comm, show } = await dashboard({ calibration: "unlisted" });
+    const { root } = await show();
+    const [user, calibration] = root.querySelectorAll("select");
+    expect(calibration?.value).toBe("unlisted");
+    (user as HTMLSelectElement).value = "ada";
+    user?.dispatchEvent(new Event("change"));
+    expect(state(comm)).toMatchObject({ method: "update", state: { user: "ada" } });
+  });
+});
+
+describe("the recent experiments", () => {
+  test("are ticked in step with the trait, in every view", async () => {
+    const { comm, show } = await dashboard();
+    const [one, other] = [await show(), await show()];
+    boxes(one.root)[1]?.click();
+    expect(state(comm)).toMatchObject({ method: "update", state: { selected: ["a"] } });
+    expect(boxes(other.root).map((box) => box.checked)).toEqual([false, true]);
+    const all = other.root.querySelector<HTMLInputElement>("[aria-label='Select all experiments']");
+    expect(all?.indeterminate).toBe(true);
+    all?.click();
+    expect(boxes(one.root).map((box) => box.checked)).toEqual([true, true]);
+  });
+
+  test("keep the focus and the ticks when a new one arrives, which is announced", async () => {
+    const { comm, show } = await dashboard({ selected: ["a"] });
+    const { root } = await show();
+    boxes(root)[1]?.focus();
+    await comm.update({
+      board: { ...BOARD, recent: [line("c"), ...BOARD.recent], tiles: { ...BOARD.tiles, experiments: 3 } },
+    });
+    expect((document.activeElement as HTMLElement).dataset.id).toBe("a");
+    expect(boxes(root).map((box) => box.checked)).toEqual([false, false, true]);
+    expect(root.querySelector("[data-id='c']")?.className).toBe("pplab-fresh");
+    expect(root.querySelector("[data-id='b']")?.className).toBe("");
+    expect(root.querySelector("[aria-live]")?.textContent).toBe("Now 3 experiments.");
+    expect(root.dataset.experiments).toBe("3");
+  });
+
+  test("show a prompt as words, whatever it says", async () => {
+    const { root } = await (
+      await dashboard({ board: { ...BOARD, recent: [line("x", { prompt: "<img src=x>" })] } })
+    ).show();
+    expect(root.querySelector("img")).toBeNull();
+    expect(root.querySelector(".pplab-prompt")?.textContent).toBe("<img src=x>");
+  });
+});
+
+describe("the export", () => {
+  test("waits for a selection, then asks with the chosen format", async () => {
+    const { comm, show } = await dashboard();
+    const { root } = await show();
+    expect(button(root, "Export").disabled).toBe(true);
+    boxes(root)[0]?.click();
+    button(root, "Export").click();
+    expect(state(comm)).toEqual({ method: "custom", content: { kind: "export", ids: ["b"], format: "csv" } });
+  });
+
+  test("shows progress, then success with a download for the view that asks", async () => {
+    const { comm, show } = await dashboard({ selected: ["a"] });
+    const [one, other] = [await show(), await show()];
+    await comm.update({ exporting: { state: "working", words: "Writing 1 experiment", name: "" } });
+    expect(one.root.querySelector(".pplab-outcome progress")).not.toBeNull();
+    expect(button(one.root, "Export").disabled).toBe(true);
+    await comm.update({ exporting: { state: "done", words: "4 answers exported.", name: "x.csv" } });
+    expect(one.root.querySelector(".pplab-outcome[role=status]")?.textContent).toContain("4 answers exported.");
+    const saved: string[] = [];
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(function (this: HTMLAnchorElement) {
+      saved.push(this.download);
+    });
+    button(one.root, "Download").click();
+    const asked = state(comm) as { content: { kind: string; view: string } };
+    expect(asked.content.kind).toBe("download");
+    const part = { kind: "part", view: asked.content.view, name: "x.csv", parts: 2, data: btoa("abc") };
+    await comm.custom({ ...part, part: 1, seq: 1 });
+    expect(saved).toEqual([]);
+    await comm.custom({ ...part, part: 2, seq: 2 });
+    expect(saved).toEqual(["x.csv"]);
+    expect(one.root.querySelector(".pplab-toast")?.textContent).toBe("x.csv downloaded");
+    expect(other.root.querySelector(".pplab-toast")).toBeNull();
+  });
+});
+
+describe("the surroundings", () => {
+  test("are told when they change: the theme and the room", async () => {
+    const root = document.createElement("div");
+    document.body.append(root);
+    const width = vi.spyOn(root, "clientWidth", "get").mockReturnValue(1000);
+    const told: unknown[] = [];
+    watchSurroundings(root, 880, new AbortController().signal, (found) => told.push(found));
+    for (const react of resized) react();
+    document.body.dataset.jpThemeLight = "false";
+    await vi.waitUntil(() => told.length === 2);
+    width.mockReturnValue(0); // as while JupyterLab changes its theme
+    document.body.dataset.jpThemeLight = "true";
+    await vi.waitUntil(() => told.length === 3);
+    width.mockReturnValue(700);
+    for (const react of resized) react();
+    expect(told).toEqual([
+      { dark: false, narrow: false, still: false },
+      { dark: true, narrow: false, still: false },
+      { dark: false, narrow: false, still: false },
+      { dark: false, narrow: true, still: false },
+    ]);
+  });
+});
