@@ -120,7 +120,8 @@ class Extension:
 
     def _forget_lab(self, _change: object) -> None:
         """Let the next use open a lab with the changed settings; results and runs of the former one go on with it."""
-        self._lab = None
+        with self._lock:  # one that is being opened now is the former one
+            self._lab = None
 
     @property
     def user(self) -> str:

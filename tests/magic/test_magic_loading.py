@@ -149,3 +149,20 @@ def test_a_lab_that_cannot_be_opened_is_told_in_one_line_and_its_cells_are_kept(
     loaded.run_cell("%config PPLab.store = ''")
     sources = extension.lab().cells()
     assert len(sources) == 5
+
+
+def test_a_setting_that_changes_while_the_lab_is_being_opened_is_not_lost(shell, monkeypatch):
+    opening, changed = threading.Event(), threading.Event()
+
+    class Slow(pplab.Lab):
+        def __init__(self, **options):
+            super().__init__(**options)
+            opening.set()
+            changed.wait(0.2)
+
+    monkeypatch.setattr("pplab.lab.Lab", Slow)
+    shell.run_cell("%load_ext pplab")
+    assert opening.wait(10)
+    shell.run_cell("%config PPLab.user = 'grace'")
+    changed.set()
+    assert shell.magics_manager.registry["PPLabMagics"].extension.lab().user == "grace"
