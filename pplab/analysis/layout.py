@@ -227,7 +227,7 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
         named = [name for name in given if len(first) == 1 or len(first[name].drop_duplicates()) > 1]
         alone = len(first) == 1  # then a parameter that was not set says nothing
         rows = [{name: row[name] for name in named if not (alone and pd.isna(row[name]))} for row in first.to_dict("records")]
-        labels = [_label(row) or ("server defaults" if alone else "") for row in rows]
+        labels = [_label(row) or ("server defaults" if alone and given else "") for row in rows]
     indexes = first["setting_index"].tolist()
     return tuple(
         label if labels.count(label) == 1 and label else f"setting {index}{f' ({label})' if label else ''}"
