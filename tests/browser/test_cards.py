@@ -117,4 +117,4 @@ def test_axe_finds_nothing_serious_in_any_theme(cards, findings, theme):
 def test_at_700_pixels_nothing_is_wider_than_the_page(cards):
     cards.page.set_viewport_size({"width": 700, "height": 1000})
     root = cards.widget("cards")
-    assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
+    root.page.wait_for_function("root => root.scrollWidth <= root.clientWidth", arg=root.element_handle())

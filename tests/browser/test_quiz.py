@@ -147,7 +147,7 @@ def test_nothing_is_wider_than_the_page(quiz, width):
         return boxes.every(box => box.left >= left && box.right <= right);
     }"""
     assert root.evaluate(inside)
-    assert root.evaluate("root => root.scrollWidth <= root.clientWidth")
+    root.page.wait_for_function("root => root.scrollWidth <= root.clientWidth", arg=root.element_handle())
 
 
 def test_opened_again_after_its_kernel_ended_it_shows_the_questions(quiz):

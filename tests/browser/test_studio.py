@@ -134,4 +134,5 @@ def test_axe_finds_nothing_serious_in_any_theme(studio, findings, theme):
 @pytest.mark.parametrize("width", [1400, 700])
 def test_nothing_is_wider_than_the_page(studio, width):
     studio.page.set_viewport_size({"width": width, "height": 1000})
-    assert studio.widget("studio").evaluate("root => root.scrollWidth <= root.clientWidth")
+    root = studio.widget("studio").element_handle()
+    studio.page.wait_for_function("root => root.scrollWidth <= root.clientWidth", arg=root)
