@@ -308,7 +308,10 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
         "hovermode": "closest",
         "dragmode": False,
         "showlegend": False,
-        "annotations": [_title(text.format(parameter=content.parameter), grid, panel) for panel, text in enumerate(_TITLES)],
+        "annotations": [
+            *(_title(text.format(parameter=content.parameter), grid, panel) for panel, text in enumerate(_TITLES)),
+            _nothing("" if content.values else f"no experiment sets {content.parameter}", grid, quiet),
+        ],
         "xaxis": axis((start + grid.labels, end), anchor="y", range=scores),
         "yaxis": rows(0, words, anchor="x", tickfont={"size": 11}),
         "xaxis2": axis(grid.across[1], content.parameter, anchor="y2"),
@@ -326,6 +329,12 @@ def _title(text: str, grid: _Grid, panel: int) -> dict[str, Any]:
     place = {"x": grid.across[panel][0], "y": grid.up(panel)[1], "xref": "paper", "yref": "paper"}
     shifted = {"xanchor": "left", "xshift": 10 - _LEFT, "yanchor": "bottom", "yshift": 8}
     return {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}, **place, **shifted}
+
+
+def _nothing(text: str, grid: _Grid, colour: str) -> dict[str, Any]:
+    """Return what stands in the second panel when it has no points."""
+    x, y = (sum(ends) / 2 for ends in (grid.across[1], grid.up(1)))
+    return {"text": text, "showarrow": False, "font": {"color": colour}, "x": x, "y": y, "xref": "paper", "yref": "paper"}
 
 
 def _room(estimates: Sequence[Estimate]) -> list[float]:

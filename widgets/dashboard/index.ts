@@ -85,6 +85,7 @@ class Dashboard {
       const place = h("div", { class: "pplab-figure" });
       fill(this.#chart, place);
       await figure.render({ el: place, signal: this.#view.signal });
+      keepFilled(place, this.#view.signal);
     };
     // Differences that came while plotly was loading are lost, so the kernel sends the whole before it is shown.
     if (!this.#view.signal.aborted) this.#view.send({ kind: "draw", view: this.#me });
@@ -94,6 +95,13 @@ class Dashboard {
     if (message.kind === "part") this.#export.take(message);
     else if (message.view === this.#me) void this.#show?.();
   }
+}
+
+/** Have plotly fill `place`: by itself it looks at its room only when the window changes its size. */
+function keepFilled(place: HTMLElement, signal: AbortSignal): void {
+  const sizes = new ResizeObserver(() => window.dispatchEvent(new Event("resize")));
+  sizes.observe(place);
+  signal.addEventListener("abort", () => sizes.disconnect());
 }
 
 /** One metric in the legend, by the colour and the shape that it has in the charts. */

@@ -1,0 +1,153 @@
+"""The dashboard in a real JupyterLab: across two notebooks, its filters, its export, its themes, and its end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+
+import pytest
+from playwright.sync_api import expect
+
+LOAD = "%load_ext pplab\n_ = get_ipython().run_line_magic('pplab', 'calibrate --preset balanced')"
+RUN = (
+    "import pplab\nlab = pplab.Lab()\n"
+    "_ = lab.run('Write a tagline for a notebook.', n=4, sweep={'temperature': [0, 0.7, 1.4]}, calibration='latest')"
+)
+SHOW = "dashboard = get_ipython().run_line_magic('pplab', 'dashboard')\ndashboard"
+ELSEWHERE = "%load_ext pplab\n%pplab run --n 2 --user eve From elsewhere."
+PLOTLY = 60_000  # ms: 5 MB of JavaScript in a busy browser
+LIVE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+
+
+@pytest.fixture
+def opened(notebook):
+    return notebook(LOAD, RUN, SHOW).run_all()
+
+
+@pytest.fixture
+def dashboard(opened):
+    root = opened.widget("dashboard")
+    expect(root.locator("svg.main-svg").first).to_be_visible(timeout=PLOTLY)
+    return root
+
+
+@pytest.fixture
+def second(opened, browser):
+    """Open another notebook on the same lab in a window of its own."""
+    import nbformat
+
+    path = opened.path.with_name("second.ipynb")
+    made = nbformat.read(opened.path, as_version=4)
+    made.cells = [nbformat.v4.new_code_cell(ELSEWHERE)]
+    nbformat.write(made, path)
+    context = browser.new_context()
+    page = context.new_page()
+    there = type(opened)(page, path, opened.url.replace("workspaces/", "workspaces/second-").replace("notebook.ipynb", path.name))
+    yield there.open()
+    page.evaluate("async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }")
+    context.close()
+
+
+def tick(root, prompt):
+    root.get_by_role("checkbox", name=f"Select {prompt}").check()
+
+
+def test_it_shows_tiles_charts_and_tables_in_one_root(dashboard):
+    expect(dashboard).to_have_attribute("data-experiments", "1")
+    expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses12")
+    expect(dashboard.locator(".scatterlayer .trace")).to_have_count(12)
+    expect(dashboard.get_by_role("region", name="Recent experiments")).to_contain_text("Write a tagline for a notebook.")
+    dashboard.get_by_text("Values of the charts").click()
+    expect(dashboard.get_by_role("row", name="temperature 0.7")).to_contain_text("4 of 4")
+
+
+def test_what_another_notebook_stores_appears_without_running_a_cell(opened, dashboard, second):
+    second.run_all()
+    expect(dashboard).to_have_attribute("data-experiments", "2")
+    row = dashboard.get_by_role("row", name="From elsewhere.")
+    expect(row).to_contain_text("completed")
+    expect(row).to_contain_text("eve")
+    expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses14")
+    assert opened.python("print(len(dashboard.lab.audit(event='realtime_update_received')))") == "1\n"
+
+
+def test_a_filter_counts_again_what_it_lets_through(opened, dashboard):
+    opened.python("%pplab run --n 3 --user eve Somebody else.")
+    expect(dashboard).to_have_attribute("data-experiments", "2")
+    dashboard.get_by_label("User").select_option("eve")
+    expect(dashboard).to_have_attribute("data-experiments", "1")
+    expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses3")
+    expect(dashboard.get_by_role("button", name="dashboard took")).to_be_visible()
+    dashboard.get_by_label("Scores by").select_option("max_tokens")
+    expect(dashboard.locator(".annotation-text", has_text="Scores by max_tokens")).to_be_visible()
+    assert opened.python("print(dashboard.user, dashboard.parameter)") == "eve max_tokens\n"
+
+
+def test_the_selected_experiments_come_as_a_file_of_the_browser(opened, dashboard):
+    export = dashboard.get_by_role("button", name="Export")
+    expect(export).to_be_disabled()
+    tick(dashboard, "Write a tagline for a notebook.")
+    export.click()
+    expect(dashboard.get_by_role("status").filter(has_text="12 answers of 1 experiment exported as csv.")).to_be_visible()
+    with opened.page.expect_download() as download:
+        dashboard.get_by_role("button", name="Download").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
+    assert len(rows) == 12
+    assert download.value.suggested_filename.endswith(".csv")
+    assert (opened.path.parent / "exports" / download.value.suggested_filename).exists()
+
+
+def test_it_follows_the_theme_and_the_room(opened, dashboard):
+    words = dashboard.locator(".ytick text").first
+    expect(words).to_have_css("fill", "rgb(38, 42, 48)")
+    opened.theme("JupyterLab Dark")
+    expect(words).to_have_css("fill", "rgb(230, 232, 235)")
+    wide = dashboard.locator(".pplab-chart").bounding_box()["height"]
+    opened.page.set_viewport_size({"width": 700, "height": 1000})
+    opened.wait_for(f"() => document.querySelector('.pplab-chart').clientHeight > {wide + 300}")
+    opened.theme("JupyterLab Light")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_nothing_serious_in_it(opened, dashboard, findings, theme):
+    opened.theme(theme)
+    dashboard.get_by_text("Values of the charts").click()
+    tick(dashboard, "Write a tagline for a notebook.")
+    assert findings(dashboard) == []
+    opened.theme("JupyterLab Light")
+
+
+def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
+    opened.python("dashboard.parameter = 'top_p'")
+    tick(dashboard, "Write a tagline for a notebook.")
+    opened.wait_for(LIVE)
+    opened.save().open()
+    again = opened.widget("dashboard")
+    again.scroll_into_view_if_needed()
+    expect(again.locator(".annotation-text", has_text="Scores by top_p")).to_be_visible(timeout=PLOTLY)
+    drawn = "() => document.querySelector('.pplab-chart').clientHeight - document.querySelector('.main-svg').clientHeight"
+    opened.wait_for(f"{drawn} < 2")
+    expect(again.get_by_role("checkbox", name="Select Write a tagline for a notebook.")).to_be_checked()
+
+
+def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
+    before = opened.python("import ipywidgets; print(len(ipywidgets.widgets.widget._instances))")
+    for _ in range(3):
+        opened.command("notebook:run-cell")
+        opened.page.wait_for_function(LIVE)
+    root = opened.widget("dashboard")
+    expect(root).to_have_count(1)
+    expect(root.locator("svg.main-svg").first).to_be_visible(timeout=PLOTLY)
+    assert opened.python("print(len(ipywidgets.widgets.widget._instances))") == before
+
+
+def test_without_its_kernel_it_says_so_and_a_reopened_notebook_shows_its_static_form(opened, dashboard):
+    opened.save()
+    opened.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+    expect(dashboard.get_by_text("The kernel is gone.")).to_be_visible()
+    shutil.rmtree(opened.path.parent / ".pplab")
+    opened.open()
+    output = opened.page.locator(".jp-OutputArea").last
+    expect(output.get_by_text("Settings, with 95 % intervals")).to_be_visible()
+    expect(output.locator("img[src^='data:image/svg+xml']").first).to_be_visible()
