@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TOUR := notebooks/01_tour.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo notebooks test check soak bench docs setup browser clean
+.PHONY: help lab demo notebooks test check soak bench screenshots docs setup browser clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,8 +37,8 @@ browser: ## install Chromium if it is missing
 
 test: setup browser ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial" tests
-	$(BIN)/python -m pytest -m "serial and not perf" tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial and not screenshots" tests
+	$(BIN)/python -m pytest -m "serial" tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
 
 check: setup ## lint, format and type checks
@@ -48,11 +48,14 @@ check: setup ## lint, format and type checks
 	$(BIN)/python widgets/npm.py run --silent check
 
 soak: setup browser ## the slow sweeps with their full counts
-	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf" tests
+	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf and not screenshots" tests
 	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
 
 bench: setup ## print the benchmarks
 	$(BIN)/python -m pytest -m perf -s -q tests
+
+screenshots: setup browser ## take the pictures of the README
+	$(BIN)/python -m pytest -q -m screenshots tests/browser/test_screenshots.py
 
 docs: setup ## write the command reference from the command table
 	$(BIN)/python -c 'from pplab.commands import reference; print(reference(), end="")' > docs/commands.md

@@ -28,9 +28,10 @@ QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": Tru
 # Stock JupyterLab 4.6 asks for an address that is not there, and complains of its own requests to the kernel (for its debugger,
 # for a subshell) that end because the page is left or the kernel restarted. Every other error is ours.
 STOCK = ("/lsp/status", "Canceled future for")
-PATIENCE = 30_000  # ms: how long a condition may take on a busy machine before it counts as never
+PATIENCE = 60_000  # ms: how long a condition may take on a busy machine before it counts as never
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test of this folder, and keep them on one worker, since they share a server and a browser."""
     for item in items:
