@@ -126,9 +126,11 @@ class Dashboard(LabWidget):
 
     def __init__(self, lab: Lab) -> None:
         self._figure: Any = None
+        self._heir: Dashboard | None = None
         self._drawing: threading.Thread | None = None
         self._exported: Path | None = None
         self._live: Live | None = None
+        self._closed = False
         with Operation(lab, "dashboard"):
             self._store = open_store(lab.folder)
             try:
@@ -139,6 +141,7 @@ class Dashboard(LabWidget):
             except BaseException:
                 self._store.close()
                 raise
+        self._adopt()
         self.observe(self._filtered, FILTERS)
         self.observe(self._looked, "look")
         self._live = Live(records, at_once=self._heard, settled=self._settled)
@@ -149,15 +152,28 @@ class Dashboard(LabWidget):
 
     def close(self) -> None:
         """Stop following the lab, and free the figure's models and our own; closing twice does nothing."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.close()
-            self._store.close()
         with self._turn:
+            closed, self._closed = self._closed, True
             figure, self._figure = self._figure, None
+        if self._live is not None and not closed:
+            self._live.close()
+            self._store.close()
         if figure is not None:
             figure.close()
         super().close()
+
+    def inherit(self, predecessor: LabWidget) -> None:
+        """Take over the figure of an earlier run of the cell, also one that is being made: making one takes seconds."""
+        if isinstance(predecessor, Dashboard):
+            with predecessor._turn:  # noqa: SLF001 - one of us
+                predecessor._heir = self  # noqa: SLF001
+                self._figure, predecessor._figure = predecessor._figure, None  # noqa: SLF001
+                self._drawing = predecessor._drawing  # noqa: SLF001
+
+    def _adopt(self) -> None:
+        with self._turn:
+            if self._figure is not None:
+                self._take_figure(self._figure)
 
     # -- reading and drawing --------------------------------------------------------------------------------------------------
 
@@ -188,15 +204,26 @@ class Dashboard(LabWidget):
         """Make the figure, on a thread of its own: importing plotly takes a second or two."""
         try:
             made = figures.figure_widget(self._shown.content, self._look)
-            with self._turn:
-                if self._live is None:  # closed meanwhile
-                    made.close()
-                    return
-                self._figure = made
-                self._redraw(move=False)  # content and look may have changed meanwhile
-                self.figure = f"anywidget:{made.model_id}"
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self._fail(error, Ready(kind="ready"))
+        else:
+            self._hand_over(made)
+
+    def _hand_over(self, made: Any) -> None:
+        """Give the figure to whoever shows it by now."""
+        with self._turn:
+            heir = self._heir
+            if heir is None and self._closed:
+                made.close()
+            elif heir is None:
+                self._take_figure(made)
+        if heir is not None:
+            heir._hand_over(made)  # noqa: SLF001 - one of us
+
+    def _take_figure(self, made: Any) -> None:
+        self._figure = made
+        self._redraw(move=False)  # content and look may have changed since it was made
+        self.figure = f"anywidget:{made.model_id}"
 
     def _fail(self, error: Exception, again: Any) -> None:
         """Show an error with a Retry that hands in ``again``."""

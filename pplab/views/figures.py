@@ -77,18 +77,19 @@ def synchronise(figure: Any) -> None:
 
 
 def redraw(figure: Any, content: Content, look: Look, *, move: bool) -> None:
-    """Show other content, or the same in another look, in a figure that exists; with one message to each view.
+    """Show other content, or the same in another look, in a figure that exists.
 
     Parameters
     ----------
     move
         Let marks travel to their new places, unless the look forbids motion.
     """
+    with figure.batch_update():
+        figure.layout.update(layout(content, look))  # an animation leaves titles and ticks as they are
     travelling = move and not look.still
     with figure.batch_animate(duration=MOVING_MS) if travelling else figure.batch_update():
         for trace, new in zip(figure.data, traces(content), strict=True):
             trace.update({name: value for name, value in new.items() if name not in {"type", "uid"}}, overwrite=True)
-        figure.layout.update(layout(content, look))
 
 
 # -- traces: always the same ones in the same order, so that an update never adds or removes any ------------------------------

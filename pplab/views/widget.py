@@ -196,6 +196,9 @@ class LabWidget(anywidget.AnyWidget):
         if layout is not None:
             layout.close()
 
+    def inherit(self, predecessor: LabWidget) -> None:
+        """Take over what is dear from a widget that an earlier run of the cell made, just before it is closed."""
+
     def _replace_predecessors(self) -> None:
         cell, execution = _running()
         if not cell:
@@ -204,6 +207,7 @@ class LabWidget(anywidget.AnyWidget):
         if before != execution:
             LabWidget._of_cell[cell] = execution, [self]
             for widget in widgets:
+                self.inherit(widget)
                 widget.close()
         else:
             widgets.append(self)

@@ -295,6 +295,35 @@ def test_running_its_cell_twenty_times_leaves_one_set_of_models_and_threads(lab,
     assert set(models) - before == set()
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+def test_running_its_cell_again_keeps_the_figure_even_one_that_is_being_made(lab, ran, monkeypatch, loaded):
+    made, go_on = [], threading.Event()
+    make = figures.figure_widget
+
+    def counted(*arguments):
+        assert go_on.wait(WAIT_S)
+        made.append(make(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(figures, "figure_widget", counted)
+    in_cell(monkeypatch, "run-1")
+    first = Dashboard(lab)
+    receive(first, kind="ready")
+    if loaded:
+        go_on.set()
+        first._drawing.join()
+    lab.run("More.", n=1)
+    in_cell(monkeypatch, "run-2")
+    second = Dashboard(lab)
+    go_on.set()
+    draw(second)
+    assert made == [second._figure]
+    assert second.figure == f"anywidget:{made[0].model_id}"
+    assert len(made[0].data[-1].x) == len(second.board["settings"])
+    second.close()
+    assert made[0].comm is None
+
+
 def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
     asked, go_on = threading.Event(), threading.Event()
     make = figures.figure_widget
