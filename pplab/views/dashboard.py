@@ -16,6 +16,7 @@ from pplab.store.rows import ExperimentRow
 from pplab.store.store import open_store
 from pplab.views import figures
 from pplab.views.board import Board, Shown, matches, shown, with_experiment
+from pplab.views.figures import Drawing, Look
 from pplab.views.files import Part, parts
 from pplab.views.widget import LabWidget, chosen, owned
 
@@ -30,7 +31,7 @@ FILTERS: Final = ("user", "calibration", "model", "parameter")
 Parameter = Literal["temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"]
 
 
-class Look(TypedDict):
+class Surroundings(TypedDict):
     """How the page around a view looks."""
 
     dark: bool
@@ -122,7 +123,7 @@ class Dashboard(LabWidget):
     model = chosen(str | None)
     parameter = chosen(Parameter, default="temperature")
     selected = chosen(tuple[str, ...], default=())
-    look = chosen(Look, default=Look(dark=False, narrow=False, still=False))
+    look = chosen(Surroundings, default=Surroundings(dark=False, narrow=False, still=False))
 
     def __init__(self, lab: Lab) -> None:
         self._figure: Any = None
@@ -137,7 +138,8 @@ class Dashboard(LabWidget):
                 self._rollup = Rollup(self._store)
                 records = NewRecords(lab.folder / "journal", "experiment")
                 self._shown: Shown = self._read(Filters())
-                super().__init__(lab, board=self._shown.board, height=figures.height(self._shown.content, figures.Look()))
+                self._drawn = Drawing(self._shown.content, Look())
+                super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
             except BaseException:
                 self._store.close()
                 raise
@@ -168,12 +170,12 @@ class Dashboard(LabWidget):
             with predecessor._turn:  # noqa: SLF001 - one of us
                 predecessor._heir = self  # noqa: SLF001
                 self._figure, predecessor._figure = predecessor._figure, None  # noqa: SLF001
-                self._drawing = predecessor._drawing  # noqa: SLF001
+                self._drawn, self._drawing = predecessor._drawn, predecessor._drawing  # noqa: SLF001
 
     def _adopt(self) -> None:
         with self._turn:
             if self._figure is not None:
-                self._take_figure(self._figure)
+                self._take_figure(self._figure, self._drawn)
 
     # -- reading and drawing --------------------------------------------------------------------------------------------------
 
@@ -192,36 +194,38 @@ class Dashboard(LabWidget):
             self._redraw(move=move)
 
     def _redraw(self, *, move: bool) -> None:
-        self.height = figures.height(self._shown.content, self._look)
+        self.height = figures.height(self._drawing_now)
         if self._figure is not None:
-            figures.redraw(self._figure, self._shown.content, self._look, move=move)
+            before, self._drawn = self._drawn, self._drawing_now
+            figures.redraw(self._figure, before, self._drawn, move=move)
 
     @property
-    def _look(self) -> figures.Look:
-        return figures.Look(**self.look)
+    def _drawing_now(self) -> Drawing:
+        return Drawing(self._shown.content, Look(**self.look))
 
     def _draw(self) -> None:
         """Make the figure, on a thread of its own: importing plotly takes a second or two."""
+        drawing = self._drawing_now
         try:
-            made = figures.figure_widget(self._shown.content, self._look)
+            made = figures.figure_widget(drawing)
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self._fail(error, Ready(kind="ready"))
         else:
-            self._hand_over(made)
+            self._hand_over(made, drawing)
 
-    def _hand_over(self, made: Any) -> None:
+    def _hand_over(self, made: Any, drawn: Drawing) -> None:
         """Give the figure to whoever shows it by now."""
         with self._turn:
             heir = self._heir
             if heir is None and self._closed:
                 made.close()
             elif heir is None:
-                self._take_figure(made)
+                self._take_figure(made, drawn)
         if heir is not None:
-            heir._hand_over(made)  # noqa: SLF001 - one of us
+            heir._hand_over(made, drawn)  # noqa: SLF001 - one of us
 
-    def _take_figure(self, made: Any) -> None:
-        self._figure = made
+    def _take_figure(self, made: Any, drawn: Drawing) -> None:
+        self._figure, self._drawn = made, drawn
         self._redraw(move=False)  # content and look may have changed since it was made
         self.figure = f"anywidget:{made.model_id}"
 

@@ -55,14 +55,22 @@ class Look:
     still: bool = False
 
 
-def figure_widget(content: Content, look: Look) -> Any:
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a figure shows, and how."""
+
+    content: Content
+    look: Look
+
+
+def figure_widget(drawing: Drawing) -> Any:
     """Return a new ``plotly.graph_objects.FigureWidget``; its first import takes a second or two, so do it in a thread."""
     from plotly import graph_objects as go
 
     class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
         _set_trace_uid = False  # ours are the same in every run
 
-    made = Figure(data=traces(content), layout=layout(content, look))
+    made = Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
     made._config = {"responsive": True, "displayModeBar": False}  # noqa: SLF001 - plotly 7 has no public way to a live figure's
     return made
 
@@ -76,20 +84,27 @@ def synchronise(figure: Any) -> None:
     figure._repr_mimebundle_()
 
 
-def redraw(figure: Any, content: Content, look: Look, *, move: bool) -> None:
-    """Show other content, or the same in another look, in a figure that exists.
+def redraw(figure: Any, before: Drawing, now: Drawing, *, move: bool) -> None:
+    """Show another drawing in a figure that shows ``before``.
 
     Parameters
     ----------
     move
         Let marks travel to their new places, unless the look forbids motion.
     """
+    # Plotly checks whatever it is given, which costs more than finding out what differs.
+    placed = _differing(layout(before.content, before.look), layout(now.content, now.look))
+    drawn = [_differing(old, new) for old, new in zip(traces(before.content), traces(now.content), strict=True)]
     with figure.batch_update():
-        figure.layout.update(layout(content, look))  # an animation leaves titles and ticks as they are
-    travelling = move and not look.still
+        figure.layout.update(placed, overwrite=True)  # an animation leaves titles and ticks as they are
+    travelling = move and not now.look.still
     with figure.batch_animate(duration=MOVING_MS) if travelling else figure.batch_update():
-        for trace, new in zip(figure.data, traces(content), strict=True):
-            trace.update({name: value for name, value in new.items() if name not in {"type", "uid"}}, overwrite=True)
+        for trace, new in zip(figure.data, drawn, strict=True):
+            trace.update(new, overwrite=True)
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in new.items() if value != old[name]}
 
 
 # -- traces: always the same ones in the same order, so that an update never adds or removes any ------------------------------
@@ -269,9 +284,9 @@ def _grid(rows: int, lines: int, *, narrow: bool) -> _Grid:
     return _Grid(((0.0, 1.0),) * 4, tuple(zip(tops, heights, strict=True)), 0.2)
 
 
-def height(content: Content, look: Look) -> int:
+def height(drawing: Drawing) -> int:
     """Return how many pixels high the figure is."""
-    return _TOP + _laid_out(content, look)[0].inner + _BOTTOM
+    return _TOP + _laid_out(drawing.content, drawing.look)[0].inner + _BOTTOM
 
 
 def _laid_out(content: Content, look: Look) -> tuple[_Grid, list[str]]:

@@ -353,7 +353,7 @@ def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
         content = made._shown.content
         figure = go.Figure(data=figures.traces(content), layout=figures.layout(content, look))
         assert len(figure.data) == len(_names())
-        assert figures.height(content, look) > 400
+        assert figures.height(figures.Drawing(content, look)) > 400
         lab.run("One.", n=2)
         receive(made, kind="refresh")
     made.close()

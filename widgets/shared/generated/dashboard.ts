@@ -65,7 +65,7 @@ export interface Exporting {
   readonly name: string;
 }
 
-export interface Look {
+export interface Surroundings {
   readonly dark: boolean;
   readonly narrow: boolean;
   readonly still: boolean;
@@ -132,7 +132,7 @@ export interface DashboardTraits {
   readonly figure: string;
   readonly formats: readonly string[];
   readonly height: number;
-  readonly look: Look;
+  readonly look: Surroundings;
   readonly me: string;
   readonly model: string | null;
   readonly parameter: "temperature" | "top_p" | "max_tokens" | "frequency_penalty" | "presence_penalty";
