@@ -29,7 +29,8 @@ LOOK_MS: Final = 1000
 """How often to look without an event: network drives send none for what other machines write."""
 POLL_S: Final = 0.1
 """How often to look where the system has no file events for us."""
-TIMES_A_SECOND: Final = 4
+AT_ONCE_A_SECOND: Final = 10
+SETTLED_A_SECOND: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +133,9 @@ def _writer(name: str) -> int:
 class Live:
     """Tells of new records while it lives, on threads of its own.
 
-    Each change is told twice: ``at_once`` from the line itself, and to ``settled``, which gets all changes since its last call
-    and has time to read the tables. Either is called at most four times a second; what `at_once` misses in a flood reaches
-    `settled`. Neither may raise.
+    Each change is told twice: ``at_once`` from the line itself, at most ten times a second, and to ``settled``, which gets all
+    changes since its last call, at most four times a second, and has time to read the tables. What ``at_once`` misses in a
+    flood still reaches ``settled``. Neither may raise.
 
     Parameters
     ----------
@@ -159,13 +160,13 @@ class Live:
         *,
         settled: Callable[[tuple[Change, ...]], None],
         at_once: Callable[[tuple[Change, ...]], None] | None = None,
-        wait: float = 1 / TIMES_A_SECOND,
+        wait: float = 1 / SETTLED_A_SECOND,
     ) -> None:
         self._records = records
         self._at_once, self._settled, self._wait = at_once, settled, wait
         self._stop, self._wake, self._guard = threading.Event(), threading.Event(), threading.Lock()
         self._unsettled: list[Change] = []
-        self._told: deque[float] = deque(maxlen=TIMES_A_SECOND)
+        self._told: deque[float] = deque(maxlen=AT_ONCE_A_SECOND)
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for work, name in ((self._follow, "pplab-live"), (self._settle, "pplab-settle"))
@@ -218,7 +219,7 @@ class Live:
         with self._guard:
             self._unsettled += changes
         now = time.monotonic()
-        if self._at_once is not None and (len(self._told) < TIMES_A_SECOND or now - self._told[0] >= 1):
+        if self._at_once is not None and (len(self._told) < AT_ONCE_A_SECOND or now - self._told[0] >= 1):
             self._told.append(now)
             self._at_once(changes)
         self._wake.set()

@@ -132,6 +132,8 @@ class Dashboard(LabWidget):
         self._exported: Path | None = None
         self._live: Live | None = None
         self._closed = False
+        self._board_turn = threading.Lock()
+        self._heard_of: dict[str, ExperimentRow] = {}
         with Operation(lab, "dashboard"):
             self._store = open_store(lab.folder)
             try:
@@ -189,8 +191,12 @@ class Dashboard(LabWidget):
     def _refresh(self, *, move: bool) -> None:
         """Read the figures and show them, in the tables and in the chart."""
         with self._turn:
-            self._shown = self._read(self._filters)
-            self.board = self._shown.board
+            heard = dict(self._heard_of)
+            told = self._read(self._filters)
+            with self._board_turn:
+                self._shown = told
+                self._heard_of = {i: row for i, row in self._heard_of.items() if heard.get(i) is not row}
+                self._show_board(told.board)
             self._redraw(move=move)
 
     def _redraw(self, *, move: bool) -> None:
@@ -239,13 +245,16 @@ class Dashboard(LabWidget):
 
     def _heard(self, changes: tuple[Change, ...]) -> None:
         """Show what journal lines say, before the tables are read."""
-        with self._turn:
-            board = self.board
-            for change in changes:
-                if isinstance(change.row, ExperimentRow) and matches(self._filters, change.row):
-                    board = with_experiment(board, change.row)
-            if board is not self.board:
-                self.board = board
+        with self._board_turn:  # not behind a reading of the tables
+            self._heard_of |= {c.row.experiment_id: c.row for c in changes if isinstance(c.row, ExperimentRow)}
+            self._show_board(self.board)
+
+    def _show_board(self, board: Board) -> None:
+        """Show a board with the lines that were heard since it was read."""
+        for row in self._heard_of.values():
+            if matches(self._filters, row):
+                board = with_experiment(board, row)
+        self.board = board
 
     def _settled(self, changes: tuple[Change, ...]) -> None:
         """Show what the tables say, and note in the audit that results of other kernels were shown."""
