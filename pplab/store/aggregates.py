@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from pplab.store.claims import claimed
 from pplab.store.kinds import time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -24,6 +25,8 @@ PRECISION: Final = "precision"
 """The mean of coherence and completeness of each answer: what a single answer can say of precision."""
 MEASURES: Final = (*METRICS, PRECISION)
 PARAMETERS: Final = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
+FEW: Final = 50
+"""Experiments that are looked for by name."""
 MOST_SETTINGS: Final = 40
 MOST_POINTS: Final = 60
 MOST_RECENT: Final = 50
@@ -195,12 +198,12 @@ class Rollup:
             wanted = {"user": filters.user, "calibration_id": filters.calibration_id, "model": filters.model}
             given = {name: value for name, value in wanted.items() if value is not None}
             condition = " AND ".join(f"{name} = ${name}" for name in given) or "true"
-            cursor.execute(
-                f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT experiment_id FROM experiments WHERE {condition}", given
-            )
-            settings, count = _settings(cursor)
+            query = f"CREATE OR REPLACE TEMP TABLE chosen AS SELECT {_KEY} AS experiment FROM experiments WHERE {condition}"
+            cursor.execute(query, given)
+            cursor.execute("CREATE OR REPLACE TEMP TABLE mine AS SELECT * FROM cells SEMI JOIN chosen USING (experiment)")
+            settings, count, latency = _settings(cursor)
             return Figures(
-                totals=_totals(cursor),
+                totals=_totals(cursor, latency),
                 settings=settings,
                 settings_left_out=count - len(settings),
                 points=_points(cursor, filters.parameter),
@@ -213,31 +216,53 @@ class Rollup:
         import pyarrow as pa
 
         present = _arrow(
-            cursor, "SELECT experiment_id, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments"
+            cursor,
+            f"SELECT {_KEY} AS experiment, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments",
         )
         if self._known is None or self._cells is None or self._bins is None:
-            stale, only = True, ""
+            self._cells, self._bins = _sums(cursor, "responses")
         else:
             cursor.register("known", self._known)
             cursor.register("present", present)
-            cursor.execute(
-                """CREATE OR REPLACE TEMP TABLE stale AS SELECT experiment_id FROM present LEFT JOIN known k USING (experiment_id)
-                   WHERE k.revision IS NULL OR k.revision <> present.revision OR present.revision < 0"""
-            )
-            stale = cursor.execute("SELECT count(*) FROM stale").fetchall()[0][0] > 0
-            only = "AND experiment_id IN (SELECT experiment_id FROM stale)"
-        if stale:
-            fresh = _arrow(cursor, _CELLS.format(only=only)), _arrow(cursor, _BINS.format(only=only))
-            if self._cells is None or self._bins is None:
-                self._cells, self._bins = fresh
-            else:
-                kept = (self._without_stale(cursor, table) for table in (self._cells, self._bins))
-                self._cells, self._bins = (pa.concat_tables(pair) for pair in zip(kept, fresh, strict=True))
+            stale = cursor.execute(_STALE).fetchall()
+            if stale:
+                _select_responses(cursor, [experiment_id for experiment_id, _ in stale])
+                old = pa.array([key for _, key in stale if key is not None], pa.uint64())
+                fresh = _sums(cursor, "fresh")
+                self._cells, self._bins = (
+                    pa.concat_tables([_without(table, old), added])
+                    for table, added in zip((self._cells, self._bins), fresh, strict=True)
+                )
         self._known = present
 
-    def _without_stale(self, cursor: DuckDBPyConnection, table: pa.Table) -> pa.Table:
-        cursor.register("kept", table)
-        return _arrow(cursor, "SELECT kept.* FROM kept ANTI JOIN stale USING (experiment_id)")
+
+_KEY: Final = "hash(experiment_id)"
+"""What stands for an experiment in the kept sums: millions of numbers are joined sooner than as many ids."""
+
+_STALE: Final = """
+SELECT e.experiment_id, k.experiment FROM experiments e
+JOIN present p ON p.experiment = hash(e.experiment_id) LEFT JOIN known k ON k.experiment = p.experiment
+WHERE k.revision IS NULL OR k.revision <> p.revision OR p.revision < 0"""
+
+
+def _without(table: pa.Table, experiments: pa.Array) -> pa.Table:
+    """Return the sums of all other experiments."""
+    import pyarrow.compute as pc
+
+    return table.filter(pc.invert(pc.is_in(table["experiment"], experiments))) if len(experiments) else table
+
+
+def _select_responses(cursor: DuckDBPyConnection, experiments: list[str]) -> None:
+    """Copy what is summed of some experiments into ``fresh``: one reading of a column of ids that may be millions long."""
+    query = f"CREATE OR REPLACE TEMP TABLE fresh AS SELECT {', '.join(_NEEDED)} FROM responses WHERE experiment_id IN "
+    if len(experiments) <= FEW:  # DuckDB skips blocks of rows for constants, not for a join
+        cursor.execute(f"{query} ({', '.join('?' * len(experiments))})", experiments)
+    else:
+        cursor.execute(f"{query} (SELECT unnest(?))", [experiments])
+
+
+def _sums(cursor: DuckDBPyConnection, source: str) -> tuple[pa.Table, pa.Table]:
+    return _arrow(cursor, _CELLS.format(source=source)), _arrow(cursor, _BINS.format(source=source))
 
 
 def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
@@ -245,6 +270,11 @@ def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
 
 
 _VALUES = {name: name for name in METRICS} | {PRECISION: "coalesce((coherence + completeness) / 2, coherence, completeness)"}
+_NEEDED = (
+    *("experiment_id", "setting_index", "prompt_index", "status", "output_tokens", "cost", "latency_ms"),
+    *PARAMETERS,
+    *METRICS,
+)
 _OF_PROMPT = ", ".join(
     f"avg({value}) FILTER (status = 'ok') AS {name}, var_samp({value}) FILTER (status = 'ok') AS {name}_var, "
     f"count({value}) FILTER (status = 'ok') AS {name}_n"
@@ -261,7 +291,7 @@ _COUNTS = ", ".join(f"sum({name})::BIGINT AS {name}" for name in _COUNTED)
 _PARTS = tuple(Sums.__slots__)
 
 _CELLS = f"""
-SELECT experiment_id, setting_index, {", ".join(f"any_value({name})::DOUBLE AS {name}" for name in PARAMETERS)},
+SELECT {_KEY} AS experiment, setting_index, {", ".join(f"any_value({name})::DOUBLE AS {name}" for name in PARAMETERS)},
        {_COUNTS}, sum(tokens)::BIGINT AS tokens, sum(cost) AS cost,
        {_OF_SETTING}
 FROM (
@@ -269,13 +299,13 @@ FROM (
            count(*) AS responses, count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'cancelled') AS cancelled,
            count(*) FILTER (status IN ('failed', 'timeout', 'rejected')) AS failed,
            count(output_tokens) AS with_tokens, sum(output_tokens) AS tokens, sum(cost) AS cost, {_OF_PROMPT}
-    FROM responses WHERE true {{only}} GROUP BY experiment_id, setting_index, prompt_index
+    FROM {{source}} GROUP BY experiment_id, setting_index, prompt_index
 ) GROUP BY experiment_id, setting_index"""
 """One row an experiment and setting: first over the replicates of each prompt, then over its prompts."""
 
 _BINS = f"""
-SELECT experiment_id, setting_index, floor(log2(latency_ms) * {BINS})::BIGINT AS bin, count(*) AS answers
-FROM responses WHERE status = 'ok' AND latency_ms > 0 {{only}} GROUP BY ALL"""
+SELECT {_KEY} AS experiment, setting_index, floor(log2(latency_ms) * {BINS})::INTEGER AS bin, count(*) AS answers
+FROM {{source}} WHERE status = 'ok' AND latency_ms > 0 GROUP BY experiment_id, setting_index, bin"""
 
 _SUMMED = ", ".join(f"sum({name}_{part}) AS {name}_{part}" for name in MEASURES for part in _PARTS)
 
@@ -286,35 +316,33 @@ def _rows(cursor: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _totals(cursor: DuckDBPyConnection) -> Totals:
+def _totals(cursor: DuckDBPyConnection, latency: Latency) -> Totals:
     row = _rows(
         cursor,
         f"""SELECT (SELECT count(*) FROM chosen) AS experiments, sum(cost) AS cost,
                    {", ".join(f"coalesce(sum({name}), 0)::BIGINT AS {name}" for name in _COUNTED if name != "with_tokens")}
-            FROM cells SEMI JOIN chosen USING (experiment_id)""",
+            FROM mine""",
     )[0]
-    bins = "SELECT bin, sum(answers)::BIGINT FROM bins SEMI JOIN chosen USING (experiment_id) GROUP BY bin ORDER BY bin"
-    return Totals(**row, latency=_latency(cursor.execute(bins).fetchall()))
+    return Totals(**row, latency=latency)
 
 
-def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], int]:
-    """Return the settings with most answers in the order of their parameters, and how many settings there are."""
+def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], int, Latency]:
+    """Return the settings with most answers in the order of their parameters, how many there are, and the latency of all."""
     names = ", ".join(PARAMETERS)
     cursor.execute(
         f"""CREATE OR REPLACE TEMP TABLE shown AS
             SELECT row_number() OVER (ORDER BY {names}) AS place, *
             FROM (SELECT {names}, {_COUNTS}, sum(tokens)::BIGINT AS tokens,
                          sum(cost) AS cost, {_SUMMED}, count(*) OVER () AS settings
-                  FROM cells SEMI JOIN chosen USING (experiment_id) GROUP BY {names}
-                  ORDER BY responses DESC, {names} LIMIT {MOST_SETTINGS})"""
+                  FROM mine GROUP BY {names} ORDER BY responses DESC, {names} LIMIT {MOST_SETTINGS})"""
     )
-    same = " AND ".join(f"shown.{name} IS NOT DISTINCT FROM cells.{name}" for name in PARAMETERS)
-    histograms: dict[int, list[tuple[int, int]]] = {}
+    same = " AND ".join(f"shown.{name} IS NOT DISTINCT FROM mine.{name}" for name in PARAMETERS)
+    histograms: dict[int, dict[int, int]] = {}
     for place, bin_, answers in cursor.execute(
-        f"""SELECT place, bin, sum(answers)::BIGINT FROM bins SEMI JOIN chosen USING (experiment_id)
-            JOIN cells USING (experiment_id, setting_index) JOIN shown ON {same} GROUP BY place, bin ORDER BY place, bin"""
+        f"""WITH placed AS (SELECT experiment, setting_index, coalesce(place, 0) AS place FROM mine LEFT JOIN shown ON {same})
+            SELECT place, bin, sum(answers)::BIGINT FROM bins JOIN placed USING (experiment, setting_index) GROUP BY place, bin"""
     ).fetchall():
-        histograms.setdefault(place, []).append((bin_, answers))
+        histograms.setdefault(place, {})[bin_] = answers
     found = _rows(cursor, "SELECT * FROM shown ORDER BY place")
     settings = tuple(
         SettingFigures(
@@ -323,13 +351,16 @@ def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], i
             ok=row["ok"],
             failed=row["failed"],
             measures=_measures(row),
-            latency=_latency(histograms.get(row["place"], [])),
+            latency=_latency(histograms.get(row["place"], {})),
             output_tokens=row["tokens"] / row["with_tokens"] if row["with_tokens"] else None,
             cost=row["cost"],
         )
         for row in found
     )
-    return settings, found[0]["settings"] if found else 0
+    everything: Counter[int] = Counter()
+    for histogram in histograms.values():
+        everything.update(histogram)
+    return settings, found[0]["settings"] if found else 0, _latency(everything)
 
 
 def _points(cursor: DuckDBPyConnection, parameter: str) -> tuple[PointFigures, ...]:
@@ -337,7 +368,7 @@ def _points(cursor: DuckDBPyConnection, parameter: str) -> tuple[PointFigures, .
     rows = _rows(
         cursor,
         f"""SELECT * FROM (SELECT {parameter} AS value, sum(responses) AS responses, {_SUMMED}
-                           FROM cells SEMI JOIN chosen USING (experiment_id) WHERE {parameter} IS NOT NULL
+                           FROM mine WHERE {parameter} IS NOT NULL
                            GROUP BY {parameter} ORDER BY responses DESC, value LIMIT {MOST_POINTS}) ORDER BY value""",
     )
     return tuple(PointFigures(row["value"], _measures(row)) for row in rows)
@@ -351,8 +382,8 @@ def _measures(row: Mapping[str, Any]) -> dict[str, Sums]:
     }
 
 
-def _latency(bins: Iterable[tuple[int, int]]) -> Latency:
-    histogram = list(bins)
+def _latency(bins: Mapping[int, int]) -> Latency:
+    histogram = sorted(bins.items())
     return Latency(_quantile(histogram, 0.5), _quantile(histogram, 0.9))
 
 
@@ -372,9 +403,9 @@ def _recent(cursor: DuckDBPyConnection, folder: Path) -> tuple[Recent, ...]:
         f"""SELECT experiment_id, revision, created_at, user, calibration_id, model, status, planned,
                    coalesce(sum(c.responses), 0)::BIGINT AS responses, coalesce(sum(c.ok), 0)::BIGINT AS ok,
                    coalesce(sum(c.failed), 0)::BIGINT AS failed, coalesce(any_value(plan ->> '$.prompts[0]')[:200], '') AS prompt
-            FROM (SELECT * FROM experiments SEMI JOIN chosen USING (experiment_id)
+            FROM (SELECT * FROM (SELECT *, {_KEY} AS experiment FROM experiments) SEMI JOIN chosen USING (experiment)
                   ORDER BY created_at DESC, experiment_id DESC LIMIT {MOST_RECENT})
-            LEFT JOIN cells c USING (experiment_id) GROUP BY ALL ORDER BY created_at DESC, experiment_id DESC""",
+            LEFT JOIN mine c USING (experiment) GROUP BY ALL ORDER BY created_at DESC, experiment_id DESC""",
     )
     for row in rows:
         row["created_at"] = time_text(row["created_at"])

@@ -188,7 +188,7 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     store.append(dataclasses.replace(other, revision=2), response(other, 1))
     rollup.read(Filters())
     fresh = next(table for table in read if "responses" in table.column_names)
-    assert fresh["experiment_id"].to_pylist() == [other.experiment_id]
+    assert fresh["responses"].to_pylist() == [2]
 
 
 def test_the_responses_of_a_running_experiment_are_read_again_each_time(store) -> None:
