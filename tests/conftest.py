@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -9,6 +10,11 @@ import pytest
 import pplab
 
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_")
+
+
+def pytest_collection_finish(session):
+    """Keep what collecting made out of every later garbage collection."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

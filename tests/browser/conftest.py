@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 AXE = Path(__file__).parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+THEMES = ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast")
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 # Stock JupyterLab 4.6 asks for an address that is not there, and complains of its own requests to the kernel (for its debugger,
 # for a subshell) that end because the page is left or the kernel restarted. Every other error is ours.
@@ -90,7 +92,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(f"http://127.0.0.1:{port}", root)
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(PATIENCE / 1000)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -127,7 +132,7 @@ def page(browser: Browser) -> Iterator[Page]:
     made.on(
         "console", lambda message: errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
     )
-    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.on("pageerror", lambda error: errors.append(f"{error} {error.stack}"))
     yield made
     context.close()
     assert [error for error in errors if not any(words in error for words in STOCK)] == []
@@ -177,7 +182,9 @@ class Notebook:
     def theme(self, name: str) -> Notebook:
         """Change JupyterLab's theme: ``JupyterLab Light``, ``JupyterLab Dark`` or ``JupyterLab Dark High Contrast``."""
         self.command("apputils:change-theme", theme=name)
-        return self.wait_for(f"() => document.body.dataset.jpThemeName === {json.dumps(name)}")
+        return self.wait_for(
+            f"() => document.body.dataset.jpThemeName === {json.dumps(name)} && !document.getElementById('jupyterlab-splash')"
+        )
 
     def python(self, code: str) -> str:
         """Run code in the kernel and return what it printed."""
@@ -198,7 +205,7 @@ def notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
     opened: list[Notebook] = []
 
     def make(*cells: str, name: str = "notebook") -> Notebook:
-        folder = server.root / request.node.name.replace("[", "-").replace("]", "").replace(" ", "-")
+        folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name}")
         folder.mkdir(exist_ok=True)
         path = folder / f"{name}.ipynb"
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -210,24 +217,33 @@ def notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
 
     yield make
     for one in opened:
-        one.page.evaluate("async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }")
+        one.page.evaluate(
+            """patience => Promise.race([
+                 jupyterapp.shell.currentWidget?.sessionContext?.shutdown(), new Promise(done => setTimeout(done, patience))
+               ]).then(() => undefined)""",
+            PATIENCE / 4,
+        )
 
 
 @pytest.fixture
 def findings() -> Any:
-    """Return a function that names what axe-core finds serious or critical in a part of the page."""
+    """Return a function that names what axe-core finds serious or critical in a part of a notebook, in each theme."""
     assert AXE.exists(), "run: python widgets/npm.py ci"
 
-    def look(locator: Locator) -> list[str]:
-        page = locator.page
-        if not page.evaluate("() => 'axe' in window"):
-            page.evaluate(AXE.read_text("utf-8") + "; window.axe = axe;")
-        found = locator.evaluate("async element => (await axe.run(element)).violations")
-        return [
-            f"{v['id']}: {v['help']} ({n['html'][:120]}; {n.get('failureSummary', '')})"
-            for v in found
-            if v["impact"] in ("serious", "critical")
-            for n in v["nodes"]
-        ]
+    def look(opened: Notebook, locator: Locator) -> list[str]:
+        if not opened.page.evaluate("() => 'axe' in window"):
+            opened.page.evaluate(AXE.read_text("utf-8") + "; window.axe = axe;")
+        named = []
+        for theme in THEMES:
+            opened.theme(theme)
+            found = locator.evaluate("async element => (await axe.run(element)).violations")
+            named += [
+                f"{theme}: {v['id']}: {v['help']} ({n['html'][:120]}; {n.get('failureSummary', '')})"
+                for v in found
+                if v["impact"] in ("serious", "critical")
+                for n in v["nodes"]
+            ]
+        opened.theme(THEMES[0])
+        return named
 
     return look

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -15,6 +16,7 @@ QUIET = Config({"HistoryManager": {"enabled": False, "hist_file": ":memory:"}, "
 def shell(monkeypatch, tmp_path):
     """A shell as IPython makes it, the only one of the process."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # which a shell replaces by its own
     InteractiveShell.clear_instance()
     made = InteractiveShell.instance(config=QUIET)
     yield made

@@ -10,11 +10,12 @@ import zipfile
 
 import pytest
 
-import pplab
 from pplab.errors import BadInput
 from pplab.models.tape import Recording
 from pplab.share.package import environment
+from tests.servers import FaultServer
 from tests.unit import share_labs
+from tests.unit.run_labs import lab_at
 
 
 def test_two_exports_are_the_same_bytes_whatever_happens_in_between(tmp_path):
@@ -123,9 +124,12 @@ def test_only_experiments_make_a_package(tmp_path):
 
 
 def test_runs_that_were_cut_short_or_failed_are_packed_as_they_are(tmp_path):
-    with pplab.Lab(store=tmp_path / "lab", model="no-such-model") as lab:
-        experiment = lab.run("Describe rain.", n=2)
-        lab.export(experiment, format="package", path=tmp_path / "a.zip")
-        report = lab.verify(tmp_path / "a.zip")
+    with FaultServer() as server:
+        with lab_at(tmp_path, server, "play:length") as lab:
+            cut = lab.run("Describe rain.", n=1)
+        with lab_at(tmp_path, server, "play:bad_key") as lab:
+            failed = lab.run("Describe rain.", n=1)
+            lab.export([cut.id, failed.id], format="package", path=tmp_path / "a.zip")
+            report = lab.verify(tmp_path / "a.zip")
     assert report.ok
-    assert "ok" not in report.statuses
+    assert report.statuses == {"truncated": 1, "failed": 1}

@@ -1,7 +1,7 @@
 // A JupyterLab extension: where a notebook is opened again after its kernel ended, our outputs show their static form.
 //
 // ipywidgets prefer the live view in a trusted notebook, and without its model say "Error displaying widget: model not found"
-// beside a perfectly readable text/html. This can go when ipywidgets fall back by themselves (their issue 3197 asks for it).
+// beside a perfectly readable text/html. This can go when ipywidgets fall back by themselves.
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const PATIENCE = 500; // ms until the static form stands in for a model that may still come
