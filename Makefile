@@ -37,8 +37,8 @@ browser: ## install Chromium if it is missing
 
 test: setup browser ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not perf and not serial and not screenshots" tests
-	$(BIN)/python -m pytest -m "serial" tests
+	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
+	$(BIN)/python -m pytest -m "serial and not perf" tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
 
 check: setup ## lint, format and type checks

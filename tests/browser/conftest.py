@@ -33,14 +33,11 @@ STOCK = ("/lsp/status", "Canceled future for")
 PATIENCE = 60_000  # ms: how long a condition may take on a busy machine before it counts as never
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, and keep them on one worker, since they share a server and a browser."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            item.add_marker(pytest.mark.flaky(reruns=2))  # a browser on a busy machine can be slower than any patience
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of this folder."""
+    if Path(__file__).parent in item.path.parents:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.flaky(reruns=2))  # a browser on a busy machine can be slower than any patience
 
 
 @dataclass(frozen=True, slots=True)

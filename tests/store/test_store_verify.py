@@ -10,7 +10,7 @@ import time
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from store_records import build, event, export, run
 
@@ -42,7 +42,6 @@ def memory():
         yield connection
 
 
-@settings(deadline=None)
 @given(st.lists(audit_rows(), min_size=1, max_size=4))
 def test_the_hash_is_the_same_in_python_and_in_sql(memory, written):
     columns = {
@@ -57,7 +56,6 @@ def test_the_hash_is_the_same_in_python_and_in_sql(memory, written):
     assert computed == [row_hash(row) for row in written]
 
 
-@settings(deadline=None)
 @given(audit_rows(), audit_rows())
 def test_no_two_rows_share_a_canonical_text(one, other):
     assert (canonical_text(one) == canonical_text(other)) == (one == other)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
 METRICS = ("creativity", "coherence", "structure", "completeness")
 BETWEEN, WITHIN = 0.145, 0.10
-untimed = settings(deadline=None)  # a busy machine must not fail a test
-heavy = settings(deadline=None, max_examples=200 if SOAK else 30)
+heavy = settings(max_examples=200 if SOAK else 30)
 
 
 def frame_of(rows: Sequence[tuple[object, ...]], columns: str = "prompt_index setting_index status coherence") -> pd.DataFrame:

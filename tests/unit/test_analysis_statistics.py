@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from analysis_frames import METRICS, SOAK, experiment, frame_of, heavy, untimed
+from analysis_frames import METRICS, SOAK, experiment, frame_of, heavy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -20,19 +20,17 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 
 
 @given(p_values)
-@settings(max_examples=20, deadline=None)  # statsmodels collects garbage in each call of this method
+@settings(max_examples=20)  # statsmodels collects garbage in each call of this method
 def test_holm_equals_statsmodels(p):
     np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1], rtol=1e-9, atol=1e-12)
 
 
 @given(p_values)
-@untimed
 def test_benjamini_hochberg_equals_statsmodels(p):
     np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1], rtol=1e-9, atol=1e-12)
 
 
 @given(p_values)
-@untimed
 def test_a_correction_never_lowers_a_p_value_and_keeps_their_order(p):
     for corrected in (holm(p), benjamini_hochberg(p)):
         assert all(a >= b - 1e-12 for a, b in zip(corrected, p, strict=True))
@@ -41,7 +39,6 @@ def test_a_correction_never_lowers_a_p_value_and_keeps_their_order(p):
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.lists(st.integers(0, 5), min_size=1, max_size=20))
-@untimed
 def test_cliffs_delta_is_the_rescaled_mann_whitney_u(a, b):
     u = stats.mannwhitneyu(a, b).statistic if len(set(a + b)) > 1 else len(a) * len(b) / 2
     assert cliffs_delta(a, b) == pytest.approx(2 * u / (len(a) * len(b)) - 1, abs=1e-12)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from analysis_frames import METRICS, experiment, frame_of, untimed
+from analysis_frames import METRICS, experiment, frame_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +21,6 @@ def same(a: Moments, b: Moments) -> bool:
 
 
 @given(st.lists(samples, max_size=6))
-@untimed
 def test_merged_moments_equal_those_of_all_values_in_any_split(parts):
     merged = Moments()
     for part in parts:
@@ -30,13 +29,11 @@ def test_merged_moments_equal_those_of_all_values_in_any_split(parts):
 
 
 @given(samples, samples)
-@untimed
 def test_merging_does_not_depend_on_the_order(a, b):
     assert same(Moments.of(a).merge(Moments.of(b)), Moments.of(b).merge(Moments.of(a)))
 
 
 @given(st.lists(numbers, min_size=2, max_size=40))
-@untimed
 def test_moments_equal_numpy(values):
     found = Moments.of(values)
     assert math.isclose(found.mean, np.mean(values), rel_tol=1e-9, abs_tol=1e-6)
@@ -44,7 +41,6 @@ def test_moments_equal_numpy(values):
 
 
 @given(samples, numbers)
-@untimed
 def test_adding_one_value_equals_starting_over_with_it(values, further):
     assert same(Moments.of(values).add(further, None), Moments.of([*values, further]))
 

@@ -165,7 +165,7 @@ def test_a_sweep_of_too_many_calls_names_their_number(lab):
         lab.run("hello", n=101, sweep={"temperature": "0:2:1000"})
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(
         [n for n in commands.COMMANDS if n not in ("run", "doctor", "calibrate", "check", "replay", "probe", "record")]

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pplab.errors import BadInput
@@ -43,13 +43,11 @@ def plans(draw: st.DrawFn) -> Plan:
     )
 
 
-@settings(deadline=None)
 @given(plans())
 def test_a_plan_is_the_same_after_being_stored_as_json(plan: Plan) -> None:
     assert Plan.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
 
 
-@settings(deadline=None)
 @given(plans())
 def test_every_combination_is_planned_once_and_no_replicate_before_an_earlier_one(plan: Plan) -> None:
     calls = list(plan.calls())
@@ -58,7 +56,6 @@ def test_every_combination_is_planned_once_and_no_replicate_before_an_earlier_on
     assert set(Counter(call.setting_index for call in calls).values()) == {len(plan) // len(plan.settings)}
 
 
-@settings(deadline=None)
 @given(plans(), st.integers(1, 5))
 def test_topping_up_keeps_the_id_of_every_replicate_there_is(plan: Plan, more: int) -> None:
     larger = replace(plan, replicates=plan.replicates + more)
@@ -67,7 +64,6 @@ def test_topping_up_keeps_the_id_of_every_replicate_there_is(plan: Plan, more: i
     assert {response_id("e", call) for call in plan.calls()} < set(ids)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(VALUES)), st.just([0.5, 1]), min_size=1))
 def test_a_grid_holds_every_combination_the_last_parameter_fastest(sweep: dict[str, list[float]]) -> None:
     sweep = {name: [1, 2] if name == "max_tokens" else values for name, values in sweep.items()}
@@ -140,7 +136,6 @@ RANGES = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)
 @given(RANGES, st.integers(1, 33), st.integers(0, 5))
 def test_settings_drawn_from_ranges_lie_inside_them_and_are_the_same_for_the_same_seed(
     ranges: dict[str, Range], count: int, seed: int

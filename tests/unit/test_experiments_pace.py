@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pplab.experiments.budget import Budget
@@ -33,7 +33,6 @@ def test_nothing_is_sent_before_the_wait_the_server_asked_for_is_over() -> None:
     assert pace.not_before == 15.0
 
 
-@settings(deadline=None)
 @given(st.integers(1, 500), st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=200))
 def test_the_limit_stays_between_one_and_the_most(most: int, answers: list[tuple[bool, float]]) -> None:
     pace, clock = Pace(most), 0.0
@@ -46,7 +45,6 @@ def test_the_limit_stays_between_one_and_the_most(most: int, answers: list[tuple
         assert 1 <= pace.limit <= most
 
 
-@settings(deadline=None)
 @given(
     st.floats(0, 100),
     st.lists(st.tuples(st.floats(0.001, 10), st.floats(0, 1), st.integers(0, 5)), max_size=100),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pplab
@@ -80,7 +80,6 @@ def test_an_empty_table_or_row_is_refused_in_one_line(lab: pplab.Lab, tmp_path: 
     assert not len(lab.experiments())
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30), min_size=1, max_size=5))
 def test_values_are_put_in_literally_whatever_braces_they_hold(values: list[str]) -> None:
     prompts, _ = fill("<{text}> {{text}}", pd.DataFrame({"text": values, "other": ["x"] * len(values)}))

@@ -120,7 +120,7 @@ def test_records_of_this_process_are_not_from_elsewhere(journal: Path) -> None:
     assert [change.elsewhere for change in records.look()] == [False, True]
 
 
-@settings(deadline=None, max_examples=100 if os.environ.get("PPLAB_SOAK") else 15)
+@settings(max_examples=100 if os.environ.get("PPLAB_SOAK") else 15)
 @given(st.data())
 def test_however_the_bytes_arrive_each_experiment_is_told_once_and_in_order(data: st.DataObject) -> None:
     import tempfile

@@ -30,7 +30,7 @@ def sound(scores) -> bool:
     return all(v is None or (isinstance(v, float) and math.isfinite(v) and 0 <= v <= 1) for v in values(scores))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     st.text(max_size=400),
     st.text(max_size=120),
@@ -51,7 +51,7 @@ def test_any_string_gets_scores_in_range_or_none_with_a_reason(text, prompt, sou
 MARKS = st.lists(st.sampled_from(["```", "|", "\n", "- ", "1. ", "# ", "**", "`", "[x](", ")", '{"a": ', "}", "]", "word ", "."]))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(MARKS)
 def test_any_mixture_of_markup_is_scored(pieces):
     assert sound(score("".join(pieces), "Answer as a table with 3 bullet points in JSON."))

@@ -35,7 +35,7 @@ def shuffled(value):
     return float(value) if isinstance(value, int) else int(value)
 
 
-@settings(max_examples=CASES, deadline=None)
+@settings(max_examples=CASES)
 @given(calls)
 def test_the_order_of_names_and_the_spelling_of_numbers_do_not_change_the_key(call):
     provider, model, said, chosen, replicate = call
@@ -43,7 +43,7 @@ def test_the_order_of_names_and_the_spelling_of_numbers_do_not_change_the_key(ca
     assert request_key(provider, model, said, chosen, replicate) == same
 
 
-@settings(max_examples=CASES, deadline=None)
+@settings(max_examples=CASES)
 @given(calls, st.data())
 def test_any_changed_parameter_gives_another_key(call, data):
     provider, model, said, chosen, replicate = call
@@ -78,7 +78,7 @@ def test_what_has_no_canonical_form_is_refused_in_one_line(value):
     assert "\n" not in str(refused.value)
 
 
-@settings(max_examples=CASES // 10, deadline=None)
+@settings(max_examples=CASES // 10)
 @given(st.integers(0, 2**63), st.integers(0, 10**5), st.integers(0, 10**4), st.integers(0, 10**4))
 def test_seeds_of_replicates_fit_every_server(seed, prompt, setting, replicate):
     assert 0 <= replicate_seed(seed, prompt, setting, replicate) < 2**SEED_BITS

@@ -133,13 +133,13 @@ def test_words_of_hostile_html_are_shown_as_they_are():
     assert "".join(check_model_text(views.model_html(payload)).inside) == payload
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet=st.characters(codec=None), max_size=400))
 def test_any_string_is_rendered_safely(text):
     check_model_text(views.model_html(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.sampled_from(

@@ -51,32 +51,32 @@ def line(*values: float | None) -> list[svg.Point]:
     return [svg.Point(x / 2, Estimate(value)) for x, value in enumerate(values)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(WORDS, st.lists(st.builds(svg.Point, NUMBERS, ESTIMATES), max_size=6), max_size=3), WORDS, st.booleans())
 def test_a_line_chart_is_drawn_for_any_words_and_values(lines, title, unit_range):
     picture(svg.line_chart(lines, title=title, x_label=title, y_label=title, unit_range=unit_range))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(WORDS, ESTIMATES, ESTIMATES), max_size=30), WORDS)
 def test_a_dot_chart_is_drawn_for_any_words_and_values(rows, title):
     series = {title: [first for _, first, _ in rows], "coherence": [second for _, _, second in rows]}
     picture(svg.dot_chart([label for label, _, _ in rows], series, title=title, unit_range=False))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.builds(svg.PlanePoint, WORDS, ESTIMATES, ESTIMATES, st.booleans(), st.booleans()), max_size=30), WORDS)
 def test_a_plane_is_drawn_for_any_words_and_values(points, title):
     picture(svg.plane_chart(points, title=title, x_label=title, y_label=title))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.builds(svg.Bar, WORDS, st.floats(0, 1e12), WORDS), max_size=30), WORDS)
 def test_bars_are_drawn_for_any_words_and_values(rows, title):
     picture(svg.bars(rows, title=title))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 20), st.lists(st.tuples(st.integers(0, 24), st.integers(0, 24)), max_size=60), WORDS)
 def test_a_graph_is_drawn_for_any_edges_circles_included(count, edges, label):
     nodes = [Node(str(index), "response", label) for index in range(count)]
@@ -84,7 +84,7 @@ def test_a_graph_is_drawn_for_any_edges_circles_included(count, edges, label):
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_legal_range_is_drawn_inside_its_track(data):
     ranges = {}
     for name, legal in PARAMETERS.items():

@@ -16,7 +16,7 @@ ANY_TEXT = st.text(alphabet=st.characters(codec=None), max_size=300)
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ANY_TEXT)
 def test_nothing_hidden_is_left_in_plain_text(text):
     shown = escape_text(text)
@@ -54,7 +54,7 @@ def test_hidden_text_in_tag_characters_is_named_once():
     assert escape_text("hi" + "".join(chr(0xE0000 + ord(c)) for c in "obey")) == "hi[U+E006F … U+E0079, 4 characters]"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ANY_TEXT | st.text(alphabet="<>&[]()!*_`#-+.|~\\:/@=\"'$^{} \tab1\n", max_size=120))
 def test_escaped_markdown_is_read_back_as_the_text_itself(text):
     markdown_it = pytest.importorskip("markdown_it")
@@ -66,7 +66,7 @@ def test_escaped_markdown_is_read_back_as_the_text_itself(text):
     assert "".join(squeezed.split()) == "".join(escape_text(text).split())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ANY_TEXT, st.integers(4, 60))
 def test_clipped_words_fit_on_one_line(text, width):
     shown = clip(escape_text(text), width)
@@ -74,7 +74,7 @@ def test_clipped_words_fit_on_one_line(text, width):
     assert display_width(shown) <= width
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.fixed_dictionaries({"a": ANY_TEXT, "b": st.none() | st.integers() | st.floats()}), min_size=1, max_size=8))
 def test_the_columns_of_a_table_line_up(rows):
     lines = views.table(rows, headings={"a": "a", "b": "b"}).split("\n")
@@ -115,7 +115,7 @@ def test_a_card_wraps_and_cuts_a_long_text():
     assert shown.endswith("… 2,999 more characters")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ANY_TEXT)
 def test_hostile_text_of_a_card_shows_nothing_hidden(text):
     shown = views.cards([Card(status="ok", text=text, prompt=text, setting=text, error=text)])
