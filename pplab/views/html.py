@@ -184,7 +184,7 @@ _CARD: Final = (
     f"border:1px solid {LINE};border-radius:8px;padding:10px 14px;overflow-wrap:break-word;min-width:0;"
     "display:flex;flex-direction:column"
 )
-_CHIP: Final = f"border:1px solid {LINE};border-radius:9px;padding:0 7px;font-size:85%;white-space:nowrap"
+_CHIP: Final = f"border:1px solid {LINE};border-radius:9px;padding:0 7px"
 
 
 def response_card(card: Card) -> str:
@@ -194,7 +194,7 @@ def response_card(card: Card) -> str:
     """
     edge = "" if card.status == "ok" else f";border-left:4px solid {TONES['error' if card.failed else 'warning']}"
     chips = [*([card.status.replace("_", " ")] if card.status != "ok" else []), *card.badges]
-    head = "".join(f' <span style="{_CHIP}">{_words(chip)}</span>' for chip in chips)
+    head = "".join(f' <small style="{_CHIP}">{_words(chip)}</small>' for chip in chips)
     return (
         f'<div data-pplab="card" data-status="{escape(card.status)}" class="pplab-card" style="{_CARD}{edge}">'
         f'<div style="margin-bottom:4px"><strong>answer {card.replicate + 1}</strong>{head}</div>'
@@ -214,7 +214,7 @@ def _metrics(card: Card) -> str:
     tokens = f'<div style="opacity:.75;font-size:85%">{card.tokens}</div>' if card.tokens else ""
     if not rows and not tokens:
         return ""
-    bars = f'<div style="display:grid;grid-template-columns:auto 1fr auto;gap:0 10px;align-items:center">{rows}</div>'
+    bars = f'<div style="display:grid;grid-template-columns:auto auto 1fr;gap:0 10px;align-items:center">{rows}</div>'
     return f'<div data-pplab="metrics" class="pplab-metrics" style="margin-top:auto;padding-top:8px">{bars}{tokens}</div>'
 
 
@@ -222,7 +222,7 @@ def _meter(name: str, value: float | None) -> str:
     if value is None:
         return "<span></span><span>n/a</span>"
     shown = number(value, 2)
-    meter = f'<meter min="0" max="1" value="{shown}" aria-label="{escape(escape_text(name))}" style="width:100%">{shown}</meter>'
+    meter = f'<meter value="{shown}" aria-label="{escape(escape_text(name))}">{shown}</meter>'
     return f"{meter}<span>{shown}</span>"
 
 
@@ -336,7 +336,7 @@ def error(details: Mapping[str, Any]) -> str:
     The correlation id is not shown, so that a failing cell gives the same output on every run; the exception holds it.
     """
     hint = f"<div>{_words(str(details['hint']))}</div>" if details.get("hint") else ""
-    code = f' <span style="{_CHIP}">{_words(str(details.get("code", "failed")))}</span>'
+    code = f' <small style="{_CHIP}">{_words(str(details.get("code", "failed")))}</small>'
     return (
         f'<div role="alert" class="pplab-notice" style="{_notice_style("error")}">'
         f"<strong>{_words(str(details['message']))}</strong>{code}{hint}</div>"

@@ -14,7 +14,7 @@ RUN = "%%pplab run --n 3 --sweep temperature=0,0.7,1.4\nWrite a short story abou
     ("name", "cells", "ready"),
     [
         ("quiz", ["%pplab calibrate"], "[role=radiogroup]"),
-        ("studio", ["%pplab calibrate --preset balanced", "%pplab studio"], "button"),
+        ("studio", ["%pplab calibrate --preset balanced", "%pplab studio"], "button:visible"),
         ("cards", [RUN], "[data-pplab=card]"),
         ("dashboard", ["%pplab calibrate --preset balanced", RUN, "%pplab dashboard"], "svg.main-svg"),
         ("console", [RUN, "%pplab audit"], "table tbody tr"),
