@@ -3,30 +3,61 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.screenshots
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LOADED = "%env PPLAB_STORE=:temp:\n%load_ext pplab"
-RUN = "%%pplab run --n 3 --sweep temperature=0,0.7,1.4\nWrite a short story about a lighthouse keeper."
+STORY = "Write a short story about a lighthouse keeper."
+RUN = f"%%pplab run --n 3 --sweep temperature=0,0.7,1.4\n{STORY}"
+MANY = (
+    'import pplab\nprompts = ["Give three tips for sleeping better.", "Suggest a slogan for a cafe.", "Describe a forest."]\n'
+    'pplab.Lab().run(prompts, n=5, sweep={"temperature": [0, 0.4, 0.8, 1.2, 1.6]}, seed=3).status'
+)
+TALLEST = 1150  # px: of a longer widget the beginning is shown
+
+
+def answered(root):
+    root.get_by_role("radio").last.check()
+    expect(root.locator(".pplab-moved li").first).to_be_visible()
+
+
+def written(root):
+    root.get_by_label("Prompt", exact=True).fill(STORY)
+    expect(root.locator(".pplab-studio-ahead")).to_contain_text("calls to")
+
+
+def drawn(root):
+    expect(root.locator(".main-svg").first).to_be_visible()
+
+
+def listed(root):
+    expect(root.locator("tbody tr").first).to_be_visible()
+
+
+def carded(root):
+    expect(root.locator("[data-pplab=card]")).to_have_count(9)
 
 
 @pytest.mark.parametrize(
     ("name", "cells", "ready"),
     [
-        ("quiz", ["%pplab calibrate"], "[role=radiogroup]"),
-        ("studio", ["%pplab calibrate --preset balanced", "%pplab studio"], "button:visible"),
-        ("cards", [RUN], "[data-pplab=card]"),
-        ("dashboard", ["%pplab calibrate --preset balanced", RUN, "%pplab dashboard"], "svg.main-svg"),
-        ("console", [RUN, "%pplab audit"], "table tbody tr"),
+        ("quiz", ["%pplab calibrate"], answered),
+        ("studio", ["%pplab calibrate --preset balanced", "%pplab studio"], written),
+        ("cards", [RUN], carded),
+        ("dashboard", ["%pplab calibrate --preset balanced", MANY, "%pplab dashboard"], drawn),
+        ("console", [RUN, "%pplab audit"], listed),
     ],
 )
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_picture(notebook, name, cells, ready, theme):
     book = notebook(LOADED, *cells)
-    book.page.set_viewport_size({"width": 1400, "height": 1200})
+    book.page.set_viewport_size({"width": 1400, "height": 2600})
     book.theme(f"JupyterLab {theme}").run_all()
     root = book.widget(name).last
-    root.locator(ready).first.wait_for()
+    ready(root)
     root.scroll_into_view_if_needed()
     IMAGES.mkdir(parents=True, exist_ok=True)
-    root.screenshot(path=IMAGES / f"{name}-{theme.lower()}.png", animations="disabled")
+    box = root.bounding_box()
+    box["height"] = min(box["height"], TALLEST)
+    book.page.screenshot(path=IMAGES / f"{name}-{theme.lower()}.png", clip=box, animations="disabled")
