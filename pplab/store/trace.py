@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
 from pplab.store.kinds import KINDS, time_text
@@ -11,7 +12,7 @@ from pplab.store.summaries import UNCALIBRATED
 from pplab.store.tables import check_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -33,6 +34,9 @@ class Node:
         When, ISO 8601 UTC.
     correlation_id
         The chain of cause it belongs to; ``None`` for a summary.
+    record
+        What it holds beyond the label, long texts cut: without ids, times and costs, so the same on every run. Empty for
+        operations, cells, events and summaries, whose label says all that does not vary.
     """
 
     kind: str
@@ -40,6 +44,7 @@ class Node:
     label: str
     at: str
     correlation_id: str | None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,20 @@ _LABELS = {
     "metric": "concat_ws(' ', kind, name, status)",
     "cell": "concat_ws(' ', 'cell', execution_count, status)",
 }
+
+_SCORES = ", ".join(f"'{name}': round({name}, 3)" for name in ("creativity", "coherence", "structure", "completeness"))
+_CONTENTS = {
+    "calibration": "{'precision': precision_score, 'personality': personality_score, 'persona': persona, 'ranges': ranges::JSON}",
+    "experiment": """{'status': status, 'reason': reason, 'model': model, 'prompts': json_array_length(plan, '$.prompts'),
+                      'replicates': plan::JSON->'$.replicates', 'seed': plan::JSON->'$.seed',
+                      'system': left(plan->>'$.system', 200),
+                      'settings': from_json(plan::JSON->'$.settings', '["JSON"]')[1:8]}""",
+    "response": f"""{{'prompt': left(prompt, 200), 'sent': sent::JSON, 'status': status, 'error': error, 'text': left(text, 200),
+                      'tokens in': input_tokens, 'tokens out': output_tokens, {_SCORES}}}""",
+    "attempt": "{'attempt': attempt, 'HTTP status': http_status, 'decision': decision, 'error': error}",
+    "export": "{'what': what, 'format': format, 'status': status, 'error': error}",
+}
+"""Of each kind that holds more than its label: what `Node.record` shows of it."""
 
 
 @dataclass(slots=True)
@@ -307,10 +326,12 @@ def _of_kind(cursor: DuckDBPyConnection, name: str, condition: str) -> Iterator[
     kind = KINDS[name]
     time = next(column.name for column in kind.columns if column.holds == "time")
     query = f"""
-        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, {", ".join(_TIES[name])}
+        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, to_json({_CONTENTS.get(name, "MAP {}")}),
+               {", ".join(_TIES[name])}
         FROM {kind.table} WHERE {condition} ORDER BY {_ORDERS.get(name, f"{time}, {kind.key}")}"""
-    for key, label, at, correlation, span, cause, named in cursor.execute(query).fetchall():
-        node = Node(WORDS.get(name, name), key, label, time_text(at), correlation)
+    for key, label, at, correlation, record, span, cause, named in cursor.execute(query).fetchall():
+        known = {word: value for word, value in json.loads(record).items() if value is not None}
+        node = Node(WORDS.get(name, name), key, label, time_text(at), correlation, known)
         yield _Record(node, span, cause, tuple(item for item in named if item is not None))
 
 

@@ -370,7 +370,29 @@ def trace(walked: Any, *, full: bool) -> Shown:
         causes = [a for a, b in links if b == kind]
         rows.append({"record": kind, "count": counts[kind], "follows from": ", ".join(causes) or "-"})
     page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
+    for kind in order:
+        _opened(page, kind, [node for node in walked.nodes if node.kind == kind])
     return page.words("Ids and times are in .df and under --full.").shown(frame)
+
+
+def _opened(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
+    """Add the records of a kind, to be opened: what each holds, or how many there are of each label."""
+    rows = [{name: _inline(value) for name, value in node.record.items()} for node in nodes if node.record]
+    if kind == "attempt":
+        rows.sort(key=repr)  # their order in the tables is that of random ids
+    if not rows:
+        rows = [{kind: label, "count": count} for label, count in sorted(Counter(node.label for node in nodes).items())]
+    drawn = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows, limit=10)
+    page.add(f"<details><summary>{kind}: {_counted(len(nodes), 'record')}</summary>{drawn}</details>", "")
+
+
+def _inline(value: Any) -> Any:
+    """Return a value as words on one line; a list is one of settings or the two ends of a range."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inline(inner)}" for name, inner in value.items())
+    if isinstance(value, list):
+        return ("; " if any(isinstance(inner, dict) for inner in value) else " to ").join(map(str, map(_inline, value)))
+    return value
 
 
 def as_text(value: Any) -> str:
