@@ -95,7 +95,7 @@ _LABELS = {
     "export": "concat_ws(' ', format, status)",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
-    "cell": "concat_ws(' ', 'cell', execution_count, status)",
+    "cell": "concat_ws(' ', 'cell', status)",
 }
 
 _SCORES = ", ".join(f"'{name}': round({name}, 3)" for name in ("creativity", "coherence", "structure", "completeness"))
