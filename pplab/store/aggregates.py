@@ -227,7 +227,7 @@ class Rollup:
             stale = cursor.execute(_STALE).fetchall()
             if stale:
                 _select_responses(cursor, [experiment_id for experiment_id, _ in stale])
-                old = pa.array([key for _, key in stale if key is not None], pa.uint64())
+                old = pa.array([key for _, key in stale if key is not None], pa.int64())
                 fresh = _sums(cursor, "fresh")
                 self._cells, self._bins = (
                     pa.concat_tables([_without(table, old), added])
@@ -236,12 +236,15 @@ class Rollup:
         self._known = present
 
 
-_KEY: Final = "hash(experiment_id)"
-"""What stands for an experiment in the kept sums: millions of numbers are joined sooner than as many ids."""
+_KEY: Final = "(hash(experiment_id) >> 1)::BIGINT"
+"""What stands for an experiment in the kept sums: millions of numbers are joined sooner than as many ids.
 
-_STALE: Final = """
-SELECT e.experiment_id, k.experiment FROM experiments e
-JOIN present p ON p.experiment = hash(e.experiment_id) LEFT JOIN known k ON k.experiment = p.experiment
+Without its last bit, so that it is a signed number: DuckDB 1.5 cannot filter an Arrow table by larger ones.
+"""
+
+_STALE: Final = f"""
+SELECT e.experiment_id, k.experiment FROM (SELECT experiment_id, {_KEY} AS experiment FROM experiments) e
+JOIN present p USING (experiment) LEFT JOIN known k ON k.experiment = p.experiment
 WHERE k.revision IS NULL OR k.revision <> p.revision OR p.revision < 0"""
 
 
