@@ -35,8 +35,9 @@ class Node:
     correlation_id
         The chain of cause it belongs to; ``None`` for a summary.
     record
-        What it holds beyond the label, long texts cut: without ids, times and costs, so the same on every run. Empty for
-        operations, cells, events and summaries, whose label says all that does not vary.
+        What it holds beyond the label, long texts cut: without ids, times and costs, so the same on every run. Only the first
+        ten of a kind have one, since an experiment may have 100,000 responses; attempts, operations, cells, events and
+        summaries have none, for their label says all that does not vary.
     """
 
     kind: str
@@ -84,6 +85,9 @@ class Trace:
         return [node for node in self.nodes if (node.kind, node.id) in targets]
 
 
+SHOWN = 10
+"""Records of a kind whose contents a trace holds."""
+
 WORDS = {"metric": "operation"}
 """Kinds that a trace calls by another word."""
 
@@ -91,7 +95,7 @@ _LABELS = {
     "calibration": "persona",
     "experiment": "concat_ws(' ', status, model)",
     "response": "concat_ws(' ', 'prompt', prompt_index, 'setting', setting_index, 'replicate', replicate, status)",
-    "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status)",
+    "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status, error_code)",
     "export": "concat_ws(' ', format, status)",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
@@ -107,7 +111,6 @@ _CONTENTS = {
                       'settings': from_json(plan::JSON->'$.settings', '["JSON"]')[1:8]}""",
     "response": f"""{{'prompt': left(prompt, 200), 'sent': sent::JSON, 'status': status, 'error': error, 'text': left(text, 200),
                       'tokens in': input_tokens, 'tokens out': output_tokens, {_SCORES}}}""",
-    "attempt": "{'attempt': attempt, 'HTTP status': http_status, 'decision': decision, 'error': error}",
     "export": "{'what': what, 'format': format, 'status': status, 'error': error}",
 }
 """Of each kind that holds more than its label: what `Node.record` shows of it."""
@@ -325,12 +328,15 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
 def _of_kind(cursor: DuckDBPyConnection, name: str, condition: str) -> Iterator[_Record]:
     kind = KINDS[name]
     time = next(column.name for column in kind.columns if column.holds == "time")
+    order = _ORDERS.get(name, f"{time}, {kind.key}")
+    contents = "NULL"
+    if name in _CONTENTS:
+        contents = f"CASE WHEN row_number() OVER (ORDER BY {order}) <= {SHOWN} THEN to_json({_CONTENTS[name]}) END"
     query = f"""
-        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, to_json({_CONTENTS.get(name, "MAP {}")}),
-               {", ".join(_TIES[name])}
-        FROM {kind.table} WHERE {condition} ORDER BY {_ORDERS.get(name, f"{time}, {kind.key}")}"""
+        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, {contents}, {", ".join(_TIES[name])}
+        FROM {kind.table} WHERE {condition} ORDER BY {order}"""
     for key, label, at, correlation, record, span, cause, named in cursor.execute(query).fetchall():
-        known = {word: value for word, value in json.loads(record).items() if value is not None}
+        known = {word: value for word, value in json.loads(record or "{}").items() if value is not None}
         node = Node(WORDS.get(name, name), key, label, time_text(at), correlation, known)
         yield _Record(node, span, cause, tuple(item for item in named if item is not None))
 

@@ -376,22 +376,21 @@ def trace(walked: Any, *, full: bool) -> Shown:
 
 
 def _opened(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
-    """Add the records of a kind, to be opened: what each holds, or how many there are of each label."""
+    """Add the records of a kind, to be opened: what the first of them hold, or how many there are of each label."""
     rows = [{name: _inline(value) for name, value in node.record.items()} for node in nodes if node.record]
-    if kind == "attempt":
-        rows.sort(key=repr)  # their order in the tables is that of random ids
+    count = _counted(len(nodes), "record") + (f", the first {len(rows)}" if 0 < len(rows) < len(nodes) else "")
     if not rows:
-        rows = [{kind: label, "count": count} for label, count in sorted(Counter(node.label for node in nodes).items())]
-    drawn = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows, limit=10)
-    page.add(f"<details><summary>{kind}: {_counted(len(nodes), 'record')}</summary>{drawn}</details>", "")
+        rows = [{kind: label, "count": times} for label, times in sorted(Counter(node.label for node in nodes).items())]
+    drawn = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows)
+    page.add(f"<details><summary>{kind}: {count}</summary>{drawn}</details>", "")
 
 
 def _inline(value: Any) -> Any:
-    """Return a value as words on one line; a list is one of settings or the two ends of a range."""
+    """Return a value as words on one line."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_inline(inner)}" for name, inner in value.items())
-    if isinstance(value, list):
-        return ("; " if any(isinstance(inner, dict) for inner in value) else " to ").join(map(str, map(_inline, value)))
+    if isinstance(value, list) and value:
+        return "; ".join(f"({_inline(inner)})" for inner in value) if isinstance(value[0], dict) else str(value)
     return value
 
 
