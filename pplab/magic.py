@@ -111,7 +111,8 @@ class Extension:
                 self._lab = Lab(settings=self.settings)
                 self._labs.append(self._lab)
             while self._early:
-                self._lab.record_later(self._early.popleft())
+                self._lab.record_later(self._early[0])
+                self._early.popleft()  # only now, or the next cell could overtake it
             return self._lab
 
     def _open(self) -> None:
@@ -135,11 +136,13 @@ class Extension:
     def record_later(self, rows: Iterator[Row]) -> None:
         """Queue rows of the cell audit, which are made on the journal's thread when a lab is open."""
         lab = self._lab
-        if lab is not None:
+        if lab is not None and not self._early:
             lab.record_later(rows)
             return
         self._early.append(rows)
-        if not self._opening.is_alive():
+        if self._lab is not None:
+            self.lab()  # which takes those that wait, in their order
+        elif not self._opening.is_alive():
             # Not a daemon: a process that ends right after its first cell still writes that cell down.
             self._opening = threading.Thread(target=self._open, name="pplab-open")
             self._opening.start()
