@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,10 +33,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("pplab.metrics")
     if name not in _HOMES:
         raise AttributeError(f"module 'pplab' has no attribute '{name}'")
-    if name == "Lab" and "IPython" in sys.modules and (shell := sys.modules["IPython"].get_ipython()) is not None:
-        from pplab.magic import show_results
-
-        show_results(shell)
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -40,10 +40,18 @@ def test_unloading_restores_everything(shell):
     assert state(shell) == before
 
 
+def test_importing_every_public_name_changes_nothing_in_the_shell(shell):
+    before = state(shell)
+    assert shell.run_cell("from pplab import *").success
+    assert shell.user_ns["Lab"] is pplab.Lab
+    after = state(shell)
+    assert after.pop("namespace") > before.pop("namespace")
+    assert after == before
+
+
 def test_a_magic_of_the_same_name_and_displays_from_before_come_back(shell):
-    shell.push({})
     shell.register_magic_function(lambda line: f"mine {line}", "line", "pplab")
-    pplab.Lab  # noqa: B018 - looking it up in a shell gives results their displays
+    shell.display_formatter.mimebundle_formatter.for_type_by_name("pplab.analysis.verdicts", "Verdict", lambda _: {})
     before = state(shell)
     shell.run_cell("%load_ext pplab")
     shell.run_cell("%unload_ext pplab")
