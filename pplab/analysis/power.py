@@ -58,40 +58,6 @@ def noncentrality(freedom: float, alpha: float = ALPHA, power: float = POWER) ->
     return float(optimize.brentq(excess, 0.0, float(critical.max()) + 10.0, xtol=1e-6))
 
 
-def prompts_needed(
-    spread: float, effect: float, *, alpha: float = ALPHA, power: float = POWER, fewest: int = MIN_PROMPTS
-) -> int | None:
-    """Return how many prompts show a mean paired difference of ``effect`` with probability ``power``.
-
-    Parameters
-    ----------
-    spread
-        The standard deviation of the differences between prompts.
-    effect
-        The difference to find, in metric units.
-    fewest
-        Never answer fewer.
-
-    Returns
-    -------
-    int or None
-        ``None`` when more than 100,000 would be needed. Never fewer than the sign-flip test needs to reach ``alpha``.
-
-    Examples
-    --------
-    >>> prompts_needed(0.14, 0.05)
-    64
-    """
-    effect = abs(effect)
-    fewest = max(fewest, fewest_prompts(alpha))
-    if spread <= 0:
-        return fewest
-    if effect <= 0:
-        return None
-
-    return smallest(lambda n: (noncentrality(n - 1, alpha, power) * spread / effect) ** 2, fewest)
-
-
 def smallest(needed: Callable[[int], float], fewest: int) -> int | None:
     """Return the smallest number from ``fewest`` on that is at least ``needed`` of itself, or ``None`` beyond 100,000.
 
