@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pplab.metrics.visible import visible
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -27,8 +29,8 @@ Phrases = frozenset["tuple[str, ...]"]
 
 
 def phrases(text: str) -> Phrases:
-    """Return the distinct one-, two- and three-word sequences of ``text``, lower case, without punctuation."""
-    low = text.lower()
+    """Return the distinct one-, two- and three-word sequences of ``text`` as it is seen, lower case, without punctuation."""
+    low = visible(text).lower()
     if "\u2019" in low:
         low = low.replace("\u2019", "'")
     words = _UNIT.findall(low[: 40 * LONGEST])[:LONGEST]
@@ -118,7 +120,7 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
     '3 of 3 answers are the same answer: sampling more of them at this setting shows nothing new'
     """
     known = list(statuses) if statuses is not None else ["ok"] * len(texts)
-    compared = [text for text, status in zip(texts, known, strict=True) if status in ("ok", "truncated")]
+    compared = [visible(text) for text, status in zip(texts, known, strict=True) if status in ("ok", "truncated")]
     sets = [phrases(text) for text in compared]
     far = list(_pair_distances(sets))
     enough = len(sets) > 1

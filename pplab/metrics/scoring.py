@@ -18,13 +18,14 @@ from pplab.metrics.requirements import requirements
 from pplab.metrics.structure import structure
 from pplab.metrics.text import read
 from pplab.metrics.verdicts import verify
+from pplab.metrics.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pplab.metrics.diversity import Phrases
 
-METRICS_VERSION = "1"
+METRICS_VERSION = "2"
 """Stored with every response. It is raised whenever any text could get another score than before: a formula, a weight,
 the word table, a requirement newly detected. Scores of different versions are not compared."""
 
@@ -82,7 +83,8 @@ def score(
     Parameters
     ----------
     text
-        The response. Any string is scored: there is no input that raises.
+        The response. Any string is scored: there is no input that raises. Characters that nobody sees (zero-width marks,
+        soft hyphens, another kind of space or line end) change no score; metrics of the user's own get the text as it is.
     prompt
         What was asked. Without it completeness and structure judge only what the text itself shows.
     source
@@ -159,6 +161,8 @@ def _score(
     peers: tuple[str, ...],
     phrases_of: Callable[[str], Phrases],
 ) -> Scores:
+    users, reasons = registry.users_values(text, prompt)  # theirs to decide what counts: they get what was written
+    text, prompt, source = visible(text), visible(prompt), source and visible(source)
     reading = read(text)
     verdicts = verify(requirements(prompt), text) if prompt else ()
     values: dict[str, float | None] = {}
@@ -175,7 +179,6 @@ def _score(
         values["coherence"], detail["coherence"] = coherence(reading, plausible, repeated)
     values["structure"], detail["structure"] = structure(reading, verdicts)
     values["completeness"], detail["completeness"] = completeness(reading, prompt, source, finish_reason, verdicts)
-    users, reasons = registry.users_values(text, prompt)
     detail.update({name: {"reason": reason} for name, reason in reasons.items()})
     return Scores(**values, detail=detail, metrics=users)
 
