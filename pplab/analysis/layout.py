@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pplab.analysis.wording import STATUS_WORDS
 from pplab.errors import BadInput, did_you_mean
 from pplab.experiments.settings import SETTING_FIELDS
+from pplab.metrics.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +66,9 @@ class Layout:
     labels : tuple of str
         Each setting in words: the parameters in which the settings differ.
     prompts : int
-        How many prompts there are.
+        How many prompts there are. Prompts that read the same are one: what they are answered with says nothing of others.
+    repeated : int
+        How many more the plan has, each the same as one of them.
     cluster : array, shape (prompts,)
         The cluster of each prompt; the prompt itself unless the frame has a ``cluster`` column.
     unit : str
@@ -78,6 +81,7 @@ class Layout:
     settings: tuple[int, ...]
     labels: tuple[str, ...]
     prompts: int
+    repeated: int
     cluster: Integers
     unit: str
     counts: tuple[dict[str, int], ...]
@@ -160,8 +164,9 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> Layout:
     ----------
     frame
         One row a replicate, with ``prompt_index``, ``setting_index``, ``status``, the parameters and the metrics.
-        A column ``cluster`` groups prompts that belong together (default: each prompt by itself). A column
-        ``setting_label`` names the settings (default: the parameters in which they differ).
+        Prompts with the same text in a column ``prompt`` are one prompt, with the responses to all of them. A column
+        ``cluster`` groups prompts that belong together (default: each prompt by itself). A column ``setting_label``
+        names the settings (default: the parameters in which they differ).
     include_truncated
         Also count responses that were cut at ``max_tokens``.
 
@@ -172,16 +177,17 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> Layout:
     """
     need(frame, ["prompt_index", "setting_index", "status"])
     setting_of_row, settings = pd.factorize(frame["setting_index"], sort=True)
-    prompt_of_row, prompts = pd.factorize(frame["prompt_index"], sort=True)
+    prompt_of_row, prompts, repeated = _prompts(frame)
     status = frame["status"].astype(str)
     usable = status.isin(["ok", "truncated"] if include_truncated else ["ok"]).to_numpy(dtype=bool)
     first = frame.drop_duplicates("setting_index").sort_values("setting_index")
-    clusters, unit = _clusters(frame, prompt_of_row, len(prompts))
+    clusters, unit = _clusters(frame, prompt_of_row, prompts)
     return Layout(
         frame=frame,
         settings=tuple(int(s) for s in settings),
         labels=_labels(first),
-        prompts=len(prompts),
+        prompts=prompts,
+        repeated=repeated,
         cluster=clusters,
         unit=unit,
         counts=_status_counts(status, setting_of_row, len(settings)),
@@ -191,14 +197,26 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> Layout:
     )
 
 
+def _prompts(frame: pd.DataFrame) -> tuple[Integers, int, int]:
+    """Return the prompt of each row, how many there are, and how many were the same as one of them."""
+    index_of_row, indexes = pd.factorize(frame["prompt_index"], sort=True)
+    if "prompt" not in frame.columns or not len(indexes):
+        return index_of_row, len(indexes), 0
+    asked = frame.drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
+    read = [visible(text).strip() if isinstance(text, str) else index for index, text in asked.items()]
+    number = pd.factorize(pd.Series(read, dtype=object))[0]
+    distinct = int(number.max()) + 1
+    return np.where(index_of_row >= 0, number[index_of_row], -1), distinct, len(indexes) - distinct
+
+
 def _clusters(frame: pd.DataFrame, prompt_of_row: Integers, prompts: int) -> tuple[Integers, str]:
     """Return the cluster of each prompt and the noun for it; a prompt without cluster is one by itself."""
     own = np.arange(prompts, dtype=np.intp)
     if "cluster" not in frame.columns or not prompts:
         return own, "prompt"
-    rows = pd.DataFrame({"prompt": prompt_of_row, "cluster": frame["cluster"].to_numpy()})
-    rows = rows[rows["prompt"] >= 0]
-    if rows.dropna().drop_duplicates().duplicated("prompt").any():
+    rows = pd.DataFrame({"index": frame["prompt_index"], "prompt": prompt_of_row, "cluster": frame["cluster"].to_numpy()})
+    rows = rows[rows["prompt"] >= 0].sort_values("index", kind="stable")
+    if rows[["index", "cluster"]].dropna().drop_duplicates().duplicated("index").any():
         raise BadInput("a prompt belongs to several clusters", hint="give every row of a prompt the same cluster")
     named = rows.groupby("prompt")["cluster"].first().reindex(own)
     keys = [("prompt", i) if pd.isna(name) else ("cluster", str(name)) for i, name in enumerate(named)]

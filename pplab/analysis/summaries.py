@@ -129,9 +129,8 @@ def by_setting(
     first = frame.drop_duplicates("setting_index").sort_values("setting_index")
     table: dict[str, Any] = {"setting_index": list(plan.settings), "setting": list(plan.labels)}
     table |= {name: first[name].tolist() for name in SETTING_FIELDS if name in first.columns}
-    groups = frame.groupby("setting_index", sort=True)
     table["responses"] = [sum(counts.values()) for counts in plan.counts]
-    table["prompts"] = groups["prompt_index"].nunique().tolist()
+    table["prompts"] = [len(set(plan.prompt_of_row[plan.setting_of_row == column].tolist())) for column in range(count)]
     table |= {status: [counts.get(status, 0) for counts in plan.counts] for status in statuses}
     for k, metric in enumerate(metrics):
         rows = intervals[k * count : (k + 1) * count]

@@ -12,7 +12,7 @@ from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
-from pplab.analysis.wording import counted, decimals, joined, left_out, number
+from pplab.analysis.wording import counted, decimals, joined, left_out, number, repetitions
 from pplab.experiments.settings import SETTING_FIELDS
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def verdict(
     if not plan.settings:
         return Verdict(("No response is there yet.",))
     head = (
-        f"{counted(len(plan.settings), 'setting')}, {counted(plan.prompts, 'prompt')}, "
+        f"{counted(len(plan.settings), 'setting')}, {counted(plan.prompts, 'prompt')}{repetitions(plan.repeated)}, "
         f"{counted(sum(plan.total().values()), 'response')}."
     )
     counted_only = left_out(_not_averaged(plan, include_truncated=include_truncated))

@@ -108,6 +108,18 @@ def joined(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
+def repetitions(count: int) -> str:
+    """Return what is said behind a number of prompts of those that are the same as one of them.
+
+    Examples
+    --------
+    >>> repetitions(0), repetitions(1), repetitions(2)
+    ('', ' (1 more repeats one of them and counts with it)', ' (2 more repeat one of them and count with it)')
+    """
+    ending = "s" if count == 1 else ""
+    return f" ({count:,} more repeat{ending} one of them and count{ending} with it)" if count else ""
+
+
 def left_out(counts: Mapping[str, int]) -> str:
     """Return a sentence that names every response no mean counts, or an empty string when there is none.
 

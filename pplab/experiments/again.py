@@ -101,8 +101,8 @@ def with_users_metrics(frame: pd.DataFrame, values: Mapping[str, Mapping[str, fl
 
 
 def with_clusters(row: ExperimentRow, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``frame`` with the column ``cluster`` that the statistics resample by."""
+    """Return ``frame`` with the column ``cluster`` that the statistics resample by, where the plan has clusters."""
     plan = Plan.from_dict(row.plan)
     if plan.clusters is None:
-        return frame.assign(cluster=frame["prompt_index"])
+        return frame
     return frame.assign(cluster=[plan.clusters[i] for i in frame["prompt_index"]])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pplab.analysis import preflight as reach
 from pplab.analysis.records import Told
-from pplab.analysis.wording import counted
+from pplab.analysis.wording import counted, repetitions
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
+from pplab.metrics.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,12 +135,22 @@ def preflight(
         seconds=seconds,
         time_basis=time_basis,
         detectable=reach.preflight(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *_repetitions(plan)),
     )
 
 
 def _units(plan: Plan) -> int:
-    return len(set(plan.clusters)) if plan.clusters is not None else len(plan.prompts)
+    return len(set(plan.clusters)) if plan.clusters is not None else _distinct(plan)
+
+
+def _distinct(plan: Plan) -> int:
+    return len({visible(prompt).strip() for prompt in plan.prompts})
+
+
+def _repetitions(plan: Plan) -> list[str]:
+    distinct = _distinct(plan)
+    repeated = repetitions(len(plan.prompts) - distinct)
+    return [f"there {'is' if distinct == 1 else 'are'} {counted(distinct, 'different prompt')}{repeated}"] if repeated else []
 
 
 def _output(plan: Plan, habits: Habits) -> tuple[tuple[int, int], str]:

@@ -138,3 +138,31 @@ def test_a_verdict_never_says_nan_whatever_is_missing(prompts, settings, replica
     words = verdict(frame, METRICS).words
     for bad in ("nan", "None", "inf "):
         assert bad not in words
+
+
+def asked(frame, texts):
+    return frame.assign(prompt=[texts[i] for i in frame["prompt_index"]])
+
+
+def test_prompts_that_read_the_same_are_one_prompt_in_every_statistic():
+    once, texts = experiment(4, 2, 6, effects=(0.1,)), ["a", "b", "c", "d"]
+    half = once["replicate"] % 2  # the same answers, given to two copies of each prompt
+    twice = asked(once.assign(prompt_index=once["prompt_index"] + 4 * half), [*texts, "a\u200b", "b ", "\ufeffc", "d\r\n"])
+    one, two = verdict(asked(once, texts)), verdict(twice)
+    assert two.sentences[0] == "2 settings, 4 prompts (4 more repeat one of them and count with it), 48 responses."
+    assert two.sentences[1:] == one.sentences[1:]
+    assert two.means == one.means
+    assert "This covers these 4 prompts only." in two.words
+
+
+def test_a_prompt_asked_six_times_says_nothing_of_other_prompts():
+    words = verdict(asked(experiment(6, 2, 3), ["Say hello."] * 6)).words
+    assert words.startswith("2 settings, 1 prompt (5 more repeat one of them and count with it), 36 responses.")
+    assert "This covers this one prompt only." in words
+
+
+def test_a_repeated_prompt_takes_the_cluster_of_the_first_and_does_not_break_the_others():
+    frame = asked(experiment(8, 2, 3), [*"abcdefg", "a"]).assign(cluster=lambda f: f["prompt_index"] // 2)
+    found = verdict(frame)
+    assert found.comparisons.differences[0].unit == "cluster"
+    assert found.words == verdict(frame.sample(frac=1, random_state=1)).words

@@ -119,3 +119,11 @@ def test_a_preflight_sends_nothing_and_takes_the_same_options_as_a_run(tmp_path:
         assert len(lab.experiments()) == 1
         assert "as fast as earlier calls" in found.time_basis
         assert repr(found) == found.words
+
+
+def test_equal_prompts_are_said_to_be_one_before_anything_is_sent() -> None:
+    plan = make_plan(["a", "b", "a ", "c"], model="m", n=3)
+    found = preflight(plan, "host", None, Habits(), ["coherence"])
+    assert found.detectable.prompts == 3
+    assert "there are 3 different prompts (1 more repeats one of them and counts with it)" in found.words
+    assert "repeat" not in preflight(make_plan(["a", "b"], model="m", n=3), "host", None, Habits(), ["coherence"]).words
