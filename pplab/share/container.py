@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import struct
@@ -12,7 +13,6 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,10 +32,20 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
 
 SEAL = "pplab-package sha256:"
 SEAL_SIZE = len(SEAL) + 64
-"""The zip's comment: the hash of every byte before it, so that no byte of the file can change unnoticed."""
+"""The zip's comment: the hash of every byte before it, so that no byte of a file of ours can change unnoticed."""
+
+BAG = "bagit.txt"
+"""The file that stands at the top of every bag."""
+
+LITTER = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
+"""What macOS and Windows put beside the files they zip."""
 
 _END = struct.Struct("<4s4H2LH")  # the end record: signature, disks and counts, directory size and offset, comment length
 _END_SIGNATURE = b"PK\x05\x06"
+_LOCATOR_SIGNATURE, _LOCATOR_SIZE = b"PK\x06\x07", 20  # where the end record of a 64-bit zip is found, just before the other
+_ENCRYPTED = 0x1 | 0x40
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError, LookupError)
+"""What `zipfile` raises about bytes that are no zip."""
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))})
 
 
@@ -78,10 +88,8 @@ def pack(files: Mapping[str, bytes], at: str) -> bytes:
 
 
 def seal_problem(path: Path) -> str | None:
-    """Say what is wrong with a file's seal, or ``None``."""
+    """Say what is wrong with the seal of a file that has one, or ``None``."""
     size = path.stat().st_size - SEAL_SIZE
-    if size < _END.size:
-        return "the file is too short to be a package"
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while size > 0:
@@ -89,18 +97,16 @@ def seal_problem(path: Path) -> str | None:
             digest.update(chunk)
             size -= len(chunk)
         seal = file.read()
-    if not seal.startswith(SEAL.encode()):
-        return "the file has no seal: it is damaged, or not as pplab wrote it"
-    if seal != (SEAL + digest.hexdigest()).encode():
-        return "the file's seal does not match its bytes"
-    return None
+    return None if seal == (SEAL + digest.hexdigest()).encode() else "the file's seal does not match its bytes"
 
 
 @contextlib.contextmanager
 def unpacked(path: Path, inside: Path | None = None) -> Iterator[tuple[Path, list[str]]]:
     """Unpack a package into a temporary folder and yield it with what is wrong with the container; removed at the end.
 
-    A folder is yielded as it is: a package that somebody unpacked. What cannot be unpacked is left out and named.
+    A folder is yielded as it is: a package that somebody unpacked. A zip that another program made of the same files is as good
+    as ours: folder entries, a folder around everything and what systems add (`LITTER`) are passed over, and the seal is compared
+    only where there is one. What cannot be unpacked whole is named.
 
     Parameters
     ----------
@@ -121,180 +127,132 @@ def unpacked(path: Path, inside: Path | None = None) -> Iterator[tuple[Path, lis
         return
     if not path.is_file():
         raise NotFound(f"there is no package '{path.name}'", hint="check the name; paths start at the working folder")
-    with path.open("rb") as file:
-        entries = _entries(file)
-        problems = [problem] if (problem := seal_problem(path)) else []
+    with path.open("rb") as file, _opened(file) as archive:
+        entries = _entries(archive)
+        problem = seal_problem(path) if len(archive.comment) == SEAL_SIZE else None
         if inside is not None:
             inside.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".pplab-part-", dir=inside))
         try:
-            for entry in entries:
-                target = folder / entry.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                wrong = _extract(file, entry, target)
-                if wrong:
-                    problems.append(wrong)
-            yield folder, problems
+            broken = [entry.orig_filename for entry in entries if not _extract(archive, entry, folder)]
+            said = [f"{name} is not what the zip's directory says" for name in broken]
+            yield _without_wrapper(folder), [problem, *said] if problem else said
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    name: str
-    start: int
-    packed: int
-    size: int
-    crc: int
-    deflated: bool
-
-
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
-    file.seek(offset)
-    return file.read(length)
-
-
-def _entries(file: BinaryIO) -> list[_Entry]:
-    """Return the entries of a zip after checking everything that can be known without unpacking."""
+def _opened(file: BinaryIO) -> zipfile.ZipFile:
+    """Return the opened zip, its directory read only after its end says that it is a small one."""
     size = file.seek(0, os.SEEK_END)
     if size > MAX_BYTES:
         raise _refused(f"is larger than {MAX_BYTES // 2**20} MB")
-    tail = _at(file, max(0, size - 2**16 - _END.size), 2**16 + _END.size)
+    file.seek(max(0, size - 2**16 - _END.size - _LOCATOR_SIZE))
+    tail = file.read()
     at = tail.rfind(_END_SIGNATURE)
     if at < 0 or len(tail) - at < _END.size:
         raise _refused("is not a zip file")
     _, disk, first_disk, here, count, length, offset, comment = _END.unpack_from(tail, at)
-    if offset + length != size - len(tail) + at or len(tail) - at != _END.size + comment:
+    if len(tail) - at != _END.size + comment or offset + length > size - len(tail) + at:
         raise _refused("is a broken zip file")
-    if disk or first_disk or here != count or count == 0xFFFF:
+    if disk or first_disk or here != count or tail[max(0, at - _LOCATOR_SIZE) : at].startswith(_LOCATOR_SIGNATURE):
         raise _refused("is a zip of several parts or of the 64-bit kind")
     if count > MAX_ENTRIES or length > MAX_ENTRIES * (46 + MAX_NAME):
         raise _refused(f"has more than {MAX_ENTRIES:,} entries")
-    directory = _at(file, offset, length)
-    infos = list(_directory(directory, count))
-    entries, end = [], 0
-    for info in sorted(infos, key=lambda i: i.offset):
-        entry = info.checked(_at(file, info.offset, 30))
-        if info.offset < end or entry.start + entry.packed > offset:
+    try:
+        return zipfile.ZipFile(file)
+    except _BROKEN:
+        raise _refused("is a broken zip file") from None
+
+
+def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the files of a zip that are to be unpacked, after checking everything that can be known before."""
+    end, files = 0, []
+    for info in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
+        _check_entry(info)
+        if info.header_offset < end:
             raise _refused("has entries that overlap")
-        end = entry.start + entry.packed
-        entries.append(entry)
-    _check_names([entry.name for entry in entries])
-    if sum(entry.size for entry in entries) > MAX_BYTES:
+        end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size
+        if not info.orig_filename.endswith("/") and not LITTER.search(info.orig_filename):
+            files.append(info)
+    if end > archive.start_dir:
+        raise _refused("has entries that overlap")
+    _check_names([info.orig_filename for info in files])
+    if sum(info.file_size for info in files) > MAX_BYTES:
         raise _refused(f"would unpack to more than {MAX_BYTES // 2**20} MB")
-    return entries
+    return files
 
 
-_CENTRAL = struct.Struct("<4s6H3L5H2L")
+def _check_entry(info: zipfile.ZipInfo) -> None:
+    """Refuse what is neither a plain file nor the plain entry of a folder."""
+    name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
+    folder = name.endswith("/") and not info.file_size
+    _check_name(name.removesuffix("/") if folder else name)
+    if info.flag_bits & _ENCRYPTED:
+        raise _refused(f"has an encrypted entry {_shown(name)}")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise _refused(f"has an entry in a compression it may not use: {_shown(name)}", "zip it with the ordinary one, deflate")
+    if kind not in (0, stat.S_IFDIR if folder else stat.S_IFREG):
+        raise _refused(f"has a link or a folder as entry: {_shown(name)}")
+    if info.file_size > SMALL and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+        why = f"has an entry that unpacks to more than {MAX_RATIO} times its size: {_shown(name)}"
+        raise _refused(why, "if you trust its sender, unpack it and give the folder")
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """One line of the zip's directory."""
-
-    name: str
-    flags: int
-    method: int
-    crc: int
-    packed: int
-    size: int
-    attributes: int
-    offset: int
-
-    def checked(self, local: bytes) -> _Entry:
-        if len(local) < 30 or local[:4] != b"PK\x03\x04":
-            raise _refused(f"has a broken entry {_shown(self.name)}")
-        name_length, extra_length = struct.unpack_from("<2H", local, 26)
-        if self.flags & 0x1:
-            raise _refused(f"has an encrypted entry {_shown(self.name)}")
-        if self.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise _refused(f"has an entry in a compression it may not use: {_shown(self.name)}")
-        mode = self.attributes >> 16
-        if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-            raise _refused(f"has a link or a folder as entry: {_shown(self.name)}")
-        if self.size > SMALL and self.size > MAX_RATIO * max(self.packed, 1):
-            raise _refused(f"has an entry that unpacks to more than {MAX_RATIO} times its size: {_shown(self.name)}")
-        start = self.offset + 30 + name_length + extra_length
-        return _Entry(self.name, start, self.packed, self.size, self.crc, self.method == zipfile.ZIP_DEFLATED)
-
-
-def _directory(data: bytes, count: int) -> Iterator[_Listed]:
-    at = 0
-    for _ in range(count):
-        if len(data) - at < _CENTRAL.size:
-            raise _refused("has a broken directory")
-        fields = _CENTRAL.unpack_from(data, at)
-        signature, flags, method = fields[0], fields[3], fields[4]
-        crc, packed, size = fields[7:10]
-        name_length, extra, comment = fields[10:13]
-        if signature != b"PK\x01\x02":
-            raise _refused("has a broken directory")
-        raw = data[at + _CENTRAL.size : at + _CENTRAL.size + name_length]
-        try:
-            name = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            raise _refused("has a name that is not UTF-8") from None
-        yield _Listed(name, flags, method, crc, packed, size, fields[15], fields[16])
-        at += _CENTRAL.size + name_length + extra + comment
-    if at != len(data):
-        raise _refused("has a broken directory")
+def _check_name(name: str) -> None:
+    """Refuse a name that could leave the folder or that some system cannot have."""
+    parts = PurePosixPath(name).parts
+    if not name or len(name.encode()) > MAX_NAME or name.startswith("/") or "\\" in name or ":" in name:
+        raise _refused(f"has a name that is absolute, empty, too long or of another system: {_shown(name)}")
+    if ".." in parts or "." in name.split("/") or "" in name.split("/"):
+        raise _refused(f"has a name that leaves its folder or names one: {_shown(name)}")
+    if any(unicodedata.category(c)[0] == "C" for c in name) or any(p.endswith((" ", ".")) for p in parts):
+        raise _refused(f"has a name with characters that cannot be seen: {_shown(name)}")
+    if any(p.split(".")[0].casefold() in _RESERVED for p in parts):
+        raise _refused(f"has a name that Windows reserves: {_shown(name)}")
 
 
 def _check_names(names: list[str]) -> None:
-    """Refuse names that could leave the folder or that some system would take for one another."""
+    """Refuse names that some system would take for one another."""
     seen: dict[str, str] = {}
     for name in names:
-        parts = PurePosixPath(name).parts
-        if not name or len(name) > MAX_NAME or name.startswith("/") or "\\" in name or ":" in name:
-            raise _refused(f"has a name that is absolute, empty, too long or of another system: {_shown(name)}")
-        if ".." in parts or "." in name.split("/") or "" in name.split("/"):
-            raise _refused(f"has a name that leaves its folder or names one: {_shown(name)}")
-        if any(unicodedata.category(c)[0] == "C" for c in name) or any(p.endswith((" ", ".")) for p in parts):
-            raise _refused(f"has a name with characters that cannot be seen: {_shown(name)}")
-        if any(p.split(".")[0].casefold() in _RESERVED for p in parts):
-            raise _refused(f"has a name that Windows reserves: {_shown(name)}")
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in seen:
             raise _refused(f"has two entries of one name: {_shown(seen[folded])} and {_shown(name)}")
         seen[folded] = name
-    files = set(seen)
     for folded, name in seen.items():
-        if any(str(parent) in files for parent in PurePosixPath(folded).parents):
+        if any(str(parent) in seen for parent in PurePosixPath(folded).parents):
             raise _refused(f"has a file where it needs a folder: {_shown(name)}")
 
 
-def _extract(file: BinaryIO, entry: _Entry, target: Path) -> str | None:
-    """Unpack one entry, never more than it promised; say what is wrong with it."""
-    decoder = zlib.decompressobj(-15) if entry.deflated else None
-    crc, written, at, left = 0, 0, entry.start, entry.packed
-    with target.open("xb") as out:
-        while left > 0 and written <= entry.size:
-            data = _at(file, at, min(CHUNK, left))
-            if not data:
-                break
-            at, left = at + len(data), left - len(data)
-            try:
-                while data:
-                    room = entry.size - written + 1
-                    piece = decoder.decompress(data, room) if decoder else data[:room]
-                    data = decoder.unconsumed_tail if decoder else b""
-                    crc, written = zlib.crc32(piece, crc), written + len(piece)
-                    out.write(piece)
-                    if written > entry.size or not piece:
-                        break
-            except zlib.error:
-                return f"{entry.name} cannot be unpacked"
-    if written != entry.size or crc != entry.crc:
-        return f"{entry.name} is not what the zip's directory says"
-    return None
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> bool:
+    """Unpack one entry and return whether it is what it promised; `zipfile` stops at the promised size."""
+    target = folder / entry.orig_filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with target.open("xb") as out, archive.open(entry) as packed:
+            shutil.copyfileobj(packed, out, CHUNK)
+    except _BROKEN:
+        return False
+    return True
+
+
+def _without_wrapper(folder: Path) -> Path:
+    """Return where the bag's files are: zipping a folder, not what is in it, puts that folder around them."""
+    inner = folder
+    while not (inner / BAG).is_file():
+        inside = list(inner.iterdir())
+        if len(inside) != 1 or not inside[0].is_dir():
+            return folder
+        inner = inside[0]
+    return inner
 
 
 def _shown(name: str) -> str:
     return repr(name if len(name) <= 60 else f"{name[:60]}…")
 
 
-def _refused(why: str) -> BadInput:
-    return BadInput(f"this package {why}, and was not opened", hint="ask its sender to export it again")
+def _refused(why: str, hint: str = "ask its sender to export it again") -> BadInput:
+    return BadInput(f"this package {why}, and was not opened", hint=hint)
 
 
 SAID = 5
