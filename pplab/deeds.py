@@ -122,15 +122,16 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
 
 
 def _ran(experiment: Experiment) -> Done:
-    data = {
-        "id": experiment.id,
-        "status": experiment.status,
-        "reason": experiment.reason,
-        "correlation_id": experiment.correlation_id,
-        "warnings": experiment.warnings,
-        "responses": experiment.responses,
-        "summary": experiment.summary(),
-    }
+    with experiment.reading():
+        data = {
+            "id": experiment.id,
+            "status": experiment.status,
+            "reason": experiment.reason,
+            "correlation_id": experiment.correlation_id,
+            "warnings": experiment.warnings,
+            "responses": experiment.responses,
+            "summary": experiment.summary(),
+        }
     return Done(experiment, data, exit_code={"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0))
 
 

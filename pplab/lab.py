@@ -10,15 +10,14 @@ from pplab.access import Access
 from pplab.config import TEMPORARY, PPLab, Resolved, resolve
 from pplab.errors import BadInput, PplabError
 from pplab.experiments.interrupts import Interrupts
-from pplab.experiments.settings import check_ranges
+from pplab.experiments.repository import LOST
 from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.operation import Operation, checked, verb
-from pplab.runs import LOST, Runs, here
+from pplab.runs import Runs, here
 from pplab.secrets import Scrubber
-from pplab.store import history
 from pplab.store.claims import claimed
-from pplab.store.rows import CalibrationRow, ExperimentRow
+from pplab.store.rows import CalibrationRow
 from pplab.store.store import open_store
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.analysis.recommend import Recommendation
     from pplab.analysis.records import Comparisons
-    from pplab.analysis.verdicts import Verdict
     from pplab.calibration import Calibration
     from pplab.experiments.estimate import Preflight
     from pplab.experiments.probe import Probe
@@ -48,9 +45,6 @@ if TYPE_CHECKING:
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
-
-SCORES = ("creativity", "coherence", "structure", "completeness")
-EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 
 
 class Lab:
@@ -303,14 +297,7 @@ class Lab:
     @verb
     def preflight(self, prompt: Any = None, **options: Any) -> Preflight:
         """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect."""
-        from pplab.experiments.estimate import preflight
-        from pplab.metrics import registered
-
-        plan, _ = self._runs.plan(prompt, options)
-        with self._store.reading():
-            habits = history.habits(self._store, self.provider, plan.model)
-            warnings = self._runs.warnings(plan)
-        return preflight(plan, self.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings)
+        return self._runs.preflight(prompt, options)
 
     @checked
     def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
@@ -343,9 +330,7 @@ class Lab:
     @verb
     def experiment(self, experiment_id: str = "latest") -> Experiment:
         """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
-        from pplab.experiments.results import Experiment
-
-        return Experiment(self, self._experiment_row(experiment_id))
+        return self._runs.experiment(experiment_id)
 
     @verb
     def experiments(self, **filters: Any) -> pd.DataFrame:
@@ -364,7 +349,11 @@ class Lab:
         """
         if experiment is None:
             return self._store.responses(**filters)
-        return self._responses_of(self._ids_of(experiment), **filters)
+        import pandas as pd
+
+        with self._store.reading():
+            frames = [self._store.responses(i, **filters) for i in self._ids_of(experiment)]
+        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
     @verb
     def response(self, response_id: str) -> ResponseRow:
@@ -381,9 +370,9 @@ class Lab:
         """Return the paired differences between two experiments on the prompts they share, each taken as one setting."""
         from pplab.analysis.between import between
 
-        rows = [self._experiment_row(i) for i in (*self._ids_of(a), *self._ids_of(b))]
-        first, second = (self._frame(row) for row in rows)
-        return between(first, second, self._metrics(rows[0]))
+        with self._store.reading():
+            first, second = (self._runs.stored(i).stored for i in (*self._ids_of(a), *self._ids_of(b)))
+        return between(first.frame, second.frame, first.metrics)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
         """Return the ids of an entity, newest first; for completion, so it is no operation and leaves no trace."""
@@ -579,74 +568,6 @@ class Lab:
     def rebuild(self) -> Any:
         """Make the tables again from the journals, sealed ones included, and compare them with the stored ones."""
         return self._store.rebuild()
-
-    # -- what an experiment asks of its lab -----------------------------------------------------------------------------------
-
-    def _experiment_row(self, experiment_id: str) -> ExperimentRow:
-        return self._runs.row(experiment_id)
-
-    def _again(self, row: ExperimentRow, kind: str, **options: Any) -> Experiment:
-        return self._runs.again(row.experiment_id, kind, **options)
-
-    def _experiment_responses(self, row: ExperimentRow) -> pd.DataFrame:
-        from pplab.experiments.again import with_planned, with_users_metrics
-
-        with self._store.reading():
-            frame = with_planned(row, self._responses_of([row.experiment_id]))
-            return with_users_metrics(frame, history.users_metrics(self._store, row.experiment_id))
-
-    def _frame(self, row: ExperimentRow) -> pd.DataFrame:
-        from pplab.experiments.again import with_clusters
-
-        return with_clusters(row, self._experiment_responses(row))
-
-    def _responses_of(self, ids: Sequence[str], **filters: Any) -> pd.DataFrame:
-        import pandas as pd
-
-        with self._store.reading():
-            frames = [self._store.responses(i, **filters) for i in ids]
-        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-
-    def _metrics(self, row: ExperimentRow) -> tuple[str, ...]:
-        own = history.users_metrics(self._store, row.experiment_id)
-        return (*SCORES, *dict.fromkeys(name for values in own.values() for name in values))
-
-    def _fingerprints(self, row: ExperimentRow) -> tuple[str, ...]:
-        seen = history.conduct(self._store, row.experiment_id)
-        return tuple(dict.fromkeys(version for setting in seen for version in setting.fingerprints))
-
-    def _warnings(self, row: ExperimentRow) -> tuple[str, ...]:
-        from pplab.experiments.design import Plan
-
-        return self._runs.warnings(Plan.from_dict(row.plan), row.experiment_id)
-
-    def _summary(self, row: ExperimentRow, *, latency: bool) -> pd.DataFrame:
-        from pplab.analysis.summaries import by_setting
-
-        return by_setting(self._frame(row), self._metrics(row), latency=latency)
-
-    def _compare(self, row: ExperimentRow, a: int, b: int) -> Comparisons:
-        from pplab.analysis.statistics import compare
-
-        return compare(self._frame(row), a, b, self._metrics(row))
-
-    def _verdict(self, row: ExperimentRow) -> Verdict:
-        from pplab.analysis.verdicts import verdict
-
-        return verdict(self._frame(row), self._metrics(row))
-
-    def _recommend(self, row: ExperimentRow) -> Recommendation:
-        from pplab.analysis.recommend import recommend
-        from pplab.metrics.distances import distance_matrix
-
-        made = self._store.calibration(row.calibration_id) if row.calibration_id else None
-        return recommend(
-            self._frame(row),
-            distance_matrix,
-            precision_score=made.precision_score if made else EVEN_SCORE,
-            personality_score=made.personality_score if made else EVEN_SCORE,
-            ranges=check_ranges(made.ranges) if made else None,
-        )
 
     def _ids_of(self, wanted: Any) -> list[str]:
         listed = [wanted] if isinstance(wanted, str) or hasattr(wanted, "plan") else list(wanted)

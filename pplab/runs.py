@@ -16,16 +16,18 @@ from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.operation import CAUSE, Operation, Span
 from pplab.store import history
-from pplab.store.claims import Claim, claimed
+from pplab.store.claims import Claim
 from pplab.store.rows import ExperimentRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from pplab.access import Access
     from pplab.calibration import Calibration
     from pplab.experiments.design import Plan, PlannedCall
+    from pplab.experiments.estimate import Preflight
     from pplab.experiments.execution import Execution
+    from pplab.experiments.repository import ExperimentRepository
     from pplab.experiments.results import Experiment
     from pplab.experiments.tools import Source, Tools
     from pplab.lab import Lab
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from pplab.store.store import Store
 
 HOOKS = ("on_response", "on_text")
-LOST = "the process that ran it ended"
 RESENT = {
     "resume": frozenset({"cancelled"}),
     "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
@@ -59,6 +60,30 @@ class Runs:
         self._access = access
         self._running: list[Execution] = []
         atexit.register(self.end)
+
+    @property
+    def lab(self) -> Lab:
+        """The lab whose runs they are."""
+        return self._lab
+
+    @property
+    def capabilities(self) -> Mapping[str, Mapping[str, str]]:
+        """What the user knows about models and their parameters."""
+        return self._access.capabilities
+
+    def experiment(self, wanted: str) -> Experiment:
+        """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
+        from pplab.experiments.results import Experiment
+
+        found = self.stored(wanted)
+        found.refresh()  # so that one that is not there is refused now
+        return Experiment(self, found)
+
+    def stored(self, wanted: str) -> ExperimentRepository:
+        """Return what is stored of an experiment."""
+        from pplab.experiments.repository import ExperimentRepository
+
+        return ExperimentRepository(self._store, wanted)
 
     def end(self) -> None:
         """End every run of this lab that is under way, at its closing or the program's end; what arrived is written."""
@@ -120,6 +145,8 @@ class Runs:
 
         ``recorded`` answers in place of the model.
         """
+        from pplab.experiments.results import Experiment
+
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
@@ -140,7 +167,8 @@ class Runs:
         with ExitStack() as held:
             claim = held.enter_context(Claim(self._lab.folder, row.experiment_id))
             work = {"planned": len(plan), **hooks}
-            return self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
+            execution = self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
+        return Experiment(self, self.stored(row.experiment_id), execution)
 
     def again(
         self,
@@ -151,7 +179,7 @@ class Runs:
         only: tuple[str, ...] = (),
         max_cost: float | None = None,
         **hooks: Any,
-    ) -> Experiment:
+    ) -> Execution:
         """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
 
         Raises
@@ -204,10 +232,9 @@ class Runs:
         calls: Iterable[PlannedCall],
         recorded: RecordedSource | None = None,
         **work: Any,
-    ) -> Experiment:
+    ) -> Execution:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.execution import Execution
-        from pplab.experiments.results import Experiment
 
         tools = self._tools(plan, recorded)
         if interrupts is not None:
@@ -222,7 +249,7 @@ class Runs:
             execution.listen()
         else:
             execution.wait(self._lab.on_progress, interrupts)
-        return Experiment(self._lab, row, execution)
+        return execution
 
     def _tools(self, plan: Plan, recorded: RecordedSource | None) -> Tools:
         from pplab import metrics
@@ -245,24 +272,22 @@ class Runs:
             provider=recorded.provider if recorded else self._lab.provider,
         )
 
-    # -- what is known of a run -----------------------------------------------------------------------------------------------
+    # -- before a run -----------------------------------------------------------------------------------------------
 
-    def row(self, experiment_id: str) -> ExperimentRow:
-        """Return an experiment as it stands; one whose process ended without a word is interrupted."""
-        row = self._store.experiment(experiment_id)
-        if row.status == "running" and not claimed(self._lab.folder, row.experiment_id):
-            # What it stored is safe, and the rest can be resumed.
-            row = dataclasses.replace(row, status="interrupted", reason=LOST)
-        return row
-
-    def warnings(self, plan: Plan, experiment_id: str | None = None) -> tuple[str, ...]:
-        """Return what to know before believing a run of ``plan``, and what the stored responses of one add to it."""
+    def preflight(self, prompt: Any, options: dict[str, Any]) -> Preflight:
+        """Return what a run would be; nothing is sent, and nothing is written down."""
         from pplab.experiments.cautions import cautions
+        from pplab.experiments.estimate import preflight
+        from pplab.metrics import registered
 
+        plan, _ = self.plan(prompt, options)
         with self._store.reading():
+            habits = history.habits(self._store, self._lab.provider, plan.model)
             probes = self._store.audit("probe_completed")
-            seen = history.conduct(self._store, experiment_id) if experiment_id else ()
-        return cautions(plan, self._lab.provider, self._access.capabilities, probes, seen)
+        warnings = cautions(plan, self._lab.provider, self.capabilities, probes)
+        return preflight(
+            plan, self._lab.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
+        )
 
 
 def _answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Iterable[PlannedCall]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pplab.errors import NotFound
 from pplab.experiments.design import Plan
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.settings import check_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import pandas as pd
 
@@ -16,22 +20,27 @@ if TYPE_CHECKING:
     from pplab.analysis.records import Comparisons
     from pplab.analysis.verdicts import Verdict
     from pplab.experiments.execution import Execution
+    from pplab.experiments.repository import ExperimentRepository, Stored
+    from pplab.lab import Lab
     from pplab.store.rows import ExperimentRow
 
 
-class LabVerbs(Protocol):
-    """What an experiment asks of the lab it belongs to."""
+EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 
-    def _experiment_row(self, experiment_id: str) -> ExperimentRow: ...
-    def _experiment_responses(self, row: ExperimentRow) -> pd.DataFrame: ...
-    def _again(self, row: ExperimentRow, kind: str, **options: Any) -> Experiment: ...
-    def _summary(self, row: ExperimentRow, *, latency: bool) -> pd.DataFrame: ...
-    def _compare(self, row: ExperimentRow, a: int, b: int) -> Comparisons: ...
-    def _verdict(self, row: ExperimentRow) -> Verdict: ...
-    def _metrics(self, row: ExperimentRow) -> tuple[str, ...]: ...
-    def _recommend(self, row: ExperimentRow) -> Recommendation: ...
-    def _warnings(self, row: ExperimentRow) -> tuple[str, ...]: ...
-    def _fingerprints(self, row: ExperimentRow) -> tuple[str, ...]: ...
+
+class Manager(Protocol):
+    """Who runs the experiments of a lab (`pplab.runs.Runs`)."""
+
+    @property
+    def lab(self) -> Lab:
+        """The lab."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Mapping[str, str]]:
+        """What the user knows about models and their parameters."""
+
+    def again(self, experiment_id: str, kind: str, **options: Any) -> Execution:
+        """Send what is missing, or what failed, or more; see `pplab.runs.Runs.again`."""
 
 
 class Experiment:
@@ -53,26 +62,36 @@ class Experiment:
     plan : Plan
     """
 
-    def __init__(self, lab: LabVerbs, row: ExperimentRow, execution: Execution | None = None) -> None:
-        self._lab = lab
-        self._stored = row
+    def __init__(self, manager: Manager, repository: ExperimentRepository, execution: Execution | None = None) -> None:
+        self._manager = manager
+        self._repository = repository
         self._execution = execution
 
     @property
     def _row(self) -> ExperimentRow:
-        if self._execution is not None:
-            return self._execution.row
-        return self._stored
+        """Return the row, without reading anything where this object has run it and nobody is known to have run it since."""
+        if self._execution is None:
+            return self._repository.stored.row
+        kept = self._repository.kept
+        row = self._execution.row
+        return row if kept is None or kept.row.revision <= row.revision else self._repository.stored.row
 
     @property
-    def lab(self) -> LabVerbs:
+    def _stored(self) -> Stored:
+        stored = self._repository.stored
+        if self._execution is not None and self._execution.running:
+            return dataclasses.replace(stored, row=self._row)  # a run that is ending says so before that is written
+        return stored
+
+    @property
+    def lab(self) -> Lab:
         """The lab it belongs to."""
-        return self._lab
+        return self._manager.lab
 
     @property
     def id(self) -> str:
         """The experiment's id."""
-        return self._stored.experiment_id
+        return self._repository.experiment_id
 
     @property
     def status(self) -> str:
@@ -87,27 +106,27 @@ class Experiment:
     @property
     def correlation_id(self) -> str:
         """The trace id of everything this experiment caused."""
-        return self._stored.correlation_id
+        return self._row.correlation_id
 
     @property
     def calibration_id(self) -> str | None:
         """The calibration it was run under."""
-        return self._stored.calibration_id
+        return self._row.calibration_id
 
     @property
     def model(self) -> str:
         """The model that was asked."""
-        return self._stored.model
+        return self._row.model
 
     @property
     def embedded(self) -> bool:
         """Whether the embedded model answered."""
-        return self._stored.provider == "embedded"
+        return self._row.provider == "embedded"
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics its responses were scored by: the four, and the user's own."""
-        return self._lab._metrics(self._row)  # noqa: SLF001
+        return self._stored.metrics
 
     @property
     def plan(self) -> Plan:
@@ -117,7 +136,7 @@ class Experiment:
     @property
     def responses(self) -> pd.DataFrame:
         """One row a planned replicate, in plan order, also those that failed or were never sent."""
-        return self._lab._experiment_responses(self._row)  # noqa: SLF001 - the lab's side of this class
+        return self._stored.responses.copy()
 
     @property
     def df(self) -> pd.DataFrame:
@@ -127,33 +146,59 @@ class Experiment:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What to know before believing the results: parameters that the model ignores or refuses, changes of the server."""
-        found = self._lab._warnings(self._row)  # noqa: SLF001
+        from pplab.experiments.cautions import cautions
+
+        stored = self._stored
+        found = cautions(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
         failed = self._execution.listener_failed if self._execution is not None else None
         return (*found, f"on_response or on_text failed and was not called again: {failed}") if failed else found
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
         """The versions of the server (``system_fingerprint``) that answered, in the order they first did."""
-        return self._lab._fingerprints(self._row)  # noqa: SLF001
+        return self._stored.fingerprints
 
     def summary(self, *, latency: bool = False) -> pd.DataFrame:
         """Return one row a setting: n, mean and interval of each metric, tokens and cost; latency only when asked.
 
         Latency differs from run to run, so a notebook that shows it cannot be compared.
         """
-        return self._lab._summary(self._row, latency=latency)  # noqa: SLF001
+        from pplab.analysis.summaries import by_setting
+
+        stored = self._stored
+        return by_setting(stored.frame, stored.metrics, latency=True) if latency else stored.summary.copy()
 
     def compare(self, a: int, b: int) -> Comparisons:
         """Return the paired differences between the settings with index ``a`` and ``b`` (see `Plan.settings`)."""
-        return self._lab._compare(self._row, a, b)  # noqa: SLF001
+        from pplab.analysis.statistics import compare
+
+        stored = self._stored
+        return compare(stored.frame, a, b, stored.metrics)
 
     def verdict(self) -> Verdict:
         """Return what the responses show about the settings, in words a person can repeat."""
-        return self._lab._verdict(self._row)  # noqa: SLF001
+        return self._stored.verdict
 
     def recommend(self) -> Recommendation:
         """Return the setting that suits the calibration's balance, how sure that is, and what to run next."""
-        return self._lab._recommend(self._row)  # noqa: SLF001
+        from pplab.analysis.recommend import recommend
+        from pplab.metrics.distances import distance_matrix
+
+        stored = self._stored
+        made = stored.calibration
+        if made is None and stored.row.calibration_id is not None:
+            raise NotFound("the calibration of this experiment is not in this lab", hint="calibrate in this lab and run it again")
+        return recommend(
+            stored.frame,
+            distance_matrix,
+            precision_score=made.precision_score if made else EVEN_SCORE,
+            personality_score=made.personality_score if made else EVEN_SCORE,
+            ranges=check_ranges(made.ranges) if made else None,
+        )
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Answer every question inside from one reading of the tables, also while the experiment is running."""
+        return self._repository.held()
 
     def resume(self, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send only the calls that have no answer because they were never sent or were given up.
@@ -177,8 +222,7 @@ class Experiment:
     def _again(self, kind: str, **options: Any) -> Experiment:
         if self._execution is not None and self._execution.run.stopping is not None:
             self._execution.ended()  # an interrupted run may still be writing down what was never sent
-        done = self._lab._again(self._row, kind, **options)  # noqa: SLF001
-        self._stored, self._execution = done._stored, done._execution  # noqa: SLF001 - of this class
+        self._execution = self._manager.again(self.id, kind, **options)
         return self
 
     # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------

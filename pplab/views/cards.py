@@ -167,7 +167,7 @@ class Cards(LabWidget):
 
     def show_experiment(self, experiment: Experiment) -> None:
         """Show the stored responses of an experiment that has ended."""
-        with self._turn:
+        with self._turn, experiment.reading():
             self._experiment, self._plan = experiment, experiment.plan
             self.settings = tuple(s.label() for s in self._plan.settings)
             self.metrics = tuple(experiment.metrics)
@@ -279,7 +279,7 @@ class Cards(LabWidget):
             try:
                 with self._resending:  # an experiment takes one such wish at a time
                     experiment.retry([message["id"]])
-                with self._turn:
+                with self._turn, experiment.reading():
                     self._read(experiment)
                     self.tell(Arrived(kind="arrived", card=self._card(self._row(message["id"]))))
             except Exception as error:  # noqa: BLE001 - shown in the widget, with a Retry button

@@ -254,7 +254,8 @@ def exported(made: Any) -> Display:
 
 def experiment(exp: Any) -> Display:
     """Return an experiment's verdict, table, chart and first hundred cards."""
-    return experiment_forms(exp, exp.responses)[1]
+    with exp.reading():
+        return experiment_forms(exp, exp.responses)[1]
 
 
 def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
@@ -298,12 +299,13 @@ def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[str]) -> _Page:
 
 def full_experiment(exp: Any) -> Shown:
     """Return everything stored of an experiment's responses, as a table."""
-    frame = exp.responses
     page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
-    page.pairs(
-        {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
-    )
-    return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
+    with exp.reading():
+        frame = exp.responses
+        page.pairs(
+            {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
+        )
+        return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
 
 
 def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:

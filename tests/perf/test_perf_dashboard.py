@@ -30,7 +30,7 @@ import dataclasses, sys, time
 import pplab
 from pplab.ids import new_id, now
 lab = pplab.Lab(store=sys.argv[1], user='eve')
-row = lab._experiment_row('latest')
+row = lab._store.experiment('latest')
 for _ in sys.stdin:
     one = dataclasses.replace(row, experiment_id=new_id(), revision=1, created_at=now(), updated_at=now(), user='eve')
     lab.record(one, durable=True).result()

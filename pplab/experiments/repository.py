@@ -1,0 +1,170 @@
+"""The repository of one experiment: everything that is stored of it, read at one opening of the tables and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pplab.errors import NotFound
+from pplab.experiments.again import with_clusters, with_planned, with_users_metrics
+from pplab.experiments.design import Plan
+from pplab.store import history
+from pplab.store.claims import claimed, latest_claim
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+    from pplab.analysis.verdicts import Verdict
+    from pplab.store.history import Conduct
+    from pplab.store.rows import CalibrationRow, ExperimentRow
+    from pplab.store.store import Store
+
+SCORES = ("creativity", "coherence", "structure", "completeness")
+LOST = "the process that ran it ended"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An experiment as it was stored at one moment, and what follows from that alone.
+
+    Attributes
+    ----------
+    row : ExperimentRow
+        One whose process ended without a word is interrupted.
+    answers : pandas.DataFrame
+        Its stored responses.
+    own : mapping
+        The values of users' metrics, by response id and name.
+    seen : tuple of Conduct
+        What the server did with each setting.
+    probes : pandas.DataFrame
+        The audit rows of every probe in the lab.
+    calibration : CalibrationRow or None
+        What it was run under, where this lab has it.
+    """
+
+    row: ExperimentRow
+    answers: pd.DataFrame
+    own: Mapping[str, Mapping[str, float | None]]
+    seen: tuple[Conduct, ...]
+    probes: pd.DataFrame
+    calibration: CalibrationRow | None
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What was planned."""
+        return Plan.from_dict(self.row.plan)
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics its responses were scored by: the four, and the user's own."""
+        return (*SCORES, *dict.fromkeys(name for values in self.own.values() for name in values))
+
+    @cached_property
+    def responses(self) -> pd.DataFrame:
+        """One row a planned replicate, in plan order, with a column for each of the user's metrics."""
+        return with_users_metrics(with_planned(self.row, self.answers), self.own)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The responses with the clusters that the statistics resample by."""
+        return with_clusters(self.row, self.responses)
+
+    @cached_property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The versions of the server that answered, in the order they first did."""
+        return tuple(dict.fromkeys(version for setting in self.seen for version in setting.fingerprints))
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """One row a setting, without what differs from run to run."""
+        from pplab.analysis.summaries import by_setting
+
+        return by_setting(self.frame, self.metrics)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the responses show about the settings."""
+        from pplab.analysis.verdicts import verdict
+
+        return verdict(self.frame, self.metrics)
+
+
+class ExperimentRepository:
+    """What is stored of one experiment: read when it is first asked for, and again only when it may have changed.
+
+    Nothing of an experiment changes while it is not running, and running it takes a claim; so what was read stands until a run
+    begins or ends in this lab, in whichever process.
+
+    Parameters
+    ----------
+    store
+        Where it is stored.
+    experiment_id
+        Its id, the beginning of one, or ``latest``, which is then the one that is the latest at the first reading.
+    """
+
+    def __init__(self, store: Store, experiment_id: str) -> None:
+        self._store = store
+        self.experiment_id = experiment_id
+        self._kept: Stored | None = None
+        self._claim = 0
+        self._holders = 0
+
+    @property
+    def kept(self) -> Stored | None:
+        """What the last reading found, whether or not it still stands."""
+        return self._kept
+
+    @property
+    def stored(self) -> Stored:
+        """What is stored now."""
+        kept = self._kept
+        return kept if kept is not None and (self._holders or self._stands(kept)) else self.refresh()
+
+    def refresh(self) -> Stored:
+        """Read what is stored now, whatever was read before."""
+        self._claim = latest_claim(self._store.folder)
+        self._kept = found = self._read()
+        self.experiment_id = found.row.experiment_id
+        return found
+
+    @contextmanager
+    def held(self) -> Iterator[Stored]:
+        """Answer several questions from one reading, also while the experiment is running."""
+        found = self.stored
+        self._holders += 1
+        try:
+            yield found
+        finally:
+            self._holders -= 1
+
+    def _stands(self, kept: Stored) -> bool:
+        return kept.row.status != "running" and self._claim == latest_claim(self._store.folder)
+
+    def _read(self) -> Stored:
+        store = self._store
+        with store.reading():
+            row = store.experiment(self.experiment_id)
+            if row.status == "running" and not claimed(store.folder, row.experiment_id):
+                row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
+            return Stored(
+                row,
+                store.responses(row.experiment_id),
+                history.users_metrics(store, row.experiment_id),
+                history.conduct(store, row.experiment_id),
+                store.audit("probe_completed"),
+                _calibration(store, row.calibration_id),
+            )
+
+
+def _calibration(store: Store, calibration_id: str | None) -> CalibrationRow | None:
+    try:
+        return store.calibration(calibration_id) if calibration_id else None
+    except NotFound:  # it was made in another lab
+        return None
