@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.session import Done, Session
+from pplab.texts import decode, read_text
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +35,7 @@ PACKAGES = (
     "scipy",
     "nh3",
 )
-STDIN_LIMIT = 2_000_000
+INPUT_LIMIT = 2_000_000  # bytes of a prompt
 
 
 # -- the commands, in the order of the table ----------------------------------------------------------------------------------
@@ -182,28 +183,20 @@ def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
     if given and arguments.prompt_file:
         raise BadInput("the prompt was given twice", hint="give it as text or as --prompt-file")
     if arguments.prompt_file:
-        given = _text_of(arguments.prompt_file)
+        given = read_text(arguments.prompt_file, what="the prompt file", limit=INPUT_LIMIT)
     elif not given and not arguments.prompts and session.place == "terminal" and sys.stdin and not sys.stdin.isatty():
-        try:
-            given = sys.stdin.read(STDIN_LIMIT)
-        except UnicodeError:
-            raise BadInput("standard input is not UTF-8 text", hint="pipe in text, or use --prompt-file") from None
+        given = _standard_input()
     elif not given and not arguments.prompts:
         where = "write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin"
         raise BadInput("there is no prompt", hint=where)
     return given.rstrip("\n") or (None if arguments.prompts else "")
 
 
-def _text_of(file: str) -> str:
-    path = Path(file)
-    try:
-        if path.stat().st_size > STDIN_LIMIT:
-            raise BadInput(f"the prompt file '{path.name}' is larger than {STDIN_LIMIT:,} bytes", hint="shorten it")
-        return path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"the prompt file '{path.name}' cannot be read", hint="give the path of a UTF-8 text file") from None
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read(INPUT_LIMIT + 1)
+    if len(data) > INPUT_LIMIT:
+        raise BadInput(f"standard input is larger than {INPUT_LIMIT / 1e6:g} MB", hint="shorten it")
+    return decode(data, "standard input")
 
 
 def pairs(flag: str, texts: list[str] | None) -> dict[str, str] | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pplab.calibration.questions import BY_ID, QUESTIONS, Question, Value
 from pplab.errors import BadInput, did_you_mean
+from pplab.texts import read_text
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -77,7 +78,7 @@ def load_answers(path: str | PathLike[str]) -> dict[str, Value]:
     Parameters
     ----------
     path
-        A UTF-8 JSON file of at most 1 MB that holds an object of answers, or an object whose ``answers`` is one (such as
+        A JSON file of at most 1 MB that holds an object of answers, or an object whose ``answers`` is one (such as
         a stored calibration).
 
     Returns
@@ -90,18 +91,10 @@ def load_answers(path: str | PathLike[str]) -> dict[str, Value]:
     BadInput
         When the file cannot be read, is not such JSON, or its answers are not valid; one line.
     """
-    file = Path(path)
-    name = _short(file.name)
+    name = _short(Path(path).name)
+    text = read_text(path, what="the answers file", limit=MAX_FILE_BYTES)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise BadInput(f"the answers file {name} cannot be read: {reason}", hint="give the path of a JSON file") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise BadInput(f"the answers file {name} is larger than 1 MB", hint="give a JSON object of answers, no more")
-    try:
-        content = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse, object_pairs_hook=_without_doubles)
+        content = json.loads(text, parse_constant=_refuse, object_pairs_hook=_without_doubles)
     except BadInput as error:
         raise BadInput(f"the answers file {name} is not usable: {error.message}", hint=error.hint) from None
     except json.JSONDecodeError as error:
@@ -109,10 +102,8 @@ def load_answers(path: str | PathLike[str]) -> dict[str, Value]:
         raise BadInput(
             f"the answers file {name} is not JSON: {error.msg} at {where}", hint="check it with python -m json.tool"
         ) from None
-    except (ValueError, RecursionError):  # not UTF-8, an integer of thousands of digits, or brackets nested too deep
-        raise BadInput(
-            f"the answers file {name} is not readable JSON", hint="save it as UTF-8 text with a flat object of answers"
-        ) from None
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or brackets nested too deep
+        raise BadInput(f"the answers file {name} is not readable JSON", hint="write a flat object of answers") from None
     if isinstance(content, dict) and isinstance(content.get("answers"), dict):
         content = content["answers"]
     if not isinstance(content, dict):

@@ -24,6 +24,9 @@ ASSUMED_MAX_TOKENS = 4096
 ASSUMED_SECONDS = (1.0, 10.0)
 """How long one call is assumed to take, from short answers of small models to long ones of large models."""
 EMBEDDED_TOKENS_A_SECOND = 2_000
+FIRST_PROMPTS = 3
+"""How many prompts are shown as they will be sent."""
+SHOWN_CHARS = 400
 _COUNT = re.compile(r"^\d+$")
 
 
@@ -47,6 +50,8 @@ class Preflight(Told):
         The smallest difference that the plan can show, per metric.
     warnings : tuple of str
         What is known against the plan's parameters.
+    first_prompts : tuple of str
+        The first prompts, as they will be sent.
     """
 
     calls: int
@@ -66,10 +71,11 @@ class Preflight(Told):
     time_basis: str
     detectable: reach.Preflight
     warnings: tuple[str, ...]
+    first_prompts: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
-        """The plan, tokens, cost, time, what it can show, and warnings; a line each."""
+        """The plan, tokens, cost, time, what it can show, the first prompts as they will be sent, and warnings; a line each."""
         size = f"{counted(self.prompts, 'prompt')}, {counted(self.settings, 'setting')}, {counted(self.replicates, 'replicate')}"
         about = "" if self.input_exact else "about "
         low, high = self.output_tokens
@@ -83,6 +89,10 @@ class Preflight(Told):
         ]
         if _coarse(self.seconds[0]) == _coarse(self.seconds[1]):
             lines[4] = f"Time: {_coarse(self.seconds[1])} ({self.time_basis})."
+        lines += [f"Prompt {i}: {_in_one_line(prompt)}" for i, prompt in enumerate(self.first_prompts, 1)]
+        more = self.prompts - len(self.first_prompts)
+        if self.first_prompts and more:
+            lines.append(f"... and {counted(more, 'more prompt')}.")
         return "\n".join([*lines, *(f"Warning: {warning}." for warning in self.warnings)])
 
     def _cost(self) -> str:
@@ -136,6 +146,7 @@ def preflight(
         time_basis=time_basis,
         detectable=reach.preflight(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
         warnings=(*warnings, *_repetitions(plan)),
+        first_prompts=plan.prompts[:FIRST_PROMPTS],
     )
 
 
@@ -201,6 +212,20 @@ def _limits(headers: Mapping[str, str], calls: int, tokens: int) -> list[tuple[s
     wanted = {"x-ratelimit-limit-requests": calls, "x-ratelimit-limit-tokens": tokens}
     stated = {name: int(text) for name, text in headers.items() if name in wanted and _COUNT.match(text) and int(text) > 0}
     return [(name, 60.0 * max(0, wanted[name] - limit) / limit) for name, limit in stated.items()]
+
+
+def _in_one_line(prompt: str) -> str:
+    r"""Return a prompt in quotes, what cannot be seen written as its escape, and no more of it than can be read at a glance.
+
+    Examples
+    --------
+    >>> print(_in_one_line("Say hello.\nTwice."))
+    "Say hello.\nTwice."
+    """
+    shown = prompt[:SHOWN_CHARS].replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    rest = f" ... ({len(prompt):,} characters)" if len(prompt) > SHOWN_CHARS else ""
+    return f'"{shown}"{rest}'
 
 
 def _coarse(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput, did_you_mean
 from pplab.experiments.design import make_plan, parse_values, sample_ranges
 from pplab.experiments.settings import parameter
+from pplab.texts import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,17 +91,22 @@ def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tu
             raise BadInput("cluster was given without data", hint="pass data= as well")
         if prompt is None:
             raise BadInput("there is no prompt", hint="give the text that the model should answer")
+        if hasattr(prompt, "columns"):
+            raise BadInput("a table is not a prompt", hint="pass it as data=, with a template as the prompt")
         one = isinstance(prompt, (str, bytes, Mapping)) or not hasattr(prompt, "__iter__")
-        return ([prompt] if one else list(prompt)), None
-    from pplab.experiments.prompts import fill, read_table
+        return [_text(p) for p in ([prompt] if one else prompt)], None
+    from pplab.experiments.prompts import fill
+    from pplab.experiments.tables import as_table
 
-    frame = read_table(data) if isinstance(data, (str, os.PathLike)) else data
-    if not hasattr(frame, "to_dict"):
-        raise BadInput("data must be a DataFrame or the path of a table", hint="pass a pandas DataFrame, .csv, .jsonl or .txt")
-    if prompt is not None and not isinstance(prompt, str):
+    template = _text(prompt)
+    if template is not None and not isinstance(template, str):
         raise BadInput("with data, the prompt must be one template", hint="write it with {column} placeholders")
-    prompts, clusters = fill(prompt, frame, cluster)
-    return list(prompts), clusters
+    return fill(template, as_table(data), cluster)
+
+
+def _text(value: Any) -> Any:
+    """Return the text of a file that is given by its path; anything else stays as it is."""
+    return read_text(value).rstrip("\n") if isinstance(value, os.PathLike) else value
 
 
 def _values(name: str, values: Any, calibration: Calibration | None) -> Any:

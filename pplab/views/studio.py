@@ -221,9 +221,9 @@ class Studio(LabWidget):
         columns: tuple[str, ...] = ()
         try:
             if draft["table"].strip():
-                from pplab.experiments.prompts import read_table
+                from pplab.experiments.tables import read_table
 
-                columns = tuple(map(str, read_table(draft["table"].strip()).columns))
+                columns = read_table(draft["table"].strip()).columns
             elif not draft["prompt"].strip():
                 return _nothing(UNWRITTEN)
             prompt, wishes = self._wishes(draft)

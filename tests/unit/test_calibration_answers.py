@@ -163,7 +163,7 @@ def test_a_byte_order_mark_is_no_obstacle(tmp_path):
         ("", "is not JSON"),
         ("{'task': 'code'}", "is not JSON"),
         ('{"task": "code",\n "fact_cost": }', "line 2, column 15"),
-        (b"\xff\xfe\x00", "not readable JSON"),
+        (b"\xff\xfe\x00", "begins as UTF-16"),
         pytest.param(b"[" * 200_000, "not readable JSON", id="deep"),
         (b'{"fact_cost": ' + b"9" * 6000 + b"}", "not readable JSON"),
         ('{"fact_cost": NaN}', "NaN is not a value that JSON knows"),

@@ -243,3 +243,29 @@ def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
 
 def test_the_reference_in_the_docs_is_made_from_the_table():
     assert (ROOT / "docs" / "commands.md").read_text("utf-8") == reference()
+
+
+def test_a_byte_order_mark_is_never_sent(pp):
+    Path("prompt.txt").write_bytes(b"\xef\xbb\xbfSay hello.\r\n")
+    asked = [
+        pp("run", "--prompt-file", "prompt.txt", "--n", "1", "--json"),
+        pp("run", "--n", "1", "--json", stdin="Say hello.\n".encode("utf-16")),
+        pp("run", "--prompts", "prompt.txt", "--n", "1", "--json"),
+    ]
+    assert [json.loads(out)["data"]["responses"][0]["prompt"] for _, out, _ in asked] == ["Say hello."] * 3
+
+
+def test_a_dry_run_shows_the_first_prompts_as_they_will_be_sent(pp):
+    Path("prompts.jsonl").write_text("".join(f'{{"text": "line {i}\\nand more", "n": {i}}}\n' for i in range(5)), "utf-8")
+    code, out, _ = pp("run", "Summarise ({n}): {text}", "--prompts", "prompts.jsonl", "--dry-run")
+    assert code == 0
+    assert r'Prompt 1: "Summarise (0): line 0\nand more"' in out
+    assert 'Prompt 3: "Summarise (2)' in out
+    assert "... and 2 more prompts." in out
+    assert "Prompt 4" not in out
+
+
+def test_standard_input_is_never_cut(pp):
+    code, out, err = pp("run", "--n", "1", stdin=b"x" * 2_000_001)
+    assert (code, out) == (2, "")
+    assert "standard input is larger than" in err

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import pplab
 from pplab.errors import BadInput
 from pplab.experiments.prompts import fill
+from pplab.experiments.tables import as_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,5 +83,5 @@ def test_an_empty_table_or_row_is_refused_in_one_line(lab: pplab.Lab, tmp_path: 
 
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30), min_size=1, max_size=5))
 def test_values_are_put_in_literally_whatever_braces_they_hold(values: list[str]) -> None:
-    prompts, _ = fill("<{text}> {{text}}", pd.DataFrame({"text": values, "other": ["x"] * len(values)}))
+    prompts, _ = fill("<{text}> {{text}}", as_table({"text": values, "other": ["x"] * len(values)}))
     assert prompts == [f"<{value}> {{text}}" for value in values]
