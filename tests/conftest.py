@@ -1,9 +1,10 @@
-"""What every test starts from: no keys, no settings, an empty working folder."""
+"""What every test starts from (no keys, no settings, an empty working folder), and what a run of them must not hide."""
 
 from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,71 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_")
+LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
+MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
+
+
+def pytest_configure(config):
+    """Let interrupts through, here and in child processes, also where the shell that began the tests ignores them.
+
+    A process hands an ignored signal on to its children; a handler, however, is not handed on.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def suite(path):
+    """Return the name by which ``PPLAB_TEST_SKIP`` leaves out a folder or file: ``browser``, ``metrics_ifeval``."""
+    return path.stem.removeprefix("test_")
+
+
+def pytest_ignore_collect(collection_path):
+    """Leave out what ``PPLAB_TEST_SKIP`` names."""
+    return True if suite(collection_path) in LEFT_OUT else None
+
+
+def failed_if_skipped(report, path):
+    """Make a skipped test a failed one: a run in which something was not tested must not look like one in which all was."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _, _, reason = report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{reason}\nA skipped test fails the run. PPLAB_TEST_SKIP={suite(path)} leaves its file out."
+    return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item):
+    """Look at each test's outcome, after pytest has."""
+    return failed_if_skipped((yield), item.path)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_make_collect_report(collector):
+    """Look at files that skip themselves when they are collected."""
+    return failed_if_skipped((yield), collector.path)
+
+
+def reruns(config):
+    """Return the reports of tests that failed at first and were run again."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get("rerun", []) if reporter else []  # a worker has no reporter
+
+
+def pytest_sessionfinish(session):
+    """Fail a run that needed too many second chances."""
+    if len(reruns(session.config)) > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say what was run again and what was left out."""
+    if again := reruns(config):
+        terminalreporter.section("run again")
+        for report in again:
+            terminalreporter.line(report.nodeid)
+        terminalreporter.line(f"{len(again)} reruns; more than {MOST_RERUNS} fail the run.")
+    if LEFT_OUT:
+        terminalreporter.line(f"Left out by PPLAB_TEST_SKIP: {', '.join(sorted(LEFT_OUT))}")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -357,10 +357,8 @@ def test_what_was_queued_when_the_interpreter_ends_is_written_without_a_word(fol
 # Forks
 
 
-def needs_fork(test):
-    """Skip where there is no fork; Python 3.12 warns of any fork beside threads, which is what these tests are about."""
-    quiet = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
-    return pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")(quiet(test))
+# Python 3.12 warns of any fork beside threads, which is what these tests are about.
+forks = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 
 
 def in_a_fork(work):
@@ -380,7 +378,7 @@ def in_a_fork(work):
     return result
 
 
-@needs_fork
+@forks
 def test_a_forked_child_writes_to_a_journal_of_its_own(store, folder):
     store.append(event())
 
@@ -394,7 +392,7 @@ def test_a_forked_child_writes_to_a_journal_of_its_own(store, folder):
     assert store.verify().ok
 
 
-@needs_fork
+@forks
 def test_a_forked_child_can_read_while_a_thread_of_its_parent_was_reading(store):
     store.append(event())
     reading, done = threading.Event(), threading.Event()
@@ -412,7 +410,7 @@ def test_a_forked_child_can_read_while_a_thread_of_its_parent_was_reading(store)
     assert store.counts()["audit_logs"] == 1
 
 
-@needs_fork
+@forks
 def test_a_child_forked_inside_a_read_may_write_but_is_told_why_it_cannot_read(store):
     def work():
         store.append(event(), durable=True)
@@ -426,7 +424,7 @@ def test_a_child_forked_inside_a_read_may_write_but_is_told_why_it_cannot_read(s
     assert store.counts()["audit_logs"] == 1
 
 
-@needs_fork
+@forks
 def test_a_connection_is_refused_in_a_forked_child(store):
     store.counts()
     connection = Connection(store.path)

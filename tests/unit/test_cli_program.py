@@ -212,7 +212,6 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert done.stderr == b""
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are sent as on a terminal of a Unix system")
 @pytest.mark.parametrize("as_line", [False, True])
 def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 
+import bagit
 import pytest
 
 from pplab.errors import BadInput
@@ -43,7 +44,6 @@ def test_the_package_names_its_own_head_and_the_export_job_the_labs(tmp_path):
 
 
 def test_bagit_python_finds_the_unpacked_package_valid(tmp_path):
-    bagit = pytest.importorskip("bagit", reason="bagit is a test dependency")
     with zipfile.ZipFile(share_labs.package(tmp_path)) as archive:
         archive.extractall(tmp_path / "bag")
     bag = bagit.Bag(str(tmp_path / "bag"))

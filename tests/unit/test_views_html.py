@@ -10,6 +10,7 @@ import time
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -368,7 +369,6 @@ def test_numbers_stand_right_and_words_left_and_missing_values_are_named():
 
 
 def test_a_frame_and_its_records_give_the_same_table():
-    pd = pytest.importorskip("pandas")
     rows = [{"n": 1, "score": 0.25, "who": "a"}, {"n": 2, "score": None, "who": None}]
     assert views.table(pd.DataFrame(rows)) == views.table(rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import markdown_it
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -57,7 +58,6 @@ def test_hidden_text_in_tag_characters_is_named_once():
 @settings(max_examples=200)
 @given(ANY_TEXT | st.text(alphabet="<>&[]()!*_`#-+.|~\\:/@=\"'$^{} \tab1\n", max_size=120))
 def test_escaped_markdown_is_read_back_as_the_text_itself(text):
-    markdown_it = pytest.importorskip("markdown_it")
     tokens = markdown_it.MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(escape_markdown(text))
     leaves = [leaf for token in tokens for leaf in (token.children or [])]
     assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}

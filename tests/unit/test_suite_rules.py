@@ -1,0 +1,130 @@
+"""The rules of a run of the tests: nothing is skipped in silence, reruns are counted, interrupts reach what they are sent to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PASSES = "def test_passes():\n    pass\n"
+FAILS_AS_EXPECTED = "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_x():\n    assert False\n"
+SECOND_TIME = """
+import pathlib, pytest
+
+@pytest.mark.flaky(reruns=2)
+@pytest.mark.parametrize("name", {names!r})
+def test_passes_at_the_second_attempt(name):
+    begun = pathlib.Path({folder!r}, name)
+    if not begun.exists():
+        begun.touch()
+        raise AssertionError(name)
+"""
+INTERRUPTED = """
+import signal, subprocess, sys, pytest
+
+def test_an_interrupt_is_raised_here_and_in_a_child():
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    child = subprocess.run([sys.executable, "-c", "import signal; signal.raise_signal(signal.SIGINT)"], stderr=subprocess.PIPE)
+    assert b"KeyboardInterrupt" in child.stderr
+"""
+
+
+def run(folder, *files, before=(), **env):
+    """Run files of tests under the rules of this suite; return the exit status and what was printed."""
+    for name, text in files:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, "utf-8")
+    command = [
+        *before,
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(folder),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+WHILE_RUNNING = """
+import pytest
+
+@pytest.fixture
+def ratings():
+    pytest.skip("no fixture here")
+
+@pytest.mark.skip(reason="no mark here")
+def test_marked():
+    pass
+
+@pytest.mark.skipif(True, reason="no condition here")
+def test_conditional():
+    pass
+
+def test_runs():
+    pytest.skip("no body here")
+
+def test_asks_for_a_fixture(ratings):
+    pass
+"""
+WHILE_COLLECTED = {
+    "test_whole_file.py": 'import pytest\npytest.skip("no file here", allow_module_level=True)\n',
+    "test_missing.py": 'import pytest\npytest.importorskip("nowhere", reason="no module here")\n',
+}
+
+
+def test_a_skipped_test_fails_the_run_and_says_why_and_how_to_leave_it_out(tmp_path):
+    status, printed = run(tmp_path, ("test_all.py", PASSES), ("test_ratings.py", WHILE_RUNNING))
+    assert status == 1
+    assert "1 failed, 1 passed, 3 errors" in printed
+    for cause in ("fixture", "mark", "condition", "body"):
+        assert f"no {cause} here" in printed
+    assert printed.count("PPLAB_TEST_SKIP=ratings leaves its file out") == 4
+
+
+def test_a_file_that_skips_itself_when_it_is_collected_fails_the_run_too(tmp_path):
+    status, printed = run(tmp_path, ("test_all.py", PASSES), *WHILE_COLLECTED.items())
+    assert status != 0
+    assert "no file here" in printed
+    assert "no module here" in printed
+    assert "PPLAB_TEST_SKIP=whole_file leaves its file out" in printed
+
+
+def test_what_is_named_is_left_out_as_the_summary_says_and_an_expected_failure_is_no_skip(tmp_path):
+    files = [
+        ("test_all.py", PASSES + FAILS_AS_EXPECTED),
+        ("test_ratings.py", WHILE_RUNNING),
+        ("slow/test_other.py", WHILE_RUNNING),
+    ]
+    status, printed = run(tmp_path, *files, PPLAB_TEST_SKIP="ratings,slow")
+    assert status == 0
+    assert "1 passed, 1 xfailed" in printed
+    assert "Left out by PPLAB_TEST_SKIP: ratings, slow\n" in printed
+
+
+@pytest.mark.parametrize(("times", "status", "workers"), [(2, 0, 0), (3, 1, 2)])
+def test_two_reruns_are_shown_and_a_third_fails_the_run(tmp_path, times, status, workers):
+    (tmp_path / "begun").mkdir()
+    names = [f"page {number}" for number in range(times)]
+    test = SECOND_TIME.format(names=names, folder=str(tmp_path / "begun"))
+    found, printed = run(tmp_path, ("test_pages.py", test), PYTEST_ADDOPTS=f"-n {workers}")
+    assert found == status, printed
+    assert f"{times} passed" in printed
+    assert f"{times} reruns; " in printed
+    assert "test_pages.py::test_passes_at_the_second_attempt[page 1]" in printed
+
+
+def test_interrupts_reach_tests_that_were_begun_where_they_are_ignored(tmp_path):
+    deaf = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    status, printed = run(tmp_path, ("test_interrupts.py", INTERRUPTED), before=deaf)
+    assert status == 0, printed
