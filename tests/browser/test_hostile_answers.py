@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "data" / "security"
+from tests.texts import hostile
+
 ROOM = 3500  # characters of an answer, so that none of it stands behind "show more"
 SHOWN = 100  # cards of a page
 LEFT = """root => [...root.querySelectorAll('[data-pplab=text]')].flatMap(text => {
@@ -25,20 +24,11 @@ LEFT = """root => [...root.querySelectorAll('[data-pplab=text]')].flatMap(text =
         || (element.tagName === 'KBD' && element.className !== 'pplab-badge')).map(element => element.outerHTML.slice(0, 200));
 })"""
 
-pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora of hostile texts are not beside this checkout")
-
-
-def payloads():
-    yield from json.loads((CORPORA / "blns.json").read_text("utf-8"))
-    yield from (CORPORA / "payloadbox_xss.txt").read_text("utf-8").splitlines()
-    for literal in re.findall(r'"payload": ("(?:[^"\\]|\\.)*")', (CORPORA / "dompurify_expect.mjs").read_text("utf-8")):
-        yield json.loads(re.sub(r"\\x([0-9a-fA-F]{2})", r"\\u00\1", literal).replace("\\'", "'"), strict=False)
-
 
 def answers():
     """Pack the payloads into as few answers as have room for them, each a paragraph of its own."""
     packed = [""]
-    for payload in payloads():
+    for payload in hostile():
         if len(packed[-1]) + len(payload) > ROOM:
             packed.append("")
         packed[-1] += f"{payload[:ROOM]}\n\n"

@@ -6,6 +6,7 @@ import io
 import shutil
 import stat
 import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -14,6 +15,8 @@ import pplab
 from pplab.errors import BadInput, StoreTampered
 from pplab.share.verify import verify_package
 from tests.unit import share_labs
+
+ZIPPERS = [[sys.executable, "-m", "zipfile", "-c"], *([["zip", "-q", "-9", "-r"]] if shutil.which("zip") else [])]
 
 
 class Pipe(io.BytesIO):
@@ -173,11 +176,11 @@ def test_what_could_do_harm_is_refused_also_among_what_is_passed_over(tmp_path):
             verify_package(zipped(tmp_path / "again.zip", {**in_a_folder(files), entry(name): b""}))
 
 
-@pytest.mark.skipif(shutil.which("zip") is None, reason="there is no zip program")
-def test_the_zip_program_makes_a_good_package_of_an_unpacked_one(tmp_path):
+@pytest.mark.parametrize("zipper", ZIPPERS, ids=["Python", "zip"][: len(ZIPPERS)])
+def test_other_programs_make_a_good_package_of_an_unpacked_one(tmp_path, zipper):
     path = share_labs.package(tmp_path)
     shutil.unpack_archive(path, tmp_path / "story")
-    subprocess.run(["zip", "-q", "-r", "again.zip", "story"], cwd=tmp_path, check=True)
+    subprocess.run([*zipper, "again.zip", "story"], cwd=tmp_path, check=True)
     assert verify_package(tmp_path / "again.zip").ok
-    subprocess.run(["zip", "-q", "-9", "-r", "../inside.zip", "."], cwd=tmp_path / "story", check=True)
+    subprocess.run([*zipper, "../inside.zip", "."], cwd=tmp_path / "story", check=True)
     assert verify_package(tmp_path / "inside.zip").ok

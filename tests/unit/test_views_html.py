@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import json
 import re
 import time
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,8 +16,8 @@ from hypothesis import strategies as st
 from pplab.errors import BadInput
 from pplab.views import html as views
 from pplab.views.records import Card, Display, Estimate
+from tests import texts
 
-CORPORA = Path(__file__).parents[2].parent / "shared" / "data" / "security"
 ALLOWED = {
     **dict.fromkeys(
         ("p", "br", "hr", "h4", "h5", "h6", "blockquote", "ul", "li", "em", "strong", "s", "code", "pre"), frozenset()
@@ -95,26 +93,20 @@ def inner(markup: str) -> str:
     return re.fullmatch(r'<div data-pplab="text"[^>]*>(.*?)</div>(?:<details.*)?', markup, re.DOTALL)[1]
 
 
-def corpus() -> list[str]:
-    if not CORPORA.is_dir():
-        pytest.skip("the corpora of hostile inputs are not here")
-    dompurify = (CORPORA / "dompurify_expect.mjs").read_text(encoding="utf-8")
-    payloads = [json.loads(found) for found in re.findall(r'"payload": ("(?:[^"\\]|\\.)*")', dompurify)]
-    assert len(payloads) > 200
-    return [
-        *json.loads((CORPORA / "blns.json").read_text(encoding="utf-8")),
-        *(CORPORA / "payloadbox_xss.txt").read_text(encoding="utf-8").splitlines(),
-        *payloads,
-    ]
+@pytest.fixture(scope="module")
+def hostile():
+    payloads = texts.hostile()
+    assert len(payloads) > 900
+    return payloads
 
 
-def test_every_payload_of_the_hostile_corpora_stays_text():
-    for payload in corpus():
+def test_every_payload_of_the_hostile_corpora_stays_text(hostile):
+    for payload in hostile:
         check_model_text(views.model_html(payload))
 
 
-def test_hostile_payloads_stay_text_inside_markdown_structures():
-    for payload in corpus()[::7]:
+def test_hostile_payloads_stay_text_inside_markdown_structures(hostile):
+    for payload in hostile[::7]:
         for frame in (
             "[x]({})",
             "![x]({})",
