@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pplab.experiments.budget import Budget
 from pplab.experiments.outcomes import ANSWERED, Asked, Unscored, Writer
 from pplab.experiments.pace import Pace
+from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
 from pplab.models.records import Attempt, Reply
 
@@ -119,6 +120,7 @@ class Run:
         self._pace = Pace(plan.max_concurrency)
         self.progress.concurrency = self._pace.limit
         self._budget = Budget(plan.max_cost)
+        self._failures = SameFailure(plan)
         self._tasks: dict[asyncio.Task[None], _UnderWay] = {}
         self._exhausted = False
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
@@ -256,7 +258,7 @@ class Run:
             reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
         self._arrived(call)
         duration = time.perf_counter_ns() - start
-        self._heed(reply)
+        self._heed(reply, asked.planned)
         scores = await self._score(reply, asked) if reply.status in ("ok", "truncated") else None
         row, rows = self._writer.ended(asked, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
@@ -315,16 +317,17 @@ class Run:
             reason = f"{reason}; an earlier attempt may have been billed"
         return Reply(status="cancelled", text="".join(call.pieces), error=reason, error_code="cancelled")
 
-    def _heed(self, reply: Reply) -> None:
+    def _heed(self, reply: Reply, planned: PlannedCall) -> None:
         """End the run when an outcome says that further calls cannot succeed, now or ever."""
         if self._stop is not None:
             return
+        failure = self._failures.heed(reply, planned)
         if reply.resume_at is not None:
             at, today = datetime.fromtimestamp(reply.resume_at).astimezone(), datetime.now().astimezone().date()
             words = at.strftime("%H:%M" if at.date() == today else "%H:%M on %Y-%m-%d")
             self._stop = ("paused", f"the server asks to wait: retry at {words}")
-        elif reply.stop_run:
-            self._stop = ("partial", f"the run stopped: {reply.error}")
+        elif failure is not None:
+            self._stop = ("partial", failure)
         self._woken()
 
     async def _score(self, reply: Reply, asked: Asked) -> Scored:

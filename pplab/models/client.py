@@ -44,8 +44,8 @@ class ModelClient:
     """A model's server, asked through the ``openai`` package (imported on first use).
 
     Retries are made here, not in the package: at most ``max_retries`` a call, with exponential backoff and full jitter or as long
-    as the server asks (``Retry-After``, ``x-ratelimit-reset-*``), for rate limits, passing server errors and lost connections;
-    never for quota, access or a bad request. Each attempt is recorded with the decision taken.
+    as the server asks (in a header or in words), for rate limits, passing server errors and lost connections; never for quota,
+    access or a bad request. Each attempt is recorded with the decision taken.
     A client belongs to one event loop.
 
     Parameters
@@ -241,7 +241,8 @@ class ModelClient:
         """Return the decision on an attempt, the seconds to wait, and what to add to its words."""
         if not done.retry:
             return ("accept" if done.reply.status in USABLE else "stop"), None, ""
-        asked = asked_wait(done.headers, time.time())
+        said = "" if done.refusal is None or done.raw is None else done.raw.decode("utf-8", "replace")
+        asked = asked_wait(done.headers, time.time(), said)
         left = ends - asyncio.get_running_loop().time()
         if asked is not None and asked >= left:
             at = time.strftime("%H:%M" if asked >= 120 else "%H:%M:%S", time.localtime(time.time() + asked))

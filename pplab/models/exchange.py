@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pplab.ids import now
 from pplab.models.records import Reply
-from pplab.models.refusals import Refusal, error_in_success, excerpt, judge, judge_in_success, one_line, provider_error
+from pplab.models.refusals import Refusal, asked_at, error_in_success, excerpt, judge, judge_in_success, one_line, provider_error
 from pplab.models.replies import StreamReader, parse_json, read_completion
 
 if TYPE_CHECKING:
@@ -89,14 +89,16 @@ class _Cut:
     error: str
     retry: bool = False
     lost: bool = False
+    wrong_address: bool = False
 
 
 class _RefusedError(Exception):
     """Carries an answer with an error status past the client package, which would read its body without a limit."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, url: str, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(status)
         self.status = status
+        self.url = url
         self.headers = headers
         self.body = body
 
@@ -185,6 +187,7 @@ class _Arrival:
         self._started_at = now()
         self._start = time.perf_counter()
         self._status: int | None = None
+        self._url = ""
         self._headers: dict[str, str] = {}
         self._body = bytearray()  # of a stream only what is kept
         self._size = 0
@@ -206,7 +209,7 @@ class _Arrival:
         )
         response = cast("httpx2.Response", answer)  # cast_to hands over the response unread, whatever the package's types say
         try:
-            self._opened(response.status_code, response.headers)
+            self._opened(response.status_code, _address(response), response.headers)
             async with aclosing(response.aiter_bytes()) as pieces:
                 await self._read(pieces)
         finally:
@@ -240,8 +243,9 @@ class _Arrival:
         if self._stream is not None:
             self._tell(self._stream.close())
 
-    def _opened(self, status: int, headers: Mapping[str, str]) -> None:
+    def _opened(self, status: int, url: str, headers: Mapping[str, str]) -> None:
         self._status = status
+        self._url = url
         self._headers = {name.lower(): value for name, value in headers.items()}
         kind = self._headers.get("content-type", "")
         if self._request.stream and status == 200 and "json" not in kind and "html" not in kind:
@@ -270,7 +274,7 @@ class _Arrival:
 
     def refused(self, refused: _RefusedError) -> Exchange:
         """Return the outcome of an answer with an error status."""
-        self._opened(refused.status, refused.headers)
+        self._opened(refused.status, refused.url, refused.headers)
         self._take(refused.body)
         text = self._text()
         location = self._scrub(one_line(self._headers.get("location", "")))
@@ -314,7 +318,7 @@ class _Arrival:
             cut = _Cut("broken_stream", f"the stream ended without [DONE]; {billed}", retry=True, lost=True)
         if not partial:
             return self._failed(cut, raw)
-        status = "timeout" if cut.code == "timeout" else "truncated"
+        status = cut.code if cut.code in ("timeout", "filtered") else "truncated"
         reply = replace(stream.reply(self._request.sent), status=status, error=cut.error, error_code=cut.code)
         return self._exchange(reply, raw, lost=cut.lost)
 
@@ -323,14 +327,14 @@ class _Arrival:
         if not shown:
             return _Cut("unreadable", "unreadable reply: the body is empty")
         if "html" in self._headers.get("content-type", "") or text.lstrip().startswith("<"):
-            return _Cut("not_json_api", f"not a JSON API: the server answered with a page: {shown}")
+            return _Cut("not_json_api", f"not a JSON API: the server answered with a page: {shown}", wrong_address=True)
         return _Cut("unreadable", f"unreadable reply: not JSON: {shown}")
 
     def _refusal(self, refusal: Refusal, text: str) -> Exchange:
-        status = "rejected" if refusal.rejected else "failed"
+        status = "rejected" if refusal.rejected else "filtered" if refusal.code == "filtered" else "failed"
         reply = Reply(
             status=status,
-            error=refusal.error,
+            error=self._with_address(refusal.error, wrong=refusal.wrong_address),
             error_code=refusal.code,
             sent=self._request.sent,
             rejected=refusal.rejected,
@@ -340,8 +344,12 @@ class _Arrival:
 
     def _failed(self, cut: _Cut, text: str) -> Exchange:
         status = "timeout" if cut.code == "timeout" else "failed"
-        reply = Reply(status=status, error=cut.error, error_code=cut.code, sent=self._request.sent)
+        error = self._with_address(cut.error, wrong=cut.wrong_address)
+        reply = Reply(status=status, error=error, error_code=cut.code, sent=self._request.sent)
         return self._exchange(reply, text, retry=cut.retry, lost=cut.lost)
+
+    def _with_address(self, error: str, *, wrong: bool) -> str:
+        return f"{error}; {asked_at(self._url)}" if wrong and self._url else error
 
     def _exchange(
         self, reply: Reply, text: str, *, refusal: Refusal | None = None, retry: bool = False, lost: bool = False
@@ -393,7 +401,12 @@ async def _take_refusals(response: httpx2.Response) -> None:
                 body += piece
                 if len(body) > LARGEST_REFUSAL:
                     break
-    raise _RefusedError(response.status_code, dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
+    raise _RefusedError(response.status_code, _address(response), dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
+
+
+def _address(response: httpx2.Response) -> str:
+    """Return the address that was asked, without its query, which may hold a key."""
+    return str(response.url.copy_with(query=None, fragment=None))
 
 
 def _why(error: BaseException, where: str) -> _Cut:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
 from pplab.models.replies import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 EXCERPT = 200
+MOST_ERRORS = 20
+LARGEST_LITERAL = 20_000
+AROUND = frozenset(
+    {"", "$", "#", "body", "query", "parameters", "generationConfig", "generation_config"}
+)  # places, not parameters
 PASSING = frozenset({408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})  # may be gone at the next attempt
+FILTER_STATUSES = frozenset({400, 403, 422, 451})
 QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "insufficient_credits"}
 )
@@ -25,6 +33,22 @@ MEANT_STATUS = {
 # Providers that say so only in words, with status 400, 402 or 403 (Anthropic, DeepSeek, OpenRouter). Never applied to 429:
 # Gemini calls a limit per minute "your current quota".
 QUOTA_WORDS = re.compile(r"credit balance is too low|insufficient (?:balance|credits|funds|quota)", re.IGNORECASE)
+# Providers that name the filter in a code (Azure, also in its ``innererror``; OpenAI; Alibaba; Moonshot), and those that have
+# only words for it (DeepSeek, OpenRouter).
+FILTER_CODES = re.compile(
+    r"content_?filter|invalid_prompt|content_?policy|responsible_?ai|moderation|data_?inspection|safety", re.IGNORECASE
+)
+FILTER_WORDS = re.compile(
+    r"content management policy|content exists risk|inappropriate content|considered high risk|content[ _]polic(?:y|ies)"
+    r"|(?:prompt|input|content|text|request|messages?) (?:was|were|has been|is|are) (?:\w+ )?flagged",
+    re.IGNORECASE,
+)
+# What servers say when nothing answers at the address, also with status 200 (LM Studio).
+NO_SUCH_ADDRESS = re.compile(
+    r"unexpected endpoint|unsupported (?:endpoint|path|route)|(?:endpoint|route|path|url|page)\b.{0,80}\bnot found|no route"
+    r"|not found.{0,20}(?:endpoint|route|path|url|page)|cannot post|method not allowed",
+    re.IGNORECASE,
+)
 BLAME = re.compile(
     r"unsupported|not (?:be )?(?:supported|allowed|permitted|available|valid|accepted|specified|set|recogni[sz]ed)|n't support"
     r"|does not|doesn't|cannot|can't|unknown|unrecogni[sz]ed|unexpected|invalid|deprecated|only|must|should|range|between"
@@ -40,8 +64,8 @@ class Refusal:
     Parameters
     ----------
     code
-        A stable word: ``rate_limited``, ``quota``, ``auth``, ``unknown_model``, ``rejected``, ``bad_request``, ``too_large``,
-        ``redirected``, ``server_error`` or ``provider_error``.
+        A stable word: ``rate_limited``, ``quota``, ``auth``, ``unknown_model``, ``rejected``, ``filtered``, ``bad_request``,
+        ``too_large``, ``redirected``, ``wrong_address``, ``server_error`` or ``provider_error``.
     error
         The same in plain words, one line.
     retry
@@ -54,6 +78,8 @@ class Refusal:
         Whether the server asks for ``max_completion_tokens`` in place of ``max_tokens``, or the other way round.
     no_stream_options
         Whether the server does not know ``stream_options``.
+    wrong_address
+        Whether nothing may stand at the address that was asked.
     """
 
     code: str
@@ -63,16 +89,20 @@ class Refusal:
     rejected: Mapping[str, str] = field(default_factory=dict)
     rename: bool = False
     no_stream_options: bool = False
+    wrong_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderError:
-    """The provider's own words about an error, wherever in the body it put them."""
+    """The provider's own words about an error, wherever in the body it put them.
+
+    ``parameters`` are those it names as being at fault, with what it says about each.
+    """
 
     message: str
     code: str = ""
     kind: str = ""
-    parameter: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(http_status: int, text: str, location: str, sent: Mapping[str, Any]) -> Refusal:
@@ -114,17 +144,20 @@ def judge_said(http_status: int, said: ProviderError, location: str, sent: Mappi
         return Refusal("rate_limited", f"rate limited (HTTP 429): {words}", retry=True)
     if http_status in (400, 403) and QUOTA_WORDS.search(words):
         return Refusal("quota", f"quota used up: {words}", stop_run=True)
+    if http_status in FILTER_STATUSES and (http_status == 451 or _filtered(said)):
+        return Refusal("filtered", f"the provider's content filter stopped the prompt: {words}")
     if http_status in (401, 403):
         return Refusal("auth", f"access denied (HTTP {http_status}): {words}", stop_run=True)
     if http_status == 404:
-        return Refusal("unknown_model", f"no such model or address (HTTP 404): {words}", stop_run=True)
+        return Refusal("unknown_model", f"no such model or address (HTTP 404): {words}", stop_run=True, wrong_address=True)
     if http_status == 413:
         return Refusal("too_large", f"the request is too large (HTTP 413): {words}")
     if http_status in (400, 422):
         return _bad_request(http_status, said, sent)
     if http_status >= 500 or http_status in PASSING:
         return Refusal("server_error", f"the server failed (HTTP {http_status}): {words}", retry=http_status in PASSING)
-    return Refusal("bad_request", f"the server refused (HTTP {http_status}): {words}")
+    code = "wrong_address" if http_status == 405 else "bad_request"
+    return Refusal(code, f"the server refused (HTTP {http_status}): {words}", wrong_address=http_status == 405)
 
 
 def judge_in_success(said: ProviderError, sent: Mapping[str, Any]) -> Refusal:
@@ -134,7 +167,11 @@ def judge_in_success(said: ProviderError, sent: Mapping[str, Any]) -> Refusal:
     for word in (said.code, said.kind):
         if word in MEANT_STATUS:
             return judge_said(MEANT_STATUS[word], said, "", sent)
-    return Refusal("provider_error", f"the provider answered with an error: {said.message}")
+    if _filtered(said):
+        return judge_said(400, said, "", sent)
+    words = f"the provider answered with an error: {said.message}"
+    wrong_address = NO_SUCH_ADDRESS.search(said.message) is not None
+    return Refusal("wrong_address" if wrong_address else "provider_error", words, wrong_address=wrong_address)
 
 
 def provider_error(body: object) -> ProviderError | None:
@@ -142,26 +179,24 @@ def provider_error(body: object) -> ProviderError | None:
 
     Examples
     --------
-    >>> provider_error({"detail": [{"loc": ["body", "top_p"], "msg": "Input should be less than 1"}]}).parameter
-    'top_p'
+    >>> said = provider_error({"detail": [{"loc": ["body", "top_p"], "msg": "Input should be less than 1"}]})
+    >>> said.message, dict(said.parameters)
+    ('top_p: Input should be less than 1', {'top_p': 'Input should be less than 1'})
     """
-    if isinstance(body, list) and body:
-        return provider_error(body[0])
+    if isinstance(body, list):
+        found = [one for item in body[:MOST_ERRORS] if (one := provider_error(item)) is not None]
+        return _together(found) if found else None
     if not isinstance(body, dict):
         return None
-    error = body.get("error")
-    if isinstance(error, str) and error:
-        return ProviderError(one_line(error))
-    if isinstance(error, dict) and error:
-        return _described(error)
-    if isinstance(detail := body.get("detail"), str):
-        return ProviderError(one_line(detail))
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        first = detail[0]
-        where = first.get("loc")
-        name = str(where[-1]) if isinstance(where, list) and where else ""
-        return ProviderError(one_line(f"{name}: {first.get('msg', '')}"), parameter=name)
-    if isinstance(body.get("message"), str):
+    for name in ("error", "detail", "errors"):
+        value = body.get(name)
+        if isinstance(value, str) and value:
+            return _in_words(value)
+        if isinstance(value, dict) and value and name != "errors":
+            return provider_error(value) if "error" in value else _described(value)
+        if isinstance(value, list) and (found := provider_error(value)) is not None:
+            return found
+    if any(isinstance(body.get(name), str) for name in ("message", "msg", "description")):
         return _described(body)
     return None
 
@@ -175,6 +210,21 @@ def error_in_success(body: Mapping[str, Any]) -> ProviderError | None:
     if body.get("error") or body.get("object") == "error" or body.get("type") == "error":
         return provider_error(body)
     return None
+
+
+def asked_at(url: str) -> str:
+    """Return the address that was asked, and what may be missing from it, in words.
+
+    Examples
+    --------
+    >>> asked_at("http://127.0.0.1:1234/chat/completions")
+    'asked http://127.0.0.1:1234/chat/completions; the base URL has no /v1: try http://127.0.0.1:1234/v1'
+    """
+    base = url.removesuffix("/chat/completions").rstrip("/")
+    words = f"asked {url}"
+    if re.search(r"/v\d|/deployments/|/openai$", base):
+        return words
+    return f"{words}; the base URL has no /v1: try {base}/v1"
 
 
 def excerpt(text: str) -> str:
@@ -199,26 +249,95 @@ def one_line(text: str) -> str:
 
 
 def _described(error: Mapping[str, Any]) -> ProviderError:
-    message = error.get("message") or error.get("msg") or error.get("type") or "no explanation given"
-    return ProviderError(
-        one_line(str(message)),
-        code=str(error.get("code") or ""),
-        kind=str(error.get("type") or ""),
-        parameter=str(error.get("param") or ""),
-    )
+    """Return the error that an object with a message describes, with what stands inside it (details, a nested answer)."""
+    said = next((v for n in ("message", "msg", "description", "type") if (v := error.get(n))), "no explanation given")
+    whole = _in_words(str(said))
+    if whole.parameters == {} and (inner := provider_error(_nested(error))) is not None:
+        whole = replace(inner, message=whole.message) if inner.message in whole.message else _joined(whole, inner)
+    code, kind = str(error.get("code") or whole.code), str(error.get("type") or whole.kind)
+    if isinstance(deeper := error.get("innererror"), dict):  # Azure
+        code = code if FILTER_CODES.search(code) else str(deeper.get("code") or code)
+    names = dict(whole.parameters) or dict.fromkeys(filter(None, [_parameter(error)]), whole.message)
+    return ProviderError(whole.message, code, kind, names)
+
+
+def _nested(error: Mapping[str, Any]) -> object:
+    """Return where an error object keeps a list of its parts, or the answer of whoever it passes on (OpenRouter)."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    inner = next((v for n in ("details", "errors", "detail") if isinstance(v := error.get(n), list)), raw)
+    return _parsed(inner) if isinstance(inner, str) else _violations(inner)
+
+
+def _violations(details: object) -> object:
+    """Return Google's list of field violations out of a list of details; another list as it is."""
+    if isinstance(details, list):
+        for detail in details:
+            if isinstance(detail, dict) and isinstance(found := detail.get("fieldViolations"), list):
+                return found
+    return details
+
+
+def _in_words(message: str) -> ProviderError:
+    """Return the error that a message describes: itself, or the JSON (vLLM: the Python) within it."""
+    start = min((at for mark in "[{" if (at := message.find(mark)) >= 0), default=-1)
+    if start >= 0 and (inner := provider_error(_parsed(message[start:].strip()))) is not None:
+        return inner
+    return ProviderError(one_line(message))
+
+
+def _parsed(text: str) -> object:
+    with suppress(ValueError):
+        return parse_json(text)
+    if len(text) <= LARGEST_LITERAL:
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return ast.literal_eval(text)
+    return None
+
+
+def _parameter(error: Mapping[str, Any]) -> str:
+    """Return the parameter that an object names as being at fault, without the places around it, or an empty string."""
+    where = next((v for n in ("loc", "param", "field", "parameter", "path") if (v := error.get(n))), "")
+    steps = [str(step) for step in where] if isinstance(where, (list, tuple)) else re.split(r"[.\[/]", str(where))
+    named = [step for step in steps if step and step not in AROUND]
+    return named[0] if named else ""
+
+
+def _together(found: Sequence[ProviderError]) -> ProviderError:
+    """Return several errors as one that names the parameters of all."""
+    if len(found) == 1 and not found[0].parameters:
+        return found[0]
+    parameters: dict[str, str] = {}
+    for one in found:
+        for name, words in one.parameters.items():
+            parameters.setdefault(name, words)
+    words = [
+        next((f"{name}: {text}" for name, text in one.parameters.items() if text == one.message), one.message) for one in found
+    ]
+    first = found[0]
+    return ProviderError(one_line("; ".join(dict.fromkeys(words))), first.code, first.kind, parameters)
+
+
+def _joined(outer: ProviderError, inner: ProviderError) -> ProviderError:
+    return ProviderError(one_line(f"{outer.message}: {inner.message}"), inner.code, inner.kind, inner.parameters)
+
+
+def _filtered(said: ProviderError) -> bool:
+    """Return whether a provider's error says that its content filter stopped the prompt."""
+    return any(FILTER_CODES.search(word) for word in (said.code, said.kind)) or FILTER_WORDS.search(said.message) is not None
 
 
 def _bad_request(http_status: int, said: ProviderError, sent: Mapping[str, Any]) -> Refusal:
     words = said.message
-    if "stream_options" in (said.parameter, *re.findall(r"\w+", words)):
+    if "stream_options" in (*said.parameters, *re.findall(r"\w+", words)):
         return Refusal("bad_request", f"the server does not know stream_options: {words}", no_stream_options=True)
     rename = _asks_for_other_name(words, sent)
     blamed = _blamed(said, sent)
     if blamed:
         return Refusal(
             "rejected",
-            f"the server rejects {' and '.join(blamed)}: {words}",
-            rejected=dict.fromkeys(blamed, words),
+            f"the server rejects {', '.join(blamed[:-1])}{' and ' if blamed[1:] else ''}{blamed[-1]}: {words}",
+            rejected={name: said.parameters.get(name, words) for name in blamed},
             rename=rename,
         )
     return Refusal("bad_request", f"the server refused the request (HTTP {http_status}): {words}", rename=rename)
@@ -232,10 +351,8 @@ def _asks_for_other_name(words: str, sent: Mapping[str, Any]) -> bool:
 
 
 def _blamed(said: ProviderError, sent: Mapping[str, Any]) -> list[str]:
-    """Return the parameters, among those sent, that the provider objects to."""
-    if said.parameter:
-        name = re.split(r"[.\[]", said.parameter)[0]
-        return [name] if name in sent else []
-    if not BLAME.search(said.message):
-        return []
-    return [name for name in sent if re.search(rf"\b{re.escape(name)}\b", said.message)]
+    """Return the parameters, among those sent, that the provider objects to: those it names, and those in its words."""
+    named = [name for name in sent if name in said.parameters]
+    if (said.parameters and not named) or not BLAME.search(said.message):
+        return named
+    return [name for name in sent if name in named or re.search(rf"\b{re.escape(name)}\b", said.message)]

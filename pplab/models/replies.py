@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pplab.models.endings import ending
 from pplab.models.records import Reply
+from pplab.models.thinking import ThinkingFilter, split_at_lone_end, split_thinking, without_ends
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
 # NaN and Infinity are not JSON; where a server writes them anyway, nothing is what they mean.
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
-CUT_SHORT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length"})
-FILTERED = frozenset({"content_filter", "content-filter", "safety", "recitation", "blocklist", "prohibited_content"})
-BROKEN_OFF = frozenset({"error", "abort", "aborted"})
 LARGEST_COUNT = 2**53
 LONGEST_WORD = 200
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking")
@@ -69,15 +68,15 @@ def read_completion(body: Mapping[str, Any], sent: Mapping[str, Any]) -> Reply:
     message = message if isinstance(message, dict) else {}
     text = plain_text(message.get("content"))
     if not message and isinstance(choice.get("text"), str):
-        text = str(choice["text"])
-    reasoning = sum(len(value) for name in REASONING_FIELDS if isinstance(value := message.get(name), str))
+        text = plain_text(choice["text"])
+    thinking, text = split_thinking(text)
     refusal = message.get("refusal")
     return _reply(
         text,
-        finish=_word(choice.get("finish_reason")),
+        finish=_finish(choice),
         refusal=refusal if isinstance(refusal, str) else "",
         tools=bool(message.get("tool_calls") or message.get("function_call")),
-        reasoning=reasoning,
+        reasoning=len(thinking) + _reasoning(message),
         about=body,
         sent=sent,
     )
@@ -113,6 +112,7 @@ class StreamReader:
         self._data: list[str] = []
         self._event = ""
         self._text: list[str] = []
+        self._thinking = ThinkingFilter()
         self._refusal: list[str] = []
         self._reasoning = 0
         self._tools = False
@@ -121,8 +121,8 @@ class StreamReader:
 
     @property
     def text(self) -> str:
-        """The text so far."""
-        return "".join(self._text)
+        """The text so far, without the thinking before it."""
+        return "".join([*self._text, self._thinking.held])
 
     def feed(self, data: bytes) -> str:
         """Read the next bytes and return the text they add."""
@@ -136,6 +136,8 @@ class StreamReader:
             if self.done or self.fault is not None:
                 break
             self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
+        if self.done and (rest := self._thinking.close()):
+            self._text.append(rest)
         return "".join(self._text[before:])
 
     def close(self) -> str:
@@ -144,12 +146,17 @@ class StreamReader:
 
     def reply(self, sent: Mapping[str, Any]) -> Reply:
         """Return the reply as far as it was read; see `read_completion`."""
+        thinking, text = self._thinking.text, self.text
+        if self._thinking.found:
+            text = without_ends(text)
+        else:
+            thinking, text = split_at_lone_end(text)
         return _reply(
-            self.text,
+            text,
             finish=self._finish,
             refusal="".join(self._refusal),
             tools=self._tools,
-            reasoning=self._reasoning,
+            reasoning=self._reasoning + len(thinking),
             about=self._about,
             sent=sent,
         )
@@ -188,16 +195,31 @@ class StreamReader:
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
             return
-        self._finish = _word(choice.get("finish_reason")) or self._finish
+        self._finish = _finish(choice) or self._finish
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return
-        if text := plain_text(delta.get("content")):
+        if text := self._thinking.feed(plain_text(delta.get("content"))):
             self._text.append(text)
         if isinstance(refusal := delta.get("refusal"), str):
             self._refusal.append(refusal)
         self._tools = self._tools or bool(delta.get("tool_calls") or delta.get("function_call"))
-        self._reasoning += sum(len(value) for name in REASONING_FIELDS if isinstance(value := delta.get(name), str))
+        self._reasoning += _reasoning(delta)
+
+
+def _reasoning(message: Mapping[str, Any]) -> int:
+    """Return how many characters of reasoning a message or a piece of one holds beside its text.
+
+    A server that changes the field's name sends both for a while: the first counts.
+    """
+    said = next((value for name in REASONING_FIELDS if isinstance(value := message.get(name), str) and value), "")
+    parts = message.get("content")
+    blocks = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return len(said) + sum(
+        len(inner) if isinstance(inner := block.get(name), str) else len(plain_text(inner))
+        for block in blocks
+        for name in REASONING_FIELDS
+    )
 
 
 def plain_text(content: object) -> str:
@@ -266,6 +288,12 @@ def _numbers(raw: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
     return kept
 
 
+def _finish(choice: Mapping[str, Any]) -> str | None:
+    """Return why an answer ended, in the server's word; SGLang puts it in an object."""
+    said = choice.get("finish_reason")
+    return _word(said.get("type") if isinstance(said, dict) else said)
+
+
 def _word(value: object) -> str | None:
     return plain_text(value)[:LONGEST_WORD] or None if isinstance(value, str) else None
 
@@ -310,19 +338,21 @@ def _reply(
 
 def _status(text: str, finish: str | None, refusal: str, *, tools: bool, reasoning: int) -> tuple[str, str | None]:
     """Return the status of an answer and, when it is not ok, why in words."""
-    ended = (finish or "").lower()
-    if refusal:
+    end = ending(finish)
+    if refusal or end == "refused":
         return "refused", "the model refused to answer"
-    if ended in FILTERED:
+    if end == "filtered":
         return "filtered", "the provider's content filter stopped the answer"
     if not text.strip():
         if tools:
             return "tool_call", "the model called a tool instead of answering"
-        if reasoning and ended in CUT_SHORT:
+        if reasoning and end == "cut":
             return "empty", "the token limit was used up by reasoning before any text; raise max_tokens"
+        if reasoning:
+            return "empty", "the answer holds reasoning and no text"
         return "empty", "the answer holds no text"
-    if ended in CUT_SHORT:
+    if end == "cut":
         return "truncated", "the answer reached the token limit"
-    if ended in BROKEN_OFF:
+    if end == "broken":
         return "truncated", f"the provider broke the answer off (finish_reason {finish})"
     return "ok", None

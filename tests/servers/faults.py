@@ -98,6 +98,22 @@ answers("length", 200, completion("The keeper climbed the", finish="length"))
 answers("content_parts", 200, completion([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hello "},
                                           {"type": "text", "text": "there"}]))  # fmt: skip
 answers("reasoning_only", 200, completion("", finish="length", reasoning_content="Let me think about it"))
+answers("thinks_in_text", 200, completion("<think>\nhm\n</think>\n\n" + TEXT))
+answers("thinks_to_the_limit", 200, completion("<think>\nLet me see", finish="length"))
+answers("broken_off", 200, completion("The keeper climbed the", finish="insufficient_system_resource"))
+answers("content_filtered", 200, completion("Once upon", finish="content_filtered"))
+answers("odd_end", 200, completion(finish="sunset"))
+answers("filtered_prompt", 400, {"error": {
+    "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
+    "type": None, "param": "prompt", "code": "content_filter", "status": 400,
+    "innererror": {"code": "ResponsibleAIPolicyViolation", "content_filter_result": {"hate": {"filtered": True}}}}})  # fmt: skip
+answers("no_such_endpoint", 200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"})
+answers("rate_limited_words", 429, error("Rate limit reached for gpt-x in organization org-x on tokens per min (TPM): "
+        "Limit 30000, Used 29893, Requested 751. Please try again in 20ms. Visit https://example.invalid/limits.",
+        "tokens", code="rate_limit_exceeded"))  # fmt: skip
+answers("rejects_several", 422, error(json.dumps([
+    {"type": "less_than_equal", "loc": ["body", name], "msg": f"Input should be less than or equal to {most}", "input": 2}
+    for name, most in (("temperature", 1), ("presence_penalty", 0))]), "invalid_request_error"))  # fmt: skip
 answers("no_usage", 200, completion(usage=None))
 answers("zero_usage", 200, completion(usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}))
 answers("odd_usage", 200, completion(usage={"prompt_tokens": "12", "completion_tokens": -1, "total_tokens": None}))
@@ -149,6 +165,17 @@ async def rejects_temperature(exchange: Exchange) -> None:
         exchange.json(400, error(message, "invalid_request_error", param="temperature", code="unsupported_parameter"))
     else:
         await ok(exchange)
+
+
+@fault
+async def wants_temperature_1(exchange: Exchange) -> None:
+    if exchange.body.get("temperature", 1) == 1:
+        await ok(exchange)
+    else:
+        message = (
+            "Unsupported value: 'temperature' does not support this with this model. Only the default (1) value is supported."
+        )
+        exchange.json(400, error(message, "invalid_request_error", param="temperature", code="unsupported_value"))
 
 
 @fault
@@ -295,6 +322,9 @@ streams("stream_nothing")
 streams("stream_tool_calls", event({"tool_calls": [{"index": 0, "function": {"name": "look"}}]}), event({}, "tool_calls"), DONE)
 streams("stream_refusal", event({"refusal": "I can't "}), event({"refusal": "do that."}), event({}, "stop"), DONE)
 streams("stream_reasoning", event({"reasoning_content": "hm, "}), event({"reasoning": "let me see"}), *words(), TAIL, DONE)
+streams("stream_thinks_in_text", event({"content": "<thi"}), event({"content": "nk>hm</think"}), event({"content": ">\n\n"}),
+        *words(), DONE)  # fmt: skip
+streams("stream_thinks_with_end_only", event({"content": "hm\n</think>\n\n"}), *words(), DONE)
 streams("stream_comments_crlf", b": keep-alive\r\n\r\n", *(piece.replace(b"\n", b"\r\n") for piece in stream_ok_pieces))
 streams("stream_split", *(bytes([byte]) for byte in ACCENTED + event({}, "stop") + DONE))
 streams("stream_one_piece", b"".join(stream_ok_pieces))

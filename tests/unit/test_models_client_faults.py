@@ -38,9 +38,9 @@ def play(server):
     return once
 
 
-def ask_once(server, model, prompt, *, deadline=1.0, stream=False, parameters=EVERYTHING, **options):
+def ask_once(server, model, prompt, *, deadline=1.0, stream=False, parameters=EVERYTHING, base_url=None, **options):
     async def main():
-        client = ModelClient("test", server.base_url, KEY, backoff=0.01, **options)
+        client = ModelClient("test", base_url or server.base_url, KEY, backoff=0.01, **options)
         try:
             return await client.complete(ask(model, prompt, stream=stream, **parameters), deadline=deadline)
         finally:
@@ -88,6 +88,16 @@ TABLE = [
     ("null_content", "empty", "empty", 1, "no text"),
     ("empty_text", "empty", "empty", 1, "no text"),
     ("reasoning_only", "empty", "empty", 1, "raise max_tokens"),
+    ("thinks_in_text", "ok", None, 1, None),
+    ("thinks_to_the_limit", "empty", "empty", 1, "raise max_tokens"),
+    ("broken_off", "truncated", "truncated", 1, "finish_reason insufficient_system_resource"),
+    ("content_filtered", "filtered", "filtered", 1, "content filter"),
+    ("filtered_prompt", "filtered", "filtered", 1, "the provider's content filter stopped the prompt"),
+    ("odd_end", "ok", None, 1, None),
+    ("no_such_endpoint", "failed", "wrong_address", 1, "/v1/chat/completions"),
+    ("rate_limited_words", "failed", "rate_limited", 5, "given up after 5 attempts"),
+    ("rejects_several", "rejected", "rejected", 1, "temperature and presence_penalty"),
+    ("wants_temperature_1", "rejected", "rejected", 1, "Only the default (1) value"),
     ("tool_calls", "tool_call", "tool_call", 1, "called a tool"),
     ("refusal", "refused", "refused", 1, "refused to answer"),
     ("content_filter", "filtered", "filtered", 1, "content filter"),
@@ -111,6 +121,8 @@ STREAMS = [
     ("stream_done_then_hang", "ok", None, 1, None, PARTIAL),
     ("stream_split", "ok", None, 1, None, "naïve café 🙂"),
     ("stream_reasoning", "ok", None, 1, None, PARTIAL),
+    ("stream_thinks_in_text", "ok", None, 1, None, PARTIAL),
+    ("stream_thinks_with_end_only", "ok", None, 1, None, PARTIAL),
     ("stream_json", "ok", None, 1, None, TEXT),
     ("stream_no_done", "truncated", "broken_stream", 1, "without [DONE]", PARTIAL),
     ("stream_no_done_but_finished", "truncated", "broken_stream", 1, "without [DONE]", PARTIAL),
@@ -186,10 +198,49 @@ def test_a_fault_that_every_further_call_would_meet_stops_the_run(play, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["server_error", "rejects_temperature", "context_length", "html_200", "reset", "hang", "refusal"]
+    "name", ["server_error", "rejects_temperature", "context_length", "html_200", "reset", "hang", "refusal", "filtered_prompt"]
 )
 def test_a_fault_that_other_calls_need_not_meet_does_not(play, name):
     assert not play(name).stop_run
+
+
+def test_thinking_in_the_text_is_counted_kept_in_the_raw_body_and_not_the_answer(play):
+    reply = play("thinks_in_text")
+    assert reply.text == TEXT
+    assert reply.usage["reasoning_characters"] == 2
+    assert b"hm" in reply.attempts[0].raw
+
+
+def test_thinking_in_a_stream_is_never_told_as_the_answer(server):
+    pieces = []
+
+    async def main():
+        client = ModelClient("test", server.base_url, None)
+        reply = await client.complete(ask("play:stream_thinks_in_text", "told", stream=True), deadline=5, on_text=pieces.append)
+        await client.aclose()
+        return reply
+
+    reply = asyncio.run(main())
+    assert "".join(pieces) == reply.text == PARTIAL
+    assert reply.usage["reasoning_characters"] == 2
+
+
+def test_every_parameter_that_the_server_rejects_is_named_with_its_own_words(play):
+    assert play("rejects_several").rejected == {
+        "temperature": "Input should be less than or equal to 1",
+        "presence_penalty": "Input should be less than or equal to 0",
+    }
+
+
+def test_a_wait_that_the_server_asks_for_in_words_is_heeded(server):
+    reply = ask_once(server, "play:rate_limited_words,ok", "in words")
+    assert reply.status == "ok"
+    assert 0.02 <= reply.attempts[0].wait_s <= 0.022
+
+
+def test_an_address_without_v1_is_named_and_v1_suggested(server):
+    reply = ask_once(server, "play:no_such_endpoint", "no v1", base_url=server.origin)
+    assert f"asked {server.origin}/chat/completions; the base URL has no /v1: try {server.origin}/v1" in reply.error
 
 
 def test_the_raw_body_is_kept_with_its_size_and_hash(play):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pplab.models.records import STATUSES
-from pplab.models.refusals import excerpt, judge, judge_in_success, one_line, provider_error
+from pplab.models.refusals import asked_at, excerpt, judge, judge_in_success, one_line, provider_error
 from pplab.models.replies import StreamReader, count_tokens, parse_json, plain_text, read_completion
 
 json_values = st.recursive(
@@ -125,6 +125,97 @@ def test_reasoning_is_counted_and_kept_out_of_the_text():
     assert reply.usage == {"reasoning_characters": 15}
 
 
+def answered(content, finish="stop", **message):
+    body = {"choices": [{"message": {"content": content, **message}, "finish_reason": finish}]}
+    return read_completion(body, {})
+
+
+THINKING = [
+    "<think>\nhm\n</think>\n\nAnswer",
+    "hm\n</think>\n\nAnswer",
+    "hm</think>Answer",
+    " \n<THINKING>hm</THINKING> Answer",
+    "<thought>hm</thought>Answer",
+    "[THINK]hm[/THINK]Answer",
+    "◁think▷hm◁/think▷Answer",
+    "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Answer<|return|>",
+    "<|start|>assistant<|channel|>analysis hm <|channel|>final Answer",
+    "analysisWe think.assistantfinalAnswer",
+    "<think>one</think>\n<think>two</think>\nAnswer",
+    "<think>\n\n</think>\n\nAnswer",
+]
+
+
+@pytest.mark.parametrize("text", THINKING)
+def test_thinking_before_the_answer_is_not_the_answer(text):
+    reply = answered(text)
+    assert (reply.status, reply.text) == ("ok", "Answer")
+    assert bool(reply.usage) is ("\n\n</think>" not in text or "hm" in text)
+
+
+@pytest.mark.parametrize("text", THINKING)
+@given(cuts=st.lists(st.integers(0, 120), max_size=6))
+def test_thinking_in_a_stream_is_not_the_answer_wherever_it_is_cut(text, cuts):
+    edges = [0, *sorted(min(cut, len(text)) for cut in cuts), len(text)]
+    reader = StreamReader()
+    for low, high in itertools.pairwise(edges):
+        reader.feed(event({"content": text[low:high]}).encode())
+    reader.feed(event({}, "stop").encode() + b"data: [DONE]\n\n")
+    assert reader.reply({}) == answered(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Write <think> before and </think> after it.",
+        "The tag </think> ends the thinking.",
+        "Use `</think>`, or '</think>'.",
+        "```\nhm\n</think>\n```\nThat is how it looks.",
+        "Answer <think>not first</think>",
+        "analysis of the assistant final report",
+        "<thinker>I am</thinker>",
+        "  <b>bold</b> ",
+        "<",
+    ],
+)
+def test_a_text_that_mentions_thinking_stays_as_it_is(text):
+    assert answered(text).text == text
+    reader = StreamReader()
+    told = "".join(reader.feed(event({"content": letter}).encode()) for letter in text) + reader.feed(b"data: [DONE]\n\n")
+    assert told == reader.reply({}).text == text
+
+
+@pytest.mark.parametrize(("finish", "words"), [("length", "raise max_tokens"), ("stop", "reasoning and no text")])
+def test_an_answer_cut_within_its_thinking_is_empty(finish, words):
+    reply = answered("<think>\nLet me see", finish)
+    assert (reply.status, reply.text) == ("empty", "")
+    assert words in reply.error
+
+
+def test_reasoning_that_stands_in_two_fields_is_counted_once():
+    assert answered("42", reasoning="six", reasoning_content="six").usage == {"reasoning_characters": 3}
+    assert answered(
+        [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "42"}]
+    ).usage == {"reasoning_characters": 2}
+
+
+@pytest.mark.parametrize(
+    ("finish", "status"),
+    [
+        *dict.fromkeys([(word, "ok") for word in ("stop", "EOS", "end_turn", "stop_sequence", "eos_token", "COMPLETE", "")]),
+        *[(word, "truncated") for word in ("length", "MAX_TOKENS", "FinishReason.MAX_TOKENS", "model_length", "REASON_MAX_LEN")],
+        *[(word, "truncated") for word in ("insufficient_system_resource", "error", "abort", "model_context_window_exceeded")],
+        *[(word, "filtered") for word in ("content_filter", "content-filter", "content_filtered", "SAFETY", "recitation")],
+        *[(word, "filtered") for word in ("blocklist", "IMAGE_SAFETY", "guardrail_intervened", "sensitive", "ERROR_TOXIC")],
+        ("refusal", "refused"),
+        ({"type": "length"}, "truncated"),
+        (None, "ok"),
+    ],
+)
+def test_the_word_for_the_end_of_an_answer_is_understood_in_every_spelling(finish, status):
+    assert answered("Half a sentence", finish).status == status
+
+
 def test_parameters_that_the_server_repeats_are_taken_as_confirmed():
     body = {"choices": [{"message": {"content": "Hi"}}], "temperature": 1.0, "generation_settings": {"top_p": 0.9}}
     assert read_completion(body, {"temperature": 0.2, "top_p": 0.9, "seed": 3}).applied == {"temperature": 1.0, "top_p": 0.9}
@@ -174,6 +265,9 @@ def test_each_status_has_its_meaning(status, error, code, retry, stop_run):
     assert (refusal.code, refusal.retry, refusal.stop_run) == (code, retry, stop_run)
 
 
+TWO = [{"type": "value", "loc": ["body", name], "msg": "Input should be less than 1"} for name in ("temperature", "top_p")]
+
+
 @pytest.mark.parametrize(
     ("body", "blamed"),
     [
@@ -185,6 +279,33 @@ def test_each_status_has_its_meaning(status, error, code, retry, stop_run):
         ({"detail": [{"loc": ["body", "top_p"], "msg": "Input should be less than or equal to 1"}]}, ["top_p"]),
         ({"object": "error", "message": "top_p must be in (0, 1], got 0.0.", "code": 400}, ["top_p"]),
         ([{"error": {"message": "Invalid value at 'top_p'"}}], ["top_p"]),
+        ({"detail": TWO}, ["temperature", "top_p"]),
+        ({"error": {"message": json.dumps(TWO)}}, ["temperature", "top_p"]),
+        ({"message": json.dumps({"detail": TWO})}, ["temperature", "top_p"]),
+        ({"object": "error", "message": str(TWO), "param": None, "code": 400}, ["temperature", "top_p"]),
+        ({"error": {"message": f"2 validation errors: {json.dumps(TWO)}"}}, ["temperature", "top_p"]),
+        ([{"error": {"message": "too high", "param": name}} for name in ("top_p", "temperature")], ["temperature", "top_p"]),
+        ({"errors": [{"param": name, "message": "too high"} for name in ("temperature", "top_p")]}, ["temperature", "top_p"]),
+        (
+            {
+                "error": {
+                    "message": "Bad",
+                    "details": [{"fieldViolations": [{"field": "generationConfig.top_p", "description": "no"}]}],
+                }
+            },
+            ["top_p"],
+        ),
+        (
+            {
+                "error": {
+                    "message": "Provider returned error",
+                    "metadata": {"raw": '{"error": {"message": "no", "param": "top_p"}}'},
+                }
+            },
+            ["top_p"],
+        ),
+        ({"error": {"message": "Unsupported parameters: temperature, top_p", "param": "temperature"}}, ["temperature", "top_p"]),
+        ({"detail": [{"loc": ["body", "messages", 0, "content"], "msg": "Field required"}]}, []),
         ({"error": {"message": "Invalid role", "param": "messages[0].role"}}, []),
         ({"error": {"message": "The temperature of your account is fine"}}, []),
         ({"error": {"message": "prompt is too long; only 10 tokens"}}, []),
@@ -194,6 +315,62 @@ def test_each_status_has_its_meaning(status, error, code, retry, stop_run):
 def test_a_rejected_parameter_is_found_in_the_providers_words(body, blamed):
     sent = {"temperature": 0.2, "top_p": 0.0, "max_tokens": 5}
     assert list(judge(400, json.dumps(body), "", sent).rejected) == blamed
+
+
+def test_of_several_rejected_parameters_each_is_named_plainly():
+    refusal = judge(422, json.dumps({"error": {"message": json.dumps(TWO)}}), "", {"temperature": 2, "top_p": 2})
+    assert refusal.error == (
+        "the server rejects temperature and top_p: temperature: Input should be less than 1; top_p: Input should be less than 1"
+    )
+    assert refusal.rejected == dict.fromkeys(("temperature", "top_p"), "Input should be less than 1")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"code": "content_filter", "message": "x"}}),
+        (400, {"error": {"message": "x", "innererror": {"code": "ResponsibleAIPolicyViolation"}}}),
+        (400, {"error": {"code": "invalid_prompt", "message": "x"}}),
+        (400, {"error": {"type": "content_policy_violation", "message": "x"}}),
+        (400, {"code": "DataInspectionFailed", "message": "x"}),
+        (400, {"error": {"message": "Content Exists Risk"}}),
+        (400, {"error": {"message": "Your prompt was flagged as potentially violating our usage policy."}}),
+        (403, {"error": {"message": 'this model requires moderation and your input was flagged for "violence"', "code": 403}}),
+        (451, {"error": {"message": "unavailable for legal reasons"}}),
+    ],
+)
+def test_a_filtered_prompt_is_no_failure_and_never_asked_again(status, body):
+    refusal = judge(status, json.dumps(body), "", {"temperature": 1})
+    assert (refusal.code, refusal.retry, refusal.stop_run) == ("filtered", False, False)
+    assert "the provider's content filter stopped the prompt" in refusal.error
+
+
+def test_a_filter_in_an_error_that_came_with_status_200_is_one_too():
+    assert judge_in_success(provider_error({"error": {"code": "content_filter", "message": "x"}}), {}).code == "filtered"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Unexpected endpoint or method. (POST /chat/completions)", "404 page not found", "The path /chat/completions was not found"],
+)
+def test_a_success_that_says_there_is_nothing_there_means_a_wrong_address(said):
+    refusal = judge_in_success(provider_error({"error": said}), {})
+    assert (refusal.code, refusal.wrong_address) == ("wrong_address", True)
+
+
+@pytest.mark.parametrize(
+    ("url", "tries"),
+    [
+        ("http://127.0.0.1:1234/chat/completions", "http://127.0.0.1:1234/v1"),
+        ("https://host.invalid/api/chat/completions", "https://host.invalid/api/v1"),
+        ("http://127.0.0.1:1234/v1/chat/completions", None),
+        ("https://x.openai.azure.com/openai/deployments/d/chat/completions", None),
+    ],
+)
+def test_the_address_asked_is_named_and_v1_where_it_is_missing(url, tries):
+    words = asked_at(url)
+    assert words.startswith(f"asked {url}")
+    assert words.endswith(f"try {tries}") if tries else "/v1:" not in words
 
 
 @pytest.mark.parametrize(

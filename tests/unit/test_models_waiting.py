@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
@@ -23,6 +24,20 @@ NOW = 1_790_000_000.0
         ({"retry-after": formatdate(NOW + 90, usegmt=True)}, 90),
         ({"retry-after": formatdate(NOW - 90, usegmt=True)}, 0),
         ({"retry-after": "soon"}, None),
+        ({"retry-after": "1s"}, 1),
+        ({"retry-after": "20ms"}, 0.02),
+        ({"retry-after": "2 minutes"}, 120),
+        ({"retry-after": str(int(NOW) + 30)}, 30),
+        ({"retry-after": datetime.fromtimestamp(NOW + 90, UTC).isoformat()}, 90),
+        ({"retry-after-ms": "250ms"}, 0.25),
+        ({"x-ratelimit-reset-tokens": datetime.fromtimestamp(NOW + 45, UTC).isoformat().replace("+00:00", "Z")}, 45),
+        (
+            {
+                "anthropic-ratelimit-requests-remaining": "0",
+                "anthropic-ratelimit-requests-reset": datetime.fromtimestamp(NOW + 9, UTC).isoformat(),
+            },
+            9,
+        ),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "9" * 400}, None),
@@ -42,9 +57,45 @@ def test_the_servers_wish_is_understood_in_every_spelling(headers, seconds):
     assert asked_wait(headers, NOW) == (None if seconds is None else pytest.approx(seconds))
 
 
-@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset-requests"]), st.text(max_size=30)))
-def test_no_header_makes_a_wait_negative_or_raises(headers):
-    wait = asked_wait(headers, NOW)
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ("Rate limit reached. Please try again in 1.289s. Visit https://example.invalid", 1.289),
+        ("Please try again in 6m0s.", 360),
+        ("Please try again in 20ms.", 0.02),
+        ("Please retry after 17 seconds.", 17),
+        ("Please retry your request in 2 minutes and 3 seconds, thank you", 123),
+        ("Please wait 30 seconds", 30),
+        ("The limit resets in about 3 hours", 10800),
+        ('{"error": {"details": [{"retryDelay": "17s"}]}}', 17),
+        ('{"message": "slow down", "retry_after": 2.5}', 2.5),
+        (f"try again at {datetime.fromtimestamp(NOW + 30, UTC).isoformat()}", 30),
+        ("Please try again later", None),
+        ("try again in 5 places", None),
+        ("Limit 30000, Used 29893, Requested 751", None),
+        ("", None),
+    ],
+)
+def test_a_wish_in_words_is_understood(body, seconds):
+    assert asked_wait({}, NOW, body) == (None if seconds is None else pytest.approx(seconds))
+
+
+def test_what_a_header_says_counts_before_the_words_and_the_words_before_the_resets():
+    resets = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s"}
+    assert asked_wait({"retry-after": "4", **resets}, NOW, "try again in 2s") == 4
+    assert asked_wait(resets, NOW, "try again in 2s") == 2
+
+
+def test_a_header_that_cannot_be_understood_leaves_it_to_the_next():
+    assert asked_wait({"retry-after": "soon", "x-ratelimit-reset": "3s"}, NOW) == 3
+
+
+@given(
+    st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms", "x-ratelimit-reset-requests"]), st.text(max_size=30)),
+    st.text(),
+)
+def test_no_header_and_no_words_make_a_wait_negative_or_raise(headers, body):
+    wait = asked_wait(headers, NOW, body)
     assert wait is None or wait >= 0
 
 

@@ -1,0 +1,112 @@
+"""When a run should end because every call fails alike, in a way that waiting does not mend. Nothing is sent here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pplab.experiments.outcomes import ANSWERED
+
+if TYPE_CHECKING:
+    from pplab.experiments.design import Plan, PlannedCall
+    from pplab.models.records import Reply
+
+FEW = 5
+"""So many calls that fail alike, the first of a run, are no accident."""
+SPAN_PROMPTS = 2
+"""Of so many prompts, where the failure may lie in what was asked."""
+MANY = 20
+"""So many in a row are no accident either after calls that were answered."""
+
+# About the server, whatever it is asked, with what to do.
+OF_THE_SERVER = {
+    "auth": "check the key and what it may use",
+    "unknown_model": "check the model's name and the base URL",
+    "redirected": "",
+    "wrong_address": "check the base URL",
+    "not_json_api": "check the base URL",
+    "unreadable": "check that the base URL leads to an OpenAI-compatible API",
+    "unreachable": "",
+    "transport": "",
+}
+# Possibly about one setting or one prompt: it must be the same for every setting and for several prompts.
+OF_THE_QUESTION = {
+    "rejected": "leave out or change what the server rejects",
+    "bad_request": "",
+    "provider_error": "",
+}
+OF_ONE_PROMPT = ("context", "too long", "token", "length")
+
+
+class SameFailure:
+    """The failures of a run so far, as long as all are the same.
+
+    Examples
+    --------
+    >>> from pplab.experiments.design import make_plan
+    >>> from pplab.models.records import Reply
+    >>> plan = make_plan("Hello", model="m", n=300)
+    >>> failures = SameFailure(plan)
+    >>> page = Reply(status="failed", error_code="not_json_api", error="not a JSON API")
+    >>> [failures.heed(page, call) for call, _ in zip(plan.calls(), range(FEW))][-1]
+    'the run stopped after 5 calls that all failed alike: not a JSON API; check the base URL'
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._answered = False
+        self._key: tuple[str, ...] = ()
+        self._count = 0
+        self._settings: set[int] = set()
+        self._prompts: set[int] = set()
+
+    def heed(self, reply: Reply, planned: PlannedCall) -> str | None:
+        """Take note of an outcome; return why the run should end, in words, or ``None``."""
+        if reply.status in ANSWERED:
+            self._answered, self._key = True, ()
+            return None
+        code = reply.error_code or ""
+        if reply.stop_run and (code not in OF_THE_SERVER or (_key_refused(reply) and not self._answered)):
+            return self._words(reply, f"the run stopped: {reply.error}")
+        key = _key(reply)
+        if not key or key != self._key:
+            self._key, self._count = key, 0
+            self._settings, self._prompts = set(), set()
+        if not key:
+            return None
+        self._count += 1
+        self._settings.add(planned.setting_index)
+        self._prompts.add(planned.prompt_index)
+        if self._count < self._enough(reply) or not (code in OF_THE_SERVER or self._everywhere()):
+            return None
+        return self._words(reply, f"the run stopped after {self._count} calls that all failed alike: {reply.error}")
+
+    def _enough(self, reply: Reply) -> float:
+        if not self._answered:
+            return FEW
+        # Calls that are answered speak for the server: it is left alone only when it says itself that it will not answer.
+        return max(MANY, 2 * self._plan.max_concurrency) if reply.stop_run else float("inf")
+
+    def _everywhere(self) -> bool:
+        return len(self._settings) == len(self._plan.settings) and len(self._prompts) >= min(
+            SPAN_PROMPTS, len(self._plan.prompts)
+        )
+
+    def _words(self, reply: Reply, why: str) -> str:
+        code = reply.error_code or ""
+        return "; ".join(filter(None, (why, OF_THE_SERVER.get(code) or OF_THE_QUESTION.get(code))))
+
+
+def _key_refused(reply: Reply) -> bool:
+    return bool(reply.attempts) and reply.attempts[-1].http_status == 401
+
+
+def _key(reply: Reply) -> tuple[str, ...]:
+    """Return what makes two failures the same, or nothing where waiting may help or the prompt alone may be at fault."""
+    code, words = reply.error_code or "", reply.error or ""
+    if code in OF_THE_SERVER:
+        return (code,)
+    if code == "rejected":
+        return (code, *sorted(reply.rejected))
+    if code in OF_THE_QUESTION and not any(word in words.lower() for word in OF_ONE_PROMPT):
+        return (code, words)
+    return ()
