@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
+    from pplab.experiments.tools import Listener
     from pplab.lab import Lab
-    from pplab.session import Watcher
 
 
 STOPPED, KEPT = "interrupted", "what had arrived is kept"
@@ -72,7 +72,7 @@ def _text(value: object) -> str:
     return results.as_text(value)
 
 
-def _watch(_lab: Lab) -> AbstractContextManager[Watcher]:
+def _watch(_lab: Lab) -> AbstractContextManager[Listener | None]:
     from pplab.views.progress import terminal_bar
 
     return terminal_bar()

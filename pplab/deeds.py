@@ -6,20 +6,20 @@ import dataclasses
 import os
 import platform
 import sys
-from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, Interrupted, PplabError
-from pplab.session import Done, Session
+from pplab.session import Done, Session, unwatched
 from pplab.texts import decode, read_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from pplab.experiments.results import Experiment
+    from pplab.experiments.tools import Listener
     from pplab.lab import Lab
 
 PACKAGES = (
@@ -97,8 +97,8 @@ def run(session: Session, arguments: argparse.Namespace) -> Done:
     if arguments.dry_run:
         ahead = lab.preflight(prompt, **wishes)
         return Done(ahead, ahead.as_dict())
-    with watched(session, lab, arguments):
-        made = lab.run(prompt, **wishes)
+    with watched(session, lab, arguments) as shown:
+        made = lab.run(prompt, **wishes, on=shown)
     return _ran(made)
 
 
@@ -113,12 +113,12 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
     if (kind == "top_up") != (arguments.n is not None):
         raise BadInput("--top-up and --n belong together", hint="write --top-up ID --n 20 to have 20 replicates of everything")
     experiment = lab.experiment(getattr(arguments, kind))
-    with watched(session, lab, arguments):
+    with watched(session, lab, arguments) as shown:
         if kind == "top_up":
-            made = experiment.top_up(arguments.n, max_cost=arguments.max_cost)
+            made = experiment.top_up(arguments.n, max_cost=arguments.max_cost, on=shown)
         else:
             send = experiment.resume if kind == "resume" else experiment.retry_failed
-            made = send(max_cost=arguments.max_cost)
+            made = send(max_cost=arguments.max_cost, on=shown)
     return _ran(made)
 
 
@@ -136,18 +136,9 @@ def _ran(experiment: Experiment) -> Done:
     return Done(experiment, data, exit_code={"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0))
 
 
-@contextmanager
-def watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> Iterator[None]:
-    """Show the progress of the run inside, unless a program reads the output."""
-    if arguments.json:
-        yield
-        return
-    with session.watch(lab) as watcher:
-        lab.on_progress, lab.on_arrival = watcher.progress, watcher.arrived
-        try:
-            yield
-        finally:
-            lab.on_progress = lab.on_arrival = None
+def watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> AbstractContextManager[Listener | None]:
+    """Return who shows the progress of a run, nobody when a program reads the output; it is shown until the context ends."""
+    return unwatched(lab) if arguments.json else session.watch(lab)
 
 
 def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:

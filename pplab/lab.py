@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pplab.experiments.estimate import Preflight
     from pplab.experiments.probe import Probe
     from pplab.experiments.results import Experiment
-    from pplab.experiments.runner import Progress
     from pplab.experiments.settings import Setting
+    from pplab.experiments.tools import Listener
     from pplab.models.tape import Recording
     from pplab.share.check import Gate
     from pplab.share.export import Export
@@ -98,8 +98,6 @@ class Lab:
         self._runs = Runs(self, self._store, self._access)
         self._lock = threading.Lock()
         self._closed = False
-        self.on_progress: Callable[[Progress], None] | None = None
-        self.on_arrival: Callable[[ResponseRow], None] | None = None
 
     # -- who and where --------------------------------------------------------------------------------------------------------
 
@@ -230,6 +228,7 @@ class Lab:
         max_concurrency: int | None = None,
         stream: bool = False,
         on_response: Callable[[ResponseRow], None] | None = None,
+        on: Listener | None = None,
     ) -> Experiment:
         """Sample answers and return the experiment when all have arrived.
 
@@ -264,6 +263,9 @@ class Lab:
             Ask for answers piece by piece.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
+        on : object, optional
+            Whose ``arrived(response)`` is called likewise, and ``progress(progress)`` (``.planned``, ``.done``, ``.in_flight``,
+            ``.cost``, ``.counts``) about ten times a second.
 
         Returns
         -------
@@ -285,6 +287,7 @@ class Lab:
             "max_concurrency": max_concurrency,
             "stream": stream,
             "on_response": on_response,
+            "on": on,
         }
         with Interrupts() as interrupts, Operation(self, "run"):
             return self._runs.begin(prompt, options, interrupts)
@@ -535,6 +538,7 @@ class Lab:
         n: int | None = None,
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
+        on: Listener | None = None,
     ) -> Gate:
         """Run a baseline's plan again and decide for each metric whether it is the same, has drifted, or cannot be told.
 
@@ -549,11 +553,13 @@ class Lab:
             By metric, the largest change that does not matter, in the metric's units; default 0.05 for each score.
         model
             Ask another model than the baseline's.
+        on
+            Who is told how it goes, as in `run`.
         """
         from pplab.share.check import Gate
 
         with Interrupts() as interrupts, Operation(self, "check"):
-            checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model)
+            checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model, on=on)
             for check in checks:
                 about = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
                 self.record(self._event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted)))

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from pplab.lab import Lab
-    from pplab.session import Session, Watcher
+    from pplab.session import Session
     from pplab.store.rows import Row
+    from pplab.views.cards import Cards
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
 MOST_EARLY = 10_000
@@ -202,7 +203,7 @@ def _settings(shell: InteractiveShell) -> PPLab:
 
 
 @contextmanager
-def _watch(lab: Lab) -> Iterator[Watcher]:
+def _watch(lab: Lab) -> Iterator[Cards]:
     """Show answers as cards while they arrive; the result of the run then takes their place."""
     from IPython.display import display
 

@@ -20,7 +20,7 @@ from pplab.store.claims import Claim
 from pplab.store.rows import ExperimentRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pplab.access import Access
     from pplab.calibration import Calibration
@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from pplab.experiments.tools import Source, Tools
     from pplab.lab import Lab
     from pplab.models.tape import RecordedSource
-    from pplab.store.rows import ResponseRow
     from pplab.store.store import Store
 
-HOOKS = ("on_response", "on_text")
+HOOKS = ("on", "on_response", "on_text")
 RESENT = {
     "resume": frozenset({"cancelled"}),
     "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
@@ -237,8 +236,6 @@ class Runs:
         from pplab.experiments.execution import Execution
 
         tools = self._tools(plan, recorded)
-        if interrupts is not None:
-            work["on_response"] = _both(self._lab.on_arrival, work.get("on_response"))
         execution = Execution(row, plan, tools, here(), claim, calls=_answerable(plan, calls, tools.source), **work)
         if interrupts is not None:
             interrupts.hold()
@@ -248,7 +245,7 @@ class Runs:
         if interrupts is None:
             execution.listen()
         else:
-            execution.wait(self._lab.on_progress, interrupts)
+            execution.wait(interrupts)
         return execution
 
     def _tools(self, plan: Plan, recorded: RecordedSource | None) -> Tools:
@@ -314,17 +311,3 @@ def _software() -> dict[str, str]:
     from importlib.metadata import version
 
     return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
-
-
-def _both(
-    first: Callable[[ResponseRow], None] | None, second: Callable[[ResponseRow], None] | None
-) -> Callable[[ResponseRow], None] | None:
-    """Return a function that calls both, or the one there is."""
-    if first is None or second is None:
-        return first or second
-
-    def both(row: ResponseRow) -> None:
-        first(row)
-        second(row)
-
-    return both

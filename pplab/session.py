@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import argparse
@@ -14,31 +14,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab.errors import PplabError
-    from pplab.experiments.runner import Progress
+    from pplab.experiments.tools import Listener
     from pplab.lab import Lab
-    from pplab.store.rows import ResponseRow
 
-    Watch = Callable[[Lab], AbstractContextManager["Watcher"]]
-
-
-class Watcher(Protocol):
-    """Who is told how a run goes."""
-
-    def progress(self, progress: Progress) -> None:
-        """Take note of where it stands; called about ten times a second by whoever waits."""
-
-    def arrived(self, row: ResponseRow) -> None:
-        """Take note of a response that is stored; called on the run's own thread."""
-
-
-class Unwatched:
-    """Takes note of nothing."""
-
-    def progress(self, progress: Progress) -> None:
-        """Do nothing."""
-
-    def arrived(self, row: ResponseRow) -> None:
-        """Do nothing."""
+    Watch = Callable[[Lab], AbstractContextManager[Listener | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +29,9 @@ class Done:
     exit_code: int = 0
 
 
-def unwatched(_lab: Lab) -> AbstractContextManager[Watcher]:
+def unwatched(_lab: Lab) -> AbstractContextManager[None]:
     """Show no progress."""
-    return nullcontext(Unwatched())
+    return nullcontext()
 
 
 @dataclass(slots=True)

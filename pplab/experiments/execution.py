@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pplab.experiments.design import Plan, PlannedCall
-    from pplab.experiments.runner import Ended, Progress
-    from pplab.experiments.tools import Tools
+    from pplab.experiments.runner import Ended
+    from pplab.experiments.tools import Listener, Tools
     from pplab.loop import LoopThread
     from pplab.operation import Span
     from pplab.store.rows import ExperimentRow, ResponseRow, Row
@@ -45,9 +45,11 @@ class Execution:
         Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
     calls, planned, already, previous
         The calls of this pass and how many, the replicates that stay, and the revisions that give way; see `Run` and `Writer`.
+    on
+        Who is told of progress and arrivals.
     on_response, on_text
-        The user's functions. They run in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop,
-        so that they may take their time.
+        The user's functions. They and ``on`` are called in the thread that waits (`wait`), or in one of their own (`listen`),
+        never on the loop, so that they may take their time.
     """
 
     def __init__(
@@ -62,20 +64,21 @@ class Execution:
         planned: int,
         already: Mapping[str, int] | None = None,
         previous: Mapping[str, int] | None = None,
+        on: Listener | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
         self.failure: PplabError | None = None
-        self.listener_failed: str | None = None
+        self.failed_listeners: dict[str, str] = {}
         self._row = row
         self._tools = tools
         self._span = span
         self._claim = claim
         self._finished = threading.Event()
-        self._on_response = on_response
-        self._on_text = on_text
+        self._on = on
+        self._hears = {"on_response": on_response, "on.arrived": on.arrived if on is not None else None, "on_text": on_text}
         self._listener: threading.Thread | None = None
-        self._news: queue.SimpleQueue[tuple[Callable[..., None], tuple[object, ...]] | None] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[tuple[str, tuple[object, ...]] | None] = queue.SimpleQueue()
         self.run = Run(
             Writer(row.experiment_id, plan, tools, span, previous or {}),
             plan,
@@ -83,9 +86,21 @@ class Execution:
             calls=calls,
             planned=planned,
             already=already,
-            on_response=None if on_response is None else lambda row: self._news.put((on_response, (row,))),
-            on_text=None if on_text is None else lambda call, text: self._news.put((on_text, (call, text))),
+            on_response=self._announced("on.arrived", "on_response"),
+            on_text=self._announced("on_text"),
         )
+
+    def _announced(self, *names: str) -> Callable[..., None] | None:
+        """Return what the run calls, which must return at once: it queues the news for those who want to hear it."""
+        heard = [name for name in names if self._hears[name] is not None]
+        if not heard:
+            return None
+
+        def announce(*about: object) -> None:
+            for name in heard:
+                self._news.put((name, about))
+
+        return announce
 
     @property
     def row(self) -> ExperimentRow:
@@ -106,26 +121,28 @@ class Execution:
         loop.submit(self._whole())
 
     def listen(self) -> None:
-        """Call the user's functions from a thread of their own, for a run that nobody waits for."""
-        if self._on_response is not None or self._on_text is not None:
-            self._listener = threading.Thread(target=self._follow, args=(None, Interrupts()), name="pplab-listener", daemon=True)
+        """Tell whoever listens from a thread of its own, for a run that nobody waits for."""
+        if any(hears is not None for hears in self._hears.values()):
+            self._listener = threading.Thread(target=self._follow, args=(Interrupts(),), name="pplab-listener", daemon=True)
             self._listener.start()
 
-    def wait(self, progress: Callable[[Progress], None] | None = None, interrupts: Interrupts | None = None) -> None:
+    def wait(self, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
-        if self._follow(progress, interrupts or Interrupts()):
+        if self._follow(interrupts or Interrupts()):
             self.run.cancel("interrupted")
             self._finished.wait(SETTLE_SECONDS)
+        elif self._listener is not None and self._heard_elsewhere:
+            self._listener.join(SETTLE_SECONDS)  # so that the last answers are told before whoever waits goes on
         if self.failure is not None:
             raise self.failure
 
-    def _follow(self, progress: Callable[[Progress], None] | None, interrupts: Interrupts) -> bool:
+    def _follow(self, interrupts: Interrupts) -> bool:
         """Pass on what arrives until the end; return whether an interrupt came first."""
         going = True
         while going and not interrupts.count:
             going = self._hear(interrupts)
-            if progress is not None:
-                progress(self.run.progress)
+            if self._on is not None and not self._heard_elsewhere:
+                self._tell("on.progress", self._on.progress, (self.run.progress,), interrupts)
         return going
 
     def ended(self, timeout: float = END_SECONDS) -> bool:
@@ -134,7 +151,7 @@ class Execution:
 
     def _hear(self, interrupts: Interrupts) -> bool:
         """Pass on what arrives within a moment; return whether more is to come."""
-        if self._listener not in (None, threading.current_thread()):
+        if self._heard_elsewhere:
             return not self._finished.wait(WAIT_SECONDS)
         until = time.monotonic() + WAIT_SECONDS
         while not interrupts.count and (left := until - time.monotonic()) > 0:
@@ -145,20 +162,27 @@ class Execution:
             if news is None:
                 self._news.put(None)  # for whoever else is waiting
                 return False
-            self._tell(*news, interrupts)
+            name, about = news
+            hears = self._hears[name]
+            assert hears is not None
+            self._tell(name, hears, about, interrupts)
         return True
 
-    def _tell(self, listener: Callable[..., None], about: tuple[object, ...], interrupts: Interrupts) -> None:
-        """Call the user's function; when it raises it is not called again, and the run goes on."""
-        if self.listener_failed is not None:
+    @property
+    def _heard_elsewhere(self) -> bool:
+        return self._listener not in (None, threading.current_thread())
+
+    def _tell(self, name: str, hears: Callable[..., None], about: tuple[object, ...], interrupts: Interrupts) -> None:
+        """Call a listener's function; when it raises it is not called again, and the run goes on."""
+        if name in self.failed_listeners:
             return
         try:
             with interrupts.passing():
-                listener(*about)
+                hears(*about)
         except KeyboardInterrupt:
             interrupts.count += 1
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything; paid-for answers go on arriving
-            self.listener_failed = f"{type(error).__name__}: {error}"
+            self.failed_listeners[name] = f"{type(error).__name__}: {error}"
 
     async def _whole(self) -> None:
         try:

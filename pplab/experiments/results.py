@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pplab.analysis.verdicts import Verdict
     from pplab.experiments.execution import Execution
     from pplab.experiments.repository import ExperimentRepository, Stored
+    from pplab.experiments.tools import Listener
     from pplab.lab import Lab
     from pplab.store.rows import ExperimentRow
 
@@ -150,8 +151,8 @@ class Experiment:
 
         stored = self._stored
         found = cautions(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
-        failed = self._execution.listener_failed if self._execution is not None else None
-        return (*found, f"on_response or on_text failed and was not called again: {failed}") if failed else found
+        failed = self._execution.failed_listeners if self._execution is not None else {}
+        return (*found, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -200,24 +201,44 @@ class Experiment:
         """Answer every question inside from one reading of the tables, also while the experiment is running."""
         return self._repository.held()
 
-    def resume(self, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
+    def resume(
+        self,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
         """Send only the calls that have no answer because they were never sent or were given up.
 
-        ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might.
+        ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might. ``on_response`` and ``on`` as
+        in `Lab.run`.
         """
-        return self._again("resume", max_cost=max_cost, on_response=on_response)
+        return self._again("resume", max_cost=max_cost, on_response=on_response, on=on)
 
-    def retry_failed(self, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
-        """Send again the calls that failed, timed out or were rejected, and those never sent; ``max_cost`` as in `resume`."""
-        return self._again("retry", max_cost=max_cost, on_response=on_response)
+    def retry_failed(
+        self,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Send again the calls that failed, timed out or were rejected, and those never sent; the rest is as in `resume`."""
+        return self._again("retry", max_cost=max_cost, on_response=on_response, on=on)
 
     def retry(self, response_ids: Sequence[str], *, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send just these replicates again; answers that are good already are not replaced."""
         return self._again("retry", only=tuple(response_ids), on_response=on_response)
 
-    def top_up(self, n: int, *, max_cost: float | None = None, on_response: Callable[[Any], None] | None = None) -> Experiment:
-        """Raise the number of replicates to ``n``; send only the new ones, and those never sent. ``max_cost`` as in `resume`."""
-        return self._again("top_up", n=n, max_cost=max_cost, on_response=on_response)
+    def top_up(
+        self,
+        n: int,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
+        return self._again("top_up", n=n, max_cost=max_cost, on_response=on_response, on=on)
 
     def _again(self, kind: str, **options: Any) -> Experiment:
         if self._execution is not None and self._execution.run.stopping is not None:

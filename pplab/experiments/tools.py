@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from pplab.experiments.runner import Progress
     from pplab.models.records import Attempt, Call, Reply
-    from pplab.store.rows import Row
+    from pplab.store.rows import ResponseRow, Row
 
 
 class Source(Protocol):
@@ -64,6 +65,16 @@ class Recorder(Protocol):
 
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are safe."""
+
+
+class Listener(Protocol):
+    """Who is told how one run goes, in the thread that waits for it or, when nobody does, in one of the run's own."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take note of where it stands; called about ten times a second."""
+
+    def arrived(self, row: ResponseRow) -> None:
+        """Take note of a response, once it is safe in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pplab.access import Access
     from pplab.experiments.interrupts import Interrupts
+    from pplab.experiments.tools import Listener
     from pplab.models.tape import RecordedSource, Recording
     from pplab.runs import Runs
     from pplab.store.rows import ExperimentRow, ResponseRow
@@ -93,6 +94,7 @@ class Rerun:
         n: int | None = None,
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
+        on: Listener | None = None,
     ) -> Check:
         before = frame_of(_comparable(self.contents), row)
         own = [name for name in before.columns if name in {k for values in before["metrics"] for k in values}]
@@ -107,7 +109,7 @@ class Rerun:
             )
         if n is not None:
             plan = _with_replicates(plan, n)
-        ran = self._runs.begin_plan(plan, self._calibration(row), interrupts, recorded=recorded)
+        ran = self._runs.begin_plan(plan, self._calibration(row), interrupts, recorded=recorded, on=on)
         if ran.status == "interrupted":
             raise PplabError("the check was interrupted, and what arrived is kept", hint="run it again", code="interrupted")
         contents = read_store(self._store, [ran.id])

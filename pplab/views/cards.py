@@ -211,6 +211,8 @@ class Cards(LabWidget):
 
     def progress(self, progress: Progress) -> None:
         """Show where the run stands."""
+        if self.state == "done":
+            return
         self.counts = Counts(
             planned=progress.planned,
             done=progress.done,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pplab.session import Unwatched
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -14,10 +12,11 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from pplab.experiments.runner import Progress
-    from pplab.session import Watcher
+    from pplab.experiments.tools import Listener
+    from pplab.store.rows import ResponseRow
 
 
-class _Watched(Unwatched):
+class _Watched:
     """Moves a bar of rich's."""
 
     def __init__(self, bar: Bar, task: TaskID) -> None:
@@ -28,14 +27,17 @@ class _Watched(Unwatched):
         words = f"{progress.in_flight} under way"
         self._bar.update(self._task, completed=progress.done, total=max(1, progress.planned), description=words)
 
+    def arrived(self, row: ResponseRow) -> None:
+        """Do nothing: the bar counts."""
+
 
 @contextmanager
-def terminal_bar() -> Iterator[Watcher]:
+def terminal_bar() -> Iterator[Listener | None]:
     """Show rich's bar on standard error while the block runs, if it is a terminal."""
     import sys
 
     if not sys.stderr.isatty():
-        yield Unwatched()
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

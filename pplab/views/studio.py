@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import threading
-from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.calibration import Calibration
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 OFFERED = 20
 """Calibrations to choose from, the latest first."""
-LOOK_SECONDS = 0.1
-"""How often the progress of a run is looked at."""
 UNWRITTEN = "Write a prompt to see what the run would be."
 
 
@@ -270,10 +267,7 @@ class Studio(LabWidget):
         """Run to the end on a thread of its own: the kernel stays free for other cells."""
         try:
             with self.timed("run") as took:
-                hooks: dict[str, Any] = {"on_response": self._shown.arrived}
-                if message["draft"]["stream"]:
-                    hooks["on_text"] = self._shown.writing
-                self.experiment = experiment = lab.start(prompt, **wishes, **hooks)
+                self.experiment = experiment = lab.start(prompt, **wishes, on=self._shown, on_text=self._shown.writing)
                 took["correlation_id"] = experiment.correlation_id
                 self._shown.begin(experiment)
                 self.state = "running"
@@ -289,16 +283,10 @@ class Studio(LabWidget):
                     self._close_others()
 
     def _follow(self, experiment: Experiment) -> None:
-        """Show how a run goes until it has ended, and then what it came to."""
-        from pplab.experiments.runner import Progress
-
+        """Wait until a run has ended, and show what it came to."""
         if self._ending.is_set():  # closed while the run began
             experiment.cancel()
-        while experiment.running:
-            at = experiment.progress
-            self._shown.progress(Progress(**{**at, "counts": Counter(at["counts"])}))
-            self._ending.wait(LOOK_SECONDS)
-        experiment.wait()  # returns at once, and raises what broke the run off
+        experiment.wait()
         if not self._ending.is_set():
             self._shown.show_experiment(experiment)
 
@@ -359,7 +347,8 @@ def code_of(draft: Draft, model: str) -> str:
         "--model": draft["model"].strip() if draft["model"].strip() != model else "",
     }
     for flag, text in given.items():
-        words += [flag, shlex.quote(text)] if text else []
+        if text:  # what begins with a dash would read as an option of its own
+            words += [f"{flag}={shlex.quote(text)}"] if text.startswith("-") else [flag, shlex.quote(text)]
     words += ["--stream"] if draft["stream"] else []
     return f"{' '.join(words)}\n{draft['prompt'].rstrip()}"
 

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pplab import commands
@@ -233,6 +233,7 @@ DRAFTS = st.builds(
 
 
 @given(DRAFTS)
+@example(draft(system="-: no dash"))
 def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
     line, _, body = code_of(made, "embedded").partition("\n")
     command, arguments = commands.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
