@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from pplab.errors import StoreBusy
-from pplab.store.lease import lock, unlock
+from pplab.store.filesystem import refused
+from pplab.store.lease import held, lock, unlock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,17 +27,25 @@ class Claim:
         self._fd: int | None = None
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        while self._fd is None:
-            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            while self._fd is None:
+                self._try()
+        except OSError as error:
+            raise refused("the experiment cannot be begun", error) from None
+        return self
+
+    def _try(self) -> None:
+        """Take the claim, unless its last holder removed the file between our opening and locking it."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)  # less the umask
+        try:
             if not lock(fd, wait=False):
-                os.close(fd)
                 raise StoreBusy("this experiment is being run already", hint="wait for that run, or cancel it")
             if self._still_there(fd):
                 self._fd = fd
-            else:  # its last holder removed the file between our opening and locking it
+        finally:
+            if self._fd != fd:
                 os.close(fd)
-        return self
 
     def _still_there(self, fd: int) -> bool:
         try:
@@ -54,18 +63,12 @@ class Claim:
 
 def claimed(folder: Path, experiment_id: str) -> bool:
     """Return whether some process is running the experiment now."""
-    path = folder / "running" / f"{experiment_id}.lock"
     try:
-        fd = os.open(path, os.O_RDWR)
+        return held(folder / "running" / f"{experiment_id}.lock")
     except FileNotFoundError:
         return False
-    try:
-        if not lock(fd, wait=False):
-            return True
-        unlock(fd)
-    finally:
-        os.close(fd)
-    return False
+    except PermissionError:  # another user's file: it is removed when the run ends, so that it is there says enough
+        return True
 
 
 def latest_claim(folder: Path) -> int:

@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreError
+from pplab.log import caught, thread
 from pplab.secrets import Scrubber
+from pplab.store.filesystem import NO_FOLDER_SYNC, refused
 from pplab.store.lease import lock
 from pplab.store.lines import encode
 
@@ -31,7 +33,7 @@ LATER_S = 0.05
 
 _Job = tuple["Future[None]", "Iterable[Row]", bool]
 WAKE: _Job = (Future(), (), False)
-SAFE = "what was saved before is safe; check the free space and the permissions of the lab's folder"
+UNSAVED = "the record could not be saved"
 
 
 class Journal:
@@ -105,6 +107,10 @@ class Journal:
             self._scrub.add(secret)
             self._scrub.add(json.dumps(secret, ensure_ascii=False)[1:-1] if secret else None)  # as it stands in a line
 
+    def without_secrets(self, text: str) -> str:
+        """Return ``text`` as this journal would write it."""
+        return self._scrub(text)
+
     def settle(self, *, durable: bool = False) -> None:
         """Wait until everything queued so far is written, or synced if ``durable``."""
         if self._thread is not None and not self._closed:
@@ -114,12 +120,12 @@ class Journal:
         """Write what is queued and end the file; a later `append` is refused. Return whether anything was ever written."""
         with self._guard:
             self._closed = True
-            thread = self._thread
-        if thread is not None:
+            writer = self._thread
+        if writer is not None:
             self._queue.put(None)
-            thread.join()
+            writer.join()
         self._refuse_rest()
-        return thread is not None
+        return writer is not None
 
     def forget(self) -> None:
         """Begin anew in a forked child: the queue and the file are the parent's."""
@@ -132,9 +138,9 @@ class Journal:
             if self._closed:
                 raise StoreError("the lab is closed", hint="open it again")
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="pplab-journal", daemon=True)
-                thread.start()
-                self._thread = thread
+                started = thread(self._run, name="pplab-journal")
+                started.start()
+                self._thread = started
 
     def _refuse_rest(self) -> None:
         """Fail what was queued after the end."""
@@ -184,42 +190,62 @@ class Journal:
         for future, rows, durable in (*batch, *self._take_later()):
             try:
                 data += b"".join([encode(row, self._scrub) for row in rows])
-            except StoreError as refused:
-                future.set_exception(refused)
+            except StoreError as unfit:
+                future.set_exception(unfit)
             except Exception as strange:  # noqa: BLE001 - whatever a record holds, the writer must live on
+                caught("a record cannot be written", strange, lab=self.folder.parent)
                 future.set_exception(StoreError(f"a record cannot be written: {strange}"))
             else:
                 encoded.append((future, durable, len(data)))
         kept, error = self._append(bytes(data))
         sync_error = self._sync() if any(durable for _, durable, _ in encoded) else None
-        if kept:
-            self._written()
         for future, durable, end in encoded:
             failure = error if end > kept else sync_error if durable else None
             if failure is None:
                 future.set_result(None)
             else:
-                future.set_exception(StoreError(f"the record could not be saved: {failure.strerror}", hint=SAFE))
-        if self._size >= ROTATE_BYTES:
-            self._end_file()
+                future.set_exception(failure)
+        if error or sync_error:
+            caught("records could not be saved", error or sync_error, lab=self.folder.parent)
+        if kept:
+            self._tell()
 
-    def _append(self, data: bytes) -> tuple[int, OSError | None]:
+    def _tell(self) -> None:
+        try:
+            self._written()
+        except RuntimeError as error:  # no thread can be started: what was written waits in the file for the next reader
+            caught("the tables are not brought up to date by themselves", error, lab=self.folder.parent)
+
+    def _rotate(self) -> None:
+        """Go on in a new file, or in the present one where none can be begun: an answer that was paid for must find a place."""
+        full = self._fd
+        assert full is not None
+        try:
+            self._open_file()
+        except (OSError, StoreError) as error:
+            caught("no new journal could be begun", error, lab=self.folder.parent)
+        else:
+            self._close(full)
+
+    def _append(self, data: bytes) -> tuple[int, StoreError | None]:
         """Write lines; return how many bytes of whole lines are in the file, and what stopped the rest.
 
         A line cut short by a full disk is taken back, so that the next one begins on a line of its own. Whole lines stay:
         a drainer may have read them already.
         """
         done = 0
+        if data and self._fd is not None and self._size >= ROTATE_BYTES:
+            self._rotate()
         try:
             while done < len(data):
                 fd = self._open_file() if self._fd is None else self._fd
                 done += os.write(fd, data[done:] if done else data)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             kept = data.rfind(b"\n", 0, done) + 1
             if self._fd is not None:
                 self._size += kept
                 self._take_back()
-            return kept, error
+            return kept, error if isinstance(error, StoreError) else refused(UNSAVED, error)
         self._size += done
         return done, None
 
@@ -230,14 +256,14 @@ class Journal:
         except OSError:  # then the file ends here, with a torn last line that no reader parses
             self._end_file()
 
-    def _sync(self) -> OSError | None:
+    def _sync(self) -> StoreError | None:
         if self._fd is None:
             return None
         try:
             os.fsync(self._fd)
         except OSError as error:  # what the system dropped cannot be synced later: never write to this file again
             self._end_file()
-            return error
+            return refused(UNSAVED, error)
         return None
 
     def _open_file(self) -> int:
@@ -245,18 +271,29 @@ class Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stamp = max(datetime.now(UTC), self._stamp + timedelta(microseconds=1))  # the clock may go back, names do not
         name = f"{self._stamp:%Y%m%dT%H%M%S%fZ}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        fd = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o644)
+        fd = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o666)  # less the umask
+        try:
+            lock(fd, wait=True)
+            sync_folder(self.folder)
+        except BaseException:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                (self.folder / name).unlink()
+            raise
         self._fd, self._size = fd, 0
-        lock(fd, wait=True)
-        sync_folder(self.folder)
         return fd
 
     def _end_file(self) -> None:
         assert self._fd is not None
         fd, self._fd = self._fd, None
         self._size = 0
-        with contextlib.suppress(OSError):
+        self._close(fd)
+
+    def _close(self, fd: int) -> None:
+        try:
             os.close(fd)
+        except OSError as error:  # some systems tell only now that what was written is lost; what was asked to be safe was synced
+            caught("a journal did not end well", error, lab=self.folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -265,5 +302,8 @@ def sync_folder(folder: Path) -> None:
         fd = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(fd)
+        except OSError as error:
+            if error.errno not in NO_FOLDER_SYNC:
+                raise
         finally:
             os.close(fd)

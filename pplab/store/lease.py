@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreBusy, StoreError
+from pplab.store.filesystem import NO_LOCKS, no_locks, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,8 +19,8 @@ LOCKED_BYTE = 1 << 30  # Windows locks are mandatory: lock a byte that nobody re
 if sys.platform == "win32":
     import msvcrt
 
-    def lock(fd: int, *, wait: bool) -> bool:
-        """Take the exclusive lock of an open file; without ``wait`` return ``False`` at once when it is held."""
+    def lock(fd: int, *, wait: bool, shared: bool = False) -> bool:  # noqa: ARG001 - Windows has exclusive locks only
+        """Take the lock of an open file; without ``wait`` return ``False`` at once when it is held."""
         while True:
             os.lseek(fd, LOCKED_BYTE, os.SEEK_SET)
             try:
@@ -38,17 +39,46 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def lock(fd: int, *, wait: bool) -> bool:
-        """Take the exclusive lock of an open file; without ``wait`` return ``False`` at once when it is held."""
+    def lock(fd: int, *, wait: bool, shared: bool = False) -> bool:
+        """Take the lock of an open file, alone or with others who only read; without ``wait`` return ``False`` when it is held.
+
+        Raises
+        ------
+        StoreError
+            When the file system has no locks.
+        """
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            if error.errno in NO_LOCKS:
+                raise no_locks(error) from None
+            raise
         return True
 
     def unlock(fd: int) -> None:
         """Give the lock back, also when a forked child still has the file open."""
         fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def held(path: Path) -> bool:
+    """Return whether some process holds the lock of a file, which need only be readable.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it may not be read.
+    """
+    fd = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        if not lock(fd, wait=False, shared=True):
+            return True
+        unlock(fd)
+        return False
+    finally:
+        os.close(fd)
 
 
 class _Waiter:
@@ -57,9 +87,10 @@ class _Waiter:
     When we stop waiting it keeps blocking, and gives the lock back as soon as it has it.
     """
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, shared: bool) -> None:
         self.fd = fd
-        self.error: OSError | None = None
+        self.error: OSError | StoreError | None = None
+        self._shared = shared
         self._done = threading.Event()
         self._guard = threading.Lock()
         self._abandoned = False
@@ -67,8 +98,8 @@ class _Waiter:
 
     def _wait(self) -> None:
         try:
-            lock(self.fd, wait=True)
-        except OSError as error:
+            lock(self.fd, wait=True, shared=self._shared)
+        except (OSError, StoreError) as error:
             self.error = error
         with self._guard:
             if self._abandoned:
@@ -105,34 +136,48 @@ class Lease:
         self.path = path
         self._fd: int | None = None
 
-    def acquire(self, timeout: float) -> None:
+    def acquire(self, timeout: float, *, shared: bool = False) -> None:
         """Wait up to ``timeout`` seconds for the lease.
+
+        With ``shared`` it is held together with others who only read; where a reader may not even open the lock file, it goes
+        without, and has DuckDB's own lock.
 
         Raises
         ------
         StoreBusy
             When another process kept it for longer; the message names the process.
         StoreError
-            When the lock file cannot be made.
+            When the lock file cannot be made, or files cannot be locked here.
         """
         try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+            fd = os.open(self.path, os.O_RDONLY if shared else os.O_RDWR | os.O_CREAT, 0o666)  # less the umask
         except OSError as error:
-            raise StoreError(
-                f"the lab's folder cannot be used: {error.strerror}", hint=f"check the permissions of {self.path.parent}"
-            ) from None
+            if shared:
+                return
+            raise refused("the lab's folder cannot be used", error) from None
+        try:
+            at_once = lock(fd, wait=False, shared=shared)
+        except (OSError, StoreError):
+            os.close(fd)
+            if shared:
+                return
+            raise
         self._fd = fd
-        if not lock(fd, wait=False):
+        if not at_once:
             self._fd = None  # until the waiter has it
-            waiter = _Waiter(fd)
+            waiter = _Waiter(fd, shared=shared)
             if not waiter.acquired(timeout):
                 raise StoreBusy(
                     f"the lab is in use by {self._holder()} for more than {timeout:g} seconds",
                     hint="try again, or end that process",
                 )
             self._fd = fd
+            if isinstance(waiter.error, OSError):
+                raise refused("the lab's lock failed", waiter.error)
             if waiter.error is not None:
-                raise StoreError(f"the lab's lock failed: {waiter.error.strerror}")
+                raise waiter.error
+        if shared:
+            return
         with contextlib.suppress(OSError):  # a full disk must not stop readers; the pid only serves a message
             os.lseek(fd, 0, os.SEEK_SET)
             os.write(fd, f"{os.getpid():<20}\n".encode())

@@ -74,6 +74,29 @@ def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migr
     return connection
 
 
+def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Connection:
+    """Open tables that cannot be written for reading; ``why`` says what hinders writing.
+
+    Raises
+    ------
+    StoreError
+        When there are none, or ones of another version, which would have to be brought up to date first.
+    """
+    if not path.exists():
+        raise StoreError(f"the lab has no tables yet, and they cannot be made ({why})", hint="run a command where it can be written")
+    connection = Connection(path, read_only=True, started=started)
+    try:
+        if _pending(connection.cursor(), migrations(), path):
+            raise StoreError(
+                f"the lab was made by an older pplab, and its tables cannot be brought up to date ({why})",
+                hint="run a command where it can be written, or read it with the older version",
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _create(path: Path, steps: tuple[Migration, ...]) -> None:
     """Make the file under another name first: a full disk or a kill must not leave half a file that nobody can open."""
     part = path.with_name(f"{path.name}.part")

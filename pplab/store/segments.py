@@ -7,7 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pplab.store.lease import lock, unlock
+from pplab.store.filesystem import readable, refused
+from pplab.store.lease import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,8 +59,11 @@ def new_segments(journal: Path, read: Mapping[str, Read]) -> list[Segment]:
         before = read.get(name, Read(0, sealed=False))
         if before.sealed:
             continue
-        ended = _ended(journal / name)
-        data = content(journal, name, before.stop)
+        try:
+            ended = _ended(journal / name)
+            data = content(journal, name, before.stop)
+        except PermissionError:  # another user's file that was made for them alone; it must not stop the others, see `unreadable`
+            continue
         whole = data.rfind(b"\n") + 1
         if whole or ended:
             found.append(Segment(name, before.stop, before.stop + whole, ended, len(data) - whole))
@@ -68,8 +72,14 @@ def new_segments(journal: Path, read: Mapping[str, Read]) -> list[Segment]:
 
 def unread(journal: Path, read: Mapping[str, Read]) -> int:
     """Return the number of bytes beyond the drained part of all files: lines that are being written this moment."""
-    states = {name: read.get(name, Read(0, sealed=False)) for name in files(journal)}
+    hidden = unreadable(journal)
+    states = {name: read.get(name, Read(0, sealed=False)) for name in files(journal) if name not in hidden}
     return sum(len(content(journal, name, state.stop)) for name, state in states.items() if not state.sealed)
+
+
+def unreadable(journal: Path) -> list[str]:
+    """Return the names of journal files that this user may not read, and whose records therefore stay out of the tables."""
+    return [name for name in files(journal) if not any(map(readable, (journal / name, journal / "sealed" / f"{name}.gz")))]
 
 
 def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
@@ -80,17 +90,9 @@ def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
 def _ended(path: Path) -> bool:
     """Return whether the writer of a file is gone. An empty file is one whose writer is about to lock it."""
     try:
-        fd = os.open(path, os.O_RDWR)
+        return not held(path) and path.stat().st_size > 0
     except FileNotFoundError:
         return True  # compressed already
-    try:
-        if not lock(fd, wait=False):
-            return False
-        ended = os.fstat(fd).st_size > 0
-        unlock(fd)
-        return ended
-    finally:
-        os.close(fd)
 
 
 def content(journal: Path, name: str, start: int, stop: int | None = None) -> bytes:
@@ -114,7 +116,11 @@ def content(journal: Path, name: str, start: int, stop: int | None = None) -> by
 def lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
     """Yield each whole line of a segment with its offset in the file, without the newline."""
     offset = segment.start
-    for line in content(journal, segment.file, segment.start, segment.stop).split(b"\n")[:-1]:
+    try:
+        data = content(journal, segment.file, segment.start, segment.stop)
+    except PermissionError as error:  # drained before, when it could be read: without it the tables would lose its records
+        raise refused(f"the journal {segment.file} cannot be read", error) from None
+    for line in data.split(b"\n")[:-1]:
         yield offset, line
         offset += len(line) + 1
 

@@ -10,17 +10,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
+from pplab.log import LabLog, caught, thread
+from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import Lease
 from pplab.store.tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from concurrent.futures import Future
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
@@ -62,15 +64,19 @@ class Store(Tables):
         self.path = folder / TABLES
         self._lease = Lease(folder / "lab.lock")
         self._journal = Journal(folder / "journal", self._lines_written)
+        self._log = LabLog(folder, self._journal.without_secrets)
         self._inherited: Connection | None = None
         self._closed = False
+        self._obstacle = obstacle(folder)
+        self._named: set[str] = set()
         self._begin()
-        try:
-            (folder / "journal").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"the lab's folder cannot be made: {error.strerror}", hint=f"check the permissions of {folder.parent}"
-            ) from None
+        if not self._obstacle:
+            make_folder(folder / "journal")
+        elif not self.path.exists():
+            raise cannot_be_written(self._obstacle)
+        else:
+            caught("the lab is read as it is", cannot_be_written(self._obstacle), lab=folder)
+        self._log.begin()
 
     def _begin(self) -> None:
         """Set what belongs to this process alone."""
@@ -82,6 +88,18 @@ class Store(Tables):
         self._timer: threading.Thread | None = None
 
     # Writing
+
+    @property
+    def read_only(self) -> str:
+        """Why this lab can only be read, or an empty string; looked up again once it is so, for permissions may be given."""
+        if self._obstacle:
+            self._obstacle = obstacle(self.folder)
+        return self._obstacle
+
+    def must_be_writable(self) -> None:
+        """Raise the one error of what would write, before anything is written, when this lab can only be read."""
+        if why := self.read_only:
+            raise cannot_be_written(why)
 
     def append(self, *rows: Row, durable: bool = False) -> None:
         """Write records and return when they are in the journal; with ``durable``, when they are safe against a power cut.
@@ -106,11 +124,19 @@ class Store(Tables):
 
     def append_soon(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue records, in order, and return at once; the future is done when `append` would return."""
+        if why := self.read_only:
+            failed: Future[None] = Future()
+            failed.set_exception(cannot_be_written(why))
+            return failed
         return self._journal.append(rows, durable=durable)
 
     def append_later(self, rows: Iterable[Row]) -> None:
-        """Queue records, made by iterating on the writer's thread, to be written within 50 ms; see `Journal.append_later`."""
-        self._journal.append_later(rows)
+        """Queue records, made by iterating on the writer's thread, to be written within 50 ms; see `Journal.append_later`.
+
+        A lab that can only be read keeps no record of cells.
+        """
+        if not self.read_only:
+            self._journal.append_later(rows)
 
     def keep_out(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever this process writes from here on."""
@@ -124,14 +150,19 @@ class Store(Tables):
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
         self._undrained = True
         if self._timer is None:
-            self._timer = threading.Thread(target=self._drain_regularly, name="pplab-drain", daemon=True)
-            self._timer.start()
+            timer = thread(self._drain_regularly, name="pplab-drain")
+            timer.start()
+            self._timer = timer
 
     def _drain_regularly(self) -> None:
         while not self._stopped.wait(DRAIN_EVERY_S):
             if self._undrained:
-                with contextlib.suppress(Exception):  # a later read meets the same trouble and can tell its user
+                try:
                     self._drain(TIMER_WAIT_S)
+                except StoreBusy:  # somebody is reading for longer than usual; a later second drains
+                    pass
+                except Exception as error:  # noqa: BLE001 - a later read meets the same trouble and can tell its user
+                    caught("the journal was not moved to the tables", error, lab=self.folder)
 
     # Reading
 
@@ -183,8 +214,9 @@ class Store(Tables):
                 raise StoreError("the lab is closed", hint="open it again")
             if self._connection is not None:
                 raise StoreError("the tables are being read by this thread", hint="leave the reading() block first")
+            self._obstacle = obstacle(self.folder)
             try:
-                self._lease.acquire(wait)
+                self._lease.acquire(wait, shared=bool(self._obstacle))
                 yield started
             finally:
                 self._lease.release()
@@ -197,27 +229,44 @@ class Store(Tables):
         """Open the tables inside the lease and drain; yield what was drained."""
         import duckdb
 
-        from pplab.store.drain import drain
-        from pplab.store.migrate import open_migrated
+        from pplab.store.drain import Drained, drain
+        from pplab.store.migrate import open_as_it_is, open_migrated
 
         self._undrained = False
         try:
-            self._connection = open_migrated(self.path, started=started)
-            cursor = self._connection.cursor()
-            drained = drain(cursor, self.folder)
+            if self._obstacle:
+                self._connection = open_as_it_is(self.path, self._obstacle, started=started)
+                drained = Drained()
+            else:
+                self._connection = open_migrated(self.path, started=started)
+                drained = drain(self._connection.cursor(), self.folder)
         except BaseException as error:
             self._undrained = True
             self._close_tables()
-            if isinstance(error, duckdb.Error | OSError):
-                raise StoreError(f"the lab's tables could not be brought up to date: {_line(error)}", hint=KEPT) from None
+            if isinstance(error, OSError):
+                raise StoreError(f"{NOT_DRAINED}: {in_short(error)}", hint=f"{KEPT}; {advice(error)}") from None
+            if isinstance(error, duckdb.Error):
+                raise StoreError(f"{NOT_DRAINED}: {_line(error)}", hint=KEPT) from None
             raise
         self._ended = drained.ended
+        self._name_unreadable()
         try:
             yield drained
         except duckdb.Error as error:
             raise StoreError(f"the lab's tables could not be read: {_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
+
+    def _name_unreadable(self) -> None:
+        for name in set(self.unreadable()) - self._named:
+            self._named.add(name)  # each is logged once
+            caught("a journal is left out", StoreError(f"{name} may not be read", hint=READABLE), lab=self.folder)
+
+    def unreadable(self) -> list[str]:
+        """Return the names of the journals that this user may not read, whose records are not in the tables."""
+        from pplab.store.segments import unreadable
+
+        return unreadable(self.folder / "journal")
 
     def _close_tables(self) -> None:
         import duckdb
@@ -226,10 +275,12 @@ class Store(Tables):
         if connection is None:
             return
         try:
-            if (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
+            if not self._obstacle and (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
                 connection.cursor().execute("CHECKPOINT")  # a long log is replayed at every opening
-        except (OSError, duckdb.Error):
-            pass  # there is no log, or no room: it stays, and is checkpointed another time
+        except FileNotFoundError:  # there is no log
+            pass
+        except (OSError, duckdb.Error) as error:  # no room: it stays, and is checkpointed another time
+            caught("the tables' log could not be taken in", error, lab=self.folder)
         finally:
             connection.close()
 
@@ -239,8 +290,10 @@ class Store(Tables):
 
         ended, self._ended = self._ended, ()
         for name in ended:
-            with contextlib.suppress(OSError):  # it only saves space; the next drain tries again
+            try:
                 segments.seal(self.folder / "journal", name)
+            except OSError as error:  # it only saves space; the next drain tries again
+                caught("a journal could not be compressed", error, lab=self.folder)
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one SELECT with bound parameters, read-only and without access to anything outside the tables.
@@ -321,6 +374,7 @@ class Store(Tables):
         """
         from pplab.store.rebuild import rebuild
 
+        self.must_be_writable()
         with self._leased(LEASE_WAIT_S) as started:
             with self._tables(started):
                 pass
@@ -339,9 +393,12 @@ class Store(Tables):
         if self._timer is not None:
             self._timer.join()
         if wrote and drain:
-            with contextlib.suppress(Exception):  # the journal keeps it for the next one who opens the lab
+            try:
                 self._drain(TIMER_WAIT_S)
+            except Exception as error:  # noqa: BLE001 - the journal keeps it for the next one who opens the lab
+                caught("the journal was not moved to the tables at the end", error, lab=self.folder)
         self._closed = True
+        self._log.end()
 
     def hold_still(self) -> bool:
         """Wait, before a fork, until no thread has the tables open; return whether `let_go` must follow."""
@@ -359,6 +416,8 @@ class Store(Tables):
         self._journal.forget()
 
 
+READABLE = "ask its owner to run: chmod g+r on it"
+NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
 
 
