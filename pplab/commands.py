@@ -208,6 +208,13 @@ COMMANDS: dict[str, Command] = {
             arguments=(Argument("file", "a package (default: this lab)", "?"),),
         ),
         Command(
+            "rebuild",
+            "make the tables again from the journals and show what differs from the stored ones",
+            deeds.rebuild,
+            options=(Option("--swap", "put the rebuilt tables in place; the former file is kept in backup/", None),),
+            examples=("rebuild", "rebuild --swap"),
+        ),
+        Command(
             "replay",
             "score stored responses again with the present code and compare",
             deeds_share.replay,

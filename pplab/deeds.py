@@ -263,6 +263,11 @@ def verify(session: Session, arguments: argparse.Namespace) -> Done:
     return Done(views.verified(report), report)
 
 
+def rebuild(session: Session, arguments: argparse.Namespace) -> Done:
+    report = session.lab(arguments).rebuild(swap=arguments.swap)
+    return Done(report, report.as_dict(), exit_code=0 if report.equal or report.swapped else 1)
+
+
 def sql(session: Session, arguments: argparse.Namespace) -> Done:
     query = " ".join(arguments.query)
     if not query.strip():

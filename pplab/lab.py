@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pplab.share.replay import Replay
     from pplab.share.rerun import Rerun
     from pplab.share.verify import PackageReport
+    from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
@@ -130,6 +131,15 @@ class Lab:
     def settings(self) -> PPLab:
         """The settings in force (traitlets)."""
         return self._resolved.settings
+
+    @property
+    def read_only(self) -> str:
+        """Why this lab can only be read, from the tables as they are; an empty string when it can be written."""
+        return self._store.read_only
+
+    def must_be_writable(self) -> None:
+        """Raise, before anything is done, when this lab can only be read."""
+        self._store.must_be_writable()
 
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
@@ -500,7 +510,7 @@ class Lab:
         report = self._store.verify() if path is None else verify_package(path)
         self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
         if not report.ok and path is None:
-            raise StoreTampered(report.words, hint="lab.rebuild() makes the tables again from the journal and compares")
+            raise StoreTampered(report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs")
         if not report.ok:
             raise tampered(report.problems)
         return report
@@ -571,9 +581,18 @@ class Lab:
         return Rerun(self, self._store, self._runs, self._access, *baseline(self, self._store, wanted))
 
     @verb
-    def rebuild(self) -> Any:
-        """Make the tables again from the journals, sealed ones included, and compare them with the stored ones."""
-        return self._store.rebuild()
+    def rebuild(self, swap: bool = False) -> RebuildReport:
+        """Make the tables again from the journals, compressed ones included, and compare them with the stored ones.
+
+        Parameters
+        ----------
+        swap
+            Also put the rebuilt tables in place. The former file is kept in the lab's ``backup`` folder under a name with the
+            date; other kernels that use the lab go on with the rebuilt tables.
+        """
+        report = self._store.rebuild(swap=swap)
+        self.record(self._event("tables_rebuilt", differences=report.differences, swapped=report.swapped), durable=True)
+        return report
 
     def _ids_of(self, wanted: Any) -> list[str]:
         listed = [wanted] if isinstance(wanted, str) or hasattr(wanted, "plan") else list(wanted)

@@ -98,6 +98,11 @@ CATALOGUE: dict[str, EventType] = {
             "A baseline was run again and compared; drifted names what failed.",
             {"baseline": "str", "outcome": "str", "drifted": "list"},
         ),
+        EventType(
+            "tables_rebuilt",
+            "The tables were made again from the journals and compared; swapped says that they were put in place.",
+            {"differences": "int", "swapped": "bool"},
+        ),
         EventType("verification_completed", "Chain and counts were checked.", {"ok": "bool", "rows": "int", "problems": "int"}),
     )
 }

@@ -8,7 +8,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pplab.store.drain import drain
 from pplab.store.kinds import KINDS
@@ -17,6 +17,7 @@ from pplab.store.migrate import open_migrated
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pandas as pd
     from duckdb import DuckDBPyConnection
 
 KEYS = {kind.table: (kind.key,) for kind in KINDS.values()} | {
@@ -62,6 +63,50 @@ class RebuildReport:
     def equal(self) -> bool:
         """Whether every table came out as it was stored."""
         return all(table.equal for table in self.tables)
+
+    @property
+    def differences(self) -> int:
+        """How many rows only one side has, or differ."""
+        return sum(table.missing + table.added + table.different for table in self.tables)
+
+    @property
+    def words(self) -> str:
+        """The outcome in one line, and what to do."""
+        if self.equal:
+            found = f"all {len(self.tables)} tables came out of the journals as they are stored"
+        else:
+            found = f"stored and rebuilt tables differ: {'; '.join(filter(None, map(_in_words, self.tables)))}"
+        if self.swapped:
+            return f"{found}. The rebuilt tables are in place; the former file is kept in backup/"
+        return found if self.equal else f"{found}. Nothing was changed; rebuild --swap puts the rebuilt tables in place"
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """One row a table: rows stored and rebuilt, rows that one side alone has, rows that differ, and some of their keys."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "table": table.table,
+                "stored": table.stored,
+                "rebuilt": table.rebuilt,
+                "only_stored": table.missing,
+                "only_rebuilt": table.added,
+                "different": table.different,
+                "examples": ", ".join(table.examples),
+            }
+            for table in self.tables
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as plain JSON values."""
+        return {"equal": self.equal, "swapped": self.swapped, "tables": self.df.to_dict("records")}
+
+
+def _in_words(table: TableComparison) -> str:
+    counts = {"differ": table.different, "are in the stored one only": table.missing, "are in the rebuilt one only": table.added}
+    said = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return f"of {table.table}, {', '.join(said)}" if said else ""
 
 
 def rebuild(folder: Path, path: Path, *, swap: bool) -> RebuildReport:

@@ -9,6 +9,7 @@ LOOKS = {
     ("pplab.share.imports", "Imported"): "told",
     ("pplab.share.replay", "Replay"): "told",
     ("pplab.share.verify", "PackageReport"): "told",
+    ("pplab.store.rebuild", "RebuildReport"): "rebuilt",
     ("pplab.analysis.records", "Comparisons"): "told",
     ("pplab.analysis.recommend", "Recommendation"): "told",
     ("pplab.analysis.preflight", "Preflight"): "told",
