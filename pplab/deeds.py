@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import platform
 import sys
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pplab import log
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.session import Done, Session, unwatched
 from pplab.texts import decode, read_text
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pplab.experiments.results import Experiment
@@ -282,6 +283,7 @@ def config(session: Session, arguments: argparse.Namespace) -> Done:
 
     lab = session.lab(arguments)
     if arguments.changes:
+        lab.must_be_writable()
         change_settings(lab.settings, pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
     data = {name: {"value": getattr(lab.settings, name), "help": traits[name].help} for name in PPLab.names()}
@@ -303,13 +305,29 @@ def doctor(session: Session, arguments: argparse.Namespace) -> Done:
         except metadata.PackageNotFoundError:
             check(package, False, "not installed; run: pip install pplab")
     try:
-        lab = session.lab(arguments)
+        lab: Lab | None = session.lab(arguments)
+    except PplabError as error:
+        lab = None
+        check("lab", False, str(error))
+    if lab is not None:
+        _check_lab(lab, check)
+    for line in log.recent(lab and lab.folder):
+        words = line.partition(": ")[2]  # its time and process stand in the file
+        checks.append({"check": "log", "state": "seen", "found": lab.scrub(words) if lab else words})
+    healthy = all(c["state"] != "problem" for c in checks)
+    return Done(views.doctor(checks), checks, exit_code=0 if healthy else 1)
+
+
+def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
+    try:
         report = lab.verify()
         check("lab", True, f"{lab.name}, {report.rows:,} audit rows, chain verified")
-        check("writable", os.access(lab.folder, os.W_OK), "the lab's folder can be written")
-        where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
-        check("model", True, f"{lab.model}, {where}")
     except PplabError as error:
         check("lab", False, str(error))
-    healthy = all(c["state"] == "ok" for c in checks)
-    return Done(views.doctor(checks), checks, exit_code=0 if healthy else 1)
+    hidden = lab.unreadable_journals()
+    if hidden:
+        check("journals", False, f"not in the tables, for they may not be read (chmod g+r): {', '.join(hidden)}")
+    why = lab.read_only
+    check("writable", not why, f"the lab can only be read: {why}" if why else "the lab's folder can be written")
+    where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
+    check("model", True, f"{lab.model}, {where}")

@@ -137,6 +137,10 @@ class Lab:
         """Why this lab can only be read, from the tables as they are; an empty string when it can be written."""
         return self._store.read_only
 
+    def unreadable_journals(self) -> list[str]:
+        """Return the names of journals that this user may not read, and whose records are therefore not in the tables."""
+        return self._store.unreadable()
+
     def must_be_writable(self) -> None:
         """Raise, before anything is done, when this lab can only be read."""
         self._store.must_be_writable()
@@ -510,7 +514,9 @@ class Lab:
         report = self._store.verify() if path is None else verify_package(path)
         self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
         if not report.ok and path is None:
-            raise StoreTampered(report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs")
+            raise StoreTampered(
+                report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs"
+            )
         if not report.ok:
             raise tampered(report.problems)
         return report

@@ -146,6 +146,7 @@ class Runs:
         """
         from pplab.experiments.results import Experiment
 
+        self._store.must_be_writable()
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
@@ -190,6 +191,7 @@ class Runs:
         from pplab.experiments.design import check_cost
 
         with Interrupts() as interrupts, Operation(self._lab, kind), ExitStack() as held:
+            self._store.must_be_writable()
             claim = held.enter_context(Claim(self._lab.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
             self._same_model(row)

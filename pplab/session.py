@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -43,6 +44,7 @@ class Session:
     watch: Watch = unwatched
     recording: tuple[Path, float | None] | None = None
     _others: dict[tuple[Any, ...], Lab] = field(default_factory=dict)
+    _told: set[Path] = field(default_factory=set)
 
     @property
     def door(self) -> str:
@@ -52,6 +54,9 @@ class Session:
     def lab(self, arguments: argparse.Namespace) -> Lab:
         """Return the session's lab, or one that differs from it in what the arguments say; both use the session's recording."""
         lab = self._lab(arguments)
+        if (why := lab.read_only) and lab.folder not in self._told:
+            self._told.add(lab.folder)
+            print(f"{self.door}: the lab can only be read ({why}): its tables are shown as they are", file=sys.stderr)
         if self.recording is not None and (lab.recording is None or lab.recording.path != self.recording[0]):
             lab.use_recording(self.recording[0], max_age_days=self.recording[1])
         return lab

@@ -75,6 +75,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
             raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(value, known) or f"use one of: {', '.join(known)}")
     if format == "package" and what != "experiments":
         raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
+    store.must_be_writable()
     export_id = new_id()
     file = target(path, lab.folder, what, SUFFIXES.get(format, format))
     span = CAUSE.get()

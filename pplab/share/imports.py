@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,6 +68,7 @@ def import_package(lab: Any, store: Store, path: str | os.PathLike[str]) -> Impo
     colleague's own audit, recording and notebook stay at hand. The rows go through the journal, experiments last: a process that
     dies in between leaves nothing that shows, and importing again completes it.
     """
+    store.must_be_writable()
     source = Path(path)
     with unpacked(source, lab.folder / FOLDER) as (folder, broken):
         report, contents = opened(source, folder, broken)
@@ -125,7 +128,9 @@ def _refuse_other_calibrations(store: Store, contents: Contents) -> None:
 
 
 def _keep(folder: Path, target: Path) -> None:
-    """Move the unpacked package to its place, unless it is there."""
+    """Move the unpacked package to its place, unless it is there; whoever may read the folder around it may read it."""
+    with contextlib.suppress(OSError):  # some file systems have no modes to change
+        folder.chmod(stat.S_IMODE(target.parent.stat().st_mode))
     try:
         folder.rename(target)
     except OSError:  # there already, from an earlier import or by another process just now

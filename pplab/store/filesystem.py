@@ -31,7 +31,17 @@ HINTS = {
 }
 OTHERWISE = "check the free space and the permissions of the lab's folder; what was saved before is safe"
 
-WRITTEN = ("", "journal", "journal/sealed", "journal/damaged", "running", "lab.lock", "lab.duckdb", "lab.duckdb.wal", "ledger.jsonl")
+WRITTEN = (
+    "",
+    "journal",
+    "journal/sealed",
+    "journal/damaged",
+    "running",
+    "lab.lock",
+    "lab.duckdb",
+    "lab.duckdb.wal",
+    "ledger.jsonl",
+)
 """What a lab writes to, relative to its folder, in the order in which it is named when it cannot be."""
 
 
@@ -40,8 +50,8 @@ def refused(doing: str, error: OSError) -> StoreError:
 
     Examples
     --------
-    >>> str(refused("the record could not be saved", OSError(errno.EFBIG, "File too large")))
-    "the record could not be saved: File too large. the lab's files may not grow further: raise the limit with ulimit -f unlimited"
+    >>> str(refused("the record was not saved", OSError(errno.EFBIG, "File too large")))
+    "the record was not saved: File too large. the lab's files may not grow further: raise the limit with ulimit -f unlimited"
     """
     return StoreError(f"{doing}: {in_short(error)}", hint=advice(error))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+WHERE_WRITABLE = "run a command where the lab can be written"
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -83,17 +84,16 @@ def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Conn
         When there are none, or ones of another version, which would have to be brought up to date first.
     """
     if not path.exists():
-        raise StoreError(f"the lab has no tables yet, and they cannot be made ({why})", hint="run a command where it can be written")
+        raise StoreError(f"the lab has no tables yet, and they cannot be made ({why})", hint=WHERE_WRITABLE)
     connection = Connection(path, read_only=True, started=started)
     try:
-        if _pending(connection.cursor(), migrations(), path):
-            raise StoreError(
-                f"the lab was made by an older pplab, and its tables cannot be brought up to date ({why})",
-                hint="run a command where it can be written, or read it with the older version",
-            )
+        older = _pending(connection.cursor(), migrations(), path)
     except BaseException:
         connection.close()
         raise
+    if older:
+        connection.close()
+        raise StoreError(f"the lab's tables are of an older pplab and cannot be brought up to date ({why})", hint=WHERE_WRITABLE)
     return connection
 
 

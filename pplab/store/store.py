@@ -68,14 +68,11 @@ class Store(Tables):
         self._inherited: Connection | None = None
         self._closed = False
         self._obstacle = obstacle(folder)
-        self._named: set[str] = set()
         self._begin()
         if not self._obstacle:
             make_folder(folder / "journal")
         elif not self.path.exists():
             raise cannot_be_written(self._obstacle)
-        else:
-            caught("the lab is read as it is", cannot_be_written(self._obstacle), lab=folder)
         self._log.begin()
 
     def _begin(self) -> None:
@@ -258,9 +255,9 @@ class Store(Tables):
             self._close_tables()
 
     def _name_unreadable(self) -> None:
-        for name in set(self.unreadable()) - self._named:
-            self._named.add(name)  # each is logged once
-            caught("a journal is left out", StoreError(f"{name} may not be read", hint=READABLE), lab=self.folder)
+        if hidden := self.unreadable():
+            left_out = StoreError(f"{', '.join(hidden)} may not be read", hint="ask the owner to run chmod g+r on it")
+            caught("journals are left out", left_out, lab=self.folder)
 
     def unreadable(self) -> list[str]:
         """Return the names of the journals that this user may not read, whose records are not in the tables."""
@@ -416,7 +413,6 @@ class Store(Tables):
         self._journal.forget()
 
 
-READABLE = "ask its owner to run: chmod g+r on it"
 NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
 

@@ -98,7 +98,7 @@ def settings(data: Mapping[str, Mapping[str, Any]]) -> Display:
 
 
 def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
-    problems = [c for c in checks if c["state"] != "ok"]
+    problems = [c for c in checks if c["state"] == "problem"]
     page = _Page("Doctor").table(list(checks))
     words = (
         "Everything is in order." if not problems else f"{len(problems)} problem(s): " + "; ".join(p["check"] for p in problems)
@@ -235,11 +235,7 @@ def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
 
 
 def verified(report: Any) -> Display:
-    return (
-        _Page("Verification")
-        .notice("success" if report.ok else "error", f"{_sentence(report.words)}.")
-        .display()
-    )
+    return _Page("Verification").notice("success" if report.ok else "error", f"{_sentence(report.words)}.").display()
 
 
 def rebuilt(report: Any) -> Display:

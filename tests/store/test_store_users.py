@@ -1,4 +1,4 @@
-"""Several users of one lab, and labs that may only be read: modes, what is refused before anything is written, and what is read."""
+"""Several users of one lab, and labs that may only be read: modes, what is refused before it is begun, what is read."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from store_records import event, run
 
 import pplab
-from pplab.errors import StoreError
-from pplab.store import filesystem
-from pplab.store.store import open_store
 
 GROUP, ADA, GRACE = 54000, 54001, 54002
 ROOT = Path(pplab.__file__).parents[1]
@@ -117,7 +113,17 @@ for words in WORDS:
     said[" ".join(words[:2])] = [left, out.getvalue(), err.getvalue()]
 print(json.dumps(said))
 """
-READING = [["results"], ["status"], ["audit"], ["timing"], ["trace"], ["verify"], ["sql", "SELECT 1"], ["replay"], ["results", "--list"]]
+READING = [
+    ["results"],
+    ["status"],
+    ["audit"],
+    ["timing"],
+    ["trace"],
+    ["verify"],
+    ["sql", "SELECT 1"],
+    ["replay"],
+    ["results", "--list"],
+]
 WRITING = [["run", "hello", "--n", "1"], ["calibrate", "--preset", "precise"], ["config", "model=x"], ["export"], ["rebuild"]]
 
 
@@ -150,7 +156,7 @@ def test_a_journal_that_another_user_made_for_themselves_stops_nobody_and_is_nam
     journal.chmod(0o600)
     assert as_user(ADA, shared, READ) == [2, True]
     assert as_user(ADA, shared, RUN) == 3
-    said = as_user(ADA, shared, f"WORDS = [['doctor']]\n{TRY}")['doctor']
+    said = as_user(ADA, shared, f"WORDS = [['doctor']]\n{TRY}")["doctor"]
     assert said[0] == 1
     assert journal.name in said[1]
     assert "chmod g+r" in said[1]
