@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pplab.approvals import APPROVE, unapproved
 from pplab.config import EMBEDDED
 from pplab.errors import BadInput, Offline
 from pplab.loop import LoopThread
@@ -50,6 +51,20 @@ class Access:
             return "there is no key to ask the model with"
         return ""
 
+    def _not_approved(self) -> BadInput | None:
+        """Return what to say before a key goes to an address that stands in the lab's folder, if nobody has approved it."""
+        missing = unapproved(self._resolved.grants)
+        if not missing:
+            return None
+        names, address = " and ".join(grant.variable for grant in missing), missing[0].address
+        command = self._resolved.command
+        return BadInput(
+            f"the lab's folder names the server {address}, and you have not approved that {names} may be sent there",
+            hint=f"if you trust it, type once: pplab {command} (in a notebook: %pplab {command}); a program sets"
+            f" {APPROVE}={address}",
+            code="not_approved",
+        )
+
     def source(self) -> Source:
         """Return where answers come from."""
         if self._recording is not None:
@@ -64,12 +79,14 @@ class Access:
                 f"there is neither a key nor a base URL, so {self._resolved.model} cannot be asked",
                 hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
             )
+        if (error := self._not_approved()) is not None:
+            raise error
         return self._model()
 
     def _recorded(self, recording: Recording) -> RecordedSource:
         from pplab.models.tape import RecordedSource
 
-        why = self.unreachable
+        why = self.unreachable or str(self._not_approved() or "")
         return RecordedSource(recording, self._resolved.provider, None if why else self._model(), why)
 
     def _model(self) -> ModelClient:
@@ -87,7 +104,22 @@ class Access:
 
             transport = EmbeddedTransport()
         r = self._resolved
-        return ModelClient(r.provider, r.base_url, r.api_key, transport=transport, offline=r.offline, scrub=self._scrub)
+        return ModelClient(
+            r.provider,
+            r.base_url,
+            r.api_key,
+            headers=r.headers,
+            transport=transport,
+            offline=r.offline,
+            scrub=self._scrub,
+        )
+
+    @property
+    def max_concurrency(self) -> int:
+        """The most calls under way at once, where a run does not say."""
+        endpoint = self._resolved.endpoint
+        most: int = (endpoint.max_concurrency if endpoint else None) or self._resolved.settings.max_concurrency
+        return most
 
     def price(self, model: str) -> Price | None:
         """Return the price of ``model``, the user's table first, or ``None`` if it is unknown."""

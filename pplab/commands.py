@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FULL = Option("--full", "show everything, also what differs from run to run (not comparable)", None)
 MODEL = (
-    Option("--model", "the model to ask, as its server knows it", metavar="NAME"),
+    Option("--model", "the model to ask, as its server knows it; MODEL@NAME asks it at an endpoint", metavar="NAME"),
     Option("--base-url", "the address of an OpenAI-compatible server", metavar="URL"),
 )
 RUN_OPTIONS = (
@@ -264,7 +264,19 @@ COMMANDS: dict[str, Command] = {
             "show the settings, or change some and keep them in the lab",
             deeds.config,
             arguments=(Argument("changes", "NAME=VALUE", "*", "setting"),),
-            examples=("config model=gpt-4o-mini",),
+            options=(
+                Option(
+                    "--approve",
+                    "let the key in this variable go to this address, which stands in a lab's folder; may be repeated",
+                    metavar="VARIABLE=URL",
+                    repeat=True,
+                ),
+            ),
+            examples=(
+                "config model=gpt-4o-mini",
+                "config base_url=http://localhost:11434/v1",
+                "config --approve OPENAI_API_KEY=https://models.example.org/v1",
+            ),
         ),
         Command("doctor", "check this installation and this lab", deeds.doctor),
         Command(

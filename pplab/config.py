@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +15,19 @@ from urllib.parse import urlsplit
 from traitlets import Dict, Enum, Float, Int, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
+from pplab.addresses import check_base_url, secret_parameters
+from pplab.approvals import ADDRESSES, KEY, OPENAI_URL, Grant, approve, withdraw
+from pplab.endpoints import Endpoint, read_endpoints, split_model
 from pplab.errors import BadInput, did_you_mean
-from pplab.secrets import split_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LAB_FOLDER = ".pplab"
 LONGEST = 1000
 CONFIG_FILE = "config.json"
 TEMPORARY = ":temp:"
 EMBEDDED = "embedded"
-OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
 
 
@@ -38,6 +40,9 @@ class PPLab(Configurable):
     base_url = Unicode("", help="The address of an OpenAI-compatible server, for example http://localhost:11434/v1.").tag(
         config=True
     )
+    endpoints = Dict(
+        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME asks one."
+    ).tag(config=True)
     deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
     max_concurrency = Int(32, min=1, help="The most calls under way at once.").tag(config=True)
     prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the built-in table.").tag(config=True)
@@ -49,6 +54,10 @@ class PPLab(Configurable):
         "hash",
         help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
     ).tag(config=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.in_folder: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
 
     @validate("store", "user", "model")
     def _printable(self, proposal: dict[str, Any]) -> str:
@@ -67,9 +76,19 @@ class PPLab(Configurable):
             bare, found = check_base_url(proposal["value"])
         except BadInput as error:
             raise TraitError(str(error)) from None
-        if found:
-            raise TraitError("it carries a password, which is never stored; set OPENAI_API_KEY instead")
+        if found or secret_parameters(bare):
+            raise TraitError(f"it carries a password or key, which is never stored; set {KEY} instead, or PPLAB_BASE_URL")
         return bare
+
+    @validate("endpoints")
+    def _readable_endpoints(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        """Refuse endpoints that could not be asked."""
+        table: dict[str, Any] = proposal["value"]
+        try:
+            found = read_endpoints(table)
+        except BadInput as error:
+            raise TraitError(str(error)) from None
+        return {name: {**fields, "base_url": found[name].base_url} for name, fields in table.items()}
 
     @classmethod
     def names(cls) -> list[str]:
@@ -79,7 +98,11 @@ class PPLab(Configurable):
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a lab will use. ``api_key`` never appears in a representation; ``secrets`` are values to be scrubbed."""
+    """What a lab will use. Keys never appear in a representation; ``secrets`` are values to be scrubbed.
+
+    ``grants`` are what the user must have approved before anything is sent, because the address stands in the lab's folder;
+    ``given`` are the base URL and the key that were arguments.
+    """
 
     folder: Path | None
     user: str
@@ -89,8 +112,25 @@ class Resolved:
     offline: bool
     recording: str | None
     settings: PPLab
+    endpoint: Endpoint | None = None
+    grants: tuple[Grant, ...] = ()
+    given: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def same_server(self, model: str) -> str:
+        """Return what to call another model so that this lab's server is asked for it."""
+        if self.endpoint is None or split_model(model, read_endpoints(self.settings.endpoints))[1] is not None:
+            return model
+        return f"{model}@{self.endpoint.name}"
+
+    @property
+    def command(self) -> str:
+        """What to type to approve ``grants``."""
+        if self.endpoint is None and self.folder == find_store(None):
+            return f"config {shlex.quote(f'base_url={self.base_url}')}"
+        return "config " + " ".join(f"--approve {shlex.quote(f'{variable}={address}')}" for variable, address in self.grants)
 
 
 def resolve(
@@ -114,18 +154,33 @@ def resolve(
         os.fspath(store) if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None
     )
     settings = settings or load_settings(folder)
-    key = api_key or env.get("OPENAI_API_KEY") or None
-    url = base_url or settings.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
-    wanted = model or settings.model or env.get("PPLAB_MODEL") or None
+    table = read_endpoints(settings.endpoints)
+    wanted, endpoint = split_model(model or settings.model or env.get("PPLAB_MODEL") or None, table)
+    if endpoint is not None:
+        if base_url:
+            raise BadInput(
+                f"the model is at the endpoint '{endpoint.name}', and a base URL was given too", hint="give one of them"
+            )
+        url: str | None = endpoint.base_url
+        key = api_key or env.get(endpoint.key_env or "") or None
+        headers = endpoint.headers()
+        names = [*([endpoint.key_env or KEY] if api_key else []), *(name for name in endpoint.variables if env.get(name))]
+        foreign = settings.in_folder.get("endpoints", {}).get(endpoint.name) == settings.endpoints[endpoint.name]
+    else:
+        url = base_url or settings.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
+        key, headers = api_key or env.get(KEY) or None, {}
+        names = [KEY] if key else []
+        foreign = not base_url and bool(settings.base_url) and settings.in_folder.get("base_url") == settings.base_url
     found: list[str] = []
     if url:
         url, found = check_base_url(url)
-    if wanted == EMBEDDED or (not url and not key):
-        wanted, url, provider = wanted or EMBEDDED, None, EMBEDDED
+    if endpoint is None and (wanted == EMBEDDED or (not url and not key)):
+        wanted, url, provider, names = wanted or EMBEDDED, None, EMBEDDED, []
     else:
         url = url or OPENAI_URL
         provider = urlsplit(url).netloc
         wanted = wanted or OPENAI_MODEL
+    secrets = (key, *found, *(secret_parameters(url) if url else ()), *environment_secrets(table.values()))
     return Resolved(
         folder=folder,
         user=check_user(user or settings.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
@@ -135,18 +190,23 @@ def resolve(
         offline=env.get("PPLAB_OFFLINE", "") not in ("", "0"),
         recording=env.get("PPLAB_RECORDING") or None,
         settings=settings,
+        endpoint=endpoint,
+        grants=tuple(Grant.of(name, url) for name in dict.fromkeys(names)) if foreign and url else (),
+        given=(base_url, api_key),
         api_key=key or (found[-1] if found else None),
-        secrets=tuple(s for s in (key, *found, *environment_secrets()) if s),
+        headers=headers,
+        secrets=tuple(secret for secret in secrets if secret),
     )
 
 
-def environment_secrets() -> list[str]:
-    """Return the keys and passwords that the environment holds."""
-    found = [os.environ.get("OPENAI_API_KEY", "")]
-    for name in ("PPLAB_BASE_URL", "OPENAI_BASE_URL"):
+def environment_secrets(endpoints: Iterable[Endpoint] = ()) -> list[str]:
+    """Return the keys and passwords that the environment holds, also those that ``endpoints`` name."""
+    found = [os.environ.get(name, "") for name in (KEY, *(name for one in endpoints for name in one.variables))]
+    for name in ADDRESSES:
         with suppress(BadInput):
-            found += check_base_url(os.environ.get(name, ""))[1]
-    return [secret for secret in found if secret]
+            url, credentials = check_base_url(os.environ.get(name, ""))
+            found += [*credentials, *secret_parameters(url)]
+    return [secret.strip() for secret in found if secret.strip()]
 
 
 def find_store(store: str | None) -> Path | None:
@@ -180,19 +240,6 @@ def find_folder(store: str | None) -> Path | None:
     return here / LAB_FOLDER
 
 
-def check_base_url(url: str) -> tuple[str, list[str]]:
-    """Return the URL without credentials, and the credentials found in it; refuse what is not http(s)."""
-    try:
-        bare, found = split_credentials(url.strip())
-        parts = urlsplit(bare)
-        ok = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or 0 < parts.port < 65536)
-    except ValueError:
-        ok, bare, found = False, "", []
-    if not ok or any(c.isspace() or ord(c) < 32 for c in bare):
-        raise BadInput("the base URL is not an http(s) address", hint="write it like http://localhost:11434/v1")
-    return bare.rstrip("/"), found
-
-
 def check_user(user: str) -> str:
     """Return a user's name if it can stand in a table: 1 to 200 printable characters."""
     if not user.strip() or len(user) > 200 or not user.isprintable():
@@ -209,14 +256,25 @@ def _system_user() -> str:
 
 def load_settings(folder: Path | None) -> PPLab:
     """Return the settings stored in the lab's ``config.json``, or the defaults."""
-    settings = PPLab()
-    for name, value in _stored(folder).items():
+    settings, stored = PPLab(), _stored(folder)
+    for name, value in stored.items():
         set_value(settings, name, value)
+    settings.in_folder = {name: getattr(settings, name) for name in stored}
     return settings
+
+
+def grants_of(in_folder: Mapping[str, Any]) -> list[Grant]:
+    """Return which keys would go where by what stands in a lab's folder (`PPLab.in_folder`)."""
+    url = in_folder.get("base_url")
+    named = read_endpoints(in_folder.get("endpoints", {})).values()
+    pairs = [*([(KEY, url)] if url else []), *((variable, one.base_url) for one in named for variable in one.variables)]
+    return list(dict.fromkeys(Grant.of(*pair) for pair in pairs))
 
 
 def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
     """Set some settings, and keep those, and no others, in the lab's ``config.json``; all of them or none.
+
+    Addresses that the user gives here are the user's word: their keys may go there from now on, until the setting is emptied.
 
     Raises
     ------
@@ -233,8 +291,13 @@ def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -
     temporary = folder / f"{CONFIG_FILE}.{os.getpid()}"
     temporary.write_text(json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n", "utf-8")
     temporary.replace(folder / CONFIG_FILE)
-    for name in changes:
-        setattr(settings, name, getattr(tried, name))
+    new = {name: getattr(tried, name) for name in changes}
+    former = {name: settings.in_folder.get(name) for name in new if not new[name] and settings.in_folder.get(name)}
+    for name, value in new.items():
+        setattr(settings, name, value)
+    settings.in_folder = {**settings.in_folder, **new}
+    withdraw(grants_of(former))
+    approve(grants_of(new))
 
 
 def _stored(folder: Path | None) -> dict[str, Any]:
@@ -261,4 +324,5 @@ def set_value(settings: PPLab, name: str, value: Any) -> None:
     try:
         setattr(settings, name, value)
     except TraitError as error:
-        raise BadInput(f"{name}={value!r} is not allowed", hint=str(error)) from None
+        shown = name if isinstance(value, dict) else f"{name}={value!r}"
+        raise BadInput(f"{shown} is not allowed", hint=str(error)) from None

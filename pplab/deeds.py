@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 import sys
 from importlib import metadata
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from pplab.approvals import Grant
     from pplab.experiments.results import Experiment
     from pplab.experiments.tools import Listener
     from pplab.lab import Lab
@@ -278,16 +280,37 @@ def sql(session: Session, arguments: argparse.Namespace) -> Done:
 
 
 def config(session: Session, arguments: argparse.Namespace) -> Done:
+    from pplab.approvals import approve, read_grant
     from pplab.config import PPLab, change_settings
     from pplab.views import results as views
 
     lab = session.lab(arguments)
+    approve([read_grant(text) for text in arguments.approve or ()])
     if arguments.changes:
         lab.must_be_writable()
         change_settings(lab.settings, pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
     data = {name: {"value": getattr(lab.settings, name), "help": traits[name].help} for name in PPLab.names()}
-    return Done(views.settings(data), {name: item["value"] for name, item in data.items()})
+    keys = [words for _, _, words in _keys(lab)]
+    values = {name: item["value"] for name, item in data.items()}
+    return Done(views.settings(data, keys), values | {"keys": keys})
+
+
+def _keys(lab: Lab) -> list[tuple[Grant, bool, str]]:
+    """Return each key that the lab's folder gives an address, whether it may go there, and the same in words."""
+    from pplab.approvals import unapproved
+    from pplab.config import grants_of
+
+    grants = grants_of(lab.settings.in_folder)
+    missing = unapproved(grants)
+    return [
+        (
+            grant,
+            grant not in missing,
+            f"{grant.variable} {'is not approved for' if grant in missing else 'may go to'} {grant.address}",
+        )
+        for grant in grants
+    ]
 
 
 def doctor(session: Session, arguments: argparse.Namespace) -> Done:
@@ -331,3 +354,8 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
     check("writable", not why, f"the lab can only be read: {why}" if why else "the lab's folder can be written")
     where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
     check("model", True, f"{lab.model}, {where}")
+    try:
+        for grant, approved, words in _keys(lab):
+            check("key", approved or not os.environ.get(grant.variable), words)
+    except PplabError as error:
+        check("key", False, str(error))

@@ -76,8 +76,9 @@ def check(session: Session, arguments: argparse.Namespace) -> Done:
             margins[name] = float(value)
         except ValueError:
             raise BadInput(f"the margin {value} of {name} is not a number", hint="write --margin NAME=NUMBER") from None
+    model = arguments.model and lab.model  # without its endpoint
     with deeds.watched(session, lab, arguments) as shown:
-        gate = lab.check(arguments.baseline, n=arguments.n, margins=margins or None, model=arguments.model, on=shown)
+        gate = lab.check(arguments.baseline, n=arguments.n, margins=margins or None, model=model, on=shown)
     if out is not None:
         write_atomically(out, junit(list(gate.checks)))
     return Done(gate, gate.as_dict(), exit_code=gate.exit_code)

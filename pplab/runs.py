@@ -112,7 +112,7 @@ class Runs:
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the settings decide."""
         settings = self._lab.settings
-        return {"deadline": settings.deadline, "max_concurrency": settings.max_concurrency}
+        return {"deadline": settings.deadline, "max_concurrency": self._access.max_concurrency}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration

@@ -14,7 +14,7 @@ import pplab
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test fails on time
 settings.load_profile("busy")
 
-SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_")
+SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 
@@ -110,6 +110,7 @@ def alone(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith(SETTINGS) and name != "PPLAB_SOAK"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PPLAB_USER", "ada")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "the-users-configuration"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import random
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pplab.addresses import chat_url, secret_parameters
 from pplab.errors import BadInput, Offline
 from pplab.models.capabilities import token_limit_name
 from pplab.models.exchange import Exchange, Request, connect, exchange
 from pplab.models.records import Attempt, Call, Reply
+from pplab.models.route import Route, basic
 from pplab.models.waiting import asked_wait, backoff
 from pplab.secrets import MASK, split_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpx2
     import openai
@@ -29,6 +30,9 @@ OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDED_URL = "http://embedded.invalid/v1"  # never resolved: a transport answers
 LESSONS = 2  # things a call may learn about the server's dialect; a server that contradicts itself is not followed further
 TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+PROXIED = frozenset(
+    {"connection_lost", "not_json_api", "server_error", "timeout", "unreachable", "unreadable"}
+)  # may be its fault
 USABLE = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
 
 
@@ -57,6 +61,8 @@ class ModelClient:
     api_key
         Sent as bearer token. ``None`` sends no ``Authorization`` header, unless user and password stand in the base URL. Removed
         from everything that is returned.
+    headers
+        Sent with every request; their values are secrets, like the key.
     transport
         Answers in place of the network (the embedded model). No socket is opened.
     offline
@@ -88,6 +94,7 @@ class ModelClient:
         api_key: str | None,
         *,
         transport: httpx2.AsyncBaseTransport | None = None,
+        headers: Mapping[str, str] | None = None,
         offline: bool = False,
         max_retries: int = 4,
         deadline: float = 120.0,
@@ -99,15 +106,19 @@ class ModelClient:
         if urlsplit(self._url).scheme not in ("http", "https") or not urlsplit(self._url).hostname:
             raise BadInput(f"the base URL {self._url!r} is not http(s)", hint="give one such as http://localhost:11434/v1")
         self._key = api_key.strip() if api_key and api_key.strip() else None
-        self._headers: dict[str, str] = {}
+        self._headers: dict[str, str] = dict(headers or {})
         if credentials and self._key is None:  # user and password in an address mean Basic authentication (RFC 7617)
-            credentials.append(base64.b64encode(credentials[0].encode()).decode())
-            self._headers["Authorization"] = f"Basic {credentials[-1]}"
+            self._headers["Authorization"] = basic(credentials[0])
         self._transport = transport
+        self._route = Route() if offline or transport is not None else Route.to(self._url)
         self._offline = offline and transport is None
         self._max_retries = max_retries
         self._deadline = deadline
         self._backoff = backoff
+        proxy = self._route.proxy
+        sent = [*self._headers.values(), *(proxy.headers.values() if proxy else ())]
+        credentials += [*sent, *(value.removeprefix("Basic ") for value in sent), *(proxy.credentials if proxy else ())]
+        credentials += secret_parameters(self._url)
         self._secrets = tuple(secret for secret in (self._key, *credentials) if secret and len(secret) >= 6)
         self._scrub_more = scrub
         self._draw = random.Random()  # noqa: S311 - spreads retries in time, guards nothing
@@ -145,11 +156,12 @@ class ModelClient:
         api = self._connected()
         limit = self._deadline if deadline is None else deadline
         ends = asyncio.get_running_loop().time() + limit
+        where, proxy = self._scrub(self._url), self._route.proxy
         attempts: list[Attempt] = []
         retries, lessons, lost_before = 0, 0, False
         while True:
             request = self._request(call, ends, limit)
-            done = await exchange(api, request, scrub=self._scrub, where=self._url, on_text=on_text)
+            done = await exchange(api, request, scrub=self._scrub, where=where, proxy=proxy, on_text=on_text)
             learned = lessons < LESSONS and self._learn(call, request, done.refusal)
             decision, wait, note = ("retry", 0.0, "") if learned else self._decide(done, retries, ends)
             attempts.append(_attempt(len(attempts) + 1, done, decision, wait))
@@ -165,6 +177,8 @@ class ModelClient:
         words = [reply.error, note]
         if lost_before and not done.lost and reply.status not in USABLE:
             words.append("an earlier attempt was sent and may have been billed")
+        if proxy is not None and reply.error_code in PROXIED and proxy.url not in (reply.error or ""):
+            words.append(f"asked through the proxy {proxy}")
         return replace(
             reply,
             status="cancelled" if decision == "pause" else reply.status,
@@ -184,11 +198,11 @@ class ModelClient:
     def _connected(self) -> openai.AsyncOpenAI:
         if self._offline:
             raise Offline(
-                f"PPLAB_OFFLINE=1 is set, so {self._url} was not asked",
+                f"PPLAB_OFFLINE=1 is set, so {self._scrub(self._url)} was not asked",
                 hint="unset it, replay a recording, or use the embedded model",
             )
         if self._api is None:
-            self._api = connect(self._url, self._key, self._transport)
+            self._api = connect(self._url, self._key, self._transport, self._route)
         return self._api
 
     def _scrub(self, text: str) -> str:
@@ -211,6 +225,7 @@ class ModelClient:
                 body["stream_options"] = {"include_usage": True}
         headers = self._headers if self._transport is None else {"X-PPLab-Replicate": str(call.replicate)}
         return Request(
+            url=chat_url(self._url),
             body=body,
             sent=sent,
             stream=call.stream,

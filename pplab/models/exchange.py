@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+    from pplab.models.route import Proxy, Route
+
 LARGEST_BODY = 16 * 2**20  # bytes; a longer answer is given up
 LARGEST_REFUSAL = 2**20
 KEPT = 256 * 1024  # bytes of a body that are kept
@@ -33,6 +35,9 @@ KEEP_ALIVE_S = 4.0
 DRAIN_S = 0.2  # seconds to wait for the end of a stream that has said it is done, so that its connection can serve again
 
 OPENAI_HOST = "api.openai.com"
+UNKNOWN_AUTHORITY = frozenset(
+    {18, 19, 20, 21}
+)  # OpenSSL's codes: self-signed, also in the chain; no issuer, no first certificate
 MAY_BE_BILLED = "the request was sent and may have been billed"
 SAFE_HEADERS = frozenset(
     {
@@ -51,6 +56,7 @@ class Request:
     holds.
     """
 
+    url: str
     body: Mapping[str, Any]
     sent: Mapping[str, Any]
     stream: bool
@@ -95,10 +101,9 @@ class _Cut:
 class _RefusedError(Exception):
     """Carries an answer with an error status past the client package, which would read its body without a limit."""
 
-    def __init__(self, status: int, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(status)
         self.status = status
-        self.url = url
         self.headers = headers
         self.body = body
 
@@ -107,7 +112,7 @@ class _TooLargeError(Exception):
     """The answer passed `LARGEST_BODY`."""
 
 
-def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | None) -> openai.AsyncOpenAI:
+def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | None, route: Route) -> openai.AsyncOpenAI:
     """Return a client for the server at ``url``; nothing is opened yet.
 
     The package's own retries and its following of redirects are off: the first are not recorded, the second would carry the key
@@ -121,15 +126,23 @@ def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | No
     if transport is None:
         limits = httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
         # Loading the certificate authorities takes 20 ms; a plain http server is never shown any, an https one by default.
-        trusted: ssl.SSLContext | bool = True if url.lower().startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        system: ssl.SSLContext | bool = True if url.lower().startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         http = openai.DefaultAioHttpClient(
-            verify=trusted, timeout=timeout, limits=limits, follow_redirects=False, event_hooks=hooks
+            verify=route.trusted or system,
+            proxy=httpx2.Proxy(route.proxy.url, headers=route.proxy.headers) if route.proxy else None,
+            trust_env=False,  # the route has read the environment
+            timeout=timeout,
+            limits=limits,
+            follow_redirects=False,
+            event_hooks=hooks,
         )
     else:  # trust_env off: a proxy from the environment would take the place of the transport
         http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, event_hooks=hooks)
     headers: dict[str, Any] = {}
     if urlsplit(url).hostname != OPENAI_HOST:  # the package adds these from the environment, whichever server is asked
         headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
+    if route.proxy is not None and not url.lower().startswith("https"):  # the proxy reads such a request itself
+        headers |= route.proxy.headers
     # Compressed answers could be a thousand times what they weigh; asking for none costs little on the kilobytes of a chat.
     headers["Accept-Encoding"] = "identity"
     return openai.AsyncOpenAI(
@@ -143,6 +156,7 @@ async def exchange(
     *,
     scrub: Callable[[str], str],
     where: str,
+    proxy: Proxy | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Exchange:
     """Send a request and return what came of it; only cancellation is raised.
@@ -155,8 +169,8 @@ async def exchange(
         What to send, and until when to wait.
     scrub
         Removes secrets from text; everything that leaves this function has passed it.
-    where
-        The server's address, for messages.
+    where, proxy
+        The server's address and the proxy on the way to it, for messages.
     on_text
         Is given each piece of a stream's text.
     """
@@ -173,7 +187,7 @@ async def exchange(
         if timer.expired():
             cut = _Cut("timeout", f"no complete answer within {request.deadline:g} s; {MAY_BE_BILLED}", lost=True)
         else:
-            cut = _why(error, where)
+            cut = _why(error, where, proxy)
     return arrival.outcome(cut)
 
 
@@ -187,7 +201,6 @@ class _Arrival:
         self._started_at = now()
         self._start = time.perf_counter()
         self._status: int | None = None
-        self._url = ""
         self._headers: dict[str, str] = {}
         self._body = bytearray()  # of a stream only what is kept
         self._size = 0
@@ -200,7 +213,7 @@ class _Arrival:
         import openai
 
         answer = await api.post(
-            "/chat/completions",
+            self._request.url,
             cast_to=httpx2.Response,
             body=self._request.body,
             options=self._options(api, openai.Omit()),
@@ -209,7 +222,7 @@ class _Arrival:
         )
         response = cast("httpx2.Response", answer)  # cast_to hands over the response unread, whatever the package's types say
         try:
-            self._opened(response.status_code, _address(response), response.headers)
+            self._opened(response.status_code, response.headers)
             async with aclosing(response.aiter_bytes()) as pieces:
                 await self._read(pieces)
         finally:
@@ -243,9 +256,8 @@ class _Arrival:
         if self._stream is not None:
             self._tell(self._stream.close())
 
-    def _opened(self, status: int, url: str, headers: Mapping[str, str]) -> None:
+    def _opened(self, status: int, headers: Mapping[str, str]) -> None:
         self._status = status
-        self._url = url
         self._headers = {name.lower(): value for name, value in headers.items()}
         kind = self._headers.get("content-type", "")
         if self._request.stream and status == 200 and "json" not in kind and "html" not in kind:
@@ -274,7 +286,7 @@ class _Arrival:
 
     def refused(self, refused: _RefusedError) -> Exchange:
         """Return the outcome of an answer with an error status."""
-        self._opened(refused.status, refused.url, refused.headers)
+        self._opened(refused.status, refused.headers)
         self._take(refused.body)
         text = self._text()
         location = self._scrub(one_line(self._headers.get("location", "")))
@@ -349,7 +361,7 @@ class _Arrival:
         return self._exchange(reply, text, retry=cut.retry, lost=cut.lost)
 
     def _with_address(self, error: str, *, wrong: bool) -> str:
-        return f"{error}; {asked_at(self._url)}" if wrong and self._url else error
+        return f"{error}; {asked_at(self._request.url)}" if wrong else error
 
     def _exchange(
         self, reply: Reply, text: str, *, refusal: Refusal | None = None, retry: bool = False, lost: bool = False
@@ -401,15 +413,10 @@ async def _take_refusals(response: httpx2.Response) -> None:
                 body += piece
                 if len(body) > LARGEST_REFUSAL:
                     break
-    raise _RefusedError(response.status_code, _address(response), dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
+    raise _RefusedError(response.status_code, dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
 
 
-def _address(response: httpx2.Response) -> str:
-    """Return the address that was asked, without its query, which may hold a key."""
-    return str(response.url.copy_with(query=None, fragment=None))
-
-
-def _why(error: BaseException, where: str) -> _Cut:
+def _why(error: BaseException, where: str, proxy: Proxy | None) -> _Cut:
     """Return what an exception of the client, its transport or the operating system means.
 
     The package maps exceptions on the way up (a refused connection becomes a timeout), so the whole chain of causes is looked at.
@@ -427,7 +434,19 @@ def _why(error: BaseException, where: str) -> _Cut:
         return next((one for one in reversed(chain) if isinstance(one, kinds)), None)
 
     if found := among(ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError):
-        return _Cut("unreachable", f"the certificate of {where} is not trusted: {one_line(str(found))}")
+        return _Cut(
+            "unreachable", f"the certificate of {where} is not trusted: {one_line(str(found))}{_missing_authority(chain)}"
+        )
+    if proxy is not None and (found := among(aiohttp.ClientHttpProxyError)):
+        status = getattr(found, "status", 0)
+        return _Cut("unreachable", f"the proxy {proxy} does not connect to {where} (HTTP {status})")
+    if proxy is not None and among(aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError):
+        host = urlsplit(where).hostname
+        return _Cut(
+            "unreachable",
+            f"cannot connect to the proxy {proxy} on the way to {where}; correct it, or add {host} to NO_PROXY",
+            retry=True,
+        )
     if among(aiohttp.ClientConnectorDNSError):
         return _Cut("unreachable", f"the address {where} cannot be found", retry=True)
     if found := among(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
@@ -444,6 +463,14 @@ def _why(error: BaseException, where: str) -> _Cut:
     if among(httpx2.TransportError, aiohttp.ClientError, OSError, EOFError):
         return _lost()
     return _Cut("transport", f"the request could not be made: {type(error).__name__}: {one_line(str(error))}")
+
+
+def _missing_authority(chain: list[BaseException]) -> str:
+    """Return which variable to set where a certificate's authority is unknown; other faults are the certificate's own."""
+    codes = [getattr(error, "verify_code", 0) for error in chain]
+    if not UNKNOWN_AUTHORITY.intersection(codes):
+        return ""
+    return "; if the server is yours, set SSL_CERT_FILE to a file with its authority's certificate (PEM)"
 
 
 def _lost() -> _Cut:

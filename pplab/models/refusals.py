@@ -150,6 +150,8 @@ def judge_said(http_status: int, said: ProviderError, location: str, sent: Mappi
         return Refusal("auth", f"access denied (HTTP {http_status}): {words}", stop_run=True)
     if http_status == 404:
         return Refusal("unknown_model", f"no such model or address (HTTP 404): {words}", stop_run=True, wrong_address=True)
+    if http_status == 407:
+        return Refusal("unreachable", f"the proxy asks for a user and a password (HTTP 407): {words}", stop_run=True)
     if http_status == 413:
         return Refusal("too_large", f"the request is too large (HTTP 413): {words}")
     if http_status in (400, 422):
@@ -220,9 +222,10 @@ def asked_at(url: str) -> str:
     >>> asked_at("http://127.0.0.1:1234/chat/completions")
     'asked http://127.0.0.1:1234/chat/completions; the base URL has no /v1: try http://127.0.0.1:1234/v1'
     """
-    base = url.removesuffix("/chat/completions").rstrip("/")
+    path, has_query, _ = url.partition("?")
+    base = path.removesuffix("/chat/completions").rstrip("/")
     words = f"asked {url}"
-    if re.search(r"/v\d|/deployments/|/openai$", base):
+    if has_query or re.search(r"/v\d|/deployments/|/openai$", base):
         return words
     return f"{words}; the base URL has no /v1: try {base}/v1"
 

@@ -92,9 +92,12 @@ def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
     return page.notice("info", f"Next: {door} {data['next']}").display()
 
 
-def settings(data: Mapping[str, Mapping[str, Any]]) -> Display:
+def settings(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
     rows = [{"setting": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
-    return _Page("Settings").table(rows).display()
+    page = _Page("Settings").table(rows)
+    for line in keys:
+        page.words(line)
+    return page.display()
 
 
 def doctor(checks: Sequence[Mapping[str, str]]) -> Display:

@@ -248,7 +248,7 @@ class Studio(LabWidget):
 
                 known = self.lab._resolved  # noqa: SLF001 - the same server and key, which a lab shows to nobody else
                 store = TEMPORARY if self.lab.name == TEMPORARY else self.lab.folder
-                self._others[name] = Lab(store, self.lab.user, name, known.base_url, known.api_key, settings=known.settings)
+                self._others[name] = Lab(store, self.lab.user, known.same_server(name), *known.given, settings=known.settings)
             return self._others[name]
 
     # -- running --------------------------------------------------------------------------------------------------------------
