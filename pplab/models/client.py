@@ -117,7 +117,7 @@ class ModelClient:
         self._backoff = backoff
         proxy = self._route.proxy
         sent = [*self._headers.values(), *(proxy.headers.values() if proxy else ())]
-        credentials += [*sent, *(value.removeprefix("Basic ") for value in sent), *(proxy.credentials if proxy else ())]
+        credentials += [*(value.removeprefix("Basic ") for value in sent), *(proxy.credentials if proxy else ())]
         credentials += secret_parameters(self._url)
         self._secrets = tuple(secret for secret in (self._key, *credentials) if secret and len(secret) >= 6)
         self._scrub_more = scrub
