@@ -389,7 +389,7 @@ class Lab:
 
         with self._store.reading():
             first, second = (self._runs.stored(i).stored for i in (*self._ids_of(a), *self._ids_of(b)))
-        return between(first.frame, second.frame, first.metrics)
+        return between(first.frame, second.frame, first.metrics, first.lower_is_better)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
         """Return the ids of an entity, newest first; for completion, so it is no operation and leaves no trace."""

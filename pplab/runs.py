@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pplab.experiments.results import Experiment
     from pplab.experiments.tools import Source, Tools
     from pplab.lab import Lab
+    from pplab.metrics import MetricInfo
     from pplab.models.tape import RecordedSource
     from pplab.store.store import Store
 
@@ -147,6 +148,7 @@ class Runs:
         from pplab.experiments.results import Experiment
 
         self._store.must_be_writable()
+        plan = _scored_now(plan, ())
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
@@ -197,6 +199,7 @@ class Runs:
             self._same_model(row)
             stored = history.outcomes(self._store, experiment_id)
             plan, calls, previous = missing_calls(row, stored, RESENT[kind], n, only)
+            plan = _scored_now(plan, plan.metrics)
             if max_cost is not None:
                 plan = dataclasses.replace(plan, max_cost=check_cost(max_cost))
             kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
@@ -299,6 +302,14 @@ def _answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Ite
     listed = list(calls)
     source.refuse_missing(make_call(plan, source.provider, planned)[0] for planned in listed)
     return listed
+
+
+def _scored_now(plan: Plan, before: tuple[MetricInfo, ...]) -> Plan:
+    """Return the plan with the user's metrics that its responses are scored by now, and ``before`` were."""
+    from pplab.metrics import registered
+
+    known = {info.name: info for info in (*before, *(m for m in registered() if not m.built_in))}
+    return dataclasses.replace(plan, metrics=tuple(known.values()))
 
 
 def here() -> Span:

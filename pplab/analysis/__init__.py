@@ -3,13 +3,14 @@
 Each module is imported by its own name, so that a caller pays only for what it uses:
 
 ``layout``       responses arranged by prompt and setting; what counts and what is left out
-``summaries``    one row a setting, and moments that can be merged
+``summaries``    one row a setting
 ``resampling``   the seeded bootstrap and permutation kernels
 ``power``        which difference a number of prompts can show, and how many a difference needs
 ``wording``      numbers, counts and caveats in plain words
 ``records``      the results, each with ``.words`` and ``.as_dict()``
 ``statistics``   means with intervals, paired differences, effect sizes, corrections
 ``ranking``      the probability of each setting to be the best on a metric
+``unjudged``     what metrics could not judge, in words
 ``trend``        whether a metric rises or falls with an ordered parameter
 ``between``      two experiments on the prompts that both asked
 ``diversity``    how far apart the answers of a setting are, with an interval

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pandas as pd
 
     from pplab.analysis.records import Comparisons
 
 
-def between(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> Comparisons:
+def between(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str], lower_is_better: Collection[str] = ()) -> Comparisons:
     """Compare two experiments, each taken as a whole, paired by the text of the prompt.
 
     Differences are the first experiment's mean minus the second's. Prompts that only one of them asked are left out.
@@ -23,8 +23,8 @@ def between(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> Compari
     ----------
     a, b
         Responses of the two, see `pplab.analysis.layout.layout`, with a column ``prompt``.
-    metrics
-        Names of columns.
+    metrics, lower_is_better
+        Names of columns, and those of which less is better.
 
     Raises
     ------
@@ -45,4 +45,4 @@ def between(a: pd.DataFrame, b: pd.DataFrame, metrics: Sequence[str]) -> Compari
         )
         for index, (side, label) in enumerate(((a, "the first experiment"), (b, "the second experiment")))
     ]
-    return compare(pd.concat(sides, ignore_index=True), 0, 1, metrics)
+    return compare(pd.concat(sides, ignore_index=True), 0, 1, metrics, lower_is_better=lower_is_better)

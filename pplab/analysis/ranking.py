@@ -51,7 +51,7 @@ def best(
 def _best(plan: Layout, cells: Cells, resampler: Resampler, sign: int) -> Best:
     ranked = [s for s in range(len(plan.settings)) if cells.counts[:, s].any()]
     if len(ranked) < 2:
-        missing = "there is one setting only" if ranked else "there is no usable response"
+        missing = "there is one setting only" if ranked else "no usable response has a value"
         return Best(cells.metric, (), "none", 0, 0, plan.unit, missing)
     means = cells.means[:, ranked]
     complete = np.asarray(np.isfinite(means).all(axis=1))
@@ -75,7 +75,7 @@ def _best(plan: Layout, cells: Cells, resampler: Resampler, sign: int) -> Best:
     share = winning_shares(sign * resampled)
     order = sorted(range(len(ranked)), key=lambda i: (-share[i], -sign * centre[i], i))
     chances = tuple(Chance(plan.settings[ranked[i]], plan.labels[ranked[i]], float(centre[i]), float(share[i])) for i in order)
-    return Best(cells.metric, chances, scope, n, dropped, plan.unit)
+    return Best(cells.metric, chances, scope, n, dropped, plan.unit, higher_is_better=sign > 0)
 
 
 def winning_shares(resampled: Floats) -> Floats:

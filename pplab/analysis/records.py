@@ -286,6 +286,7 @@ class Best(Told):
     dropped: int
     unit: str = "prompt"
     note: str = ""
+    higher_is_better: bool = True
 
     @property
     def sentence(self) -> str:
@@ -293,7 +294,9 @@ class Best(Told):
         if not self.chances:
             return f"No setting is ranked on {self.metric}: {self.note}."
         first, rest = self.chances[0], [c for c in self.chances[1:] if c.probability >= 0.05]
-        text = f"{self.metric}: {first.label} is best with probability {percent(first.probability)} (mean {number(first.mean)})"
+        taste = "" if self.higher_is_better else ", lower is better"
+        basis = f"{percent(first.probability)} (mean {number(first.mean)}{taste})"
+        text = f"{self.metric}: {first.label} is best with probability {basis}"
         if rest:
             others = [f"{c.label} ({percent(c.probability)})" for c in rest[:3]]
             text += f", then {joined(others)}"
@@ -311,7 +314,7 @@ class Trend(Told):
 
     ``p`` is two-sided: twice the smaller of the two one-sided tests. ``levels`` are the parameter's values in order,
     ``means`` the metric's. A metric that rises and falls again (creativity over temperature does) has no trend: the
-    words name its peak instead.
+    words name its peak instead (where less is better, its lowest point).
     """
 
     metric: str
@@ -325,14 +328,16 @@ class Trend(Told):
     prompts: int
     unit: str = "prompt"
     note: str = ""
+    higher_is_better: bool = True
 
     @property
     def sentence(self) -> str:
         """The finding without its caveats."""
         if self.direction == "unknown" or self.p is None:
             return f"No trend of {self.metric} over {self.parameter} is tested: {self.note}."
-        peak = max(range(len(self.means)), key=lambda i: self.means[i])
-        at = f"its highest mean, {number(self.means[peak])}, is at {self.parameter} {self.levels[peak]:g}"
+        sign, end = (1, "highest") if self.higher_is_better else (-1, "lowest")
+        peak = max(range(len(self.means)), key=lambda i: sign * self.means[i])
+        at = f"its {end} mean, {number(self.means[peak])}, is at {self.parameter} {self.levels[peak]:g}"
         if self.direction == "none":
             return f"{self.metric} neither rises nor falls steadily with {self.parameter} ({probability(self.p)}); {at}."
         verb = "rises" if self.direction == "rising" else "falls"

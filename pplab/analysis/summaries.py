@@ -1,81 +1,18 @@
-"""Summaries: moments that can be merged, and one row a setting."""
+"""Summaries: one row a setting."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
     from pplab.analysis.records import Interval
 
 _FOUR = ("creativity", "coherence", "structure", "completeness")
-
-
-@dataclass(frozen=True, slots=True)
-class Moments:
-    """How many values there were, their mean, and the sum of squared deviations from it.
-
-    Two summaries merge into the summary of all their values (Chan, Golub & LeVeque 1979, Stanford STAN-CS-79-773), so
-    a stored one is brought up to date without reading what it summarises.
-
-    Attributes
-    ----------
-    n : int
-    mean : float
-        0 when ``n`` is 0.
-    m2 : float
-        ``sum((value - mean)**2)``, never negative.
-
-    Examples
-    --------
-    >>> Moments.of([1, 2]).merge(Moments.of([3, None])) == Moments.of([1, 2, 3])
-    True
-    >>> Moments.of([1, 2, 3]).sd
-    1.0
-    """
-
-    n: int = 0
-    mean: float = 0.0
-    m2: float = 0.0
-
-    @classmethod
-    def of(cls, values: Iterable[float | None]) -> Moments:
-        """Return the moments of the values that are there: ``None``, NaN and infinities are left out."""
-        kept = [float(v) for v in values if v is not None and math.isfinite(v)]
-        if not kept:
-            return cls()
-        mean = math.fsum(kept) / len(kept)
-        return cls(len(kept), mean, math.fsum((v - mean) ** 2 for v in kept))
-
-    def add(self, *values: float | None) -> Moments:
-        """Return the moments with further values."""
-        return self.merge(Moments.of(values))
-
-    def merge(self, other: Moments) -> Moments:
-        """Return the moments of both sets of values taken together."""
-        if not other.n:
-            return self
-        if not self.n:
-            return other
-        n = self.n + other.n
-        apart = other.mean - self.mean
-        mean = self.mean + apart * (other.n / n)
-        return Moments(n, mean, self.m2 + other.m2 + apart * apart * (self.n * other.n / n))
-
-    @property
-    def variance(self) -> float | None:
-        """The sample variance (n - 1 in the denominator), ``None`` below two values."""
-        return self.m2 / (self.n - 1) if self.n > 1 else None
-
-    @property
-    def sd(self) -> float | None:
-        """The sample standard deviation, ``None`` below two values."""
-        return None if self.variance is None else math.sqrt(self.variance)
 
 
 def by_setting(
@@ -104,7 +41,8 @@ def by_setting(
         ``setting_index``, ``setting`` (in words), the parameters; ``responses`` and ``prompts``; ``ok`` and a column for
         each other status that occurs; for each metric its mean (every prompt counts the same) and the bounds
         ``<metric>_low`` and ``<metric>_high``; ``covers``, what those bounds speak for; ``input_tokens``,
-        ``output_tokens`` and ``cost`` of all responses, those not ok included, NaN when none is known.
+        ``output_tokens`` and ``cost`` of all responses, those not ok included, NaN when none is known; ``not_judged``, in
+        words what a metric could not judge, where there is any such answer.
 
     Examples
     --------
@@ -116,6 +54,7 @@ def by_setting(
     """
     import pandas as pd
 
+    from pplab.analysis import unjudged
     from pplab.analysis.layout import layout
     from pplab.analysis.statistics import mean_intervals
     from pplab.analysis.wording import STATUS_WORDS
@@ -142,6 +81,10 @@ def by_setting(
         if name in frame.columns:
             numbers = pd.to_numeric(frame[name], errors="coerce").astype("float64")
             table[name] = numbers.groupby(frame["setting_index"], sort=True).sum(min_count=1).tolist()
+    if unjudged.COLUMN in frame.columns:
+        of_setting = [frame.loc[plan.usable & (plan.setting_of_row == column), unjudged.COLUMN] for column in range(count)]
+        told = [" ".join(unjudged.sentences(reasons)) for reasons in of_setting]
+        table |= {"not_judged": told} if any(told) else {}
     if latency:
         ok = pd.to_numeric(frame["latency_ms"], errors="coerce").where(frame["status"] == "ok")
         times = ok.astype("float64").groupby(frame["setting_index"], sort=True)

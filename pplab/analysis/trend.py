@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 _FEWEST_VALUES = 3
 
 
-def trend(frame: pd.DataFrame, metric: str, parameter: str = "temperature", *, include_truncated: bool = False) -> Trend:
+def trend(
+    frame: pd.DataFrame,
+    metric: str,
+    parameter: str = "temperature",
+    *,
+    include_truncated: bool = False,
+    lower_is_better: bool = False,
+) -> Trend:
     """Test whether ``metric`` rises or falls with ``parameter`` (Page's L, `scipy.stats.page_trend_test`).
 
     Each prompt ranks the parameter's values by its mean of the metric; the test asks whether the ranks follow the
@@ -35,6 +42,8 @@ def trend(frame: pd.DataFrame, metric: str, parameter: str = "temperature", *, i
         Responses, see `pplab.analysis.layout.layout`, with a column ``parameter``.
     parameter
         Needs at least three values.
+    lower_is_better
+        Whether the value of interest is the one with the lowest mean.
 
     Examples
     --------
@@ -65,7 +74,19 @@ def trend(frame: pd.DataFrame, metric: str, parameter: str = "temperature", *, i
     if p <= ALPHA:
         direction = "rising" if rising < falling else "falling"
     centre = tuple(float(x) for x in units.mean(axis=0))
-    return Trend(metric, parameter, values, centre, direction, p, len(blocks), scope, prompts, plan.unit)
+    return Trend(
+        metric,
+        parameter,
+        values,
+        centre,
+        direction,
+        p,
+        len(blocks),
+        scope,
+        prompts,
+        plan.unit,
+        higher_is_better=not lower_is_better,
+    )
 
 
 def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:

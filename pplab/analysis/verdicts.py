@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pplab.analysis import unjudged
 from pplab.analysis.layout import METRICS, Layout, layout
 from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
@@ -92,11 +93,18 @@ def verdict(
     else:
         ranking = best(frame, metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
         swept = _swept(frame)
-        trends = tuple(trend(frame, m, swept, include_truncated=include_truncated) for m in metrics) if swept else ()
+        lower = set(lower_is_better)
+        options = {"include_truncated": include_truncated}
+        trends = tuple(trend(frame, m, swept, lower_is_better=m in lower, **options) for m in metrics) if swept else ()
         findings = _sweep(ranking, comparisons, trends)
     limits = _limits([*means] if len(plan.settings) == 1 else [*comparisons.differences, *ranking])
-    sentences = (head, *findings, *limits, *_left_out_prompts(comparisons.differences), counted_only)
+    missing = _left_out_prompts(comparisons.differences)
+    sentences = (head, *findings, *limits, *missing, *_unjudged(frame, plan), counted_only)
     return Verdict(tuple(s for s in sentences if s), means, comparisons, ranking, trends)
+
+
+def _unjudged(frame: pd.DataFrame, plan: Layout) -> list[str]:
+    return unjudged.sentences(frame.loc[plan.usable, unjudged.COLUMN]) if unjudged.COLUMN in frame.columns else []
 
 
 def _not_averaged(plan: Layout, *, include_truncated: bool) -> dict[str, int]:

@@ -13,6 +13,8 @@ from pplab.experiments.settings import SETTING_FIELDS, Range, Setting, parameter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pplab.metrics.registry import MetricInfo
+
 MAX_CALLS = 100_000
 MAX_PROMPT_CHARS = 1_000_000
 SEED_LIMIT = 2**53  # what every JSON reader keeps exactly
@@ -34,7 +36,8 @@ class Plan:
     ``clusters`` names the group each prompt belongs to (for the statistics; the prompt itself when ``None``). ``system`` is the
     persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for one pass (the
     run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names
-    the parameter that a probe asks about.
+    the parameter that a probe asks about. ``metrics`` are those of the user's own that the responses are scored by: their
+    direction and range must be known where they are not registered.
     """
 
     prompts: tuple[str, ...]
@@ -50,6 +53,7 @@ class Plan:
     max_concurrency: int = 32
     same_seed: bool = False
     probes: str | None = None
+    metrics: tuple[MetricInfo, ...] = ()
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
@@ -73,11 +77,16 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""
-        return {**asdict(self), "settings": [s.given() for s in self.settings]}
+        data = {**asdict(self), "settings": [s.given() for s in self.settings]}
+        if not self.metrics:
+            del data["metrics"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Plan:
         """Return the plan that `as_dict` described."""
+        from pplab.metrics.registry import MetricInfo
+
         clusters = data.get("clusters")
         return cls(
             **{
@@ -85,6 +94,7 @@ class Plan:
                 "prompts": tuple(data["prompts"]),
                 "settings": tuple(Setting.of(**s) for s in data["settings"]),
                 "clusters": tuple(clusters) if clusters else None,
+                "metrics": tuple(MetricInfo.from_dict(m) for m in data.get("metrics", ())),
             }
         )
 

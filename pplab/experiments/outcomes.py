@@ -43,7 +43,7 @@ class Unscored:
 
     def __init__(self, reason: str) -> None:
         self.metrics: dict[str, float | None] = {}
-        self.detail = {"scoring": {"reason": reason}}
+        self.detail = {name: {"reason": reason} for name in ("creativity", "coherence", "structure", "completeness")}
 
 
 class Writer:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.verdicts import Verdict
+    from pplab.metrics import MetricInfo
     from pplab.store.history import Conduct
     from pplab.store.rows import CalibrationRow, ExperimentRow
     from pplab.store.store import Store
@@ -38,8 +39,8 @@ class Stored:
         One whose process ended without a word is interrupted.
     answers : pandas.DataFrame
         Its stored responses.
-    own : mapping
-        The values of users' metrics, by response id and name.
+    own, unjudged : mapping
+        The values of users' metrics, and the reasons why a metric has none, by response id and name.
     seen : tuple of Conduct
         What the server did with each setting.
     probes : pandas.DataFrame
@@ -51,6 +52,7 @@ class Stored:
     row: ExperimentRow
     answers: pd.DataFrame
     own: Mapping[str, Mapping[str, float | None]]
+    unjudged: Mapping[str, Mapping[str, str]]
     seen: tuple[Conduct, ...]
     probes: pd.DataFrame
     calibration: CalibrationRow | None
@@ -66,14 +68,28 @@ class Stored:
         return (*SCORES, *dict.fromkeys(name for values in self.own.values() for name in values))
 
     @cached_property
+    def metric_info(self) -> tuple[MetricInfo, ...]:
+        """The range and the direction of each metric, as stored with the plan."""
+        from pplab.metrics.registry import described
+
+        return described(self.metrics, self.plan.metrics)
+
+    @property
+    def lower_is_better(self) -> tuple[str, ...]:
+        """The metrics of which less is better."""
+        return tuple(m.name for m in self.metric_info if not m.higher_is_better)
+
+    @cached_property
     def responses(self) -> pd.DataFrame:
         """One row a planned replicate, in plan order, with a column for each of the user's metrics."""
         return with_users_metrics(with_planned(self.row, self.answers), self.own)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The responses with the clusters that the statistics resample by."""
-        return with_clusters(self.row, self.responses)
+        """The responses with the clusters that the statistics resample by, and what could not be judged of them."""
+        from pplab.analysis.unjudged import with_reasons
+
+        return with_reasons(with_clusters(self.row, self.responses), self.unjudged)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
@@ -92,7 +108,7 @@ class Stored:
         """What the responses show about the settings."""
         from pplab.analysis.verdicts import verdict
 
-        return verdict(self.frame, self.metrics)
+        return verdict(self.frame, self.metrics, lower_is_better=self.lower_is_better)
 
 
 class ExperimentRepository:
@@ -157,6 +173,7 @@ class ExperimentRepository:
                 row,
                 store.responses(row.experiment_id),
                 history.users_metrics(store, row.experiment_id),
+                history.unjudged(store, row.experiment_id),
                 history.conduct(store, row.experiment_id),
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pplab.experiments.repository import ExperimentRepository, Stored
     from pplab.experiments.tools import Listener
     from pplab.lab import Lab
+    from pplab.metrics import MetricInfo
     from pplab.store.rows import ExperimentRow
 
 
@@ -130,6 +131,16 @@ class Experiment:
         return self._stored.metrics
 
     @property
+    def metric_info(self) -> tuple[MetricInfo, ...]:
+        """The range and the direction of each metric, as stored with the experiment."""
+        return self._stored.metric_info
+
+    @property
+    def unjudged(self) -> Mapping[str, Mapping[str, str]]:
+        """By response id, the metrics that could not judge the response, each with the reason."""
+        return self._stored.unjudged
+
+    @property
     def plan(self) -> Plan:
         """What was planned."""
         return Plan.from_dict(self._row.plan)
@@ -174,7 +185,7 @@ class Experiment:
         from pplab.analysis.statistics import compare
 
         stored = self._stored
-        return compare(stored.frame, a, b, stored.metrics)
+        return compare(stored.frame, a, b, stored.metrics, lower_is_better=stored.lower_is_better)
 
     def verdict(self) -> Verdict:
         """Return what the responses show about the settings, in words a person can repeat."""

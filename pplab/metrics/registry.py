@@ -6,12 +6,12 @@ import inspect
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     Scorer = Callable[[str, str], "float | None"]
 
@@ -25,8 +25,8 @@ class MetricInfo:
     Attributes
     ----------
     name : str
-    low, high : float
-        The range of its values.
+    low, high : float or None
+        The range of its values; ``None`` is no limit, or one that nobody stored.
     higher_is_better : bool
     doc : str
         One line on what it measures.
@@ -35,11 +35,51 @@ class MetricInfo:
     """
 
     name: str
-    low: float
-    high: float
-    higher_is_better: bool
-    doc: str
+    low: float | None
+    high: float | None
+    higher_is_better: bool = True
+    doc: str = ""
     built_in: bool = False
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MetricInfo:
+        """Return the metric that `dataclasses.asdict` described; whatever is no number there raises."""
+        low, high = (None if data[end] is None else float(data[end]) for end in ("low", "high"))
+        return cls(str(data["name"]), low, high, bool(data["higher_is_better"]), str(data["doc"]))
+
+    @property
+    def label(self) -> str:
+        """The name, and the direction where it is not the usual one."""
+        return self.name if self.higher_is_better else f"{self.name} (lower is better)"
+
+    @property
+    def range_words(self) -> str:
+        """The range in words.
+
+        Examples
+        --------
+        >>> MetricInfo("words", 0, 500).range_words, MetricInfo("words", 0, None).range_words
+        ('0 to 500', 'at least 0')
+        """
+        if self.low is not None and self.high is not None:
+            return f"{self.low:g} to {self.high:g}"
+        return f"at least {self.low:g}" if self.low is not None else f"at most {self.high:g}" if self.high is not None else "any"
+
+    def holds(self, value: float) -> bool:
+        """Return whether a value lies in the range."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def share(self, value: float) -> float | None:
+        """Return how far between ``low`` and ``high`` a value lies, for a meter; ``None`` outside, or where an end is unknown.
+
+        Examples
+        --------
+        >>> MetricInfo("words", 0, 500).share(125), MetricInfo("words", 0, 500).share(600), MetricInfo("words", 0, None).share(1)
+        (0.25, None, None)
+        """
+        if self.low is None or self.high is None or not self.holds(value):
+            return None
+        return (value - self.low) / (self.high - self.low)
 
 
 _ONE_LINE = {
@@ -51,7 +91,9 @@ _ONE_LINE = {
 _users: dict[str, tuple[MetricInfo, Scorer]] = {}  # the one mutable state of this room: filled by `metric`, per process
 
 
-def metric(name: str, *, low: float = 0, high: float = 1, higher_is_better: bool = True) -> Callable[[Scorer], Scorer]:
+def metric(
+    name: str, *, low: float | None = 0, high: float | None = 1, higher_is_better: bool = True
+) -> Callable[[Scorer], Scorer]:
     """Register a function ``(text, prompt) -> float | None`` as a metric that appears wherever the four do.
 
     Parameters
@@ -60,9 +102,10 @@ def metric(name: str, *, low: float = 0, high: float = 1, higher_is_better: bool
         A lower-case identifier of at most 40 characters that is not one of the four. Registering a name again with a
         function of the same qualified name replaces it (a notebook cell run twice); with another function it is refused.
     low, high
-        The range of the values; a value outside it becomes ``None`` with the reason in ``detail``.
+        The range of the values, ``None`` where it has no end; a value outside it becomes ``None`` with the reason in
+        ``detail``. It is stored with each experiment, as is the direction.
     higher_is_better
-        The direction in which verdicts and charts read it.
+        The direction in which verdicts, charts and cards read it.
 
     Raises
     ------
@@ -81,7 +124,10 @@ def metric(name: str, *, low: float = 0, high: float = 1, higher_is_better: bool
     """
 
     def register(function: Scorer) -> Scorer:
-        info = MetricInfo(name, float(low), float(high), higher_is_better, _checked_doc(name, low, high, function))
+        doc = _checked_doc(name, low, high, function)
+        info = MetricInfo(
+            name, None if low is None else float(low), None if high is None else float(high), bool(higher_is_better), doc
+        )
         taken = _users.get(name)
         if taken and _identity(taken[1]) != _identity(function):
             raise BadInput(f"the metric '{name}' is already registered", hint="choose another name, or unregister it")
@@ -106,8 +152,24 @@ def registered() -> tuple[MetricInfo, ...]:
     >>> [m.name for m in registered()][:4]
     ['creativity', 'coherence', 'structure', 'completeness']
     """
-    four = tuple(MetricInfo(name, 0.0, 1.0, True, _ONE_LINE[name], built_in=True) for name in BUILT_IN)
-    return four + tuple(info for info, _ in _users.values())
+    return tuple(filter(None, map(built_in, BUILT_IN))) + tuple(info for info, _ in _users.values())
+
+
+def built_in(name: str) -> MetricInfo | None:
+    """Return one of the four."""
+    return MetricInfo(name, 0.0, 1.0, True, _ONE_LINE[name], built_in=True) if name in BUILT_IN else None
+
+
+def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[MetricInfo, ...]:
+    """Return what is known of some metrics: as it was stored, else as it is registered now, else no more than the name.
+
+    Examples
+    --------
+    >>> [info.high for info in described(["creativity", "words", "odd"], [MetricInfo("words", 0, 500)])]
+    [1.0, 500, None]
+    """
+    known = {info.name: info for info in (*registered(), *stored)}
+    return tuple(built_in(name) or known.get(name) or MetricInfo(name, None, None) for name in names)
 
 
 def users_values(text: str, prompt: str) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -140,18 +202,20 @@ def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[f
         return None, f"returned {type(value).__name__}, not a number"
     if not math.isfinite(figure):
         return None, f"returned {figure}"
-    if not info.low <= figure <= info.high:
-        return None, f"returned {figure:g}, outside [{info.low:g}, {info.high:g}]"
+    if not info.holds(figure):
+        bounds = ("-inf" if info.low is None else f"{info.low:g}"), ("inf" if info.high is None else f"{info.high:g}")
+        return None, f"returned {figure:g}, outside [{', '.join(bounds)}]"
     return figure, ""
 
 
-def _checked_doc(name: str, low: float, high: float, function: Scorer) -> str:
+def _checked_doc(name: str, low: float | None, high: float | None, function: Scorer) -> str:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
     if name in (*BUILT_IN, "diversity"):
         raise BadInput(f"'{name}' is one of pplab's own metrics", hint="choose another name")
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high")
+    ends = [end for end in (low, high) if end is not None]
+    if not all(map(math.isfinite, ends)) or (len(ends) == 2 and not ends[0] < ends[1]):
+        raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high, or None for no limit")
     if not callable(function):
         raise BadInput(f"the metric '{name}' is not a function", hint="decorate a function (text, prompt) -> float")
     try:

@@ -170,17 +170,21 @@ def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float |
     """Return how many means of a setting and how many verdicts change with these scores."""
     from pplab.analysis.summaries import by_setting
     from pplab.analysis.verdicts import verdict
+    from pplab.metrics.registry import described
 
     summaries = verdicts = 0
     for e in contents.experiments:
         before = frame_of(contents, e)
+        names = (*SCORES, *dict.fromkeys(name for values in before["metrics"] for name in values))
+        lower = [m.name for m in described(names, contents.plans[e.experiment_id].metrics) if not m.higher_is_better]
         now = before.copy()
-        for name in SCORES:
-            fresh = [changed.get(i, {name: v})[name] for i, v in zip(before["response_id"], before[name], strict=True)]
+        for name in names:
+            fresh = [changed.get(i, {}).get(name, v) for i, v in zip(before["response_id"], before[name], strict=True)]
             now[name] = [math.nan if v is None else v for v in fresh]
-        old, new = by_setting(before), by_setting(now)
-        summaries += sum(not _equal(_known(a), _known(b)) for n in SCORES for a, b in zip(old[n], new[n], strict=True))
-        verdicts += verdict(before).words != verdict(now).words
+        old, new = by_setting(before, names), by_setting(now, names)
+        summaries += sum(not _equal(_known(a), _known(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
+        told = (verdict(frame, names, lower_is_better=lower).words for frame in (before, now))
+        verdicts += len(set(told)) - 1
     return summaries, verdicts
 
 

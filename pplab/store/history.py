@@ -56,6 +56,17 @@ def users_metrics(tables: Tables, experiment_id: str) -> dict[str, dict[str, flo
         return {rid: json.loads(values) for rid, values in cursor.execute(query, [experiment_id]).fetchall()}
 
 
+def unjudged(tables: Tables, experiment_id: str) -> dict[str, dict[str, str]]:
+    """Return, by response id, the metrics without a value for an answer, each with the reason that was stored."""
+    query = """
+        SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN ('ok', 'truncated')
+        AND (creativity IS NULL OR coherence IS NULL OR structure IS NULL OR completeness IS NULL OR metrics LIKE '%null%')"""
+    with tables.reading() as cursor:
+        rows = cursor.execute(query, [experiment_id]).fetchall()
+    found = {rid: {n: part["reason"] for n, part in json.loads(detail).items() if "reason" in part} for rid, detail in rows}
+    return {rid: reasons for rid, reasons in found.items() if reasons}
+
+
 def habits(tables: Tables, provider: str, model: str) -> Habits:
     """Return what the latest good answers of ``model`` at ``provider`` were like."""
     recent = f"""

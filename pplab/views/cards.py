@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
+from pplab.analysis import unjudged
 from pplab.errors import NotFound
 from pplab.experiments.settings import SETTING_FIELDS, Setting
 from pplab.views.html import model_html
@@ -13,7 +14,7 @@ from pplab.views.records import Card, Display
 from pplab.views.widget import LabWidget, chosen, owned
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pplab.experiments.results import Experiment
     from pplab.experiments.runner import Progress
     from pplab.lab import Lab
+    from pplab.metrics import MetricInfo
     from pplab.store.rows import ResponseRow
 
 PAGE = 100
@@ -34,6 +36,8 @@ MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 class ShownCard(TypedDict):
     """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
+
+    ``unjudged`` says in words which metrics do not judge it and why.
 
     While it is being written its status is ``writing`` and it has no id; its place (prompt, setting, replicate) never changes.
     """
@@ -51,11 +55,20 @@ class ShownCard(TypedDict):
     html: str
     plain: str
     scores: dict[str, float | None]
+    unjudged: str
     finish_reason: str | None
     input_tokens: int | None
     output_tokens: int | None
     cost: float | None
     latency_ms: float | None
+
+
+class Scale(TypedDict):
+    """The range of a metric of the user's own (``None``: no end, or none known) and its direction."""
+
+    low: float | None
+    high: float | None
+    higher_is_better: bool
 
 
 class Counts(TypedDict):
@@ -146,6 +159,7 @@ class Cards(LabWidget):
     head = owned(str, default="")
     settings = owned(tuple[str, ...], default=())
     metrics = owned(tuple[str, ...], default=())
+    scales = owned(dict[str, Scale])
     statuses = owned(dict[str, int])
     counts = owned(Counts | None)
     wanted = chosen(Wanted)
@@ -159,7 +173,8 @@ class Cards(LabWidget):
         self._written: dict[PlannedCall, tuple[float, str]] = {}
         self._resending = threading.Lock()
         wanted = Wanted(page=0, sort="", status="", setting=-1)
-        super().__init__(lab, statuses={}, wanted=wanted, blocking=blocking)
+        self._reasons: dict[str, dict[str, str]] = {}
+        super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
             self.show_experiment(experiment)
 
@@ -170,7 +185,8 @@ class Cards(LabWidget):
         with self._turn, experiment.reading():
             self._experiment, self._plan = experiment, experiment.plan
             self.settings = tuple(s.label() for s in self._plan.settings)
-            self.metrics = tuple(experiment.metrics)
+            self.metrics = experiment.metrics
+            self.scales = _scales(experiment.metric_info)
             self._read(experiment)
             self.counts = None
             self.state = "done"
@@ -184,6 +200,9 @@ class Cards(LabWidget):
                 self._arrived = 0
                 self._written.clear()
             self.head = ""
+            from pplab.metrics import registered
+
+            self.scales = _scales(registered())
             self.state = "running" if experiment else "waiting"
 
     def arrived(self, row: ResponseRow) -> None:
@@ -195,7 +214,8 @@ class Cards(LabWidget):
                 return
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
             scores = {name: getattr(row, name, None) for name in FOUR} | dict(row.metrics)
-            self.tell(Arrived(kind="arrived", card=_shown(values, scores, embedded=self._embedded)))
+            reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
+            self.tell(Arrived(kind="arrived", card=_shown(values, scores, reasons, embedded=self._embedded)))
 
     def writing(self, call: PlannedCall, piece: str) -> None:
         """Show what has been written so far of a streamed answer, now and then."""
@@ -232,6 +252,7 @@ class Cards(LabWidget):
         from pplab.views import results
 
         self._frame = experiment.responses
+        self._reasons = experiment.unjudged
         self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
         head, self._static = results.experiment_forms(experiment, self._frame)
         self.head = head.html
@@ -246,7 +267,8 @@ class Cards(LabWidget):
         if self._frame is None:
             return
         wanted = message["wanted"]
-        found = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), wanted["sort"])
+        by = wanted["sort"]
+        found = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), by, lowest_first=self._lower_is_better(by))
         pages = max(1, -(-len(found) // PAGE))
         page = min(max(0, wanted["page"]), pages - 1)
         rows = found.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
@@ -295,7 +317,11 @@ class Cards(LabWidget):
         return self._frame.loc[self._frame["response_id"] == response_id].iloc[0].to_dict()
 
     def _card(self, row: Mapping[Hashable, Any]) -> ShownCard:
-        return _shown(row, {name: row.get(name) for name in self.metrics}, embedded=self._embedded)
+        reasons = self._reasons.get(row["response_id"], {})
+        return _shown(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
+
+    def _lower_is_better(self, name: str) -> bool:
+        return name in self.scales and not self.scales[name]["higher_is_better"]
 
 
 FOUR = ("creativity", "coherence", "structure", "completeness")
@@ -303,7 +329,12 @@ ARRIVING = "pplab: answers are stored as they arrive"
 BADGES = {"rejected": "parameter rejected"}
 
 
-def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], *, embedded: bool) -> ShownCard:
+def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
+    """Return the scales of the user's own metrics."""
+    return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
+
+
+def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> ShownCard:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
@@ -324,6 +355,7 @@ def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], *, embedded: bool)
         html=model_html(text),
         plain=text,
         scores=known,
+        unjudged=unjudged.of_response(reasons) if known else "",
         finish_reason=_words(row["finish_reason"]),
         input_tokens=_whole(row["input_tokens"]),
         output_tokens=_whole(row["output_tokens"]),
@@ -337,7 +369,7 @@ def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> 
     setting = plan.settings[call.setting_index].given()
     known = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
     place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
-    return _shown(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | known | place, {}, embedded=embedded)
+    return _shown(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | known | place, {}, {}, embedded=embedded)
 
 
 def _place(row: ResponseRow) -> PlannedCall:
@@ -352,11 +384,11 @@ def _chosen(frame: pd.DataFrame, status: str, setting: int) -> pd.DataFrame:
     return frame[frame["setting_index"] == setting] if setting >= 0 else frame
 
 
-def _sorted(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+def _sorted(frame: pd.DataFrame, by: str, *, lowest_first: bool) -> pd.DataFrame:
     """Return ``frame`` in plan order, or by a column, best or largest first."""
     plan: Sequence[str] = ["prompt_index", "setting_index", "replicate"]
     if by in frame.columns and by not in plan:
-        return frame.sort_values([by, *plan], ascending=[False, True, True, True], na_position="last", kind="stable")
+        return frame.sort_values([by, *plan], ascending=[lowest_first, True, True, True], na_position="last", kind="stable")
     return frame.sort_values(list(plan), kind="stable")
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.views.records import Card
+
     Rows = pd.DataFrame | Sequence[Mapping[str, Any]]
 
 _LONGEST: Final = 160
@@ -126,3 +128,12 @@ def number(value: float, digits: int) -> str:
         return "∞" if value > 0 else "-∞"
     shown = f"{value:,.{digits}f}"
     return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
+
+
+def score_words(card: Card, name: str) -> str:
+    """Return a score of a card in words, with a remark where it lies outside its metric's range."""
+    value, scale = card.scores[name], card.scales.get(name)
+    if value is None:
+        return "n/a"
+    shown = number(value, 2 if scale is None else max(2, decimals([value])))
+    return shown if scale is None or scale.holds(value) else f"{shown} (outside its range, {scale.range_words})"

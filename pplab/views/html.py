@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pplab.errors import BadInput
-from pplab.views.cells import grid, number
+from pplab.views.cells import grid, number, score_words
 from pplab.views.characters import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
 from pplab.views.records import CARD_CAP
 from pplab.views.theme import LINE, SURFACE, TONES, Tone
@@ -210,19 +210,31 @@ def _reason(card: Card) -> str:
 
 
 def _metrics(card: Card) -> str:
-    rows = "".join(f"<span>{_words(name)}</span>{_meter(name, value)}" for name, value in card.scores.items())
+    rows = "".join(f"<span>{_words(card.label(name))}</span>{_meter(card, name)}" for name in card.scores)
+    unjudged = f'<div style="opacity:.75;font-size:85%">{_words(card.unjudged)}</div>' if card.unjudged and rows else ""
     tokens = f'<div style="opacity:.75;font-size:85%">{card.tokens}</div>' if card.tokens else ""
     if not rows and not tokens:
         return ""
     bars = f'<div style="display:grid;grid-template-columns:auto auto 1fr;gap:0 10px;align-items:center">{rows}</div>'
-    return f'<div data-pplab="metrics" class="pplab-metrics" style="margin-top:auto;padding-top:8px">{bars}{tokens}</div>'
+    return (
+        f'<div data-pplab="metrics" class="pplab-metrics" style="margin-top:auto;padding-top:8px">{bars}{unjudged}{tokens}</div>'
+    )
 
 
-def _meter(name: str, value: float | None) -> str:
+def _meter(card: Card, name: str) -> str:
+    """Return a score as a meter over its metric's range, where it has one, and as a number."""
+    value, scale = card.scores[name], card.scales.get(name)
     if value is None:
         return "<span></span><span>n/a</span>"
-    shown = number(value, 2)
-    meter = f'<meter value="{shown}" aria-label="{escape(escape_text(name))}">{shown}</meter>'
+    if scale is None:
+        shown = number(value, 2)
+        return f'<meter value="{shown}" aria-label="{escape(escape_text(name))}">{shown}</meter><span>{shown}</span>'
+    shown = score_words(card, name)
+    if scale.share(value) is None:
+        return f"<span></span><span>{_words(shown)}</span>"
+    best = scale.high if scale.higher_is_better else scale.low
+    ends = f'min="{scale.low:g}" max="{scale.high:g}" optimum="{best:g}"'
+    meter = f'<meter value="{value:.6g}" {ends} aria-label="{escape(escape_text(card.label(name)))}">{shown}</meter>'
     return f"{meter}<span>{shown}</span>"
 
 

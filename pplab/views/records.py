@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pplab.metrics import MetricInfo
+
 CARD_CAP: Final = 2000
 """Characters of a text that a static card shows at once."""
 
@@ -51,7 +53,11 @@ class Card:
     replicate
         Number of the answer within its prompt and setting, from 0.
     scores
-        Metric to value in [0, 1], or ``None`` where the metric does not apply, in the order of display.
+        Metric to value, or ``None`` where the metric does not apply, in the order of display.
+    scales
+        The range and direction of metrics that do not lie in [0, 1] with more being better.
+    unjudged
+        In words, which metrics do not apply and why.
     error
         In plain words, why the status is not ``ok``.
     input_tokens, output_tokens
@@ -66,6 +72,8 @@ class Card:
     setting: str = ""
     replicate: int = 0
     scores: Mapping[str, float | None] = field(default_factory=dict)
+    scales: Mapping[str, MetricInfo] = field(default_factory=dict)
+    unjudged: str = ""
     error: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -80,6 +88,10 @@ class Card:
     def reason(self) -> str:
         """Why the status is not ``ok``, in words; empty when it is."""
         return self.error or _REASONS.get(self.status, "")
+
+    def label(self, name: str) -> str:
+        """Return a metric's name, with its direction where that is not the usual one."""
+        return self.scales[name].label if name in self.scales else name
 
     @property
     def tokens(self) -> str:

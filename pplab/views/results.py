@@ -13,6 +13,7 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis import unjudged
 from pplab.views import graph, html, svg, text
 from pplab.views.characters import escape_text
 from pplab.views.looks import LOOKS
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-SCORES = ("creativity", "coherence", "structure", "completeness")
+    from pplab.metrics import MetricInfo
+
 TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
 NOT_COMPARABLE = "This shows ids, times and durations: it differs from run to run and cannot be compared by a test."
 
@@ -177,15 +179,20 @@ def studio(made: Any, model: str) -> Display:
 # -- experiments --------------------------------------------------------------------------------------------------------------
 
 
-def card(row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[str] = SCORES) -> Card:
-    """Return the card of one response."""
+def card(
+    row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
+) -> Card:
+    """Return the card of one response; ``reasons``: why a metric does not judge it, by metric."""
+    scored = row["status"] in ("ok", "truncated")
     return Card(
         status=row["status"],
         text=row["text"] or "",
         prompt=row["prompt"],
         setting=setting,
         replicate=int(row["replicate"]),
-        scores={name: _known(row.get(name)) for name in metrics} if row["status"] in ("ok", "truncated") else {},
+        scores={m.name: _known(row.get(m.name)) for m in metrics} if scored else {},
+        scales={m.name: m for m in metrics if not m.built_in},
+        unjudged=unjudged.of_response(reasons) if scored else "",
         error=_known(row["error"]),
         input_tokens=_whole(row["input_tokens"]),
         output_tokens=_whole(row["output_tokens"]),
@@ -264,12 +271,21 @@ def experiment(exp: Any) -> Display:
 
 def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     """Return an experiment's verdict, table and chart, without and with its first hundred cards; ``frame``: its responses."""
-    metrics = exp.metrics
+    metrics, reasons = exp.metric_info, exp.unjudged
     page = _about(exp, frame, metrics)
     head = page.display()
     labels = [s.label() for s in exp.plan.settings]
     rows = frame.head(100).to_dict("records")
-    drawn = [card(r, labels[int(r["setting_index"])], embedded=exp.embedded, metrics=metrics) for r in _grouped(rows)]
+    drawn = [
+        card(
+            row,
+            labels[int(row["setting_index"])],
+            embedded=exp.embedded,
+            metrics=metrics,
+            reasons=reasons.get(row["response_id"], {}),
+        )
+        for row in _grouped(rows)
+    ]
     left = [Card(status="ok", text="")] * (len(frame) - len(rows))
     return head, page.cards([*drawn, *left]).display()
 
@@ -281,7 +297,7 @@ def live_experiment(exp: Any) -> Any:
     return Cards(exp.lab, exp)
 
 
-def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[str]) -> _Page:
+def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
     plan = exp.plan
     page = _Page("Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
@@ -316,11 +332,11 @@ def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:
     return sorted(rows, key=lambda r: (r["prompt_index"], r["setting_index"], r["replicate"]))
 
 
-def _summary_rows(summary: pd.DataFrame, metrics: Sequence[str]) -> list[dict[str, Any]]:
+def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[dict[str, Any]]:
     rows = []
     for record in summary.to_dict("records"):
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
-        row |= {name: _estimate(record, name) for name in metrics}
+        row |= {m.label: _estimate(record, m.name) for m in metrics}
         if (tokens := _whole(record.get("output_tokens"))) is not None:
             row["tokens out"] = tokens
         rows.append(row)
@@ -331,16 +347,26 @@ def _estimate(record: Mapping[Any, Any], name: str) -> Estimate:
     return Estimate(_known(record[name]), _known(record[f"{name}_low"]), _known(record[f"{name}_high"]))
 
 
-def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[str]) -> str:
+def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo]) -> str:
+    """Return a chart for the metrics of each range: one axis cannot show several."""
+    groups: dict[object, list[MetricInfo]] = {}
+    for m in metrics:
+        groups.setdefault((m.low, m.high) if m.low is not None and m.high is not None else m.name, []).append(m)
+    return "".join(_chart_of(summary, plan, group, (group[0].low, group[0].high)) for group in groups.values())
+
+
+def _chart_of(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo], within: tuple[float | None, float | None]) -> str:
     records = summary.to_dict("records")
+    what = "Scores" if any(m.built_in for m in metrics) else ", ".join(m.name for m in metrics)
+    lower = [m.label for m in metrics if not m.higher_is_better]
     swept = [name for name in plan.swept if name != "max_tokens"]
     if len(swept) == 1 and len(records) > 1:
         ordered = sorted(records, key=lambda r: r[swept[0]])
-        lines = {m: [svg.Point(float(r[swept[0]]), _estimate(r, m)) for r in ordered] for m in metrics}
-        return svg.line_chart(lines, title=f"Scores by {swept[0]}", x_label=swept[0])
-    return svg.dot_chart(
-        [r["setting"] for r in records], {m: [_estimate(r, m) for r in records] for m in metrics}, title="Scores by setting"
-    )
+        lines = {m.label: [svg.Point(float(r[swept[0]]), _estimate(r, m.name)) for r in ordered] for m in metrics}
+        title = f"{what} by {swept[0]}"
+        return svg.line_chart(lines, title=title, x_label=swept[0], within=within, lower_is_better=lower)
+    estimates = {m.label: [_estimate(r, m.name) for r in records] for m in metrics}
+    return svg.dot_chart([r["setting"] for r in records], estimates, title=f"{what} by setting", within=within)
 
 
 def _counted(count: int, noun: str) -> str:

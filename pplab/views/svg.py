@@ -15,10 +15,12 @@ from pplab.views.canvas import SIZE, Canvas, Scale, fold, span, text_width, tick
 from pplab.views.theme import BLUE, GREEN, GREY, INK, PANEL, TRACK, VERMILLION, series_colour, series_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pplab.experiments.settings import Range
     from pplab.views.records import Estimate
+
+    Ends = tuple[float | None, float | None]
 
 _WIDTH: Final = 640
 _MOST_ROWS: Final = 24
@@ -54,7 +56,13 @@ class Bar:
 
 
 def line_chart(
-    lines: Mapping[str, Sequence[Point]], *, title: str, x_label: str, y_label: str = "", unit_range: bool = True
+    lines: Mapping[str, Sequence[Point]],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str = "",
+    within: Ends = (0, 1),
+    lower_is_better: Collection[str] = (),
 ) -> str:
     """Return lines with intervals, such as each metric against temperature.
 
@@ -62,14 +70,16 @@ def line_chart(
     ----------
     lines
         Name of the line to its points in order of ``x``; a point without a value leaves a gap.
-    unit_range
-        Whether the values are scores, which never leave [0, 1].
+    within
+        The range of the values, which the axis does not leave unless a value does; ``None`` is no limit.
+    lower_is_better
+        Names of lines that are best where they are lowest.
     """
     canvas = Canvas(_WIDTH, 340)
     left, right, top, bottom = 56, _WIDTH - 24, 66, 288
     points = [point for line in lines.values() for point in line]
     across = Scale(*span(point.x for point in points), left + 14, right - 14)
-    up = Scale(*_limits((point.y for point in points), unit_range=unit_range), bottom, top)
+    up = Scale(*_limits([point.y for point in points], within), bottom, top)
     _heading(canvas, title, list(lines))
     _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
     for index, (name, line) in enumerate(lines.items()):
@@ -82,16 +92,17 @@ def line_chart(
         for x, estimate in drawn:
             if estimate.value is not None:
                 canvas.mark(series_mark(index), x, up.at(estimate.value), colour)
-    return canvas.image(f"{title}: {_series_words(lines)}. The values are in the table.")
+    return canvas.image(f"{title}: {_series_words(lines, lower_is_better)}. The values are in the table.")
 
 
-def _series_words(lines: Mapping[str, Sequence[Point]]) -> str:
+def _series_words(lines: Mapping[str, Sequence[Point]], lower_is_better: Collection[str]) -> str:
     def words(name: str, line: Sequence[Point]) -> str:
         known = [point for point in line if point.y.value is not None]
         if not known:
             return f"{name} has no values"
-        best = max(known, key=lambda point: point.y.value or 0.0)
-        return f"{name} is highest, {best.y.words()}, at {best.x:g}"
+        sign, end = (-1, "lowest") if name in lower_is_better else (1, "highest")
+        best = max(known, key=lambda point: sign * (point.y.value or 0.0))
+        return f"{name} is {end}, {best.y.words()}, at {best.x:g}"
 
     return "; ".join(words(name, line) for name, line in lines.items()) or "no values"
 
@@ -116,7 +127,7 @@ def _whisker(canvas: Canvas, x: float, estimate: Estimate, up: Scale, colour: st
 
 
 def dot_chart(
-    labels: Sequence[str], series: Mapping[str, Sequence[Estimate]], *, title: str, x_label: str = "", unit_range: bool = True
+    labels: Sequence[str], series: Mapping[str, Sequence[Estimate]], *, title: str, x_label: str = "", within: Ends = (0, 1)
 ) -> str:
     """Return dots with intervals, one row a label (a setting) and one dot a series (a metric).
 
@@ -128,7 +139,7 @@ def dot_chart(
     bottom = top + max(rows, 1) * step
     canvas = Canvas(_WIDTH, bottom + 52)
     estimates = [estimate for values in series.values() for estimate in values[:rows]]
-    across = Scale(*_limits(estimates, unit_range=unit_range), left + 10, right - 10)
+    across = Scale(*_limits(estimates, within), left + 10, right - 10)
     _heading(canvas, title, list(series))
     _horizontal_axis(canvas, across, top, bottom, x_label)
     for row in range(rows):
@@ -191,8 +202,8 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
     step = 36 if any(len(fold(point.label, _LEGEND)) > 1 for point in drawn) else 22
     bottom = max(330, top + step * (len(drawn) + 2))
     canvas = Canvas(_WIDTH, bottom + 52)
-    across = Scale(*_limits([point.x for point in drawn], unit_range=True), left + 14, right - 14)
-    up = Scale(*_limits([point.y for point in drawn], unit_range=True), bottom - 14, top + 14)
+    across = Scale(*_limits([point.x for point in drawn], (0, 1)), left + 14, right - 14)
+    up = Scale(*_limits([point.y for point in drawn], (0, 1)), bottom - 14, top + 14)
     _heading(canvas, title, [])
     _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
     places = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in drawn]
@@ -249,9 +260,12 @@ def bars(rows: Sequence[Bar], *, title: str) -> str:
 # --- what the charts share --------------------------------------------------------------------------------------------
 
 
-def _limits(estimates: Iterable[Estimate], *, unit_range: bool) -> tuple[float, float]:
-    values = [edge for e in estimates if e.value is not None for edge in (e.value, e.low, e.high)]
-    return span(values, floor=0 if unit_range else None, ceiling=1 if unit_range else None)
+def _limits(estimates: Sequence[Estimate], within: Ends) -> tuple[float, float]:
+    values = [edge for e in estimates if e.value is not None for edge in (e.value, e.low, e.high) if edge is not None]
+    low, high = within
+    floor = low if low is not None and min(values, default=low) >= low else None
+    ceiling = high if high is not None and max(values, default=high) <= high else None
+    return span(values, floor=floor, ceiling=ceiling)
 
 
 def _label_room(labels: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from pplab.views.cells import grid, number
+from pplab.views.cells import grid, score_words
 from pplab.views.characters import clip, display_width, escape_text
 from pplab.views.records import CARD_CAP
 
@@ -111,10 +111,8 @@ def response_card(card: Card) -> str:
     head = f"[answer {card.replicate + 1}]" + (f" {escape_text(marks)}" if marks else "")
     text = card.text.strip()
     cut = f"\n    … {len(text) - CARD_CAP:,} more characters" if len(text) > CARD_CAP else ""
-    scores = "  ".join(
-        f"{escape_text(name)} {'n/a' if value is None else number(value, 2)}" for name, value in card.scores.items()
-    )
-    facts = "; ".join(filter(None, [scores, card.tokens]))
+    scores = "  ".join(f"{escape_text(card.label(name))} {score_words(card, name)}" for name in card.scores)
+    facts = "; ".join(filter(None, [scores, card.unjudged, card.tokens]))
     parts = [
         head,
         _wrap(text[:CARD_CAP], "    ") + cut if text else "",

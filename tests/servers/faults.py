@@ -95,6 +95,9 @@ answers("tool_calls", 200, completion(None, finish="tool_calls", tool_calls=[{"i
 answers("refusal", 200, completion(None, refusal="I can't help with that."))
 answers("content_filter", 200, completion("Once upon", finish="content_filter"))
 answers("length", 200, completion("The keeper climbed the", finish="length"))
+answers(
+    "german", 200, completion("Der Hund ist nicht in dem Haus, und die Katze ist auch nicht da, weil sie bei der Mutter ist.")
+)
 answers("content_parts", 200, completion([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hello "},
                                           {"type": "text", "text": "there"}]))  # fmt: skip
 answers("reasoning_only", 200, completion("", finish="length", reasoning_content="Let me think about it"))

@@ -1,59 +1,12 @@
-"""Moments merge without loss, and the table of settings says what came back."""
+"""The table of settings says what came back."""
 
 import math
 
-import numpy as np
 import pytest
 from analysis_frames import METRICS, experiment, frame_of
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pplab.analysis.summaries import Moments, by_setting
+from pplab.analysis.summaries import by_setting
 from pplab.errors import BadInput
-
-numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
-samples = st.lists(numbers | st.none() | st.just(math.nan), max_size=30)
-
-
-def same(a: Moments, b: Moments) -> bool:
-    scale = 1 + max(abs(a.mean), abs(b.mean)) ** 2 * max(a.n, 1)
-    return a.n == b.n and math.isclose(a.mean, b.mean, rel_tol=1e-9, abs_tol=1e-9) and abs(a.m2 - b.m2) <= 1e-9 * scale
-
-
-@given(st.lists(samples, max_size=6))
-def test_merged_moments_equal_those_of_all_values_in_any_split(parts):
-    merged = Moments()
-    for part in parts:
-        merged = merged.merge(Moments.of(part))
-    assert same(merged, Moments.of([value for part in parts for value in part]))
-
-
-@given(samples, samples)
-def test_merging_does_not_depend_on_the_order(a, b):
-    assert same(Moments.of(a).merge(Moments.of(b)), Moments.of(b).merge(Moments.of(a)))
-
-
-@given(st.lists(numbers, min_size=2, max_size=40))
-def test_moments_equal_numpy(values):
-    found = Moments.of(values)
-    assert math.isclose(found.mean, np.mean(values), rel_tol=1e-9, abs_tol=1e-6)
-    assert math.isclose(found.variance, np.var(values, ddof=1), rel_tol=1e-9, abs_tol=1e-5)
-
-
-@given(samples, numbers)
-def test_adding_one_value_equals_starting_over_with_it(values, further):
-    assert same(Moments.of(values).add(further, None), Moments.of([*values, further]))
-
-
-def test_a_large_offset_does_not_cost_the_variance():
-    values = [1e9 + x for x in (4.0, 7.0, 13.0, 16.0)]
-    assert Moments.of(values[:1]).add(*values[1:]).variance == pytest.approx(30.0)
-
-
-def test_no_values_have_no_spread():
-    assert Moments.of([None, math.nan, math.inf]) == Moments()
-    assert Moments().variance is None
-    assert Moments.of([3]).sd is None
 
 
 def test_only_ok_responses_enter_a_mean_and_the_others_are_counted():

@@ -52,16 +52,20 @@ def line(*values: float | None) -> list[svg.Point]:
 
 
 @settings(max_examples=60)
-@given(st.dictionaries(WORDS, st.lists(st.builds(svg.Point, NUMBERS, ESTIMATES), max_size=6), max_size=3), WORDS, st.booleans())
-def test_a_line_chart_is_drawn_for_any_words_and_values(lines, title, unit_range):
-    picture(svg.line_chart(lines, title=title, x_label=title, y_label=title, unit_range=unit_range))
+@given(
+    st.dictionaries(WORDS, st.lists(st.builds(svg.Point, NUMBERS, ESTIMATES), max_size=6), max_size=3),
+    WORDS,
+    st.sampled_from([(0, 1), (0, None), (None, None)]),
+)
+def test_a_line_chart_is_drawn_for_any_words_and_values(lines, title, within):
+    picture(svg.line_chart(lines, title=title, x_label=title, y_label=title, within=within, lower_is_better=[title]))
 
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(WORDS, ESTIMATES, ESTIMATES), max_size=30), WORDS)
 def test_a_dot_chart_is_drawn_for_any_words_and_values(rows, title):
     series = {title: [first for _, first, _ in rows], "coherence": [second for _, _, second in rows]}
-    picture(svg.dot_chart([label for label, _, _ in rows], series, title=title, unit_range=False))
+    picture(svg.dot_chart([label for label, _, _ in rows], series, title=title, within=(None, None)))
 
 
 @settings(max_examples=60)
@@ -167,3 +171,10 @@ def test_limits_hold_the_values_and_ticks_lie_inside_the_limits(a, b):
 @pytest.mark.parametrize("draw", [svg.bars, lambda rows, title: svg.dot_chart([], {}, title=title)])
 def test_an_empty_chart_is_still_an_image(draw):
     picture(draw([], title="Nothing yet"))
+
+
+def test_an_axis_keeps_to_its_range_unless_a_value_does_not():
+    inside = svg.dot_chart(["a"], {"commas": [Estimate(1, 0, 3)]}, title="t", within=(0, 50))
+    beyond = svg.dot_chart(["a"], {"commas": [Estimate(60, 55, 65)]}, title="t", within=(0, 50))
+    assert "-1" not in words(inside)
+    assert max(float(word) for word in words(beyond) if word.replace(".", "").isdigit()) >= 64

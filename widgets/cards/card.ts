@@ -2,7 +2,7 @@
 
 import { button, fill, h, sanitised } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
-import type { ShownCard } from "../shared/generated/cards.js";
+import type { Scale, ShownCard } from "../shared/generated/cards.js";
 import type { CardsView } from "./index.js";
 
 /** A card in the page. */
@@ -71,7 +71,8 @@ export class CardElement {
 
   #metrics(): HTMLElement {
     const card = this.#card;
-    const bars = Object.entries(card.scores).map(([name, value]) => bar(name, value));
+    const bars = Object.entries(card.scores).map(([name, value]) => bar(name, value, this.#view.get("scales")[name]));
+    const unjudged = card.unjudged && h("p", { class: "pplab-quiet" }, card.unjudged);
     const facts = [
       card.input_tokens !== null && `${number(card.input_tokens)} tokens in`,
       card.output_tokens !== null && `${number(card.output_tokens)} out`,
@@ -84,18 +85,35 @@ export class CardElement {
       if (why.open && !this.#why.hasChildNodes()) this.#view.send({ kind: "explain", id: card.id });
     });
     const part = h("footer", { "data-pplab": "metrics" });
-    fill(part, ...bars, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && why);
+    fill(part, ...bars, unjudged, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && why);
     return part;
   }
 }
 
-function bar(name: string, value: number | null): HTMLElement {
-  const label = h("span", {}, name);
+/** The four scores lie between 0 and 1; a metric of the user's own has a scale, and no meter where an end is unknown. */
+const SCORE: Scale = { low: 0, high: 1, higher_is_better: true };
+
+function bar(name: string, value: number | null, own?: Scale): HTMLElement {
+  const { low, high, higher_is_better } = own ?? SCORE;
+  const title = higher_is_better ? name : `${name} (lower is better)`;
+  const label = h("span", {}, title);
   if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, "n/a"));
+  const shown = own ? number(value) : value.toFixed(2);
+  const outside = (low !== null && value < low) || (high !== null && value > high);
+  if (low === null || high === null || outside) {
+    const range = outside ? ` (outside its range, ${low ?? "any"} to ${high ?? "any"})` : "";
+    return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, shown + range));
+  }
   const filled = h("span");
-  filled.style.width = `${Math.round(value * 100)}%`;
+  filled.style.width = `${Math.round(((value - low) / (high - low)) * 100)}%`;
   filled.style.background = `var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
-  const meter = { role: "meter", "aria-label": name, "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": value };
+  const meter = {
+    role: "meter",
+    "aria-label": title,
+    "aria-valuemin": low,
+    "aria-valuemax": high,
+    "aria-valuenow": value,
+  };
   const track = h("span", { class: "pplab-measure-track", ...meter }, filled);
-  return h("div", { class: "pplab-measure" }, label, track, h("span", {}, value.toFixed(2)));
+  return h("div", { class: "pplab-measure" }, label, track, h("span", {}, shown));
 }

@@ -9,6 +9,7 @@ const TRAITS: Omit<CardsTraits, "me"> = {
   head: "",
   settings: ["temperature 0", "temperature 1"],
   metrics: ["creativity", "coherence"],
+  scales: {},
   statuses: { ok: 3 },
   counts: null,
   wanted: WANTED,
@@ -30,6 +31,7 @@ const card = (part: Partial<ShownCard> = {}): ShownCard => ({
   html: '<div data-pplab="text"><p>Because.</p></div>',
   plain: "Because.",
   scores: { creativity: 0.25, coherence: null },
+  unjudged: "coherence is not judged in German",
   finish_reason: "stop",
   input_tokens: 3,
   output_tokens: 1200,
@@ -72,11 +74,34 @@ describe("a card", () => {
       ["creativity", "0.25"],
     ]);
     expect(root.querySelector('[data-pplab="metrics"]')?.textContent).toContain("coherencen/a");
+    expect(texts(root, '[data-pplab="metrics"] > p')).toContain("coherence is not judged in German");
     expect(root.querySelector('[data-pplab="metrics"]')?.textContent).toContain(
       "3 tokens in · 1,200 out · $0.0012 · 2.5 s",
     );
     expect(texts(root, "[data-badge]")).toEqual(["embedded"]);
     expect(root.querySelector("[role=alert]")).toBeNull();
+  });
+
+  test("draws a metric of the user's own over its range, and never at the edge of it what lies outside", async () => {
+    const { comm, show } = await cards({
+      scales: {
+        words: { low: 0, high: 500, higher_is_better: false },
+        typos: { low: 0, high: 10, higher_is_better: false },
+        odd: { low: null, high: null, higher_is_better: true },
+      },
+    });
+    const { root } = await show();
+    await comm.custom(page(1, [card({ scores: { words: 125, typos: 12, odd: 3 } })]));
+    const meters = [...root.querySelectorAll<HTMLElement>("[role=meter]")];
+    expect(meters.map((m) => [m.getAttribute("aria-label"), m.getAttribute("aria-valuemax")])).toEqual([
+      ["words (lower is better)", "500"],
+    ]);
+    expect(meters.map((m) => m.querySelector("span")?.style.width)).toEqual(["25%"]);
+    expect(texts(root, ".pplab-measure")).toEqual([
+      "words (lower is better)125",
+      "typos (lower is better)12 (outside its range, 0 to 10)",
+      "odd3",
+    ]);
   });
 
   test("that failed says so and sends just that call again", async () => {

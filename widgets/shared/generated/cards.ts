@@ -16,6 +16,12 @@ export interface Problem {
   readonly correlation_id: string | null;
 }
 
+export interface Scale {
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly higher_is_better: boolean;
+}
+
 export interface Took {
   readonly operation: string;
   readonly milliseconds: number;
@@ -73,6 +79,7 @@ export interface ShownCard {
   readonly html: string;
   readonly plain: string;
   readonly scores: Readonly<Record<string, number | null>>;
+  readonly unjudged: string;
   readonly finish_reason: string | null;
   readonly input_tokens: number | null;
   readonly output_tokens: number | null;
@@ -99,6 +106,7 @@ export interface CardsTraits {
   readonly me: string;
   readonly metrics: readonly string[];
   readonly problem: Problem | null;
+  readonly scales: Readonly<Record<string, Scale>>;
   readonly settings: readonly string[];
   readonly state: "waiting" | "running" | "done";
   readonly statuses: Readonly<Record<string, number>>;

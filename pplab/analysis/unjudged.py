@@ -1,0 +1,94 @@
+"""What could not be judged, and why: the reasons of single responses, gathered into sentences."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pplab.analysis.wording import counted, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pandas as pd
+
+COLUMN = "unjudged"
+"""The column of a frame that holds, for each response, the reasons by metric (``None``: all could judge it)."""
+
+MOST = 5
+"""Reasons that are told one by one."""
+
+_LANGUAGE = re.compile(r"in (.+), and only English is judged")
+_OUTSIDE = re.compile(r"returned (\S+), outside (\[.*\])")
+_RAISED = re.compile(r"raised (\w+)")
+
+
+def with_reasons(frame: pd.DataFrame, reasons: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
+    """Return ``frame`` with the reasons, given by response id, in a column `COLUMN`, where there are any."""
+    import pandas as pd
+
+    if not reasons:
+        return frame
+    column = pd.Series([reasons.get(rid) for rid in frame["response_id"]], index=frame.index, dtype=object)
+    return frame.assign(**{COLUMN: column})
+
+
+def sentences(reasons: Iterable[Mapping[str, str] | None]) -> list[str]:
+    """Return a sentence for each reason: which metrics do not judge how many answers, the most frequent first.
+
+    Examples
+    --------
+    >>> german = dict.fromkeys(("creativity", "coherence"), "in German, and only English is judged")
+    >>> for sentence in sentences([german, None, german, {"words": "returned 700, outside [0, 500]"}]):
+    ...     print(sentence)
+    creativity and coherence are not judged in German: 2 answers.
+    words is not judged outside its range [0, 500] (such as 700): 1 answer.
+    """
+    names: dict[str, dict[str, None]] = {}
+    counts: dict[str, int] = {}
+    examples: dict[str, str] = {}
+    for of_one in filter(None, reasons):
+        for kind in dict.fromkeys(map(_kind, of_one.values())):
+            counts[kind] = counts.get(kind, 0) + 1
+        for name, reason in of_one.items():
+            names.setdefault(_kind(reason), {})[name] = None
+            examples.setdefault(_kind(reason), reason)
+    order = sorted(counts, key=lambda kind: -counts[kind])
+    told = [f"{words(list(names[kind]), examples[kind])}: {counted(counts[kind], 'answer')}." for kind in order[:MOST]]
+    rest = len(order) - len(told)
+    return [*told, f"There are {counted(rest, 'further reason')} for which a metric does not judge an answer."] if rest else told
+
+
+def words(names: list[str], reason: str) -> str:
+    """Return a reason as a clause, without a full stop.
+
+    Examples
+    --------
+    >>> words(["creativity", "coherence"], "fewer than 4 words")
+    'creativity and coherence are not judged (fewer than 4 words)'
+    """
+    from pplab.analysis.layout import METRICS  # whoever has responses has loaded pandas; a widget that waits has not
+
+    ordered = [*(name for name in METRICS if name in names), *(name for name in names if name not in METRICS)]
+    head = f"{joined(ordered)} {'is' if len(names) == 1 else 'are'} not judged"
+    if found := _LANGUAGE.fullmatch(reason):
+        return f"{head} in {found[1]}"
+    if found := _OUTSIDE.fullmatch(reason):
+        return f"{head} outside {'its' if len(names) == 1 else 'their'} range {found[2]} (such as {found[1]})"
+    return f"{head} ({reason})"
+
+
+def of_response(reasons: Mapping[str, str]) -> str:
+    """Return the reasons of one response in words, empty without any."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    return "; ".join(words(names, reason) for reason, names in by_reason.items())
+
+
+def _kind(reason: str) -> str:
+    """Return what reasons have in common that differ in a value or a message only."""
+    if found := _OUTSIDE.fullmatch(reason):
+        return found[2]
+    found = _RAISED.match(reason)
+    return found[0] if found else reason
