@@ -173,7 +173,7 @@ class Cards(LabWidget):
         self._written: dict[PlannedCall, tuple[float, str]] = {}
         self._resending = threading.Lock()
         wanted = Wanted(page=0, sort="", status="", setting=-1)
-        self._reasons: dict[str, dict[str, str]] = {}
+        self._reasons: Mapping[str, Mapping[str, str]] = {}
         super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
             self.show_experiment(experiment)

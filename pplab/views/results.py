@@ -245,12 +245,12 @@ def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
 
 
 def verified(report: Any) -> Display:
-    return _Page("Verification").notice("success" if report.ok else "error", f"{_sentence(report.words)}.").display()
+    return _Page("Verification").notice("success" if report.ok else "error", _sentence(report.words)).display()
 
 
 def rebuilt(report: Any) -> Display:
     page = _Page("Rebuild").table(report.df)
-    return page.notice("success" if report.equal or report.swapped else "error", f"{_sentence(report.words)}.").display()
+    return page.notice("success" if report.equal or report.swapped else "error", _sentence(report.words)).display()
 
 
 def exported(made: Any) -> Display:
@@ -375,10 +375,6 @@ def _counted(count: int, noun: str) -> str:
 
 def _sentence(words: str) -> str:
     return words[0].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
-
-
-def _sentence(words: str) -> str:
-    return words[0].upper() + words[1:]
 
 
 def told(result: Any) -> Display:
