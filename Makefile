@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TOUR := notebooks/01_tour.ipynb
+BEGUN := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo notebooks test check soak bench screenshots docs setup browser clean
+.PHONY: help lab demo notebooks test check dist soak bench screenshots docs setup browser clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,7 +31,7 @@ notebooks: setup ## run the notebooks and store what they show
 	$(BIN)/python tests/notebooks/run.py store
 
 browser: ## install Chromium if it is missing
-	@command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
+	@case ",$$PPLAB_TEST_SKIP," in *,browser,*) exit;; esac; command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
 	  echo "installing Chromium"; sudo=$$(command -v sudo || true); [ "$$(id -u)" = 0 ] && sudo=; \
 	  if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium >/dev/null; \
 	  else $(BIN)/python -m playwright install chromium; fi; }
@@ -40,12 +41,21 @@ test: setup browser ## run all tests
 	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
+	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 
 check: setup ## lint, format and type checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python widgets/npm.py run --silent check
+
+dist: setup ## build the wheel from what is committed and check it as an index would
+	@test -z "$$(git status --porcelain)" || { echo "commit or stash first: the wheel is built from what is committed"; exit 1; }
+	rm -rf build/dist dist && mkdir -p build/dist
+	git archive HEAD | tar -x -C build/dist
+	$(BIN)/python -m build --outdir dist build/dist
+	PPLAB_DIST=$(CURDIR)/dist $(BIN)/python -m pytest -q tests/unit/test_wheel.py
+	@ls dist/*
 
 soak: setup browser ## the slow sweeps with their full counts
 	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf and not screenshots" tests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
     from pplab.experiments.tools import Listener
     from pplab.lab import Lab
 
-PACKAGES = (
-    "jupyterlab",
-    "ipywidgets",
-    "anywidget",
-    "openai",
-    "duckdb",
-    "pandas",
-    "plotly",
-    "traitlets",
-    "pyarrow",
-    "scipy",
-    "nh3",
-)
 INPUT_LIMIT = 2_000_000  # bytes of a prompt
 
 
@@ -322,11 +310,10 @@ def doctor(session: Session, arguments: argparse.Namespace) -> Done:
         checks.append({"check": name, "state": "ok" if ok else "problem", "found": words})
 
     check("python", sys.version_info >= (3, 11), platform.python_version())
-    for package in PACKAGES:
-        try:
-            check(package, True, metadata.version(package))
-        except metadata.PackageNotFoundError:
-            check(package, False, "not installed; run: pip install pplab")
+    for package in _required():
+        version = _version(package)
+        check(package, version is not None, version or f"not installed; run: pip install {package}")
+    check("jupyterlab", True, _version("jupyterlab") or "not here; the widgets are shown in it")
     try:
         lab: Lab | None = session.lab(arguments)
     except PplabError as error:
@@ -359,3 +346,16 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
             check("key", approved or not os.environ.get(grant.variable), words)
     except PplabError as error:
         check("key", False, str(error))
+
+
+def _required() -> list[str]:
+    """Return the names of the packages that pplab always needs: its requirements, but not those of its extras."""
+    requirements = metadata.requires("pplab") if _version("pplab") else None
+    return [re.split(r"[^\w.-]", line)[0] for line in requirements or () if "extra ==" not in line]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -126,7 +126,7 @@ def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Pat
         return list(steps)
     applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
     if applied and max(applied) > steps[-1].version:
-        raise StoreError("the lab was written by a newer pplab", hint="upgrade pplab: pip install --upgrade pplab")
+        raise StoreError("the lab was written by a newer pplab", hint="open it with that version, or a newer one")
     for step in steps:
         if step.version in applied and applied[step.version] != step.sha256:
             raise StoreError(

@@ -1,12 +1,9 @@
-"""Prints how soon a widget is painted after run-all, beside a bare anywidget, and how large the bundles are."""
+"""Prints how soon a widget is painted after run-all, beside a bare anywidget."""
 
 import statistics
 import time
-from pathlib import Path
 
 import pytest
-
-import pplab
 
 pytestmark = pytest.mark.perf
 ROUNDS = 5
@@ -38,12 +35,3 @@ def test_a_widget_is_painted_soon_after_run_all(notebook):
     quiz = painted(notebook, ["%load_ext pplab\n%pplab calibrate"], "[data-pplab=quiz] [role=radiogroup]", "quiz")
     print(f"\nrun-all to painted: quiz first {quiz[0]:.2f} s, median {statistics.median(quiz):.2f} s (budget 0.7 s)")
     print(f"                    bare anywidget first {bare[0]:.2f} s, median {statistics.median(bare):.2f} s")
-
-
-def test_the_bundles_are_small():
-    static = Path(pplab.__file__).parent / "views" / "static"
-    sizes = {f.stem: f.stat().st_size / 1024 for f in sorted(static.glob("*.js"))}
-    words = ", ".join(f"{name} {size:.1f} KB" for name, size in sizes.items())
-    print(f"\nbundles: {words}, all {sum(sizes.values()):.1f} KB")
-    assert all(size <= 40 for size in sizes.values())
-    assert sum(sizes.values()) <= 150

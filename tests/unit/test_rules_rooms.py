@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 
@@ -40,6 +43,11 @@ SQL = re.compile(
 )
 # Module-level objects that change: the process's open stores, the metrics users register, and no other.
 STATEFUL = {("store/store.py", "_open"), ("metrics/registry.py", "_users")}
+
+NOT_IMPORTED = {
+    "ipykernel": "the kernel in which the widgets are, from version 7 on",
+    "ipywidgets": "what anywidget builds on, from version 8 on",
+}
 
 
 def module(path):
@@ -141,6 +149,15 @@ def test_the_pure_rooms_import_nothing_of_ours_but_plain_records():
 def test_each_heavy_package_has_one_home(package, homes):
     users = [path.relative_to(ROOT).as_posix() for path in FILES if package in outside(path)]
     assert [user for user in users if not user.startswith(homes)] == []
+
+
+def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
+    modules = {name for path in FILES if path.name != "pytest_plugin.py" for name in outside(path)} - sys.stdlib_module_names
+    imported = {packages_distributions()[name][0].lower() for name in modules}
+    assert declared - imported == set(NOT_IMPORTED)
+    assert imported - declared == set()
 
 
 def test_sql_is_written_in_the_store_only():

@@ -1,21 +1,32 @@
-"""The built wheel, installed into an empty environment: the program, the extension and everything they need are there."""
+"""The built wheel: what an index would check and show of it, what it holds, and that it works in an empty environment."""
 
 from __future__ import annotations
 
+import email
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from readme_renderer import markdown
 
 import pplab
 
 pytestmark = pytest.mark.serial
 ROOT = Path(__file__).parents[2]
+BUILT = os.environ.get("PPLAB_DIST")
+FRONT_END = sorted((ROOT / "widgets").glob("*/index.ts"))
+EXTENSION = {
+    f"{folder}/{name}"
+    for folder in ("pplab/views/static/labextension", f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab")
+    for name in ("package.json", "static/remoteEntry.js")
+}
 NOTEBOOK = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -34,11 +45,24 @@ def run(command, **options):
     return done.stdout
 
 
+def metadata(wheel):
+    """Return the metadata of a wheel; the payload is its description."""
+    return email.message_from_bytes(zipfile.ZipFile(wheel).read(f"pplab-{pplab.__version__}.dist-info/METADATA"))
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def dist(tmp_path_factory):
+    """The folder of the source archive and the wheel made from it: what `make dist` has built, or both of this checkout."""
+    if BUILT:
+        return Path(BUILT)
     folder = tmp_path_factory.mktemp("dist")
-    run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)])
-    (built,) = folder.glob("*.whl")
+    run([sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    (built,) = dist.glob("*.whl")
     return built
 
 
@@ -52,15 +76,49 @@ def installed(wheel, tmp_path_factory):
     return programs
 
 
-def test_the_wheel_holds_the_package_with_its_data_and_nothing_else(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {"pplab/py.typed", "pplab/store/schema/0001_initial.sql"} <= set(names)
-    assert any(name.startswith("pplab/models/") and not name.endswith(".py") for name in names), "the embedded model's text"
-    top = {name.split("/")[0] for name in names}
-    assert top <= {"pplab", f"pplab-{pplab.__version__}.dist-info", f"pplab-{pplab.__version__}.data"}
-    assert not any("/tests/" in name or name.endswith((".pyc", ".map")) for name in names)
-    metadata = zipfile.ZipFile(wheel).read(f"pplab-{pplab.__version__}.dist-info/METADATA").decode()
-    assert "License-Expression: BSD-3-Clause" in metadata
+def test_an_index_would_take_both_files(dist):
+    files = sorted(dist.iterdir())
+    assert [path.suffix for path in files] == [".whl", ".gz"]
+    assert run([sys.executable, "-m", "twine", "check", "--strict", *files]).count("PASSED") == 2
+
+
+def test_an_index_would_show_the_description_whole(wheel):
+    words = metadata(wheel).get_payload(decode=True).decode()
+    shown = markdown.render(words)
+    assert shown is not None
+    assert re.search("<h2.*>What to trust, and what not<", shown)
+    targets = re.findall(r'(?:src|href)="([^"]*)"', shown)
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+    assert "<img" not in words
+
+
+def test_the_wheel_holds_the_package_with_its_data_and_front_end_and_nothing_else(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = run(["git", "-C", ROOT, "ls-files", "pplab"]).split()
+    assert set(tracked) <= names
+    static = {f"pplab/views/static/{index.parent.name}{suffix}" for index in FRONT_END for suffix in (".js", ".css")}
+    others = {name for name in names - set(tracked) if not name.startswith(f"pplab-{pplab.__version__}.dist-info/")}
+    assert others == {
+        *static,
+        *(f"{folder}/{name}" for folder in EXTENSION for name in ("package.json", "static/remoteEntry.js")),
+    }
+    assert metadata(wheel)["License-Expression"] == "BSD-3-Clause AND CC-BY-SA-4.0"
+
+
+def test_the_source_archive_holds_what_the_wheel_is_built_from_and_none_of_the_tests_and_their_texts(dist):
+    (archive,) = dist.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    assert {"pyproject.toml", "hatch_build.py", "widgets/build.mjs", "pplab/views/static/quiz.js"} <= names
+    assert [name for name in names if name.startswith(("tests/", "widgets/tests/", "widgets/node_modules/", "notebooks/"))] == []
+
+
+def test_all_of_jupyterlab_comes_with_the_extra_only(wheel, installed):
+    with_it = [line for line in metadata(wheel).get_all("Requires-Dist") if line.startswith("jupyterlab")]
+    assert all("extra ==" in line for line in with_it)
+    assert any('extra == "lab"' in line.replace("'", '"') for line in with_it)
+    packages = json.loads(run([installed / "python", "-m", "pip", "list", "--format", "json"]))
+    assert {"jupyterlab", "notebook", "statsmodels"}.isdisjoint(package["name"] for package in packages)
 
 
 def test_the_installed_program_checks_itself_and_runs(installed, tmp_path):
@@ -68,6 +126,7 @@ def test_the_installed_program_checks_itself_and_runs(installed, tmp_path):
     answer = json.loads(run([installed / "pplab", "run", "Why does it rain?", "--n", "2", "--json"], cwd=tmp_path))
     assert answer["data"]["status"] == "completed"
     assert run([installed / "python", "-m", "pplab", "verify"], cwd=tmp_path)
+    assert "usage: pplab" in run([installed / "python", "-m", "pplab", "--help"], cwd=tmp_path)
 
 
 def test_the_installed_extension_works_in_a_shell(installed, tmp_path):
