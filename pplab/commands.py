@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pplab import deeds, deeds_runs, deeds_share, deeds_views
 from pplab.errors import BadInput, NotFound, PplabError, did_you_mean, in_words
 from pplab.grammar import (
     EVERYWHERE,
+    NO_VARIABLES,
     Argument,
     Command,
     HelpAsked,
@@ -16,6 +17,7 @@ from pplab.grammar import (
     explain,
     number,
     parser,
+    roles,
     sentence,
     shield,
     unshield,
@@ -24,10 +26,11 @@ from pplab.grammar import (
 )
 from pplab.secrets import Scrubber
 from pplab.session import Done
+from pplab.typography import refuse_typography
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pplab.session import Session
 
@@ -52,7 +55,12 @@ RUN_OPTIONS = (
     Option("--settings", "draw this many settings from the calibration's ranges", whole, "COUNT"),
     *MODEL,
     Option("--calibration", "work in the ranges of this calibration (an id, or latest)", metavar="ID", completes="calibration"),
-    Option("--prompts", "a table of prompts: .csv, .jsonl, .json, or .txt with one a line", metavar="FILE"),
+    Option(
+        "--prompts",
+        "a table of prompts: .csv, .tsv, .jsonl, .json, or .txt with one a line; {column} in the prompt stands for its values",
+        metavar="FILE",
+        objects=True,
+    ),
     Option("--cluster", "the column of --prompts whose equal values belong together", metavar="COLUMN"),
     Option("--system", "a system message (default: the calibration's persona)", metavar="TEXT"),
     Option("--max-cost", "US dollars; the run pauses before the call that could exceed it", number, "USD"),
@@ -100,7 +108,7 @@ COMMANDS: dict[str, Command] = {
             "answer the quiz: ranges of the parameters and a persona follow",
             deeds_views.calibrate,
             options=(
-                Option("--answers", "a JSON file with the answers", metavar="FILE"),
+                Option("--answers", "a JSON file with the answers", metavar="FILE", objects=True),
                 Option("--preset", "answers for a common wish", choices=("precise", "balanced", "expressive")),
                 Option("--questions", "show the questions and the allowed answers", None),
             ),
@@ -110,7 +118,9 @@ COMMANDS: dict[str, Command] = {
             "run",
             "sample answers to a prompt under one or more settings",
             deeds.run,
-            arguments=(Argument("prompt", "what to ask (in a notebook: the cell's body, or text in quotes)", "*"),),
+            arguments=(
+                Argument("prompt", "what to ask (in a notebook: the cell's body, or text in quotes)", "*", template=True),
+            ),
             options=(*RUN_OPTIONS, Option("--prompt-file", "a file whose text is the prompt", metavar="FILE")),
             cell="prompt",
             examples=(
@@ -289,15 +299,15 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespace]:
-    """Return the command that ``words`` ask for and its arguments.
+def parse(words: Sequence[str], *, door: str, variables: Mapping[str, Any] = NO_VARIABLES) -> tuple[Command, argparse.Namespace]:
+    """Return the command that ``words`` ask for and its arguments, into which the notebook's variables are put.
 
     Raises
     ------
     BadInput
         In one line, with the nearest known command or option.
     """
-    words = list(words)
+    words, given = list(words), tuple(words)
     if "-h" in words[:1] or "--help" in words[:1]:
         raise HelpAsked(overview(door))
     name = words.pop(0) if words and not words[0].startswith("-") else STATUS.name
@@ -305,7 +315,8 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
         hint = did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}"
         raise BadInput(f"unknown command '{name}'", hint=hint)
     command = COMMANDS[name]
-    made = parser(command, door=door)
+    _refuse_typography(command, given)
+    made = parser(command, door=door, variables=variables)
     arguments, rest = made.parse_known_intermixed_args(shield(words))
     unshield(arguments)
     if rest:
@@ -314,11 +325,22 @@ def parse(words: Sequence[str], *, door: str) -> tuple[Command, argparse.Namespa
         kind = "option" if word.startswith("-") else "argument"
         hint = did_you_mean(word, flags) if kind == "option" else ""
         raise BadInput(f"{door} {name} has no {kind} '{word}'", hint=hint or f"see: {door} {name} --help")
+    arguments.variables = variables
     return command, arguments
 
 
-def perform(words: Sequence[str], session: Session, *, cell: str | None = None) -> Done:
-    """Do what ``words`` ask for; ``cell`` is the body of a cell magic.
+def _refuse_typography(command: Command, words: Sequence[str]) -> None:
+    plain = words[: words.index("--")] if "--" in words else words
+    flags = {option.flag for option in (*command.options, *EVERYWHERE)} | {"--help"}
+    refuse_typography(list(zip(plain, roles(plain, command), strict=True)), flags, prose=command.cell == "prompt")
+
+
+def perform(
+    words: Sequence[str], session: Session, *, cell: str | None = None, variables: Mapping[str, Any] = NO_VARIABLES
+) -> Done:
+    """Do what ``words`` ask for; ``cell`` is the body of a cell magic, ``variables`` those of the notebook.
+
+    Variables are put into the words, never into a cell's body.
 
     Raises
     ------
@@ -326,7 +348,7 @@ def perform(words: Sequence[str], session: Session, *, cell: str | None = None) 
         When it cannot be done; a one-line message with a hint, without keys.
     """
     try:
-        command, arguments = parse(words, door=session.door)
+        command, arguments = parse(words, door=session.door, variables=variables)
         if cell is not None:
             _take_cell(command, arguments, cell)
         return command.run(session, arguments)
@@ -349,6 +371,7 @@ def _take_cell(command: Command, arguments: argparse.Namespace, body: str) -> No
     if getattr(arguments, command.cell):
         raise BadInput(f"the {command.cell} was given on the line and in the cell", hint="leave one of them out")
     setattr(arguments, command.cell, [body.rstrip("\n")])
+    arguments.variables = NO_VARIABLES
 
 
 def complete(line: str, session: Session) -> list[str]:

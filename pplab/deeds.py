@@ -15,6 +15,7 @@ from pplab import log
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.session import Done, Session, unwatched
 from pplab.texts import decode, read_text
+from pplab.variables import put_in, taken_from
 
 if TYPE_CHECKING:
     import argparse
@@ -62,21 +63,23 @@ def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
     from pplab.calibration import QUESTIONS
     from pplab.views import results as views
 
-    if session.place == "notebook" and not (arguments.questions or arguments.answers or arguments.preset or arguments.json):
+    given = arguments.answers is not None or arguments.preset
+    if session.place == "notebook" and not (arguments.questions or given or arguments.json):
         from pplab.views.quiz import Quiz
 
         return Done(Quiz(session.lab(arguments)), None)
-    if arguments.questions or not (arguments.answers or arguments.preset):
+    if arguments.questions or not given:
         return Done(views.questions(QUESTIONS), [dataclasses.asdict(q) for q in QUESTIONS])
-    if arguments.answers and arguments.preset:
+    if arguments.answers is not None and arguments.preset:
         raise BadInput("--answers and --preset were both given", hint="give one of them")
-    source: Any = arguments.preset or Path(arguments.answers)
+    answers = arguments.answers
+    source: Any = arguments.preset or (Path(answers) if isinstance(answers, str) else answers)
     made = session.lab(arguments).calibrate(source)
     return Done(made, made.as_dict())
 
 
 AGAIN = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
-AGAIN_TAKES = {*AGAIN, "n", "max_cost", "store", "user", "model", "base_url", "json"}
+AGAIN_TAKES = {*AGAIN, "n", "max_cost", "store", "user", "model", "base_url", "json", "variables"}
 
 
 def run(session: Session, arguments: argparse.Namespace) -> Done:
@@ -97,7 +100,7 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
     if len(again) > 1:
         raise BadInput(f"{' and '.join(AGAIN[name] for name in again)} cannot be combined", hint="give one of them")
     kind = again[0]
-    others = [name for name, value in vars(arguments).items() if value not in (None, False, []) and name not in AGAIN_TAKES]
+    others = [name for name, value in vars(arguments).items() if not _is_unset(value) and name not in AGAIN_TAKES]
     if others:
         word = "a prompt" if others[0] == "prompt" else "--" + others[0].replace("_", "-")
         raise BadInput(f"{AGAIN[kind]} takes no {word.removeprefix('a ')}", hint="the experiment's plan is kept as it is")
@@ -111,6 +114,10 @@ def _run_again(session: Session, lab: Lab, arguments: argparse.Namespace, again:
             send = experiment.resume if kind == "resume" else experiment.retry_failed
             made = send(max_cost=arguments.max_cost, on=shown)
     return _ran(made)
+
+
+def _is_unset(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, list) and not value)
 
 
 def _ran(experiment: Experiment) -> Done:
@@ -161,17 +168,42 @@ def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None
 
 def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
     """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from."""
-    given = " ".join(arguments.prompt)
+    given = _with_variables(session, arguments, " ".join(arguments.prompt))
     if given and arguments.prompt_file:
         raise BadInput("the prompt was given twice", hint="give it as text or as --prompt-file")
     if arguments.prompt_file:
         given = read_text(arguments.prompt_file, what="the prompt file", limit=INPUT_LIMIT)
-    elif not given and not arguments.prompts and session.place == "terminal" and sys.stdin and not sys.stdin.isatty():
+    elif not given and arguments.prompts is None and session.place == "terminal" and sys.stdin and not sys.stdin.isatty():
         given = _standard_input()
-    elif not given and not arguments.prompts:
+    elif not given and arguments.prompts is None:
         where = "write it in the cell" if session.place == "notebook" else "give it as text, --prompt-file or on stdin"
         raise BadInput("there is no prompt", hint=where)
-    return given.rstrip("\n") or (None if arguments.prompts else "")
+    return given.rstrip("\n") or (None if arguments.prompts is not None else "")
+
+
+def _with_variables(session: Session, arguments: argparse.Namespace, text: str) -> str:
+    """Return the prompt's text with the notebook's variables; in a template, columns of the table go before them."""
+    if arguments.prompts is None:
+        return put_in(text, arguments.variables)
+    named = taken_from(text, arguments.variables)
+    if not named:
+        return text
+    from pplab.experiments.tables import as_table
+
+    table = as_table(arguments.prompts)
+    columns = table.columns
+    for name in (name for name in named if name in columns and not arguments.json):
+        session.say(f"{{{name}}} is the column of the table; the variable of the same name is not used.")
+    values: dict[str, str] = {}
+
+    def as_constant(value: str) -> str:  # whose own braces are no placeholders
+        name = f"\0{len(values)}"  # which no column has
+        values[name] = value
+        return f"{{{name}}}"
+
+    template = put_in(text, arguments.variables, columns=columns, write=as_constant)
+    arguments.prompts = dataclasses.replace(table, constants=values)
+    return template
 
 
 def _standard_input() -> str:

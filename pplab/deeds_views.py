@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
     """Open the quiz where there is someone to answer it; its end leads on to the studio."""
-    headless = arguments.answers or arguments.preset or arguments.questions or arguments.json
+    headless = arguments.answers is not None or arguments.preset or arguments.questions or arguments.json
     if headless or session.place == "terminal":
         return deeds.calibrate(session, arguments)
     from pplab.views.quiz import Quiz

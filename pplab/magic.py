@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, completion_matcher
 from IPython.core.error import UsageError
-from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
 from pplab.config import PPLab, find_store, load_settings
 from pplab.errors import PplabError
@@ -41,8 +41,10 @@ class PPLabMagics(Magics):
         super().__init__(shell)
         self.extension = extension
 
+    @no_var_expand  # which would put variables into the whole line, and so into quotes and where columns are meant
+    @needs_local_scope
     @line_cell_magic
-    def pplab(self, line: str, cell: str | None = None) -> Any:
+    def pplab(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Precision + Personality Lab: ``%pplab`` says where you are, ``%pplab help`` what there is."""
         from pplab import commands
         from pplab.grammar import split
@@ -50,7 +52,10 @@ class PPLabMagics(Magics):
 
         as_line = "--json" in line.split()
         try:
-            done = commands.perform(split(line), self.extension.session, cell=cell)
+            words = split(line, commands.COMMANDS)
+            as_line = "--json" in words
+            variables = _variables(self.shell, local_ns or {})
+            done = commands.perform(words, self.extension.session, cell=cell, variables=variables)
         except PplabError as error:
             if not as_line:
                 raise _usage_error(error) from error
@@ -60,6 +65,12 @@ class PPLabMagics(Magics):
             print(as_json(done))
             return None
         return done.value
+
+
+def _variables(shell: InteractiveShell, local: dict[str, Any]) -> dict[str, Any]:
+    """Return what the user named, without what every shell begins with (``open``, ``exit``, ``In``)."""
+    hidden = shell.user_ns_hidden
+    return {name: value for name, value in {**shell.user_ns, **local}.items() if hidden.get(name, hidden) is not value}
 
 
 def _usage_error(error: PplabError) -> UsageError:
@@ -100,7 +111,7 @@ class Extension:
         if self._session is None:
             from pplab.session import Session
 
-            self._session = Session(self.lab, "notebook", _watch)
+            self._session = Session(self.lab, "notebook", _watch, say=print)
         return self._session
 
     def lab(self) -> Lab:

@@ -37,12 +37,13 @@ def unwatched(_lab: Lab) -> AbstractContextManager[None]:
 
 @dataclass(slots=True)
 class Session:
-    """Where commands run: the labs they may use, whether in a notebook or a terminal, and how progress is shown."""
+    """Where commands run: the labs they may use, whether in a notebook or a terminal, and how progress and notices are shown."""
 
     open_lab: Callable[[], Lab]
     place: Literal["notebook", "terminal"]
     watch: Watch = unwatched
     recording: tuple[Path, float | None] | None = None
+    say: Callable[[str], object] = str
     _others: dict[tuple[Any, ...], Lab] = field(default_factory=dict)
     _told: set[Path] = field(default_factory=set)
 

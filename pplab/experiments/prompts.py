@@ -49,25 +49,20 @@ def fill(template: str | None, table: Table, cluster: str | None = None) -> tupl
         if PROMPT_COLUMN not in columns:
             raise BadInput("the table has no column 'prompt'", hint=f"write a template with {{column}}; columns: {listed}")
         template = "{" + PROMPT_COLUMN + "}"
-    pieces = list(_pieces(template, columns))
+    pieces = list(_pieces(template, {*columns, *table.constants}))
     missing = [piece for piece, kind in pieces if kind == "missing"]
     if missing:
         names = ", ".join(f"'{name}'" for name in dict.fromkeys(missing))
         near = next(filter(None, (did_you_mean(name, columns) for name in missing)), "")
         hint = f"its columns are: {listed}; {near or 'braces that stand for themselves are doubled: {{ }}'}"
         raise BadInput(f"the table has no column {names}", hint=hint)
-    if not any(kind == "column" for _, kind in pieces):
+    if not any(kind == "column" and piece in columns for piece, kind in pieces):
         raise BadInput(f"the template uses no column of its table ({listed})", hint=_how_to_name(template, columns))
     prompts = [
         "".join(table.cell(row, piece) if kind == "column" else piece for piece, kind in pieces) for row in range(len(table.rows))
     ]
     clusters = None if cluster is None else tuple(table.cell(row, cluster) for row in range(len(table.rows)))
     return prompts, clusters
-
-
-def placeholders(template: str, columns: Collection[str] = ()) -> list[str]:
-    """Return the column names that ``template`` asks for, each once, in order."""
-    return list(dict.fromkeys(piece for piece, kind in _pieces(template, columns) if kind != "text"))
 
 
 def _pieces(template: str, columns: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from numbers import Number
 from pathlib import Path, PurePath
@@ -51,10 +51,13 @@ class Table:
         Without blanks at their ends; each name once.
     rows : tuple of tuple
         A cell for each column.
+    constants : mapping of str
+        What else a template may name, the same in every row.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    constants: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = Counter(name for name in self.columns if name)
@@ -66,6 +69,8 @@ class Table:
 
     def cell(self, row: int, column: str) -> str:
         """Return what stands in a column of a row (counted from 0), or refuse a cell that is no text."""
+        if column in self.constants:
+            return self.constants[column]
         found = self.rows[row][self.columns.index(column)]
         if isinstance(found, Unusable):
             hint = "fill it in, or leave the row out" if found == EMPTY else "put text or a number there"

@@ -268,3 +268,25 @@ def test_standard_input_is_never_cut(pp):
     code, out, err = pp("run", "--n", "1", stdin=b"x" * 2_000_001)
     assert (code, out) == (2, "")
     assert "standard input is larger than" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "hi", "\u2014n", "3"], "write --n"),
+        (["run", "hi", "--dry\u2013run"], "write --dry-run"),
+        (["run", "\u201cWhy", "does", "it", "rain?\u201d"], "the prompt is in curly quotes"),
+        (["run", "hi", "--system", "\u201cBe", "kind\u201d"], "begins with a curly quote"),
+        (["run", "hi", "--set", "presence_penalty=\u22121"], "write presence_penalty=-1"),
+    ],
+)
+def test_dashes_and_quotes_of_an_editor_are_recognised(pp, words, message):
+    code, out, err = pp(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_quotes_and_dashes_inside_a_quoted_word_are_sent(pp):
+    for prompt in ("\u201cWhy does it rain?\u201d", "Explain \u2014n and $HOME and {topic} # all of it"):
+        out = pp("run", prompt, "--n", "1", "--json")[1]
+        assert json.loads(out)["data"]["responses"][0]["prompt"] == prompt

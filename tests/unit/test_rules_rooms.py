@@ -31,6 +31,7 @@ LEVELS = (
     {"lab"},
     {"session"},
     {"views"},
+    {"variables", "typography"},
     {"grammar"},
     {"deeds", "deeds_runs", "deeds_share", "deeds_views"},
     {"commands"},
