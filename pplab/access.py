@@ -57,7 +57,7 @@ class Access:
         if not missing:
             return None
         names, address = " and ".join(grant.variable for grant in missing), missing[0].address
-        command = self._resolved.command
+        command = self._resolved.approving(missing)
         return BadInput(
             f"the lab's folder names the server {address}, and you have not approved that {names} may be sent there",
             hint=f"if you trust it, type once: pplab {command} (in a notebook: %pplab {command}); a program sets"

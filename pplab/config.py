@@ -18,7 +18,7 @@ from traitlets.config import Configurable
 from pplab.addresses import check_base_url, secret_parameters
 from pplab.approvals import ADDRESSES, KEY, OPENAI_URL, Grant, approve, withdraw
 from pplab.endpoints import Endpoint, read_endpoints, split_model
-from pplab.errors import BadInput, did_you_mean
+from pplab.errors import BadInput, PplabError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,12 +125,11 @@ class Resolved:
             return model
         return f"{model}@{self.endpoint.name}"
 
-    @property
-    def command(self) -> str:
-        """What to type to approve ``grants``."""
+    def approving(self, grants: Iterable[Grant]) -> str:
+        """Return what to type to approve some of ``grants``."""
         if self.endpoint is None and self.folder == find_store(None):
             return f"config {shlex.quote(f'base_url={self.base_url}')}"
-        return "config " + " ".join(f"--approve {shlex.quote(f'{variable}={address}')}" for variable, address in self.grants)
+        return "config " + " ".join(f"--approve {shlex.quote(f'{variable}={address}')}" for variable, address in grants)
 
 
 def resolve(
@@ -296,8 +295,13 @@ def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -
     for name, value in new.items():
         setattr(settings, name, value)
     settings.in_folder = {**settings.in_folder, **new}
-    withdraw(grants_of(former))
-    approve(grants_of(new))
+    grants = grants_of(new)
+    try:
+        withdraw(grants_of(former))
+        approve(grants)
+    except PplabError:  # nowhere to keep it, which matters where there is a key
+        if any(os.environ.get(grant.variable) for grant in grants):
+            raise
 
 
 def _stored(folder: Path | None) -> dict[str, Any]:

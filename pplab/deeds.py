@@ -373,6 +373,8 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
     check("writable", not why, f"the lab can only be read: {why}" if why else "the lab's folder can be written")
     where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
     check("model", True, f"{lab.model}, {where}")
+    for variable in lab.unset_variables:
+        check("key", False, f"{variable} is not set, so {lab.provider} is not sent it")
     try:
         for grant, approved, words in _keys(lab):
             check("key", approved or not os.environ.get(grant.variable), words)

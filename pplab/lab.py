@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -21,7 +22,6 @@ from pplab.store.rows import CalibrationRow
 from pplab.store.store import open_store
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Future
     from types import TracebackType
@@ -116,6 +116,12 @@ class Lab:
     def provider(self) -> str:
         """The host of the model's server, or ``embedded``."""
         return self._resolved.provider
+
+    @property
+    def unset_variables(self) -> tuple[str, ...]:
+        """The variables of the environment that the model's endpoint names and that hold nothing."""
+        endpoint = self._resolved.endpoint
+        return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
 
     @property
     def folder(self) -> Path:

@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
 MOST_EARLY = 10_000
-RESOLVED = ("store", "user", "model", "base_url")  # the settings that a lab is made with; the others are read when they matter
+RESOLVED = (
+    "store",
+    "user",
+    "model",
+    "base_url",
+    "endpoints",
+)  # the settings that a lab is made with; the others are read when they matter
 
 
 @magics_class

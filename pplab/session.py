@@ -83,10 +83,10 @@ class Session:
         wanted = {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
         if not wanted:
             return self.open_lab()
-        key = tuple(sorted(wanted.items()))
+        base = None if "store" in wanted else self.open_lab()
+        key = (base, *sorted(wanted.items()))  # with its settings changed the session has another lab
         if key not in self._others:
-            if "store" not in wanted:
-                base = self.open_lab()
+            if base is not None:
                 store = TEMPORARY if base.name == TEMPORARY else base.folder
                 wanted = {"store": store, "user": base.user, "settings": base.settings, **wanted}
             self._others[key] = Lab(**wanted)

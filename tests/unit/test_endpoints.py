@@ -183,3 +183,33 @@ def test_no_value_of_a_header_is_stored_or_shown(tmp_path, keys, monkeypatch):
     kept = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
     assert b"azure-canary" not in kept
     assert OTHER.encode() not in kept
+
+
+def test_doctor_names_a_variable_that_is_not_set(tmp_path, server, capsys):
+    folder = cloned(tmp_path, endpoints=table(server), model="m@local")
+    code, said = pplab_program(capsys, "doctor", "--store", str(folder))
+    assert code == 1
+    assert "AZURE_KEY is not set" in said
+
+
+def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp_path, server):
+    from pplab import commands
+    from pplab.session import Session
+
+    settings = PPLab()
+    labs = []
+
+    def open_lab():
+        if not labs or labs[-1].settings is not settings:
+            labs.append(pplab.Lab(store=tmp_path / "lab", settings=settings))
+        return labs[-1]
+
+    session = Session(open_lab, "notebook")
+    words = ["run", "hello", "--n", "1", "--model", "m@local", "--json"]
+    with pytest.raises(BadInput, match="neither a key nor a base URL"):
+        commands.perform(words, session)
+    settings = PPLab(endpoints=table(server))
+    assert commands.perform(words, session).exit_code == 0
+    session.close()
+    for lab in labs:
+        lab.close()

@@ -123,6 +123,24 @@ def test_what_the_user_types_approves_once_and_outside_of_the_lab(tmp_path, serv
     assert [one.name for one in approvals().parent.iterdir()] == [approvals().name]
 
 
+def test_changing_another_setting_approves_nothing(tmp_path, server, key):
+    folder = cloned(tmp_path, base_url=server.base_url, model="m")
+    change_settings(load_settings(folder), {"deadline": 9}, folder)
+    with pytest.raises(BadInput, match="not approved"):
+        run(store=folder)
+
+
+def test_without_a_place_for_approvals_a_server_without_key_can_still_be_set(tmp_path, server, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
+    folder = tmp_path / "lab"
+    change_settings(load_settings(folder), {"base_url": server.base_url, "model": "m"}, folder)
+    assert run(store=folder).status == "completed"
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(PplabError, match="cannot be kept"):
+        change_settings(load_settings(folder), {"base_url": server.base_url}, folder)
+
+
 def test_emptying_a_setting_withdraws_what_it_approved(tmp_path, server, key):
     folder = tmp_path / "lab"
     change_settings(load_settings(folder), {"base_url": server.base_url}, folder)
