@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,21 @@ def test_python_m_pplab_is_the_same_program(tmp_path):
     assert done.returncode == 0
     assert json.loads(done.stdout)["data"]["model"] == "embedded"
     assert program("runn", cwd=tmp_path).returncode == 2
+
+
+def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkeypatch):
+    found = metadata.version
+
+    def version(package):
+        if package in ("nh3", "jupyterlab"):
+            raise metadata.PackageNotFoundError(package)
+        return found(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    code, out, _ = pp("doctor")
+    assert code == 1
+    lines = [line for line in out.splitlines() if "problem" in line]
+    assert [line.split() for line in lines] == ["nh3 problem not installed; run: pip install nh3".split()]
 
 
 def test_a_terminal_that_cannot_show_a_character_still_shows_the_rest(tmp_path):
