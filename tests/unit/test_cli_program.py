@@ -197,18 +197,14 @@ def test_python_m_pplab_is_the_same_program(tmp_path):
 
 
 def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkeypatch):
-    found = metadata.version
-
-    def version(package):
-        if package in ("nh3", "jupyterlab"):
-            raise metadata.PackageNotFoundError(package)
-        return found(package)
-
-    monkeypatch.setattr(metadata, "version", version)
+    requirements = ["no-such-package>=2", "nh3>=0.2", 'no-such-lab; extra == "lab"']
+    monkeypatch.setattr(metadata, "requires", lambda _: requirements)
     code, out, _ = pp("doctor")
     assert code == 1
     lines = [line for line in out.splitlines() if "problem" in line]
-    assert [line.split() for line in lines] == ["nh3 problem not installed; run: pip install nh3".split()]
+    assert [" ".join(line.split()) for line in lines] == [
+        "no-such-package problem not installed; run: pip install no-such-package"
+    ]
 
 
 def test_a_terminal_that_cannot_show_a_character_still_shows_the_rest(tmp_path):
