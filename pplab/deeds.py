@@ -64,10 +64,6 @@ def calibrate(session: Session, arguments: argparse.Namespace) -> Done:
     from pplab.views import results as views
 
     given = arguments.answers is not None or arguments.preset
-    if session.place == "notebook" and not (arguments.questions or given or arguments.json):
-        from pplab.views.quiz import Quiz
-
-        return Done(Quiz(session.lab(arguments)), None)
     if arguments.questions or not given:
         return Done(views.questions(QUESTIONS), [dataclasses.asdict(q) for q in QUESTIONS])
     if arguments.answers is not None and arguments.preset:

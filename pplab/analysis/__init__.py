@@ -13,7 +13,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``unjudged``     what metrics could not judge, in words
 ``trend``        whether a metric rises or falls with an ordered parameter
 ``between``      two experiments on the prompts that both asked
-``diversity``    how far apart the answers of a setting are, with an interval
+``diversity``    how far apart the answers of a setting are, against another setting
 ``equivalence``  same, drifted or cannot tell
 ``verdicts``     what a person may conclude from an experiment
 ``axes``         precision and personality of each setting, and their resamples

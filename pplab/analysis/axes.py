@@ -93,7 +93,7 @@ def axes(plan: Layout, distance: Distance | Floats | None) -> Axes:
     plan
         The arranged responses.
     distance
-        As in `pplab.analysis.diversity.diversity_cells`; ``None`` leaves agreement and diversity out.
+        As in `pplab.analysis.diversity.compare_diversity`; ``None`` leaves agreement and diversity out.
     """
     measured = _measure(plan, distance)
     columns = tuple(measured.columns)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -18,63 +17,14 @@ import pandas as pd
 
 from pplab.analysis.layout import Floats, Layout, layout, need
 from pplab.analysis.power import ALPHA, MIN_FREEDOM
-from pplab.analysis.records import Comparisons, Interval
-from pplab.analysis.resampling import LEVEL, RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
-from pplab.analysis.statistics import Finding, corrected, differences, intervals, too_little
+from pplab.analysis.records import Comparisons
+from pplab.analysis.resampling import RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
+from pplab.analysis.statistics import Finding, corrected, differences, too_little
 from pplab.errors import BadInput
 
 Distance = Callable[[Sequence[str]], Floats]
 MIN_RESPONSES = MIN_FREEDOM + 1
 """Fewest responses to a prompt from which the uncertainty of their mean distance is judged."""
-
-
-def diversity_cells(frame: pd.DataFrame, distance: Distance | Floats, *, include_truncated: bool = False) -> pd.DataFrame:
-    """Return the diversity of each cell: one row for each prompt and setting with at least two usable responses.
-
-    Parameters
-    ----------
-    frame
-        Responses with a column ``text``, see `pplab.analysis.layout.layout`.
-    distance
-        A function from n texts to their distances in [0, 1], shape (n, n), symmetric; or that array for all rows of
-        ``frame`` in order.
-    include_truncated
-        Also count responses that were cut at ``max_tokens``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``prompt_index``, ``setting_index``, ``setting_label``, ``responses``, ``diversity``, and ``cluster`` where the
-        frame has one.
-    """
-    plan = layout(frame, include_truncated=include_truncated)
-    return _table(plan, Texts(plan, distance))
-
-
-def diversity(frame: pd.DataFrame, distance: Distance | Floats, *, include_truncated: bool = False) -> tuple[Interval, ...]:
-    """Return the diversity of each setting with its interval: the mean over prompts of their mean pairwise distance.
-
-    Parameters
-    ----------
-    frame, distance, include_truncated
-        As in `diversity_cells`.
-    """
-    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
-    texts = Texts(plan, distance)
-    table = _table(plan, texts)
-    over_prompts = {plan.column(s): i for s, i in _by_setting(table, resampler).items()}
-    out = []
-    for column, label in enumerate(plan.labels):
-        found = over_prompts.get(column)
-        responses = sum(len(texts.rows[p, column]) for p in texts.prompts(column))
-        if found is None:
-            note = "it takes two usable responses to a prompt"
-            out.append(Interval("diversity", label, None, None, None, LEVEL, "none", 0, 0, plan.unit, note))
-        elif found.scope == "prompts":
-            out.append(replace(found, label=label, responses=responses))
-        else:
-            out.append(_within(plan, texts, column, resampler, replace(found, label=label, responses=responses)))
-    return tuple(out)
 
 
 def compare_diversity(
@@ -92,8 +42,13 @@ def compare_diversity(
 
     Parameters
     ----------
-    frame, distance, include_truncated
-        As in `diversity_cells`.
+    frame
+        Responses with a column ``text``, see `pplab.analysis.layout.layout`.
+    distance
+        A function from n texts to their distances in [0, 1], shape (n, n), symmetric; or that array for all rows of
+        ``frame`` in order.
+    include_truncated
+        Also count responses that were cut at ``max_tokens``.
     pairs
         ``setting_index`` pairs planned beforehand (Holm), or ``None`` for all pairs (Benjamini-Hochberg).
     """
@@ -167,24 +122,10 @@ def _measured(plan: Layout, table: pd.DataFrame) -> Layout:
     return layout(known.assign(status=np.where(known["diversity"].notna(), "ok", "empty")))
 
 
-def _by_setting(table: pd.DataFrame, resampler: Resampler) -> dict[int, Interval]:
-    plan = layout(table.assign(status="ok"))
-    return dict(zip(plan.settings, intervals(plan, plan.cells("diversity"), resampler), strict=True))
-
-
 def mean_distance(distances: Floats) -> float:
     """Return the mean over pairs of different responses."""
     n = len(distances)
     return float(distances.sum() / (n * (n - 1)))
-
-
-def _within(plan: Layout, texts: Texts, column: int, resampler: Resampler, found: Interval) -> Interval:
-    """Return the interval over the responses to a few prompts."""
-    matrices = [texts.between(texts.rows[p, column]) for p in texts.prompts(column)]
-    if plan.unit != "prompt" or min(len(m) for m in matrices) < MIN_RESPONSES:
-        return replace(found, low=None, high=None, scope="none", note=too_little(plan.unit))
-    bounds = _resampled_interval(matrices, [1 / len(matrices)] * len(matrices), resampler)
-    return replace(found, low=float(bounds.low[0]), high=float(bounds.high[0]), scope="replicates", note="")
 
 
 def _resampled_interval(matrices: Sequence[Floats], coefficients: Sequence[float], resampler: Resampler) -> Bounds:

@@ -166,7 +166,7 @@ def recommend(
     frame
         Responses with the four metrics, see `pplab.analysis.layout.layout`.
     distance
-        As in `pplab.analysis.diversity.diversity_cells`; without it there is neither agreement nor diversity.
+        As in `pplab.analysis.diversity.compare_diversity`; without it there is neither agreement nor diversity.
     precision_score, personality_score
         Of the calibration, 0 to 100.
     ranges

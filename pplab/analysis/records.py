@@ -175,13 +175,6 @@ class Difference(Told):
         return self.a if (self.difference > 0) == self.higher_is_better else self.b
 
     @property
-    def probability_better(self) -> float | None:
-        """The probability that ``a`` is the better of the two on this metric."""
-        if self.probability_higher is None:
-            return None
-        return self.probability_higher if self.higher_is_better else 1 - self.probability_higher
-
-    @property
     def sentence(self) -> str:
         """The finding without its caveats."""
         pair = f"{self.label_a} and {self.label_b}"

@@ -70,24 +70,6 @@ def _unsorted(adjusted: Floats, order: Integers) -> list[float]:
     return [float(x) for x in out]
 
 
-def cliffs_delta(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return ``P(a > b) - P(a < b)`` over all pairs, in [-1, 1]; 0 means that neither tends to be higher.
-
-    Cliff (1993), Psychol. Bull. 114:494. It is ``2 U / (m n) - 1`` of the Mann-Whitney U.
-
-    Examples
-    --------
-    >>> cliffs_delta([3, 4, 5], [1, 2, 3])
-    0.8888888888888888
-    """
-    first, second = np.asarray(a, dtype=np.float64), np.sort(np.asarray(b, dtype=np.float64))
-    if not first.size or not second.size:
-        raise BadInput("Cliff's delta needs at least one value on each side")
-    below = np.searchsorted(second, first, "left").sum()
-    above = (len(second) - np.searchsorted(second, first, "right")).sum()
-    return float((below - above) / (len(first) * len(second)))
-
-
 # -- means ------------------------------------------------------------------------------------------------------------
 
 

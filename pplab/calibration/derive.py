@@ -77,11 +77,6 @@ class Derived:
     persona: str
     explanation: tuple[Moved, ...]
 
-    @property
-    def unanswered(self) -> tuple[str, ...]:
-        """The ids of the questions without an answer; empty once the quiz is complete."""
-        return tuple(id_ for id_ in BY_ID if id_ not in self.answers)
-
     def row_fields(self) -> dict[str, Any]:
         """Return the fields of a stored calibration, as plain values that JSON knows.
 
@@ -135,7 +130,7 @@ def derive(answers: Mapping[str, Any]) -> Derived:
 def partial(answers: Mapping[str, Any]) -> Derived:
     """Derive a preview from the answers given so far.
 
-    A question without an answer counts as neutral and lowers the confidence; ``unanswered`` names those questions.
+    A question without an answer counts as neutral and lowers the confidence.
 
     Parameters
     ----------

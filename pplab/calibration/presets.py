@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def preset(name: str) -> dict[str, Value]:
     """
     key = name.strip().casefold()
     if key not in PRESETS:
-        known = f"presets: {', '.join(PRESETS)}"
+        known = f"presets: {', '.join(PRESETS)}; or give the path of a JSON file"
         raise BadInput(f"unknown preset {name[:40]!r}", hint=did_you_mean(key[:40], PRESETS) or known)
     return dict(PRESETS[key])
 
@@ -88,8 +89,14 @@ def read_answers(source: Mapping[str, Any] | str | PathLike[str]) -> dict[str, V
     BadInput
         In one line, naming the question or the file.
     """
-    if isinstance(source, str) and source.strip().lower() in PRESETS:
+    if isinstance(source, str) and not _is_path(source):
         return preset(source)
     if isinstance(source, (str, PathLike)):
         return load_answers(source)
     return check_answers(source)
+
+
+def _is_path(source: str) -> bool:
+    """Return whether a text names a file rather than a preset."""
+    named = source.strip().casefold() in PRESETS
+    return not named and (any(mark in source for mark in (".", "/", "\\")) or os.path.exists(source))  # noqa: PTH110 - takes any text

@@ -32,8 +32,6 @@ class Repetition:
         The most repeated of them, in lower case without punctuation; empty when none is.
     worst_count : int
         How often it occurs.
-    worst_word : str
-        The most frequent content word.
     """
 
     phrases: float
@@ -42,7 +40,6 @@ class Repetition:
     sentences: int
     worst_sentence: str
     worst_count: int
-    worst_word: str
 
 
 def repetition(reading: Reading) -> Repetition:
@@ -70,5 +67,4 @@ def repetition(reading: Reading) -> Repetition:
         sentences=sentences.total() - len(sentences),
         worst_sentence=worst if count > 1 else "",
         worst_count=count,
-        worst_word=max(counts, key=counts.__getitem__) if counts else "",
     )

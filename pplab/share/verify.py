@@ -120,18 +120,6 @@ def opened(path: Path, folder: Path, broken: list[str]) -> tuple[PackageReport, 
     return found, bag.contents
 
 
-def read_package(path: str | os.PathLike[str]) -> tuple[PackageReport, Contents]:
-    """Return the contents of a package that is as it was exported.
-
-    Raises
-    ------
-    StoreTampered
-        When it is not.
-    """
-    with unpacked(Path(path)) as (folder, broken):
-        return opened(Path(path), folder, broken)
-
-
 def report(path: Path, broken: list[str], bag: Bag) -> PackageReport:
     """Say what was found in a package's folder."""
     contents = bag.contents

@@ -6,13 +6,12 @@ whether the page around it is dark.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pplab.experiments.settings import parameter
 from pplab.views.canvas import SIZE, Canvas, Scale, fold, span, text_width, tick_words
-from pplab.views.theme import BLUE, GREEN, GREY, INK, PANEL, TRACK, VERMILLION, series_colour, series_mark
+from pplab.views.theme import BLUE, GREY, TRACK, VERMILLION, series_colour, series_mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -37,22 +36,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class PlanePoint:
-    """One setting in the plane of two scores. ``on_front``: no other is better in both; ``chosen``: the recommended one."""
+    """One setting in the plane of two scores. ``on_front``: no other is better in both."""
 
     label: str
     x: Estimate
     y: Estimate
     on_front: bool = False
-    chosen: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar and the words for its length, such as ``1.2 s``."""
-
-    label: str
-    value: float
-    words: str
 
 
 def line_chart(
@@ -218,43 +207,18 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
         _numbered(canvas, x, y, number, point)
         row = top + step * (number - 0.5)
         _numbered(canvas, right + 28, row, number, point)
-        canvas.label(right + 46, row, point.label, _LEGEND, bold=point.chosen)
+        canvas.label(right + 46, row, point.label, _LEGEND)
     if front:
         canvas.mark("circle", right + 28, bottom - 2, VERMILLION, 8.5)
         canvas.words(right + 46, bottom + 2, "Pareto front", quiet=True)
-    if any(point.chosen for point in drawn):
-        canvas.mark("circle", right + 28, bottom + 20, INK, 10.5)
-        canvas.mark("circle", right + 28, bottom + 20, PANEL, 7.5)
-        canvas.words(right + 46, bottom + 24, "recommended", quiet=True)
     _left_out(canvas, len(points) - len(drawn), right + 20, bottom + 46)
     best = ", ".join(point.label for point in drawn if point.on_front) or "none"
     return canvas.image(f"{title}: {len(drawn)} settings; on the Pareto front: {best}. The values are in the table.")
 
 
 def _numbered(canvas: Canvas, x: float, y: float, number: int, point: PlanePoint) -> None:
-    if point.chosen:
-        canvas.mark("circle", x, y, INK, 11)
     canvas.mark("circle", x, y, VERMILLION if point.on_front else GREY, 8.5)
     canvas.numeral(x, y, number)
-
-
-def bars(rows: Sequence[Bar], *, title: str) -> str:
-    """Return horizontal bars with their values in words, such as the time of each operation. The first 24 are drawn."""
-    shown = rows[:_MOST_ROWS]
-    left = _label_room([row.label for row in shown])
-    most = max((text_width(row.words) for row in shown), default=0)
-    top, step, right = 48, 34, _WIDTH - 24 - most
-    canvas = Canvas(_WIDTH, top + step * len(shown) + (34 if len(rows) > len(shown) else 14))
-    _heading(canvas, title, [])
-    across = Scale(0, max((row.value for row in shown if math.isfinite(row.value)), default=1) or 1, left, right)
-    for index, row in enumerate(shown):
-        y = top + index * step
-        canvas.label(left - 10, y + step / 2 - 1, row.label, left - 20, anchor="end")
-        canvas.box(left, y + 7, max(across.at(row.value) - left, 1.5), step - 16, GREEN)
-        canvas.words(across.at(row.value) + 8, y + 20.5, row.words, quiet=True)
-    _left_out(canvas, len(rows) - len(shown), left, top + step * len(shown) + 18)
-    told = "; ".join(f"{row.label} {row.words}" for row in shown)
-    return canvas.image(f"{title}: {told}.")
 
 
 # --- what the charts share --------------------------------------------------------------------------------------------

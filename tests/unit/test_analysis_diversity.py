@@ -6,76 +6,48 @@ import numpy as np
 import pytest
 from analysis_frames import SOAK, sampled_texts, word_distance
 
-from pplab.analysis.diversity import compare_diversity, diversity, diversity_cells
+from pplab.analysis.diversity import compare_diversity
 from pplab.errors import BadInput
 
 VOCABULARY = {0: 6, 1: 20, 2: 60}
 
 
 def test_diversity_is_the_mean_distance_over_pairs_of_responses_to_one_prompt():
-    frame = sampled_texts(2, {0: 20}, 4)
-    by_hand = [
-        np.mean([word_distance(list(pair))[0, 1] for pair in itertools.combinations(group["text"], 2)])
-        for _, group in frame.groupby("prompt_index")
-    ]
-    assert diversity_cells(frame, word_distance)["diversity"].tolist() == pytest.approx(by_hand)
-    assert diversity(frame, word_distance)[0].mean == pytest.approx(np.mean(by_hand))
+    frame = sampled_texts(2, {0: 20, 1: 20}, 5)
+    by_hand = {
+        setting: np.mean(
+            [
+                np.mean([word_distance(list(pair))[0, 1] for pair in itertools.combinations(group["text"], 2)])
+                for _, group in side.groupby("prompt_index")
+            ]
+        )
+        for setting, side in frame.groupby("setting_index")
+    }
+    found = compare_diversity(frame, word_distance).differences[0]
+    assert (found.mean_a, found.mean_b) == pytest.approx((by_hand[0], by_hand[1]))
 
 
 def test_distances_computed_beforehand_give_the_same():
     frame = sampled_texts(3, VOCABULARY, 5)
-    assert diversity(frame, word_distance(frame["text"])) == diversity(frame, word_distance)
+    assert compare_diversity(frame, word_distance(frame["text"])) == compare_diversity(frame, word_distance)
 
 
 def test_distances_of_another_size_are_refused():
     with pytest.raises(BadInput, match="do not match"):
-        diversity(sampled_texts(2, {0: 5}, 3), np.zeros((2, 2)))
-
-
-def test_with_six_prompts_the_interval_speaks_for_prompts():
-    found = diversity(sampled_texts(8, VOCABULARY, 4), word_distance)
-    assert {i.scope for i in found} == {"prompts"}
-    assert [i.responses for i in found] == [32, 32, 32]
-    assert all(i.low < i.mean < i.high for i in found)
-
-
-def test_with_one_prompt_the_interval_speaks_for_it_only():
-    found = diversity(sampled_texts(1, {0: 20}, 6), word_distance)[0]
-    assert (found.scope, found.responses) == ("replicates", 6)
-    assert found.low < found.mean < found.high
-    assert found.words.endswith("This covers this one prompt only.")
-
-
-@pytest.mark.parametrize("replicates", [5, 10])
-def test_intervals_over_responses_cover_the_true_diversity(replicates):
-    truth = diversity(sampled_texts(1, {0: 20}, 400, seed=0), word_distance)[0].mean
-    runs = 500 if SOAK else 60
-    found = [diversity(sampled_texts(1, {0: 20}, replicates, seed=s), word_distance)[0] for s in range(1, runs + 1)]
-    assert np.mean([i.low <= truth <= i.high for i in found]) >= 0.93
+        compare_diversity(sampled_texts(2, {0: 5, 1: 5}, 3), np.zeros((2, 2)))
 
 
 def test_a_response_drawn_twice_is_no_pair_with_itself():
-    found = diversity(sampled_texts(1, {0: 10_000}, 8), word_distance)[0]
-    # no two responses share a word, so no resample may show less than complete diversity
-    assert (found.mean, found.low, found.high) == (1.0, 1.0, 1.0)
-
-
-def test_four_responses_to_one_prompt_have_no_interval():
-    found = diversity(sampled_texts(1, {0: 20}, 4), word_distance)[0]
-    assert (found.mean is not None, found.low) == (True, None)
-    assert "5 usable responses" in found.words
-
-
-def test_single_responses_have_no_diversity():
-    found = diversity(sampled_texts(7, VOCABULARY, 1), word_distance)
-    assert {i.mean for i in found} == {None}
+    found = compare_diversity(sampled_texts(1, {0: 10_000, 1: 10_000}, 8), word_distance).differences[0]
+    # no two responses share a word, so no resample may show less than complete diversity of either
+    assert (found.mean_a, found.mean_b, found.low, found.high) == (1.0, 1.0, 0.0, 0.0)
 
 
 def test_failed_responses_are_not_compared():
-    frame = sampled_texts(7, {0: 6}, 3)
+    frame = sampled_texts(7, {0: 6, 1: 9}, 3)
     frame.loc[frame["replicate"] == 2, ["status", "text"]] = ["failed", None]
     without = frame[frame["replicate"] < 2]
-    assert diversity(frame, word_distance) == diversity(without, word_distance)
+    assert compare_diversity(frame, word_distance) == compare_diversity(without, word_distance)
 
 
 @pytest.mark.parametrize(("prompts", "scope"), [(1, "replicates"), (10, "prompts")])
@@ -112,7 +84,5 @@ def test_a_prompt_with_one_response_under_one_setting_is_dropped_and_said():
 
 def test_empty_and_failed_experiments_have_no_diversity():
     frame = sampled_texts(2, VOCABULARY, 3)
-    assert diversity(frame.iloc[:0], word_distance) == ()
-    assert {i.mean for i in diversity(frame.assign(status="failed"), word_distance)} == {None}
     assert compare_diversity(frame.iloc[:0], word_distance).differences == ()
     assert {d.difference for d in compare_diversity(frame.assign(status="failed"), word_distance).differences} == {None}

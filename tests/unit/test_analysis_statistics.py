@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pplab.analysis.statistics import benjamini_hochberg, cliffs_delta, compare, compare_all, holm, mean_intervals
+from pplab.analysis.statistics import benjamini_hochberg, compare, compare_all, holm, mean_intervals
 from pplab.errors import BadInput
 
 MANY = [f"m{i}" for i in range(2_000 if SOAK else 300)]
@@ -39,18 +39,12 @@ def test_a_correction_never_lowers_a_p_value_and_keeps_their_order(p):
         assert ranked == sorted(ranked)
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=20), st.lists(st.integers(0, 5), min_size=1, max_size=20))
-def test_cliffs_delta_is_the_rescaled_mann_whitney_u(a, b):
-    u = stats.mannwhitneyu(a, b).statistic if len(set(a + b)) > 1 else len(a) * len(b) / 2
-    assert cliffs_delta(a, b) == pytest.approx(2 * u / (len(a) * len(b)) - 1, abs=1e-12)
-
-
 def test_cliffs_delta_of_a_comparison_is_the_mean_of_those_within_prompts():
     frame = experiment(7, 2, 4, effects=(0.1,)).round(1)
     frame.loc[frame.index[:5], "status"] = "failed"
     ok = frame[frame["status"] == "ok"]
     within = [
-        cliffs_delta(group.loc[group["setting_index"] == 0, "coherence"], group.loc[group["setting_index"] == 1, "coherence"])
+        np.sign(np.subtract.outer(*(side["coherence"].to_numpy() for _, side in group.groupby("setting_index")))).mean()
         for _, group in ok.groupby("prompt_index")
     ]
     assert compare(frame, 0, 1, ["coherence"]).differences[0].cliffs_delta == pytest.approx(np.mean(within))
@@ -114,9 +108,8 @@ def test_the_detectable_difference_is_found_four_times_in_five():
 def test_the_probability_of_being_higher_follows_the_difference():
     found = compare(experiment(20, 3, 3, effects=(0.0, 0.2)), 1, 0).differences[0]
     assert found.probability_higher > 0.99
-    assert found.probability_better == found.probability_higher
     lower = compare(experiment(20, 3, 3, effects=(0.0, 0.2)), 1, 0, lower_is_better=METRICS).differences[0]
-    assert lower.probability_better == pytest.approx(1 - lower.probability_higher)
+    assert lower.probability_higher == found.probability_higher
     assert (found.better, lower.better) == (1, 0)
 
 

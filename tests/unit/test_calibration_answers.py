@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.calibration import PRESETS, QUESTIONS, check_answers, derive, load_answers, partial, preset
+from pplab.calibration import PRESETS, QUESTIONS, check_answers, derive, load_answers, partial, preset, read_answers
 from pplab.calibration.answers import MAX_FILE_BYTES
 from pplab.calibration.questions import BY_ID
 from pplab.errors import BadInput
@@ -125,7 +125,7 @@ def test_missing_answers_are_named_with_what_is_allowed():
 
 def test_none_counts_as_no_answer():
     assert "1 question has no answer: warmth" in refusal(derive, {**BALANCED, "warmth": None})
-    assert partial({**BALANCED, "warmth": None}).unanswered == ("warmth",)
+    assert partial({**BALANCED, "warmth": None}) == partial({id_: value for id_, value in BALANCED.items() if id_ != "warmth"})
 
 
 @pytest.mark.parametrize("answers", [None, [], "task", 5, {"task"}])
@@ -193,3 +193,9 @@ def test_a_file_that_cannot_be_read_is_named_without_its_folder(tmp_path):
     assert str(tmp_path) not in line
     assert "cannot be read" in refusal(load_answers, tmp_path)
     assert "cannot be read" in refusal(load_answers, "nul\x00byte")
+
+
+def test_a_misspelt_preset_is_named_and_no_file_is_looked_for():
+    assert "did you mean 'balanced'" in refusal(read_answers, "balancd")
+    assert "presets: precise, balanced, expressive" in refusal(read_answers, "somehow")
+    assert "no.json" in refusal(read_answers, "no.json")

@@ -7,10 +7,10 @@ import { position } from "../shared/ranges.js";
 
 const STEPS = 100;
 
-export type Limits = readonly [number, number];
+type Limits = readonly [number, number];
 
 /** What the calibration says of a parameter. */
-export interface Calibrated {
+interface Calibrated {
   readonly range: Limits | null;
   readonly points: readonly number[];
   /** What holds where no value is chosen, in words. */
