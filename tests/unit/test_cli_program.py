@@ -201,9 +201,9 @@ def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkey
     monkeypatch.setattr(metadata, "requires", lambda _: requirements)
     code, out, _ = pp("doctor")
     assert code == 1
-    lines = [line for line in out.splitlines() if "problem" in line]
-    assert [" ".join(line.split()) for line in lines] == [
-        "no-such-package problem not installed; run: pip install no-such-package"
+    assert [" ".join(line.split()) for line in out.splitlines() if "problem" in line] == [
+        "no-such-package problem not installed; run: pip install no-such-package",
+        "Error: 1 problem(s): no-such-package",
     ]
 
 
