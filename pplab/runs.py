@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
+from pplab.config import EMBEDDED
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pplab.access import Access
     from pplab.calibration import Calibration
+    from pplab.experiments.descriptors import Room
     from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.estimate import Preflight
     from pplab.experiments.execution import Execution
@@ -241,6 +243,8 @@ class Runs:
         from pplab.experiments.execution import Execution
 
         tools = self._tools(plan, recorded)
+        room = self._room(plan, recorded)
+        work |= {"most": room.calls, "cautions": (room.caution,) if room.caution else ()}
         execution = Execution(row, plan, tools, here(), claim, calls=_answerable(plan, calls, tools.source), **work)
         if interrupts is not None:
             interrupts.hold()
@@ -252,6 +256,14 @@ class Runs:
         else:
             execution.wait(interrupts)
         return execution
+
+    def _room(self, plan: Plan, recorded: RecordedSource | None = None) -> Room:
+        """Return how many calls may be under way at once; answers that need no connection take no room."""
+        from pplab.experiments.descriptors import Room, room
+
+        if recorded is not None or self._lab.provider == EMBEDDED:
+            return Room(plan.max_concurrency)
+        return room(min(plan.max_concurrency, len(plan)))
 
     def _tools(self, plan: Plan, recorded: RecordedSource | None) -> Tools:
         from pplab import metrics
@@ -287,6 +299,8 @@ class Runs:
             habits = history.habits(self._store, self._lab.provider, plan.model)
             probes = self._store.audit("probe_completed")
         warnings = cautions(plan, self._lab.provider, self.capabilities, probes)
+        if caution := self._room(plan).caution:
+            warnings = (*warnings, caution)
         return preflight(
             plan, self._lab.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
         )

@@ -45,6 +45,8 @@ class Execution:
         Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
     calls, planned, already, previous
         The calls of this pass and how many, the replicates that stay, and the revisions that give way; see `Run` and `Writer`.
+    most, cautions
+        How many calls the system has room for, and what that means to who reads the results.
     on
         Who is told of progress and arrivals.
     on_response, on_text
@@ -64,11 +66,14 @@ class Execution:
         planned: int,
         already: Mapping[str, int] | None = None,
         previous: Mapping[str, int] | None = None,
+        most: int | None = None,
+        cautions: tuple[str, ...] = (),
         on: Listener | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
         self.failure: PplabError | None = None
+        self.cautions = cautions
         self.failed_listeners: dict[str, str] = {}
         self._row = row
         self._tools = tools
@@ -86,6 +91,7 @@ class Execution:
             calls=calls,
             planned=planned,
             already=already,
+            most=most,
             on_response=self._announced("on.arrived", "on_response"),
             on_text=self._announced("on_text"),
         )

@@ -163,7 +163,8 @@ class Experiment:
         stored = self._stored
         found = cautions(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
         failed = self._execution.failed_listeners if self._execution is not None else {}
-        return (*found, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
+        met = self._execution.cautions if self._execution is not None else ()
+        return (*found, *met, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
 
     @property
     def fingerprints(self) -> tuple[str, ...]:

@@ -90,6 +90,8 @@ class Run:
         How many calls that is.
     already
         Replicates of the experiment that have a row and are not asked again, by status.
+    most
+        How many calls may be under way at once, where that is less than the plan wants.
     on_response
         Told of each response after it is safe in the journal, on the loop's thread; must return at once and not raise.
     on_text
@@ -105,6 +107,7 @@ class Run:
         calls: Iterable[PlannedCall],
         planned: int,
         already: Mapping[str, int] | None = None,
+        most: int | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
@@ -117,7 +120,7 @@ class Run:
         self._already = Counter(already or {})
         self._on_response = on_response
         self._on_text = on_text
-        self._pace = Pace(plan.max_concurrency)
+        self._pace = Pace(most or plan.max_concurrency)
         self.progress.concurrency = self._pace.limit
         self._budget = Budget(plan.max_cost)
         self._failures = SameFailure(plan)
