@@ -8,7 +8,6 @@ import os
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,9 +18,11 @@ from pplab.addresses import check_base_url, secret_parameters
 from pplab.approvals import ADDRESSES, KEY, OPENAI_URL, Grant, approve, withdraw
 from pplab.endpoints import Endpoint, read_endpoints, split_model
 from pplab.errors import BadInput, PplabError, did_you_mean
+from pplab.paths import given_path, working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 LAB_FOLDER = ".pplab"
 LONGEST = 1000
@@ -149,9 +150,7 @@ def resolve(
         If a base URL is not http(s), or a store is an address this version cannot open.
     """
     env = os.environ
-    folder = find_folder(
-        os.fspath(store) if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None
-    )
+    folder = find_folder(store if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None)
     settings = settings or load_settings(folder)
     table = read_endpoints(settings.endpoints)
     wanted, endpoint = split_model(model or settings.model or env.get("PPLAB_MODEL") or None, table)
@@ -208,12 +207,12 @@ def environment_secrets(endpoints: Iterable[Endpoint] = ()) -> list[str]:
     return [secret.strip() for secret in found if secret.strip()]
 
 
-def find_store(store: str | None) -> Path | None:
+def find_store(store: str | os.PathLike[str] | None) -> Path | None:
     """Return the lab's folder for a store that was named, else for ``PPLAB_STORE``, else the nearest (see `find_folder`)."""
     return find_folder(store or os.environ.get("PPLAB_STORE") or None)
 
 
-def find_folder(store: str | None) -> Path | None:
+def find_folder(store: str | os.PathLike[str] | None) -> Path | None:
     """Return the lab's folder, or ``None`` for a lab that ends with its process.
 
     Without ``store`` the folder ``.pplab`` is looked for in the working folder and every folder above it, and otherwise will be
@@ -221,20 +220,15 @@ def find_folder(store: str | None) -> Path | None:
     """
     if store == TEMPORARY:
         return None
-    if store and "://" in store:
-        raise BadInput(
-            f"a store at {store.split('://')[0]}:// cannot be opened by this version", hint="give the path of a folder"
-        )
-    if store:
-        if "\0" in store:
-            raise BadInput("the store's path contains a NUL character", hint="give the path of a folder")
-        path = Path(store).expanduser().absolute()
-        if path.is_file():
-            raise BadInput(f"the store '{path.name}' is a file", hint="a lab is a folder; give the folder that holds it")
+    if store is not None:
+        path = given_path(store, "the store", "give the path of a folder")
+        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - False, not an error, for a link into the dark
+            kind = "a file" if os.path.isfile(path) else "no folder"  # noqa: PTH113
+            raise BadInput(f"the store '{path.name}' is {kind}", hint="a lab is a folder; give the folder that holds it")
         return path
-    here = Path.cwd()
+    here = working_folder()
     for folder in (here, *here.parents):
-        if (folder / LAB_FOLDER).is_dir():
+        if os.path.isdir(folder / LAB_FOLDER):  # noqa: PTH112 - a folder above that may not be searched has no lab for us
             return folder / LAB_FOLDER
     return here / LAB_FOLDER
 

@@ -302,7 +302,11 @@ REGISTERED = PPLabMagics.__name__
 def load(shell: InteractiveShell) -> None:
     """Load into ``shell``; loading twice does nothing."""
     if REGISTERED not in shell.magics_manager.registry:
-        Extension(shell).load()
+        try:
+            extension = Extension(shell)
+        except PplabError as error:
+            raise _usage_error(error) from error
+        extension.load()
 
 
 def unload(shell: InteractiveShell) -> None:

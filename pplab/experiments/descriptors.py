@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from pplab.errors import PplabError
 
@@ -68,6 +68,6 @@ def _limit() -> int | None:
 
 def _open() -> int:
     try:
-        return len(os.listdir("/dev/fd")) - 1  # one of them reads the folder
+        return sum(1 for _ in Path("/dev/fd").iterdir()) - 1  # one of them reads the folder
     except OSError:  # not every system has it; a bare interpreter with the lab open has about this many
         return 16

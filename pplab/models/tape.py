@@ -9,18 +9,19 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, Offline, PplabError
 from pplab.ids import now
 from pplab.models.recordings import SETTLED, Asked, Recorded, from_line, nearest, to_line
 from pplab.models.records import Reply
+from pplab.paths import given_path
 from pplab.store.lease import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from io import BufferedRandom
+    from pathlib import Path
 
     from pplab.models.records import Attempt, Call
 
@@ -93,10 +94,9 @@ class Recording:
     def __init__(
         self, path: str | os.PathLike[str], *, scrub: Callable[[str], str] = str, max_age_days: float | None = None
     ) -> None:
-        text = os.fspath(path)
-        if not text or "\0" in text or Path(text).is_dir():
-            raise BadInput(f"'{Path(text.replace(chr(0), '')).name}' is not the name of a file", hint="name a .jsonl file")
-        self.path = Path(text).expanduser().absolute()
+        self.path = given_path(path, "the recording", "name a .jsonl file")
+        if self.path.is_dir():
+            raise BadInput(f"the recording '{self.path.name}' is a folder", hint="name a .jsonl file")
         self._scrub = scrub
         self._max_age_days = max_age_days
         self._guard = threading.Lock()

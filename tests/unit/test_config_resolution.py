@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 import pplab
 from pplab.config import PPLab, change_settings, check_base_url, find_folder, load_settings, resolve, set_value
-from pplab.errors import BadInput
+from pplab.errors import BadInput, PplabError
 
 KEY = "sk-" + "a1B2" * 10
 
@@ -160,3 +162,74 @@ def test_a_password_in_a_setting_is_refused_and_not_repeated():
     with pytest.raises(BadInput) as refused:
         set_value(PPLab(), "base_url", "http://ada:hunter2hunter2@localhost/v1")
     assert "OPENAI_API_KEY" in str(refused.value)
+
+
+ODD = {
+    "C:\\labs\\x": "Windows",
+    "C:/labs/x": "Windows",
+    "D:": "Windows",
+    "labs\\x": "Windows",
+    "\\\\server\\share": "Windows",
+    "%USERPROFILE%\\lab": "variable",
+    "$HOME/lab": "variable",
+    "${TEAM}/lab": "variable",
+    "s3://bucket/lab": "s3",
+    "s3:/bucket/lab": "s3",
+    "file:///tmp/lab": "file",
+    "s3://name:hunter2hunter2@bucket/lab": "s3",
+    "~nobody-of-this-name/lab": "home",
+    "a\0b": "NUL",
+    "a\nb": "cannot be seen",
+    "a\x1b[31mb": "cannot be seen",
+    "\ud800": "cannot be seen",
+    "": "empty",
+    "  ": "empty",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="some of these are paths there")
+@pytest.mark.parametrize(("store", "word"), ODD.items(), ids=map(ascii, ODD))
+@pytest.mark.parametrize("kind", [str, Path], ids=["text", "Path"])
+def test_an_odd_path_of_a_store_is_refused_in_one_line_and_leaves_nothing_behind(tmp_path, store, word, kind):
+    if kind is Path and not store.strip():
+        return  # an empty Path is the working folder
+    with pytest.raises(BadInput, match=word) as refused:
+        pplab.Lab(store=kind(store))
+    assert "hunter2" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("store", "word"), [(3, "int"), (["lab"], "list"), (object(), "object")])
+def test_a_store_that_is_no_path_is_refused_in_one_line(store, word):
+    with pytest.raises(BadInput, match=word):
+        pplab.Lab(store=store)
+
+
+def test_a_store_given_as_bytes_or_with_a_tilde_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert find_folder(b"lab") == tmp_path / "lab"
+    assert find_folder("~/lab") == tmp_path / "lab"
+
+
+def test_a_store_too_long_for_the_system_leaves_no_folder_behind(tmp_path):
+    with pytest.raises(PplabError, match="cannot be made: File name too long"):
+        pplab.Lab(store=tmp_path / "one" / ("x" * 300))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_looks_odd_but_is_there_is_a_store(tmp_path):
+    (tmp_path / "labs\\x").mkdir()
+    assert find_folder("labs\\x") == tmp_path / "labs\\x"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is somebody's working folder")
+def test_a_working_folder_that_was_removed_is_named(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for store in (None, "lab"):
+        with pytest.raises(BadInput, match="working folder was removed"):
+            pplab.Lab(store=store)

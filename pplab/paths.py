@@ -1,0 +1,92 @@
+"""Paths that a user gives: what can only be a mistake on this system is refused in one line, before anything is made there."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pplab.errors import BadInput
+
+if TYPE_CHECKING:
+    from typing import Any
+
+WINDOWS = re.compile(r"[A-Za-z]:($|[\\/])|.*\\")
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # also with one slash, as pathlib leaves it
+VARIABLE = re.compile(r"(\$\{?\w+\}?|%\w+%)($|[\\/])")
+
+
+def given_path(given: Any, what: str, hint: str) -> Path:
+    """Return the path that a user gave, absolute, with ``~`` replaced.
+
+    Parameters
+    ----------
+    given
+        Text or a path.
+    what
+        What it is the path of, for the message.
+    hint
+        What to give instead.
+
+    Raises
+    ------
+    BadInput
+        When it is no path, or one that can only be a mistake here: an address, a path of another system, a variable that
+        nothing replaced, characters that cannot be seen, the home of nobody.
+
+    Examples
+    --------
+    >>> given_path("s3://bucket/lab", "the store", "give the path of a folder")
+    Traceback (most recent call last):
+    pplab.errors.BadInput: the store is at s3://, and only what is on this machine can be opened. give the path of a folder
+    """
+    try:
+        text = os.fsdecode(given)
+    except TypeError:
+        raise BadInput(f"{what} is a {type(given).__name__}, not a path", hint=hint) from None
+    if (scheme := ADDRESS.match(text)) and not _there(text) and not (os.name == "nt" and len(scheme[1]) == 1):
+        raise BadInput(f"{what} is at {scheme[1]}://, and only what is on this machine can be opened", hint=hint)  # no password
+    wrong = _wrong(text)
+    if wrong:
+        raise BadInput(f"{what} {text[:200]!r} {wrong}", hint=hint)
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise BadInput(f"{what} {text[:200]!r} begins in the home of a user who is not known here", hint=hint) from None
+    except FileNotFoundError:
+        raise no_working_folder() from None
+
+
+def working_folder() -> Path:
+    """Return the working folder."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise no_working_folder() from None
+
+
+def no_working_folder() -> BadInput:
+    """Return the error of a process whose folder was removed under it."""
+    return BadInput("the working folder was removed", hint="change into a folder that exists")
+
+
+def _there(text: str) -> bool:
+    return os.path.lexists(text)  # False, not an error, for what cannot be a name
+
+
+def _wrong(text: str) -> str:
+    """Return what is wrong with a path, or an empty string."""
+    if not text.strip():
+        return "is empty"
+    if "\0" in text:
+        return "contains a NUL character"
+    if _there(text):  # whatever it looks like
+        return ""
+    if not text.isprintable():
+        return "contains characters that cannot be seen"
+    if VARIABLE.match(text):
+        return "begins with a variable that nothing has replaced"
+    if os.name != "nt" and WINDOWS.match(text):
+        return "is a path of Windows, and this is another system"
+    return ""
