@@ -198,7 +198,11 @@ COMMANDS: dict[str, Command] = {
             deeds.export,
             arguments=(Argument("ids", "experiments (default: the latest)", "*", "experiment"),),
             options=(
-                Option("--format", "the file's format (default csv)", choices=("csv", "json", "parquet", "package")),
+                Option(
+                    "--format",
+                    "the file's format (default csv: UTF-8 with a mark, for Excel)",
+                    choices=("csv", "json", "parquet", "package"),
+                ),
                 Option("--what", "what to export (default experiments)", choices=("experiments", "audit", "timing")),
                 Option("--path", "where to, inside the working folder", metavar="FILE"),
             ),

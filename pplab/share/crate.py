@@ -24,6 +24,7 @@ MEDIA = {
     ".lock": "text/plain",
 }
 DATATYPES = {"str": "string", "int": "integer", "float": "number", "time": "datetime", "json": "json"}
+ZONE = {"time": {"description": "UTC, without an offset"}}
 DONE = {"completed": "CompletedActionStatus", "failed": "FailedActionStatus"}
 
 
@@ -59,7 +60,7 @@ def metadata(contents: Contents, audit: Slice, files: dict[str, bytes], lab: str
         "@type": "Dataset",
         "name": f"Package of {description(contents)}",
         "description": "Calibrations, plans, scored responses, audit and recording: verify, import and replay it with pplab.",
-        "datePublished": audit.last_event,
+        "datePublished": f"{audit.last_event}Z",
         "identifier": [e.experiment_id for e in contents.experiments],
         "author": [{"@id": _person(u)} for u in users],
         "hasPart": [{"@id": name} for name in described],
@@ -100,7 +101,7 @@ def _file(name: str, content: bytes) -> dict[str, Any]:
 
 def _schema(table: str) -> dict[str, Any]:
     columns = [
-        {"csvw:name": c.name, "csvw:datatype": DATATYPES[c.holds], "csvw:required": not c.nullable}
+        {"csvw:name": c.name, "csvw:datatype": DATATYPES[c.holds], "csvw:required": not c.nullable, **ZONE.get(c.holds, {})}
         for c in KIND_OF[TABLES[table]].columns
         if c.name not in LOCAL
     ]
@@ -114,8 +115,8 @@ def _action(experiment: Any) -> dict[str, Any]:
         "@type": "CreateAction",
         "name": f"{experiment.planned} replicates asked of {experiment.model} at {experiment.provider}",
         "agent": {"@id": _person(experiment.user)},
-        "startTime": experiment.created_at,
-        "endTime": experiment.updated_at,
+        "startTime": f"{experiment.created_at}Z",
+        "endTime": f"{experiment.updated_at}Z",
         "actionStatus": f"http://schema.org/{DONE.get(experiment.status, 'PotentialActionStatus')}",
         "instrument": software,
         "object": {"@id": "data/experiments.jsonl"},

@@ -7,18 +7,21 @@ import hashlib
 import json
 import os
 import re
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput, PplabError, StoreError, did_you_mean
+from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.operation import CAUSE
+from pplab.share.container import as_path
+from pplab.store.claims import Claim
 from pplab.store.rows import ExportRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -29,9 +32,19 @@ SUFFIXES = {"package": "zip"}
 SUBJECTS = ("experiments", "audit", "timing")
 FOLDER = "exports"
 FREE_TEXT = ("prompt", "text", "error", "payload")
-# A spreadsheet runs a cell that begins with one of these (OWASP, "CSV Injection").
-FORMULA = re.compile(r"^[=+\-@\t\r\n]")
+# A spreadsheet runs a cell that begins with one of these, wide ones included (OWASP, "CSV Injection").
+FORMULA = re.compile("^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of an export, how many rows they hold, and how many cells of a CSV file were changed so that none is run."""
+
+    data: bytes
+    rows: int
+    neutralised: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +62,8 @@ class Export:
     link : str or None
         The path from the working folder, where the user chose it and it lies inside.
     export_id : str
+    neutralised : int
+        Cells of the CSV file that were changed, so that no spreadsheet takes them for formulas; see `note`.
     """
 
     path: Path
@@ -59,6 +74,12 @@ class Export:
     size: int
     export_id: str
     link: str | None = None
+    neutralised: int = 0
+
+    @property
+    def note(self) -> str:
+        """What was changed to protect its reader, in words; empty when nothing was."""
+        return note(self.neutralised, "data/responses.csv" if self.format == "package" else "the CSV file")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the export as plain JSON values."""
@@ -72,18 +93,57 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
     """Write the file and its job row; see `Lab.export`."""
     for name, value, known in (("format", format, FORMATS), ("what", what, SUBJECTS)):
         if value not in known:
-            raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(value, known) or f"use one of: {', '.join(known)}")
+            raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(str(value), known) or f"use one of: {', '.join(known)}")
     if format == "package" and what != "experiments":
         raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
-    store.must_be_writable()
-    export_id = new_id()
     file = target(path, lab.folder, what, SUFFIXES.get(format, format))
-    span = CAUSE.get()
-    about: dict[str, Any] = {"entity": "export", "entity_id": export_id, **(span.ids() if span else {})}
-    lab.record(event("export_requested", lab.user, **about, what=what, format=format, records=len(ids)))
-    head = store.head()
-    job = ExportRow(
-        export_id=export_id,
+    with job(lab, store, what=what, format=format, ids=ids, name=file.name, records=len(ids)) as complete:
+        content = _content(lab, store, ids, format, what)
+        try:
+            write_atomically(file, content.data)
+        except OSError as error:
+            why = f"'{file.name}' could not be written: {error.strerror or error}"
+            raise StoreError(why, hint="free some space or choose another path") from None
+        done = complete(content)
+    return Export(
+        path=file,
+        sha256=done.sha256 or "",
+        format=format,
+        what=what,
+        rows=content.rows,
+        size=len(content.data),
+        export_id=done.export_id,
+        link=_link(path),
+        neutralised=content.neutralised,
+    )
+
+
+@contextmanager
+def job(
+    lab: Any, store: Store, *, what: str, format: str, ids: list[str], name: str, records: int
+) -> Iterator[Callable[[Content], ExportRow]]:
+    """Record an export: its row says ``running`` until it is complete, or until whatever ended it is noted.
+
+    A process that is killed leaves its row ``running``; the claim it held is gone with it, by which readers know.
+
+    Parameters
+    ----------
+    lab, store
+        Where it is recorded.
+    what, format, ids, name
+        What is exported, of which experiments, and the file's name.
+    records
+        How many things were asked for.
+
+    Yields
+    ------
+    callable
+        To be called with the `Content` once the file is written; returns the completed row.
+    """
+    store.must_be_writable()
+    span, head = CAUSE.get(), store.head()
+    row = ExportRow(
+        export_id=new_id(),
         revision=0,
         created_at=now(),
         completed_at=None,
@@ -91,7 +151,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         what=what,
         format=format,
         experiment_ids=ids,
-        path=file.name,
+        path=name,
         sha256=None,
         size=None,
         rows=None,
@@ -101,30 +161,38 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
         head_hash=head.hash,
         correlation_id=span.correlation_id if span else "",
     )
-    lab.record(job)
-    try:
-        data, rows = _content(lab, store, ids, format, what)
-        size, digest = write_atomically(file, data)
-    except (OSError, PplabError) as error:
-        words = str(error.strerror or error) if isinstance(error, OSError) else error.message
-        lab.record(dataclasses.replace(job, revision=1, completed_at=now(), status="failed", error=words), durable=True)
-        if isinstance(error, PplabError):
+    about: dict[str, Any] = {"entity": "export", "entity_id": row.export_id, **(span.ids() if span else {})}
+
+    def complete(content: Content) -> ExportRow:
+        said: dict[str, Any] = {
+            "sha256": hashlib.sha256(content.data).hexdigest(),
+            "size": len(content.data),
+            "rows": content.rows,
+        }
+        done = dataclasses.replace(row, revision=1, completed_at=now(), status="completed", **said)
+        lab.record(done, event("export_completed", lab.user, **about, **said), durable=True).result()
+        return done
+
+    with Claim(lab.folder, row.export_id):
+        try:
+            asked = event("export_requested", lab.user, **about, what=what, format=format, records=records)
+            lab.record(asked, row)
+            yield complete
+        except BaseException as error:
+            status, words = "interrupted", "it was interrupted"
+            if isinstance(error, Exception):
+                status, words = "failed", lab.scrub(in_words(error, "export").message)
+            with suppress(Exception):  # beside what ended it, that this could not be noted is the lesser news
+                lab.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
             raise
-        raise StoreError(f"'{file.name}' could not be written: {words}", hint="free some space or choose another path") from None
-    done = dataclasses.replace(job, revision=1, completed_at=now(), status="completed", sha256=digest, size=size, rows=rows)
-    completed = event("export_completed", lab.user, **about, sha256=digest, size=size, rows=rows)
-    lab.record(done, completed, durable=True).result()
-    return Export(path=file, sha256=digest, format=format, what=what, rows=rows, size=size, export_id=export_id, link=_link(path))
 
 
-def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> tuple[bytes, int]:
-    """Return the file's bytes and how many rows they hold."""
+def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> Content:
     if format == "package":
         from pplab.share.package import package
 
         return package(store, ids, lab.scrub)
-    frame = without_secrets(_frame(store, ids, what), lab.scrub)
-    return as_bytes(frame, format, what), len(frame)
+    return as_bytes(without_secrets(_frame(store, ids, what), lab.scrub), format, what)
 
 
 def without_secrets(frame: pd.DataFrame, scrub: Callable[[str], str]) -> pd.DataFrame:
@@ -155,10 +223,9 @@ def target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, suf
             count += 1
             file = folder / f"pplab-{what}-{stamp}-{count}.{suffix}"
         return file
-    text = os.fspath(path)
-    if not text or "\0" in text or any(ord(c) < 32 for c in text):
+    given, text = as_path(path), os.fspath(path)
+    if not text or any(ord(c) < 32 for c in text):
         raise BadInput("the path is empty or contains control characters", hint="give the name of a file")
-    given = Path(text)
     if given.is_absolute():
         file = given
     else:
@@ -179,25 +246,51 @@ def _link(path: str | os.PathLike[str] | None) -> str | None:
     return Path(path).as_posix()
 
 
-def as_bytes(frame: pd.DataFrame, format: str, what: str) -> bytes:
-    """Return the file's bytes. CSV neutralises formulas; JSON and parquet keep the true values."""
+def as_bytes(frame: pd.DataFrame, format: str, what: str) -> Content:
+    """Return a table as a file. Times say that they are UTC.
+
+    CSV is written for spreadsheets: UTF-8 with a byte-order mark, without which Excel takes it for another encoding, and with an
+    apostrophe before what would be run as a formula. JSON, JSON lines and parquet keep the true values.
+    """
     import io
 
+    frame = _in_utc(frame)
     if format == "parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pandas(_json_columns(frame), preserve_index=False), sink)
-        return sink.getvalue()
+        return Content(sink.getvalue(), len(frame))
     if format == "csv":
-        neutral = _json_columns(frame).map(_neutral)
-        return neutral.to_csv(index=False, lineterminator="\r\n").encode("utf-8")
+        table = _json_columns(frame)
+        neutral = table.map(_neutral)
+        changed = int((neutral.ne(table) & table.notna()).to_numpy().sum())
+        text = neutral.to_csv(index=False, lineterminator="\r\n", date_format=TIME)
+        return Content(text.encode("utf-8-sig"), len(frame), changed)
     from pplab.store.kinds import canonical_json
 
-    records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
-    lines = ",\n".join(canonical_json(r) for r in records)
-    return f'{{"format":"pplab-{what}","version":1,"records":[\n{lines}\n]}}\n'.encode()
+    lines = [canonical_json(r) for r in json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))]
+    if format == "jsonl":
+        return Content("".join(f"{line}\n" for line in lines).encode(), len(frame))
+    joined = ",\n".join(lines)
+    return Content(f'{{"format":"pplab-{what}","version":1,"records":[\n{joined}\n]}}\n'.encode(), len(frame))
+
+
+def note(neutralised: int, where: str = "the CSV file") -> str:
+    """Return what a reader has to know of the cells of a CSV file that were changed; empty when none was."""
+    if not neutralised:
+        return ""
+    cells, them = ("1 cell that begins", "it") if neutralised == 1 else (f"{neutralised:,} cells that begin", "them")
+    return (
+        f"{cells} like a formula (with =, +, - or @) got an apostrophe in front in {where}, so that no spreadsheet runs {them}. "
+        "JSON and parquet keep the text as it is."
+    )
+
+
+def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``frame`` with the zone said: the store's times are UTC and have none."""
+    return frame.assign(**{name: frame[name].dt.tz_localize("UTC") for name in frame.select_dtypes("datetime").columns})
 
 
 def _json_columns(frame: pd.DataFrame) -> pd.DataFrame:
@@ -218,8 +311,8 @@ def _neutral(value: Any) -> Any:
     return value
 
 
-def write_atomically(target: Path, data: bytes) -> tuple[int, str]:
-    """Write ``data`` beside ``target``, flush it to disk and rename it there; return its size and SHA-256."""
+def write_atomically(target: Path, data: bytes) -> None:
+    """Write ``data`` beside ``target``, flush it to disk and rename it there."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -230,4 +323,3 @@ def write_atomically(target: Path, data: bytes) -> tuple[int, str]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return len(data), hashlib.sha256(data).hexdigest()

@@ -7,19 +7,19 @@ import dataclasses
 import shutil
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
 from pplab.ids import derived_id
 from pplab.observe.events import event
 from pplab.operation import CAUSE
-from pplab.share.container import unpacked
+from pplab.share.container import as_path, unpacked
 from pplab.share.contents import as_line, read_store
 from pplab.share.verify import opened
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from pplab.share.contents import Contents
     from pplab.store.store import Store
@@ -69,7 +69,7 @@ def import_package(lab: Any, store: Store, path: str | os.PathLike[str]) -> Impo
     dies in between leaves nothing that shows, and importing again completes it.
     """
     store.must_be_writable()
-    source = Path(path)
+    source = as_path(path)
     with unpacked(source, lab.folder / FOLDER) as (folder, broken):
         report, contents = opened(source, folder, broken)
         new = _new_experiments(store, contents)

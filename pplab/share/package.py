@@ -19,6 +19,7 @@ from pplab.models.tape import HEADER
 from pplab.share import audit_slice, crate
 from pplab.share.container import pack
 from pplab.share.contents import TABLES, as_line, lab_id, read_store, recorded_calls, row_sha256
+from pplab.share.export import Content, as_bytes, without_secrets
 from pplab.share.notebook import replay_notebook
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ DIRECT = ("openai", "duckdb", "pandas", "numpy", "scipy", "pyarrow", "rfc8785")
 """What decides the results where pplab itself is not installed as a distribution, only importable."""
 
 
-def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> tuple[bytes, int]:
-    """Return the package of these experiments and how many rows it holds; the same bytes whenever it is made.
+def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Content:
+    """Return the package of these experiments; the same bytes whenever it is made.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> tu
         audit = audit_slice.cut(store, contents, scrub)
     lines = {name: [as_line(row, scrub) for row in contents.table(name)] for name in TABLES}
     data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in lines[name]).encode() for name in TABLES}
-    data |= _readable(contents, scrub)
+    readable = _readable(contents, scrub)
+    data |= {f"data/responses.{kind}": made.data for kind, made in readable.items()}
     rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name in TABLES for n, line in enumerate(lines[name], 1)]
     calls = sorted(recorded_calls(contents), key=Recorded.order)
     tags = {
@@ -73,7 +75,7 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> tu
     tags["ro-crate-metadata.json"] = crate.metadata(contents, audit, {**data, **tags}, lab).encode()
     tags[MANIFEST] = manifest(data)
     tags[TAG_MANIFEST] = manifest(tags)
-    return pack({**data, **tags}, audit.last_event), contents.rows
+    return Content(pack({**data, **tags}, audit.last_event), contents.rows, readable["csv"].neutralised)
 
 
 def manifest(files: dict[str, bytes]) -> bytes:
@@ -81,16 +83,15 @@ def manifest(files: dict[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
 
 
-def _readable(contents: Contents, scrub: Callable[[str], str]) -> dict[str, bytes]:
+def _readable(contents: Contents, scrub: Callable[[str], str]) -> dict[str, Content]:
     """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
     import pandas as pd
 
-    from pplab.share.export import as_bytes, without_secrets
     from pplab.store.tables import RESPONSE_COLUMNS
 
     frames = [contents.frame(e.experiment_id) for e in contents.experiments]
     frame = without_secrets(pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)], scrub)
-    return {f"data/responses.{kind}": as_bytes(frame, kind, "experiments") for kind in ("csv", "parquet")}
+    return {kind: as_bytes(frame, kind, "experiments") for kind in ("csv", "parquet")}
 
 
 def environment() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.share.bag import Bag, read_bag
-from pplab.share.container import tampered, unpacked
+from pplab.share.container import as_path, tampered, unpacked
 
 if TYPE_CHECKING:
     import os
@@ -107,8 +107,9 @@ def verify_package(path: str | os.PathLike[str]) -> PackageReport:
     BadInput
         When it is no zip, or one that could do harm.
     """
-    with unpacked(Path(path)) as (folder, broken):
-        return report(Path(path), broken, read_bag(folder, packed=folder != Path(path)))
+    source = as_path(path)
+    with unpacked(source) as (folder, broken):
+        return report(source, broken, read_bag(folder, packed=folder != source))
 
 
 def opened(path: Path, folder: Path, broken: list[str]) -> tuple[PackageReport, Contents]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 from pplab.errors import BadInput, StoreTampered
-from pplab.ids import new_id, now
-from pplab.observe.events import CATALOGUE, event
+from pplab.ids import now
+from pplab.observe.events import CATALOGUE
 from pplab.observe.live import Live, NewRecords
 from pplab.operation import Operation
-from pplab.share.export import as_bytes
+from pplab.share.export import as_bytes, job, note, without_secrets
 from pplab.store.kinds import canonical_json
-from pplab.store.rows import ExportRow
 from pplab.store.store import open_store
 from pplab.store.stream import EventFilters, latest_spans, matching_events, read_events, used_words
 from pplab.views import results
@@ -336,42 +333,15 @@ class Console(LabWidget):
 
     def _export(self, message: Export, span: Span) -> None:
         """Send the events that match as a file, and record it like every other export."""
-        export_id, format_ = new_id(), message["format"]
-        about: dict[str, Any] = {"entity": "export", "entity_id": export_id, **span.ids()}
-        head = self._store.head()
-        frame = matching_events(self._store, self._filters)
-        self.lab.record(event("export_requested", self.lab.user, **about, what="audit", format=format_, records=len(frame)))
-        data = as_bytes(frame, "csv", "audit") if format_ == "csv" else _json_lines(frame)
-        name = f"pplab-audit-{now()[:19].replace(':', '')}.{format_}"
-        digest = hashlib.sha256(data).hexdigest()
-        job = ExportRow(
-            export_id=export_id,
-            revision=0,
-            created_at=(at := now()),
-            completed_at=at,
-            user=self.lab.user,
-            what="audit",
-            format=format_,
-            experiment_ids=[],
-            path=name,
-            sha256=digest,
-            size=len(data),
-            rows=len(frame),
-            status="completed",
-            error=None,
-            head_seq=head.seq,
-            head_hash=head.hash,
-            correlation_id=span.correlation_id,
-        )
-        done = event("export_completed", self.lab.user, **about, sha256=digest, size=len(data), rows=len(frame))
-        self.lab.record(job, done, durable=True).result()
-        for part in parts(name, data, message["view"]):
+        del span
+        frame = without_secrets(matching_events(self._store, self._filters), self.lab.scrub)
+        name = f"pplab-audit-{now()[:19].replace(':', '')}.{message['format']}"
+        about: dict[str, Any] = {"what": "audit", "format": message["format"], "ids": [], "name": name, "records": len(frame)}
+        with job(self.lab, self._store, **about) as complete:
+            content = as_bytes(frame, message["format"], "audit")
+            complete(content)
+        for part in parts(name, content.data, message["view"], note(content.neutralised)):
             self.tell(part)
-
-
-def _json_lines(frame: pd.DataFrame) -> bytes:
-    records = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))
-    return "".join(f"{canonical_json(record)}\n" for record in records).encode()
 
 
 def _name(kind: str, label: str) -> str:

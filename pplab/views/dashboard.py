@@ -314,7 +314,7 @@ class Dashboard(LabWidget):
             return
         self._exported = made.path
         words = f"{_counted(made.rows, 'answer')} of {_counted(len(message['ids']), 'experiment')} exported as {made.format}."
-        self.exporting = Exporting(state="done", words=words, name=made.path.name)
+        self.exporting = Exporting(state="done", words=f"{words} {made.note}".strip(), name=made.path.name)
 
     def _take_download(self, message: Download) -> None:
         path = self._exported

@@ -13,7 +13,7 @@ PART_BYTES: Final = 768 * 1024
 
 
 class Part(TypedDict):
-    """One part of a file for the view that asked, in base64."""
+    """One part of a file for the view that asked, in base64; ``note``: what its reader has to know of it, if anything."""
 
     kind: Literal["part"]
     view: str
@@ -21,9 +21,10 @@ class Part(TypedDict):
     part: int
     parts: int
     data: str
+    note: str
 
 
-def parts(name: str, data: bytes, view: str) -> Iterator[Part]:
+def parts(name: str, data: bytes, view: str, note: str = "") -> Iterator[Part]:
     """Yield the messages that carry a file, in order; an empty file is one empty part.
 
     Examples
@@ -34,4 +35,4 @@ def parts(name: str, data: bytes, view: str) -> Iterator[Part]:
     starts = range(0, max(len(data), 1), PART_BYTES)
     for number, start in enumerate(starts, start=1):
         coded = base64.b64encode(data[start : start + PART_BYTES]).decode("ascii")
-        yield Part(kind="part", view=view, name=name, part=number, parts=len(starts), data=coded)
+        yield Part(kind="part", view=view, name=name, part=number, parts=len(starts), data=coded, note=note)

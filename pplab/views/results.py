@@ -260,6 +260,8 @@ def exported(made: Any) -> Display:
         page.add(f"<p>{html.file_link(made.link)}</p>", made.link)
     else:
         page.words("The file is in exports/ beside the notebook; .path has its name.")
+    if made.note:
+        page.words(made.note)
     return page.display()
 
 

@@ -93,7 +93,7 @@ def test_the_selected_experiments_come_as_a_file_of_the_browser(opened, dashboar
     expect(dashboard.get_by_role("status").filter(has_text="12 answers of 1 experiment exported as csv.")).to_be_visible()
     with opened.page.expect_download() as download:
         dashboard.get_by_role("button", name="Download").click()
-    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
     assert len(rows) == 12
     assert download.value.suggested_filename.endswith(".csv")
     assert (opened.path.parent / "exports" / download.value.suggested_filename).exists()

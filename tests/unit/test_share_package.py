@@ -77,7 +77,7 @@ def test_the_tables_are_readable_as_csv_and_parquet(tmp_path):
     import pyarrow.parquet as pq
 
     contents = share_labs.files(share_labs.package(tmp_path))
-    rows = list(csv.DictReader(io.StringIO(contents["data/responses.csv"].decode())))
+    rows = list(csv.DictReader(io.StringIO(contents["data/responses.csv"].decode("utf-8-sig"))))
     table = pq.read_table(io.BytesIO(contents["data/responses.parquet"]))
     lines = [json.loads(line) for line in contents["data/responses.jsonl"].splitlines()]
     assert [r["response_id"] for r in rows] == table["response_id"].to_pylist() == [line["response_id"] for line in lines]

@@ -71,7 +71,8 @@ class Console {
   #hear(message: ConsoleWire["fromKernel"]): void {
     if (message.kind === "rows") this.#stream.take(message);
     else if (message.kind === "walked") this.#chain.show(message);
-    else if (message.view === this.#me && this.#saver.take(message)) this.#view.toast(`${message.name} downloaded`);
+    else if (message.view === this.#me && this.#saver.take(message))
+      this.#view.toast([`${message.name} downloaded`, message.note].filter(Boolean).join(". "));
   }
 
   #drawState(): void {

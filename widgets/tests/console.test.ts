@@ -197,6 +197,7 @@ test("a file is saved by the view that asked for it only", async () => {
   const part = { kind: "part", name: "a.csv", part: 1, parts: 1, data: btoa("x") };
   await tell({ ...part, view: "another" });
   expect(saved).not.toHaveBeenCalled();
-  await tell({ ...part, view });
+  await tell({ ...part, view, note: "2 cells were changed." });
   expect(saved).toHaveBeenCalledOnce();
+  expect(root.textContent).toContain("a.csv downloaded. 2 cells were changed.");
 });

@@ -106,6 +106,7 @@ export interface Part {
   readonly part: number;
   readonly parts: number;
   readonly data: string;
+  readonly note: string;
 }
 
 export interface ConsoleTraits {

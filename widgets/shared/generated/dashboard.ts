@@ -123,6 +123,7 @@ export interface Part {
   readonly part: number;
   readonly parts: number;
   readonly data: string;
+  readonly note: string;
 }
 
 export interface DashboardTraits {
