@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -22,7 +23,7 @@ from pplab.store.rows import CalibrationRow
 from pplab.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
     from types import TracebackType
 
@@ -351,9 +352,9 @@ class Lab:
             return found
 
     @verb
-    def experiment(self, experiment_id: str = "latest") -> Experiment:
-        """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
-        return self._runs.experiment(experiment_id)
+    def experiment(self, experiment_id: Experiment | str = "latest") -> Experiment:
+        """Return a stored experiment as it is now, by id (or a unique beginning of it), or the latest one."""
+        return self._runs.experiment(_named(experiment_id))
 
     @verb
     def experiments(self, **filters: Any) -> pd.DataFrame:
@@ -394,7 +395,7 @@ class Lab:
         from pplab.analysis.between import between
 
         with self._store.reading():
-            first, second = (self._runs.stored(i).stored for i in (*self._ids_of(a), *self._ids_of(b)))
+            first, second = (self._runs.stored(self._id_of(one)).stored for one in (a, b))
         return between(first.frame, second.frame, first.metrics, first.lower_is_better)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
@@ -473,7 +474,7 @@ class Lab:
         ids
             An experiment, an id, a list of them, or ``None`` for the latest experiment.
         format
-            ``csv``, ``json``, ``parquet`` or ``package``.
+            ``csv`` (UTF-8 with a byte-order mark, so that Excel shows it as it is), ``json``, ``parquet`` or ``package``.
         path
             Where to; default: a new file in ``exports/`` of the working folder.
         what
@@ -481,9 +482,9 @@ class Lab:
         """
         from pplab.share.export import export
 
-        chosen: list[str] = []
-        if what == "experiments":
-            chosen = self._ids_of("latest" if ids is None else ids)
+        if what != "experiments" and ids is not None:
+            raise BadInput(f"what={what!r} takes no ids", hint="leave the ids out")
+        chosen = self._ids_of("latest" if ids is None else ids) if what == "experiments" else []
         return export(self, self._store, chosen, format, path, what)
 
     @verb
@@ -607,15 +608,25 @@ class Lab:
         return report
 
     def _ids_of(self, wanted: Any) -> list[str]:
-        listed = [wanted] if isinstance(wanted, str) or hasattr(wanted, "plan") else list(wanted)
+        if hasattr(wanted, "columns") and "experiment_id" in wanted.columns:  # what `experiments` returned, or rows of it
+            wanted = wanted["experiment_id"]
+        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
+        listed = list(wanted) if several else [wanted]
+        if not listed:
+            raise BadInput("no experiment is given: the list is empty", hint="give an Experiment, its id, or a list of them")
         return list(dict.fromkeys(self._id_of(one) for one in listed))
 
     def _id_of(self, wanted: Any) -> str:
-        if hasattr(wanted, "plan"):
-            return str(wanted.id)
-        if not isinstance(wanted, str):
-            raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="pass an Experiment or its id")
-        return self._store.find("experiment", wanted)
+        return self._store.find("experiment", _named(wanted))
 
     def _event(self, name: str, *, entity: str | None = None, entity_id: str | None = None, **payload: Any) -> EventRow:
         return event(name, self.user, entity=entity, entity_id=entity_id, **here().ids(), **payload)
+
+
+def _named(wanted: Any) -> str:
+    """Return the id that an experiment, an id or the beginning of one stands for."""
+    if hasattr(wanted, "plan"):
+        return str(wanted.id)
+    if not isinstance(wanted, str):
+        raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="give an Experiment or its id")
+    return wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import dataclasses
 import platform
+import sys
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from pplab.config import EMBEDDED
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
+from pplab.observe.cells import notebook_name
 from pplab.observe.events import event
 from pplab.operation import CAUSE, Operation, Span
 from pplab.store import history
@@ -164,7 +166,7 @@ class Runs:
             planned=len(plan),
             status="running",
             reason=None,
-            notebook=None,
+            notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self._lab.scrub(name),
             software=_software(),
             correlation_id=here().correlation_id,
         )

@@ -7,13 +7,13 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pplab.ids import TIME_FORMAT, new_id
 from pplab.operation import CAUSE, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
@@ -150,7 +150,7 @@ class CellAudit:
             status,
             error_type,
             begun.span.children,
-            self._notebook(),
+            notebook_name(self._shell.user_ns),
             self._source(),
         )
 
@@ -176,7 +176,7 @@ class CellAudit:
             started_at=datetime.fromtimestamp(cell.at, UTC).strftime(TIME_FORMAT),
             user=self._recorder.user,
             session_id=self._session,
-            notebook=cell.notebook,
+            notebook=cell.notebook and self._recorder.scrub(cell.notebook),
             cell_id=cell.cell_id,
             execution_count=cell.execution_count,
             source_sha256="" if cell.keep == "off" else hashlib.sha256(cell.raw.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -200,10 +200,17 @@ class CellAudit:
             operations=row.operations,
         )
 
-    def _notebook(self) -> str | None:
-        """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does."""
-        path = os.environ.get("JPY_SESSION_NAME") or self._shell.user_ns.get("__vsc_ipynb_file__")
-        return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None  # noqa: PTH119 - in a hook
+
+def notebook_name(user_ns: Mapping[str, Any]) -> str | None:
+    """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does.
+
+    Parameters
+    ----------
+    user_ns
+        The names of the user's main module, among which VS Code puts its own.
+    """
+    path = os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
+    return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None  # noqa: PTH119 - in a hook
 
 
 def _status(result: ExecutionResult | None) -> tuple[str, str | None]:

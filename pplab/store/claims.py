@@ -1,4 +1,4 @@
-"""Claims: a process says that it is running an experiment, so that no other runs it too; freed by the system if it dies."""
+"""Claims: a process says that it is running an experiment or an export, so that others know; freed by the system if it dies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Claim:
-    """The right to run one experiment; a context manager.
+    """The right to run one experiment, or one export; a context manager.
 
     Raises
     ------
@@ -22,8 +22,8 @@ class Claim:
         On entering, when it is being run already, by another process or by this one.
     """
 
-    def __init__(self, folder: Path, experiment_id: str) -> None:
-        self._path = folder / "running" / f"{experiment_id}.lock"
+    def __init__(self, folder: Path, id_: str) -> None:
+        self._path = folder / "running" / f"{id_}.lock"
         self._fd: int | None = None
 
     def __enter__(self) -> Self:
@@ -61,14 +61,19 @@ class Claim:
             os.close(fd)
 
 
-def claimed(folder: Path, experiment_id: str) -> bool:
-    """Return whether some process is running the experiment now."""
+def claimed(folder: Path, id_: str) -> bool:
+    """Return whether some process is running it now."""
     try:
-        return held(folder / "running" / f"{experiment_id}.lock")
+        return held(folder / "running" / f"{id_}.lock")
     except FileNotFoundError:
         return False
     except PermissionError:  # another user's file: it is removed when the run ends, so that it is there says enough
         return True
+
+
+def running(folder: Path) -> set[str]:
+    """Return the ids of all that some process is running now."""
+    return {path.stem for path in (folder / "running").glob("*.lock") if claimed(folder, path.stem)}
 
 
 def latest_claim(folder: Path) -> int:

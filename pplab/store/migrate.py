@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 WHERE_WRITABLE = "run a command where the lab can be written"
+
+RELEASED = {
+    "ce50ec295d565237aeef20c61d0428133fc5ee0af4ddc106c947f435156a9eb3":
+    "a0c13c8a0a4a5791c367acba615d6f7be3b8b7040dbe5012e626a5de8dbd88fa",
+}  # fmt: skip
+"""Texts in which only comments were put right since their release, by their hash: the hash of the released text."""
+
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -33,8 +40,9 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Hash of the text, the same whatever ends its lines."""
-        return hashlib.sha256("\n".join(self.sql.splitlines()).encode()).hexdigest()
+        """Hash of the text as it was released, the same whatever ends its lines."""
+        digest = hashlib.sha256("\n".join(self.sql.splitlines()).encode()).hexdigest()
+        return RELEASED.get(digest, digest)
 
 
 @cache

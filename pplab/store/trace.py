@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
@@ -91,12 +91,17 @@ SHOWN = 10
 WORDS = {"metric": "operation"}
 """Kinds that a trace calls by another word."""
 
+_ENDED = (
+    "CASE WHEN status = 'running' AND {} NOT IN (SELECT id FROM scope WHERE part = 'running') THEN 'interrupted' ELSE status END"
+)
+"""The status of an experiment or an export: one that nobody is running any more was interrupted."""
+
 _LABELS = {
     "calibration": "persona",
-    "experiment": "concat_ws(' ', status, model)",
+    "experiment": f"concat_ws(' ', {_ENDED.format('experiment_id')}, model)",
     "response": "concat_ws(' ', 'prompt', prompt_index, 'setting', setting_index, 'replicate', replicate, status)",
     "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status, error_code)",
-    "export": "concat_ws(' ', format, status)",
+    "export": f"concat_ws(' ', format, {_ENDED.format('export_id')})",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
     "cell": "concat_ws(' ', 'cell', status)",
@@ -105,13 +110,13 @@ _LABELS = {
 _SCORES = ", ".join(f"'{name}': round({name}, 3)" for name in ("creativity", "coherence", "structure", "completeness"))
 _CONTENTS = {
     "calibration": "{'precision': precision_score, 'personality': personality_score, 'persona': persona, 'ranges': ranges::JSON}",
-    "experiment": """{'status': status, 'reason': reason, 'model': model, 'prompts': json_array_length(plan, '$.prompts'),
-                      'replicates': plan::JSON->'$.replicates', 'seed': plan::JSON->'$.seed',
-                      'system': left(plan->>'$.system', 200),
-                      'settings': from_json(plan::JSON->'$.settings', '["JSON"]')[1:8]}""",
+    "experiment": f"""{{'status': {_ENDED.format("experiment_id")}, 'reason': reason, 'model': model,
+                      'prompts': json_array_length(plan, '$.prompts'), 'replicates': plan::JSON->'$.replicates',
+                      'seed': plan::JSON->'$.seed', 'system': left(plan->>'$.system', 200),
+                      'settings': from_json(plan::JSON->'$.settings', '["JSON"]')[1:8]}}""",
     "response": f"""{{'prompt': left(prompt, 200), 'sent': sent::JSON, 'status': status, 'error': error, 'text': left(text, 200),
                       'tokens in': input_tokens, 'tokens out': output_tokens, {_SCORES}}}""",
-    "export": "{'what': what, 'format': format, 'status': status, 'error': error}",
+    "export": f"{{'what': what, 'format': format, 'status': {_ENDED.format('export_id')}, 'error': error}}",
 }
 """Of each kind that holds more than its label: what `Node.record` shows of it."""
 
@@ -126,9 +131,10 @@ class _Scope:
     exports: set[str] = field(default_factory=set)
     entities: set[str] = field(default_factory=set)
     correlations: set[str] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
 
 
-def trace(cursor: DuckDBPyConnection, anchor: str) -> Trace:
+def trace(cursor: DuckDBPyConnection, anchor: str, running: set[str]) -> Trace:
     """Return the trace of a record.
 
     A calibration's trace holds every experiment run with it; an experiment's its calibration, responses and exports; a
@@ -141,10 +147,12 @@ def trace(cursor: DuckDBPyConnection, anchor: str) -> Trace:
         A cursor on drained tables.
     anchor
         A correlation id, or the id of any record, or its beginning (at least six characters).
+    running
+        The ids of the experiments and exports that a process is running now.
     """
     text = check_id(anchor)
     kind, whole = _anchor(cursor, text)
-    records = _records(cursor, _scope(cursor, kind, whole))
+    records = _records(cursor, _scope(cursor, kind, whole, running))
     summaries, counted = _summaries(cursor)
     edges = dict.fromkeys([*_edges(records), *counted])
     return Trace((WORDS.get(kind, kind), whole), (*(record.node for record in records), *summaries), tuple(edges))
@@ -171,8 +179,8 @@ def _column(cursor: DuckDBPyConnection, query: str, *values: object) -> list[str
     return [str(row[0]) for row in cursor.execute(query, list(values)).fetchall() if row[0] is not None]
 
 
-def _scope(cursor: DuckDBPyConnection, kind: str, whole: str) -> _Scope:
-    scope = _Scope()
+def _scope(cursor: DuckDBPyConnection, kind: str, whole: str, running: set[str]) -> _Scope:
+    scope = _Scope(running=running)
     _include(cursor, scope, kind, whole)
     _complete(cursor, scope)
     return scope
@@ -251,7 +259,7 @@ def _among(column: str, group: str) -> str:
 def _register(cursor: DuckDBPyConnection, scope: _Scope) -> None:
     import pyarrow as pa
 
-    parts = ("calibrations", "experiments", "responses", "exports", "entities", "correlations")
+    parts = [part.name for part in fields(scope)]
     pairs = [(part, id_) for part in parts for id_ in sorted(getattr(scope, part))]
     cursor.register(
         "scope",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import tarfile
+from importlib import resources
 from pathlib import Path
 
 import pandas as pd
@@ -64,6 +66,16 @@ def test_its_experiments_are_listed_as_they_were_left(old):
     assert old.calibration().ranges.keys() >= {"temperature", "top_p"}
     assert set(old.cells()["status"]) == {"ok", "error", "syntax error"}
     assert set(old.cells()["notebook"]) == {"first.ipynb"}
+
+
+def test_every_status_that_is_stored_is_one_that_the_schema_names(old):
+    schema = (resources.files("pplab.store.schema") / "0001_initial.sql").read_text("utf-8")
+    for table in ("experiments", "responses", "experiment_exports", "system_metrics", "cell_executions"):
+        words = re.search(r"\n    status .*? -- (.*)", schema[schema.index(f"CREATE TABLE {table} ") :])[1]
+        stored = set(old.sql(f"SELECT DISTINCT status FROM {table}")["status"])
+        if table == "system_metrics":
+            stored &= {"ok", "error", "interrupted"}  # of a call it is its response's
+        assert stored <= set(re.split(r", then |, | or |; ", words)), table
 
 
 def test_its_results_show_every_answer_and_every_failure(old, ids):

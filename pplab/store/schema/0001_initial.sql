@@ -133,7 +133,7 @@ CREATE TABLE experiment_exports (
     sha256         VARCHAR,                      -- hash of the file
     size           BIGINT,                       -- bytes of the file
     rows           BIGINT,                       -- data rows in the file
-    status         VARCHAR NOT NULL,             -- requested, completed or failed
+    status         VARCHAR NOT NULL,             -- running, then completed, failed or interrupted
     error          VARCHAR,                      -- why it failed, in words
     head_seq       BIGINT,                       -- audit_logs.seq of the chain's head when it was written
     head_hash      VARCHAR,                      -- audit_logs.hash of that row
@@ -161,9 +161,9 @@ CREATE TABLE audit_logs (
 CREATE TABLE system_metrics (
     metric_id      VARCHAR NOT NULL PRIMARY KEY, -- UUID made by the client
     recorded_at    TIMESTAMP NOT NULL,           -- when it ended
-    kind           VARCHAR NOT NULL,             -- what sort of thing was timed
+    kind           VARCHAR NOT NULL,             -- operation or call
     name           VARCHAR NOT NULL,             -- which one
-    status         VARCHAR NOT NULL,             -- ok, error or interrupted
+    status         VARCHAR NOT NULL,             -- ok, error or interrupted; of a call, its response's status
     duration_ns    BIGINT NOT NULL,              -- nanoseconds by a monotonic clock
     correlation_id VARCHAR,                      -- W3C trace id
     span_id        VARCHAR,                      -- its span
@@ -182,7 +182,7 @@ CREATE TABLE cell_executions (
     execution_count BIGINT,                       -- number shown beside the cell
     source_sha256   VARCHAR NOT NULL,             -- hash of the source
     source          VARCHAR,                      -- the source, when the user chose to keep it
-    status          VARCHAR NOT NULL,             -- ok, error, interrupted or syntax_error
+    status          VARCHAR NOT NULL,             -- ok, error, interrupted or syntax error
     error_type      VARCHAR,                      -- class of the exception
     duration_ns     BIGINT NOT NULL,              -- nanoseconds by a monotonic clock
     operations      BIGINT NOT NULL,              -- number of pplab operations it caused
