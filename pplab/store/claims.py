@@ -32,7 +32,7 @@ class Claim:
             while self._fd is None:
                 self._try()
         except OSError as error:
-            raise refused("the experiment cannot be begun", error) from None
+            raise refused("it cannot be begun", error) from None
         return self
 
     def _try(self) -> None:
