@@ -11,6 +11,7 @@ from pplab.analysis.power import MIN_PROMPTS
 from pplab.analysis.records import Best, Chance, Scope
 from pplab.analysis.resampling import Resampler
 from pplab.analysis.statistics import enough_within, too_little
+from pplab.analysis.unused import only_one
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -51,7 +52,7 @@ def best(
 def _best(plan: Layout, cells: Cells, resampler: Resampler, sign: int) -> Best:
     ranked = [s for s in range(len(plan.settings)) if cells.counts[:, s].any()]
     if len(ranked) < 2:
-        missing = "there is one setting only" if ranked else "no usable response has a value"
+        missing = only_one(plan, ranked[0]) if ranked else "no usable response has a value"
         return Best(cells.metric, (), "none", 0, 0, plan.unit, missing)
     means = cells.means[:, ranked]
     complete = np.asarray(np.isfinite(means).all(axis=1))

@@ -14,7 +14,7 @@ from pplab.analysis.layout import Floats, layout
 from pplab.analysis.power import FIRM_PROMPTS, MIN_FREEDOM, MIN_PROMPTS, noncentrality
 from pplab.analysis.ranking import winning_shares
 from pplab.analysis.records import Scope, Told, caveat
-from pplab.analysis.wording import counted, joined, number, percent
+from pplab.analysis.wording import counted, joined, number, percent, status_counts
 from pplab.errors import BadInput
 from pplab.experiments.settings import PARAMETERS, SETTING_FIELDS, Range
 
@@ -92,6 +92,8 @@ class Recommendation(Told):
         What precision and personality are the means of.
     excluded : tuple of str
         Settings without enough usable responses to be recommended.
+    why_excluded : tuple of str
+        What came of the calls of each.
     """
 
     setting: int | None
@@ -106,6 +108,7 @@ class Recommendation(Told):
     measures: tuple[tuple[str, ...], tuple[str, ...]]
     excluded: tuple[str, ...] = ()
     unit: str = "prompt"
+    why_excluded: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -117,7 +120,7 @@ class Recommendation(Told):
         """The setting, its rivals, what they rest on and what to run next."""
         parts = [self._choice(), *self._front(), self._basis(), caveat(self.scope, self.prompts, self.unit)]
         if self.excluded:
-            parts.append(f"Not considered, too few usable responses: {joined(self.excluded)}.")
+            parts.append(f"Not considered, too few usable responses: {joined(self.excluded)}. {joined(self.why_excluded)}.")
         return " ".join(filter(None, [*parts, f"Next: {self.next.words}."]))
 
     def _choice(self) -> str:
@@ -186,10 +189,12 @@ def recommend(
     weight = precision_score / total if total else 0.5
     plan = layout(frame, include_truncated=include_truncated)
     found = axes(plan, distance)
-    excluded = tuple(label for column, label in enumerate(plan.labels) if column not in found.columns)
+    left = [column for column in range(len(plan.settings)) if column not in found.columns]
+    excluded = tuple(plan.labels[column] for column in left)
+    why = tuple(f"{plan.labels[column]} has {status_counts(plan.counts[column])}" for column in left)
     if found.scope == "none":
         return Recommendation(
-            None, "", {}, None, weight, (), _start(found), "none", found.prompts, found.measures, excluded, plan.unit
+            None, "", {}, None, weight, (), _start(found), "none", found.prompts, found.measures, excluded, plan.unit, why
         )
     points, winner = _points(plan.settings, plan.labels, found, weight)
     parameters = _parameters(frame)
@@ -208,6 +213,7 @@ def recommend(
         found.measures,
         excluded,
         plan.unit,
+        why,
     )
 
 

@@ -18,6 +18,7 @@ from pplab.analysis.layout import METRICS, Cells, Floats, Integers, Layout, layo
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, noncentrality
 from pplab.analysis.records import Comparisons, Difference, Interval, Scope
 from pplab.analysis.resampling import LEVEL, RESAMPLES, Resampler, smallest_relabel_p, smallest_sign_flip_p
+from pplab.analysis.unused import only_one, why_unusable
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -296,9 +297,19 @@ def differences(
         elif n:
             _within_prompts(plan, cells, found, resampler, permutations)
         else:
-            found.note = f"no {plan.unit} has usable responses under both"
+            found.note = _nothing_shared(plan, cells, a, b)
         findings.append(found)
     return findings
+
+
+def _nothing_shared(plan: Layout, cells: Cells, a: int, b: int) -> str:
+    """Return why two settings have no unit in common."""
+    scored = [column for column in (a, b) if cells.counts[:, column].any()]
+    empty = [column for column in (a, b) if not plan.usable[plan.setting_of_row == column].any()]
+    if len(plan.settings) == 2 and len(scored) == 1:
+        return only_one(plan, scored[0])
+    why = f": {why_unusable(plan, empty)}" if len(empty) == 1 else ""
+    return f"no {plan.unit} has usable responses under both{why}"
 
 
 def _within_prompts(plan: Layout, cells: Cells, found: Finding, resampler: Resampler, permutations: int) -> None:

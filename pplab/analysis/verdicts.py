@@ -13,6 +13,7 @@ from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
+from pplab.analysis.unused import dropped_settings
 from pplab.analysis.wording import counted, decimals, joined, left_out, number, repetitions
 from pplab.experiments.settings import SETTING_FIELDS
 
@@ -99,7 +100,7 @@ def verdict(
         findings = _sweep(ranking, comparisons, trends)
     limits = _limits([*means] if len(plan.settings) == 1 else [*comparisons.differences, *ranking])
     missing = _left_out_prompts(comparisons.differences)
-    sentences = (head, *findings, *limits, *missing, *_unjudged(frame, plan), counted_only)
+    sentences = (head, *findings, *limits, dropped_settings(plan), *missing, *_unjudged(frame, plan), counted_only)
     return Verdict(tuple(s for s in sentences if s), means, comparisons, ranking, trends)
 
 

@@ -120,6 +120,20 @@ def repetitions(count: int) -> str:
     return f" ({count:,} more repeat{ending} one of them and count{ending} with it)" if count else ""
 
 
+def status_counts(counts: Mapping[str, int], last: str = " and ") -> str:
+    """Return counts by status in words.
+
+    Examples
+    --------
+    >>> status_counts({"ok": 2, "rejected": 3})
+    '2 usable and 3 rejected by the server'
+    """
+    known = [status for status in STATUS_WORDS if counts.get(status)]
+    order = [*known, *sorted(status for status in set(counts) - set(known) if counts[status])]
+    parts = [f"{counts[status]:,} {STATUS_WORDS.get(status, status)}" for status in order]
+    return last.join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
 def left_out(counts: Mapping[str, int]) -> str:
     """Return a sentence that names every response no mean counts, or an empty string when there is none.
 
@@ -128,9 +142,7 @@ def left_out(counts: Mapping[str, int]) -> str:
     >>> left_out({"ok": 56, "truncated": 3, "refused": 1})
     'Counted, not averaged in: 3 truncated, 1 refused (of 60 responses).'
     """
-    known = [status for status in STATUS_WORDS if status in counts]
-    order = [*known, *sorted(set(counts) - set(known))]
-    parts = [f"{counts[s]:,} {STATUS_WORDS.get(s, s)}" for s in order if s != "ok" and counts[s]]
+    parts = {status: count for status, count in counts.items() if status != "ok" and count}
     if not parts:
         return ""
-    return f"Counted, not averaged in: {', '.join(parts)} (of {counted(sum(counts.values()), 'response')})."
+    return f"Counted, not averaged in: {status_counts(parts, ', ')} (of {counted(sum(counts.values()), 'response')})."

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pplab.models.capabilities import known_effects
+from pplab.models.endings import ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,7 +49,7 @@ def cautions(
         elif verdict is None and known is not None and known.effect != "honoured":
             where = f" ({known.source}, {known.dated})" if known.dated else ""
             said.append(f"{swept}{name}: {plan.model} is known to have it {known.effect}: {known.note}{where}")
-    said += [*_refused(plan, seen), *_replaced(plan, seen)]
+    said += [*_refused(plan, seen), *_replaced(plan, seen), *_unknown_endings(seen)]
     versions = list(dict.fromkeys(version for setting in seen for version in setting.fingerprints))
     if len(versions) > 1:
         said.append(f"the server changed during the run (system_fingerprint {', '.join(versions)}): settings may differ by that")
@@ -77,4 +79,15 @@ def _replaced(plan: Plan, seen: Sequence[Conduct]) -> list[str]:
         f"{plan.settings[setting.setting_index].label()}: the server says it applied {name} {value} instead, {count} time(s)"
         for setting in seen
         for (name, value), count in setting.applied.items()
+    ]
+
+
+def _unknown_endings(seen: Sequence[Conduct]) -> list[str]:
+    counts: Counter[str] = Counter()
+    for setting in seen:
+        counts.update({reason: count for reason, count in setting.endings.items() if ending(reason) == "unknown"})
+    return [
+        f"{count} {'answer' if count == 1 else 'answers'} ended with finish_reason {reason!r}, which is not known here: "
+        "counted as whole, but perhaps cut off"
+        for reason, count in sorted(counts.items())
     ]

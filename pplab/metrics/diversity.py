@@ -87,7 +87,7 @@ class SetMeasures:
     self_repetition : float or None
         Mean share of an answer's four-word phrases that other answers of the set use too (Salkar et al. 2022).
     truncated, refused : float
-        Shares of all answers, in [0, 1].
+        Shares of all answers, in [0, 1]; what a content filter stopped counts as refused.
     warning : str or None
         In words, when the set has collapsed to one answer or one opening.
     """
@@ -130,7 +130,7 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
         agreement=sum(d <= SAME for d in far) / len(far) if enough else None,
         self_repetition=_self_repetition(compared) if enough else None,
         truncated=known.count("truncated") / len(known) if known else 0.0,
-        refused=known.count("refused") / len(known) if known else 0.0,
+        refused=sum(status in ("refused", "filtered") for status in known) / len(known) if known else 0.0,
         warning=_collapse(compared, sets),
     )
 

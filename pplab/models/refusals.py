@@ -196,8 +196,8 @@ def provider_error(body: object) -> ProviderError | None:
             return _in_words(value)
         if isinstance(value, dict) and value and name != "errors":
             return provider_error(value) if "error" in value else _described(value)
-        if isinstance(value, list) and (found := provider_error(value)) is not None:
-            return found
+        if isinstance(value, list) and (listed := provider_error(value)) is not None:
+            return listed
     if any(isinstance(body.get(name), str) for name in ("message", "msg", "description")):
         return _described(body)
     return None
@@ -312,8 +312,8 @@ def _together(found: Sequence[ProviderError]) -> ProviderError:
         return found[0]
     parameters: dict[str, str] = {}
     for one in found:
-        for name, words in one.parameters.items():
-            parameters.setdefault(name, words)
+        for name, said in one.parameters.items():
+            parameters.setdefault(name, said)
     words = [
         next((f"{name}: {text}" for name, text in one.parameters.items() if text == one.message), one.message) for one in found
     ]

@@ -94,25 +94,28 @@ class Conduct:
     """What the server did with one setting of an experiment, as far as its stored responses show it.
 
     ``rejected`` and ``applied`` hold each parameter's refusal in words, or the value the server says it used, with the number of
-    responses; ``fingerprints`` are the server's versions in the order in which they first answered.
+    responses; ``fingerprints`` are the server's versions in the order in which they first answered; ``endings`` are the reasons
+    that it gave for the end of usable answers (``finish_reason``), with their number.
     """
 
     setting_index: int
     rejected: Mapping[tuple[str, str], int]
     applied: Mapping[tuple[str, str], int]
     fingerprints: tuple[str, ...]
+    endings: Mapping[str, int] = field(default_factory=dict)
 
 
 def conduct(tables: Tables, experiment_id: str) -> tuple[Conduct, ...]:
     """Return, by setting, what the server rejected, what it says it applied, and the versions that answered."""
     query = """
-        SELECT setting_index, rejected, applied, requested, system_fingerprint, count(*), min(created_at) AS first
+        SELECT setting_index, rejected, applied, requested, system_fingerprint, CASE WHEN status = 'ok' THEN finish_reason END,
+               count(*), min(created_at) AS first
         FROM responses WHERE experiment_id = ? AND status <> 'cancelled' GROUP BY ALL ORDER BY setting_index, first"""
     with tables.reading() as cursor:
         groups = cursor.execute(query, [experiment_id]).fetchall()
-    found: dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], dict[str, None]]] = {}
-    for setting, rejected, applied, requested, fingerprint, count, _ in groups:
-        refusals, others, versions = found.setdefault(setting, (Counter(), Counter(), {}))
+    found: dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], dict[str, None], Counter[str]]] = {}
+    for setting, rejected, applied, requested, fingerprint, ending, count, _ in groups:
+        refusals, others, versions, endings = found.setdefault(setting, (Counter(), Counter(), {}, Counter()))
         for name, said in json.loads(rejected).items():
             refusals[name, str(said)] += count
         asked = json.loads(requested)
@@ -121,4 +124,6 @@ def conduct(tables: Tables, experiment_id: str) -> tuple[Conduct, ...]:
                 others[name, str(value)] += count
         if fingerprint:
             versions[fingerprint] = None
-    return tuple(Conduct(setting, r, a, tuple(v)) for setting, (r, a, v) in sorted(found.items()))
+        if ending:
+            endings[ending] += count
+    return tuple(Conduct(setting, r, a, tuple(v), e) for setting, (r, a, v, e) in sorted(found.items()))

@@ -166,3 +166,31 @@ def test_a_repeated_prompt_takes_the_cluster_of_the_first_and_does_not_break_the
     found = verdict(frame)
     assert found.comparisons.differences[0].unit == "cluster"
     assert found.words == verdict(frame.sample(frac=1, random_state=1)).words
+
+
+def test_the_one_setting_with_usable_responses_is_named_with_what_became_of_the_others():
+    frame = experiment(6, 3, 3).assign(temperature=lambda f: f["setting_index"].map({0: 0.0, 1: 0.7, 2: 1.0}))
+    frame.loc[frame["setting_index"] < 2, "status"] = "rejected"
+    words = verdict(frame).words
+    assert "only temperature 1 has usable responses: the server rejected 0 and 0.7" in words
+    assert "one setting only" not in words.lower()
+
+
+def test_of_two_settings_the_one_without_usable_responses_is_named_with_its_reason():
+    frame = experiment(6, 2, 3)
+    frame.loc[frame["setting_index"] == 1, "status"] = "truncated"
+    assert "only temperature 0 has usable responses: every answer of 0.5 was truncated" in verdict(frame).words
+
+
+def test_calls_that_were_not_sent_after_a_rejection_do_not_hide_it():
+    frame = experiment(6, 2, 3)
+    frame.loc[frame["setting_index"] == 1, "status"] = ["rejected"] * 2 + ["cancelled"] * 16
+    assert "the server rejected 0.5" in verdict(frame).words
+
+
+def test_a_setting_that_drops_out_beside_others_is_named_with_its_reason():
+    frame = experiment(12, 4, 2)
+    frame.loc[frame["setting_index"] == 1, "status"] = "rejected"
+    frame.loc[frame["setting_index"] == 2, "status"] = ["filtered", "refused"] * 12
+    words = verdict(frame).words
+    assert "Left out: the server rejected temperature 0.5; temperature 1 has only 12 refused and 12 filtered." in words
