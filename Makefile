@@ -40,7 +40,7 @@ test: setup browser ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
 	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
-	PPLAB_OFFLINE=1 $(BIN)/python -m pytest --nbval notebooks
+	PPLAB_OFFLINE=1 $(BIN)/python -m pytest -p tests.conftest --nbval notebooks
 	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 
 check: setup ## lint, format and type checks

@@ -94,10 +94,11 @@ def test_an_index_would_show_the_description_whole(wheel):
 
 def test_the_wheel_holds_the_package_with_its_data_and_front_end_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    tracked = run(["git", "-C", ROOT, "ls-files", "pplab"]).split()
-    assert set(tracked) <= names
+    files = (path for path in (ROOT / "pplab").rglob("*") if path.is_file() and path.suffix != ".pyc")
+    sources = {name for path in files if not (name := path.relative_to(ROOT).as_posix()).startswith("pplab/views/static/")}
+    assert sources <= names
     static = {f"pplab/views/static/{index.parent.name}{suffix}" for index in FRONT_END for suffix in (".js", ".css")}
-    others = {name for name in names - set(tracked) if not name.startswith(f"pplab-{pplab.__version__}.dist-info/")}
+    others = {name for name in names - sources if not name.startswith(f"pplab-{pplab.__version__}.dist-info/")}
     assert others == static | EXTENSION
     assert metadata(wheel)["License-Expression"] == "BSD-3-Clause AND CC-BY-SA-4.0"
 
