@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 from pplab.errors import BadInput
 from pplab.secrets import split_credentials
 
+OPENAI_URL = "https://api.openai.com/v1"
+ADDRESSES = ("PPLAB_BASE_URL", "OPENAI_BASE_URL")  # variables of the environment, the first wins
+KEY = "OPENAI_API_KEY"  # the variable whose value such an address is sent
 CHAT = "/chat/completions"
 PORTS = {"http": 80, "https": 443}
 # Parameters of an address that carry a key, such as ?key= (Gemini), ?code= (Azure functions), ?sig=.

@@ -13,17 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pplab.addresses import normal_address
+from pplab.addresses import ADDRESSES, KEY, OPENAI_URL, normal_address
 from pplab.errors import BadInput, PplabError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FILE = "approved_keys.json"
-KEY = "OPENAI_API_KEY"
-OPENAI_URL = "https://api.openai.com/v1"
 APPROVE = "PPLAB_APPROVE"  # addresses, for programs and CI
-ADDRESSES = ("PPLAB_BASE_URL", "OPENAI_BASE_URL")
 
 
 class Grant(NamedTuple):
@@ -116,7 +113,7 @@ def _change(added: set[Grant], removed: set[Grant]) -> None:
     path = _file()
     hint = f"set {APPROVE} to the address instead"
     if path is None:
-        raise PplabError("the approval cannot be kept: this user has no configuration folder", hint=hint, code="system")
+        raise PplabError("your approvals cannot be written: this user has no configuration folder", hint=hint, code="system")
     before = _read()
     after = sorted((before | added) - removed)
     if set(after) == before:
@@ -129,4 +126,6 @@ def _change(added: set[Grant], removed: set[Grant]) -> None:
             file.write(text)
         Path(temporary).replace(path)
     except OSError as error:
-        raise PplabError(f"the approval cannot be kept: {error.strerror} ({path.parent})", hint=hint, code="system") from None
+        raise PplabError(
+            f"your approvals cannot be written: {error.strerror} ({path.parent})", hint=hint, code="system"
+        ) from None

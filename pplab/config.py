@@ -14,15 +14,16 @@ from urllib.parse import urlsplit
 from traitlets import Dict, Enum, Float, Int, TraitError, Unicode, validate
 from traitlets.config import Configurable
 
-from pplab.addresses import check_base_url, secret_parameters
-from pplab.approvals import ADDRESSES, KEY, OPENAI_URL, Grant, approve, withdraw
-from pplab.endpoints import Endpoint, read_endpoints, split_model
+from pplab.addresses import ADDRESSES, KEY, OPENAI_URL, check_base_url, secret_parameters
 from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.paths import given_path, working_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from pplab.approvals import Grant
+    from pplab.endpoints import Endpoint
 
 LAB_FOLDER = ".pplab"
 LONGEST = 1000
@@ -84,6 +85,8 @@ class PPLab(Configurable):
     @validate("endpoints")
     def _readable_endpoints(self, proposal: dict[str, Any]) -> dict[str, Any]:
         """Refuse endpoints that could not be asked."""
+        from pplab.endpoints import read_endpoints
+
         table: dict[str, Any] = proposal["value"]
         try:
             found = read_endpoints(table)
@@ -122,6 +125,8 @@ class Resolved:
 
     def same_server(self, model: str) -> str:
         """Return what to call another model so that this lab's server is asked for it."""
+        from pplab.endpoints import read_endpoints, split_model
+
         if self.endpoint is None or split_model(model, read_endpoints(self.settings.endpoints))[1] is not None:
             return model
         return f"{model}@{self.endpoint.name}"
@@ -149,6 +154,9 @@ def resolve(
     BadInput
         If a base URL is not http(s), or a store is an address this version cannot open.
     """
+    from pplab.approvals import Grant
+    from pplab.endpoints import read_endpoints, split_model
+
     env = os.environ
     folder = find_folder(store if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None)
     settings = settings or load_settings(folder)
@@ -258,6 +266,9 @@ def load_settings(folder: Path | None) -> PPLab:
 
 def grants_of(in_folder: Mapping[str, Any]) -> list[Grant]:
     """Return which keys would go where by what stands in a lab's folder (`PPLab.in_folder`)."""
+    from pplab.approvals import Grant
+    from pplab.endpoints import read_endpoints
+
     url = in_folder.get("base_url")
     named = read_endpoints(in_folder.get("endpoints", {})).values()
     pairs = [*([(KEY, url)] if url else []), *((variable, one.base_url) for one in named for variable in one.variables)]
@@ -274,6 +285,8 @@ def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -
     BadInput
         If a setting is unknown or a value not allowed; nothing is changed then.
     """
+    from pplab.approvals import approve, withdraw
+
     if "store" in changes:
         raise BadInput("a lab cannot store where it is itself", hint="set PPLAB_STORE, pass --store, or use %config PPLab.store")
     tried = PPLab()
@@ -289,9 +302,9 @@ def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -
     for name, value in new.items():
         setattr(settings, name, value)
     settings.in_folder = {**settings.in_folder, **new}
+    withdraw(grants_of(former))
     grants = grants_of(new)
     try:
-        withdraw(grants_of(former))
         approve(grants)
     except PplabError:  # nowhere to keep it, which matters where there is a key
         if any(os.environ.get(grant.variable) for grant in grants):

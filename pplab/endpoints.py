@@ -72,12 +72,12 @@ def read_endpoints(table: Any) -> dict[str, Endpoint]:
 def _endpoint(name: Any, fields: Any) -> Endpoint:
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadInput(f"{name!r} is not a name for an endpoint", hint="use letters, digits, '.', '_' and '-'")
-    if not isinstance(fields, dict) or not isinstance(fields.get("base_url"), str):
-        raise BadInput(f"the endpoint '{name}' has no base_url", hint=f"write it like {EXAMPLE}")
-    for field in fields:
+    for field in fields if isinstance(fields, dict) else ():
         if field not in FIELDS:
             hint = did_you_mean(str(field), FIELDS) or f"known: {', '.join(FIELDS)}"
             raise BadInput(f"the endpoint '{name}' has an unknown field '{field}'", hint=hint)
+    if not isinstance(fields, dict) or not isinstance(fields.get("base_url"), str):
+        raise BadInput(f"the endpoint '{name}' has no base_url", hint=f"write it like {EXAMPLE}")
     url, credentials = check_base_url(fields["base_url"])
     if credentials or secret_parameters(url):
         raise BadInput(

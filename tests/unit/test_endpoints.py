@@ -106,6 +106,7 @@ def test_the_studio_asks_another_model_at_the_same_endpoint(tmp_path, server, ke
     ("fields", "words"),
     [
         ({"base_url": "http://localhost:1", "key_evn": "K"}, "did you mean 'key_env'"),
+        ({"base_ulr": "http://localhost:1"}, "did you mean 'base_url'"),
         ({"base_url": "localhost"}, "http"),
         ({}, "no base_url"),
         ("http://localhost:1", "no base_url"),

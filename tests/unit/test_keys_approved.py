@@ -137,7 +137,7 @@ def test_without_a_place_for_approvals_a_server_without_key_can_still_be_set(tmp
     change_settings(load_settings(folder), {"base_url": server.base_url, "model": "m"}, folder)
     assert run(store=folder).status == "completed"
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    with pytest.raises(PplabError, match="cannot be kept"):
+    with pytest.raises(PplabError, match="cannot be written"):
         change_settings(load_settings(folder), {"base_url": server.base_url}, folder)
 
 
@@ -204,7 +204,7 @@ def test_a_home_that_is_no_path_is_not_looked_for_in_the_working_folder(tmp_path
 def test_a_place_that_cannot_be_written_is_named_with_another_way(tmp_path, server, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
-    with pytest.raises(PplabError, match="cannot be kept") as refused:
+    with pytest.raises(PplabError, match="cannot be written") as refused:
         approve([Grant.of("OPENAI_API_KEY", server.base_url)])
     assert "PPLAB_APPROVE" in refused.value.hint
 
