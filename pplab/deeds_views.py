@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import deeds
 from pplab.errors import BadInput
+from pplab.operation import Operation
 from pplab.session import Done
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def studio(session: Session, arguments: argparse.Namespace) -> Done:
         raise BadInput("the studio needs a notebook", hint="open JupyterLab and run %pplab studio, or use: pplab run")
     from pplab.views.studio import Studio
 
-    opened = Studio(session.lab(arguments), arguments.calibration)
+    lab = session.lab(arguments)
+    with Operation(lab, "studio"):
+        opened = Studio(lab, arguments.calibration)
     data: dict[str, Any] = {"model": opened.lab.model, "calibration": opened.draft["calibration"] or None}
     return Done(opened, data)
 
@@ -47,21 +50,15 @@ def studio(session: Session, arguments: argparse.Namespace) -> Done:
 def dashboard(session: Session, arguments: argparse.Namespace) -> Done:
     """Open the dashboard; a terminal gets its counts and tables."""
     lab = session.lab(arguments)
-    if session.place == "notebook" and not arguments.json:
-        from pplab.views.dashboard import Dashboard
-
-        return Done(Dashboard(lab), None)
-    from pplab.operation import Operation
-    from pplab.store.aggregates import Filters, Rollup
-    from pplab.store.store import open_store
-    from pplab.views.board import shown
-
     with Operation(lab, "dashboard"):
-        store = open_store(lab.folder)
-        try:
-            told = shown(Rollup(store).read(Filters()), Filters())
-        finally:
-            store.close()
+        if session.place == "notebook" and not arguments.json:
+            from pplab.views.dashboard import Dashboard
+
+            return Done(Dashboard(lab), None)
+        from pplab.store.aggregates import Filters, Rollup
+        from pplab.views.board import shown
+
+        told = shown(Rollup(lab.context.store).read(Filters()), Filters())
     return Done(told.static(), told.board)
 
 
@@ -71,11 +68,9 @@ def audit(session: Session, arguments: argparse.Namespace) -> Done:
         return deeds.audit(session, arguments)
     from pplab.views.console import Console
 
-    made = Console(
-        session.lab(arguments),
-        event=arguments.event,
-        actor=arguments.actor,
-        correlation=arguments.correlation,
-        limit=arguments.limit,
-    )
+    lab = session.lab(arguments)
+    with Operation(lab, "audit"):
+        made = Console(
+            lab, event=arguments.event, actor=arguments.actor, correlation=arguments.correlation, limit=arguments.limit
+        )
     return Done(made, made.df)

@@ -5,32 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pplab.access import Access
-from pplab.config import TEMPORARY, PPLab, Resolved, resolve
-from pplab.errors import BadInput, PplabError
+from pplab.config import resolve
+from pplab.context import LabContext
+from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.repository import LOST
 from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.operation import Operation, checked, verb
 from pplab.runs import Runs, here
-from pplab.secrets import Scrubber
 from pplab.store.claims import claimed
 from pplab.store.rows import CalibrationRow
-from pplab.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
     from types import TracebackType
 
     import pandas as pd
 
     from pplab.analysis.records import Comparisons
     from pplab.calibration import Calibration
+    from pplab.config import PPLab
     from pplab.experiments.estimate import Preflight
     from pplab.experiments.probe import Probe
     from pplab.experiments.results import Experiment
@@ -86,18 +85,11 @@ class Lab:
         *,
         settings: PPLab | None = None,
     ) -> None:
-        self._resolved: Resolved = resolve(
-            store=store, user=user, model=model, base_url=base_url, api_key=api_key, settings=settings
+        self._context = LabContext(
+            resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, settings=settings)
         )
-        self.scrub = Scrubber(*self._resolved.secrets)
-        self._store = open_store(self._resolved.folder or TEMPORARY)
-        self._store.keep_out(*self._resolved.secrets)
-        self._access = Access(self._resolved, self.scrub)
-        self._unrecorded = self._resolved
-        self.recording: Recording | None = None
-        if self._resolved.recording:
-            self._answer_from(self._resolved.recording)
-        self._runs = Runs(self, self._store, self._access)
+        self._store = self._context.store
+        self._runs = Runs(self, self._context)
         self._lock = threading.Lock()
         self._closed = False
 
@@ -106,38 +98,57 @@ class Lab:
     @property
     def user(self) -> str:
         """Who is named in the audit."""
-        return self._resolved.user
+        return self._context.user
 
     @property
     def model(self) -> str:
         """The model that `run` asks."""
-        return self._resolved.model
+        return self._context.model
 
     @property
     def provider(self) -> str:
         """The host of the model's server, or ``embedded``."""
-        return self._resolved.provider
+        return self._context.provider
 
     @property
     def unset_variables(self) -> tuple[str, ...]:
         """The variables of the environment that the model's endpoint names and that hold nothing."""
-        endpoint = self._resolved.endpoint
+        endpoint = self._context.configuration.endpoint
         return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
 
     @property
     def folder(self) -> Path:
         """The lab's folder."""
-        return Path(self._store.folder)
+        return self._context.folder
 
     @property
     def name(self) -> str:
         """What to call this lab where a path would name the machine."""
-        return TEMPORARY if self._resolved.folder is None else self.folder.name
+        return self._context.name
 
     @property
     def settings(self) -> PPLab:
         """The settings in force (traitlets)."""
-        return self._resolved.settings
+        return self._context.settings
+
+    @property
+    def recording(self) -> Recording | None:
+        """What calls are recorded to and answered from, see `use_recording`."""
+        return self._context.recording
+
+    @property
+    def context(self) -> LabContext:
+        """What stands below the verbs; reading there leaves no trace, so it is for programs that look by themselves."""
+        return self._context
+
+    @property
+    def manager(self) -> Runs:
+        """Who plans and runs the experiments, below the verbs."""
+        return self._runs
+
+    def scrub(self, text: str) -> str:
+        """Return ``text`` without keys."""
+        return self._context.scrub(text)
 
     @property
     def read_only(self) -> str:
@@ -154,13 +165,11 @@ class Lab:
 
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
-        if self._closed:
-            raise PplabError("this lab is closed", hint="open it again with pplab.Lab()", code="closed")
-        return self._store.append_soon(*rows, durable=durable)
+        return self._context.record(*rows, durable=durable)
 
     def record_later(self, rows: Iterable[Row]) -> None:
         """Queue rows that are made by iterating, on the journal's thread."""
-        self._store.append_later(rows)
+        self._context.record_later(rows)
 
     def close(self) -> None:
         """Give up this lab; what it recorded is written. Another lab or the extension on the same store goes on."""
@@ -168,9 +177,8 @@ class Lab:
             if self._closed:
                 return
             self._runs.end()
-            self._access.close()
+            self._context.close()
             self._closed = True
-            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -450,18 +458,7 @@ class Lab:
         max_age_days
             Report calls recorded longer ago as stale.
         """
-        return self._answer_from(path, max_age_days=max_age_days)
-
-    def _answer_from(self, path: str | os.PathLike[str] | None, **options: Any) -> Recording | None:
-        from pplab.access import recorded_model
-        from pplab.models.tape import Recording
-
-        if self.recording is not None:
-            self.recording.settle()
-        self.recording = None if path is None else Recording(path, scrub=self.scrub, **options)
-        self._resolved = recorded_model(self._unrecorded, self.recording) if self.recording else self._unrecorded
-        self._access.answer_from(self.recording, self._resolved)
-        return self.recording
+        return self._context.answer_from(path, max_age_days=max_age_days)
 
     @verb
     def export(
@@ -591,7 +588,7 @@ class Lab:
     def _rerun(self, wanted: Experiment | str | os.PathLike[str]) -> Rerun:
         from pplab.share.rerun import Rerun, baseline
 
-        return Rerun(self, self._store, self._runs, self._access, *baseline(self, self._store, wanted))
+        return Rerun(self._context, self._runs, *baseline(self._context, wanted))
 
     @verb
     def rebuild(self, swap: bool = False) -> RebuildReport:

@@ -25,8 +25,8 @@ from pplab.store.rows import ExperimentRow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pplab.access import Access
     from pplab.calibration import Calibration
+    from pplab.context import LabContext
     from pplab.experiments.descriptors import Room
     from pplab.experiments.design import Plan, PlannedCall
     from pplab.experiments.estimate import Preflight
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from pplab.lab import Lab
     from pplab.metrics import MetricInfo
     from pplab.models.tape import RecordedSource
-    from pplab.store.store import Store
 
 HOOKS = ("on", "on_response", "on_text")
 RESENT = {
@@ -53,22 +52,18 @@ class Runs:
     Parameters
     ----------
     lab
-        Whose user, model and settings they use.
-    store, access
-        Where they are written, and what answers them.
+        What their experiments belong to.
+    context
+        Whose user, model and settings they use, where they are written, and what answers them.
     """
 
-    def __init__(self, lab: Lab, store: Store, access: Access) -> None:
-        self._lab = lab
-        self._store = store
-        self._access = access
+    def __init__(self, lab: Lab, context: LabContext) -> None:
+        self.lab = lab
+        self._context = context
+        self._store = context.store
+        self._access = context.access
         self._running: list[Execution] = []
         atexit.register(self.end)
-
-    @property
-    def lab(self) -> Lab:
-        """The lab whose runs they are."""
-        return self._lab
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
@@ -108,15 +103,15 @@ class Runs:
         return plan_from_wishes(
             prompt,
             wishes,
-            model=self._lab.model,
+            model=self._context.model,
             defaults=self.defaults(),
             calibration=self._calibration(options.get("calibration")),
-            scrub=self._lab.scrub,
+            scrub=self._context.scrub,
         )
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the settings decide."""
-        settings = self._lab.settings
+        settings = self._context.settings
         return {"deadline": settings.deadline, "max_concurrency": self._access.max_concurrency}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
@@ -158,10 +153,10 @@ class Runs:
             revision=0,
             created_at=(at := now()),
             updated_at=at,
-            user=self._lab.user,
+            user=self._context.user,
             calibration_id=calibration_id,
             model=plan.model,
-            provider=recorded.provider if recorded else self._lab.provider,
+            provider=recorded.provider if recorded else self._context.provider,
             plan=plan.as_dict(),
             planned=len(plan),
             status="running",
@@ -171,7 +166,7 @@ class Runs:
             correlation_id=here().correlation_id,
         )
         with ExitStack() as held:
-            claim = held.enter_context(Claim(self._lab.folder, row.experiment_id))
+            claim = held.enter_context(Claim(self._context.folder, row.experiment_id))
             work = {"planned": len(plan), **hooks}
             execution = self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
         return Experiment(self, self.stored(row.experiment_id), execution)
@@ -196,9 +191,9 @@ class Runs:
         from pplab.experiments.again import missing_calls
         from pplab.experiments.design import check_cost
 
-        with Interrupts() as interrupts, Operation(self._lab, kind), ExitStack() as held:
+        with Interrupts() as interrupts, Operation(self._context, kind), ExitStack() as held:
             self._store.must_be_writable()
-            claim = held.enter_context(Claim(self._lab.folder, experiment_id))  # what is missing cannot change from here on
+            claim = held.enter_context(Claim(self._context.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
             self._same_model(row)
             stored = history.outcomes(self._store, experiment_id)
@@ -209,7 +204,7 @@ class Runs:
             kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
             why = f"top up to {plan.replicates}" if kind == "top_up" else kind
             asked: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
-            self._lab.record(event("retry_requested", self._lab.user, **here().ids(), **asked))
+            self._context.record(event("retry_requested", self._context.user, **here().ids(), **asked))
             row = dataclasses.replace(
                 row,
                 revision=row.revision + 1,
@@ -223,7 +218,7 @@ class Runs:
             return self._execute(row, plan, claim, held, interrupts, calls, **work)
 
     def _same_model(self, row: ExperimentRow) -> None:
-        lab = self._lab
+        lab = self._context
         if (row.model, row.provider) != (lab.model, lab.provider):
             raise BadInput(
                 f"this experiment asked {row.model} at {row.provider}, this lab asks {lab.model} at {lab.provider}",
@@ -263,7 +258,7 @@ class Runs:
         """Return how many calls may be under way at once; answers that need no connection take no room."""
         from pplab.experiments.descriptors import Room, room
 
-        if recorded is not None or self._lab.provider == EMBEDDED:
+        if recorded is not None or self._context.provider == EMBEDDED:
             return Room(plan.max_concurrency)
         return room(min(plan.max_concurrency, len(plan)))
 
@@ -277,15 +272,15 @@ class Runs:
                 hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
             )
         return Tools(
-            recorder=self._lab,
+            recorder=self._context,
             source=recorded or self._access.source(),
             score=metrics.score,
             score_aside=any(not m.built_in for m in metrics.registered()),
             metrics_version=metrics.METRICS_VERSION,
             cost=self._access.cost,
             worst_cost=self._access.worst_cost,
-            scrub=self._lab.scrub,
-            provider=recorded.provider if recorded else self._lab.provider,
+            scrub=self._context.scrub,
+            provider=recorded.provider if recorded else self._context.provider,
         )
 
     # -- before a run -----------------------------------------------------------------------------------------------
@@ -298,13 +293,13 @@ class Runs:
 
         plan, _ = self.plan(prompt, options)
         with self._store.reading():
-            habits = history.habits(self._store, self._lab.provider, plan.model)
+            habits = history.habits(self._store, self._context.provider, plan.model)
             probes = self._store.audit("probe_completed")
-        warnings = cautions(plan, self._lab.provider, self.capabilities, probes)
+        warnings = cautions(plan, self._context.provider, self.capabilities, probes)
         if caution := self._room(plan).caution:
             warnings = (*warnings, caution)
         return preflight(
-            plan, self._lab.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
+            plan, self._context.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
         )
 
 

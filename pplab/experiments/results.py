@@ -33,9 +33,7 @@ EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the s
 class Manager(Protocol):
     """Who runs the experiments of a lab (`pplab.runs.Runs`)."""
 
-    @property
-    def lab(self) -> Lab:
-        """The lab."""
+    lab: Lab
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:

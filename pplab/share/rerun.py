@@ -21,22 +21,21 @@ from pplab.share.verify import opened
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pplab.access import Access
+    from pplab.context import LabContext
     from pplab.experiments.interrupts import Interrupts
     from pplab.experiments.tools import Listener
     from pplab.models.tape import RecordedSource, Recording
     from pplab.runs import Runs
     from pplab.store.rows import ExperimentRow, ResponseRow
-    from pplab.store.store import Store
 
 
-def baseline(lab: Any, store: Store, wanted: Any) -> tuple[Contents, Recording | None]:
+def baseline(context: LabContext, wanted: Any) -> tuple[Contents, Recording | None]:
     """Return what is stored of a baseline, and the recording that came with it.
 
     Parameters
     ----------
-    lab, store
-        The lab that runs it again.
+    context
+        Of the lab that runs it again.
     wanted
         An experiment, its id, or the path of a package, packed or unpacked.
     """
@@ -46,11 +45,11 @@ def baseline(lab: Any, store: Store, wanted: Any) -> tuple[Contents, Recording |
     if path is not None:
         with unpacked(path) as (folder, broken):
             _, contents = opened(path, folder, broken)
-            return contents, Recording(folder / RECORDING, scrub=lab.scrub)
-    contents = read_store(store, [store.find("experiment", getattr(wanted, "id", wanted))])
+            return contents, Recording(folder / RECORDING, scrub=context.scrub)
+    contents = read_store(context.store, [context.store.find("experiment", getattr(wanted, "id", wanted))])
     origin = contents.experiments[0].origin
-    tape = lab.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
-    return contents, Recording(tape, scrub=lab.scrub) if tape and tape.is_file() else None
+    tape = context.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
+    return contents, Recording(tape, scrub=context.scrub) if tape and tape.is_file() else None
 
 
 def _path(wanted: Any) -> Path | None:
@@ -66,19 +65,15 @@ class Rerun:
 
     Parameters
     ----------
-    lab, store, runs, access
-        The lab and its parts.
+    context, runs
+        Of the lab.
     contents, recording
         The baseline, and the recording that came with it.
     """
 
-    def __init__(
-        self, lab: Any, store: Store, runs: Runs, access: Access, contents: Contents, recording: Recording | None
-    ) -> None:
-        self._lab = lab
-        self._store = store
+    def __init__(self, context: LabContext, runs: Runs, contents: Contents, recording: Recording | None) -> None:
+        self._context = context
         self._runs = runs
-        self._access = access
         self.contents = contents
         self._recording = recording
 
@@ -105,14 +100,14 @@ class Rerun:
             plan = dataclasses.replace(plan, max_cost=None)
         else:
             plan = dataclasses.replace(
-                plan, model=model or (row.model if self._lab.provider == row.provider else self._lab.model)
+                plan, model=model or (row.model if self._context.provider == row.provider else self._context.model)
             )
         if n is not None:
             plan = _with_replicates(plan, n)
         ran = self._runs.begin_plan(plan, self._calibration(row), interrupts, recorded=recorded, on=on)
         if ran.status == "interrupted":
             raise PplabError("the check was interrupted, and what arrived is kept", hint="run it again", code="interrupted")
-        contents = read_store(self._store, [ran.id])
+        contents = read_store(self._context.store, [ran.id])
         return compare(
             before,
             frame_of(contents, contents.experiments[0]),
@@ -120,7 +115,7 @@ class Rerun:
             baseline=row.experiment_id,
             experiment=ran.id,
             source="the recorded answers" if recorded else f"fresh answers of {plan.model}",
-            timed=recorded is None and self._lab.recording is None,
+            timed=recorded is None and self._context.recording is None,
             replicates=plan.replicates,
         )
 
@@ -128,14 +123,14 @@ class Rerun:
         """Return what answers in place of the model; ``None`` where the lab can ask one."""
         from pplab.models.tape import RecordedSource
 
-        own = self._lab.recording
+        own = self._context.recording
         if own is not None:
-            why = self._access.unreachable
+            why = self._context.access.unreachable
             return RecordedSource(own, row.provider, None, why) if why else None
-        if self._lab.provider == EMBEDDED:
+        if self._context.provider == EMBEDDED:
             live, why = row.provider == EMBEDDED, "there is neither a key nor a server"
         else:
-            live, why = not self._access.unreachable, self._access.unreachable
+            live, why = not self._context.access.unreachable, self._context.access.unreachable
         if live:
             return None
         if self._recording is not None:
@@ -148,7 +143,7 @@ class Rerun:
     def _calibration(self, row: ExperimentRow) -> str | None:
         """Return the baseline's calibration where this lab has it."""
         try:
-            return row.calibration_id and self._store.find("calibration", row.calibration_id)
+            return row.calibration_id and self._context.store.find("calibration", row.calibration_id)
         except NotFound:
             return None
 

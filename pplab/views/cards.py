@@ -277,7 +277,7 @@ class Cards(LabWidget):
     def _take_explain(self, message: Explain) -> None:
         from pplab import metrics
 
-        row = self.lab.response(message["id"])
+        row = self.lab.context.store.response(message["id"])
         scores = metrics.Scores(
             creativity=row.creativity,
             coherence=row.coherence,

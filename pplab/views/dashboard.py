@@ -134,17 +134,16 @@ class Dashboard(LabWidget):
         self._closed = False
         self._board_turn = threading.Lock()
         self._heard_of: dict[str, ExperimentRow] = {}
-        with Operation(lab, "dashboard"):
-            self._store = open_store(lab.folder)
-            try:
-                self._rollup = Rollup(self._store)
-                records = NewRecords(lab.folder / "journal", "experiment")
-                self._shown: Shown = self._read(Filters())
-                self._drawn = Drawing(self._shown.content, Look())
-                super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
-            except BaseException:
-                self._store.close()
-                raise
+        self._store = open_store(lab.folder)
+        try:
+            self._rollup = Rollup(self._store)
+            records = NewRecords(lab.folder / "journal", "experiment")
+            self._shown: Shown = self._read(Filters())
+            self._drawn = Drawing(self._shown.content, Look())
+            super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
+        except BaseException:
+            self._store.close()
+            raise
         self._adopt()
         self.observe(self._filtered, FILTERS)
         self.observe(self._looked, "look")

@@ -224,7 +224,7 @@ class Studio(LabWidget):
             elif not draft["prompt"].strip():
                 return _nothing(UNWRITTEN)
             prompt, wishes = self._wishes(draft)
-            return _ahead(self._lab_for(draft["model"]).preflight(prompt, **wishes), columns)
+            return _ahead(self._lab_for(draft["model"]).manager.preflight(prompt, wishes), columns)
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
             told = in_words(error, self.bundle)
             told.scrub(self.lab.scrub)
@@ -246,7 +246,7 @@ class Studio(LabWidget):
             if name not in self._others:
                 from pplab.lab import Lab
 
-                known = self.lab._resolved  # noqa: SLF001 - the same server and key, which a lab shows to nobody else
+                known = self.lab.context.configuration
                 store = TEMPORARY if self.lab.name == TEMPORARY else self.lab.folder
                 self._others[name] = Lab(store, self.lab.user, known.same_server(name), *known.given, settings=known.settings)
             return self._others[name]
@@ -411,11 +411,12 @@ def _knobs() -> tuple[Knob, ...]:
 
 def _offered(lab: Lab, wanted: Calibration | str | None) -> tuple[Calibration | None, tuple[Offered, ...]]:
     """Return the calibration to begin with and those to choose from, that one first."""
-    frame = lab.calibrations()
+    store = lab.context.store
+    frame = store.calibrations()
     if isinstance(wanted, Calibration):
         chosen_one: Calibration | None = wanted
     elif wanted is not None or len(frame):
-        chosen_one = lab.calibration(wanted or "latest")
+        chosen_one = Calibration.from_row(store.calibration(wanted or "latest"))
     else:
         return None, ()
     assert chosen_one is not None

@@ -27,6 +27,7 @@ LEVELS = (
     {"operation"},
     {"models", "store", "observe", "experiments", "share"},
     {"access"},
+    {"context"},
     {"runs"},
     {"lab"},
     {"session"},

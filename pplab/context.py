@@ -1,0 +1,114 @@
+"""The context of a lab: what everything below it needs, and nothing a user calls. What is done here leaves no trace by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pplab.access import Access, recorded_model
+from pplab.config import TEMPORARY
+from pplab.errors import PplabError
+from pplab.secrets import Scrubber
+from pplab.store.store import open_store
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+
+    from pplab.config import PPLab, Resolved
+    from pplab.models.tape import Recording
+    from pplab.store.rows import Row
+
+
+class LabContext:
+    """Who uses a lab, where it is stored, and what answers its calls.
+
+    A verb of `Lab` leaves a trace (`pplab.operation`); whatever reads by itself, such as a widget that is up to date or a
+    dashboard, asks the context's ``store`` or the lab's manager instead, and leaves none.
+
+    Parameters
+    ----------
+    resolved
+        Every setting, decided.
+
+    Attributes
+    ----------
+    configuration : Resolved
+        The settings in force; a recording may stand for its own model.
+    scrub : Scrubber
+        Removes keys from text.
+    store : Store
+    access : Access
+        What answers calls.
+    recording : Recording or None
+        What calls are recorded to and answered from.
+    """
+
+    def __init__(self, resolved: Resolved) -> None:
+        self.configuration = self._unrecorded = resolved
+        self.scrub = Scrubber(*resolved.secrets)
+        self.store = open_store(resolved.folder or TEMPORARY)
+        self.store.keep_out(*resolved.secrets)
+        self.access = Access(resolved, self.scrub)
+        self.recording: Recording | None = None
+        self._closed = False
+        if resolved.recording:
+            self.answer_from(resolved.recording)
+
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
+        return self.configuration.user
+
+    @property
+    def model(self) -> str:
+        """The model that a run asks."""
+        return self.configuration.model
+
+    @property
+    def provider(self) -> str:
+        """The host of the model's server, or ``embedded``."""
+        return self.configuration.provider
+
+    @property
+    def settings(self) -> PPLab:
+        """What the user configured (traitlets)."""
+        return self.configuration.settings
+
+    @property
+    def folder(self) -> Path:
+        """The lab's folder."""
+        return Path(self.store.folder)
+
+    @property
+    def name(self) -> str:
+        """What to call the lab where a path would name the machine."""
+        return TEMPORARY if self.configuration.folder is None else self.folder.name
+
+    def record(self, *rows: Row, durable: bool = False) -> Future[None]:
+        """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
+        if self._closed:
+            raise PplabError("this lab is closed", hint="open it again with pplab.Lab()", code="closed")
+        return self.store.append_soon(*rows, durable=durable)
+
+    def record_later(self, rows: Iterable[Row]) -> None:
+        """Queue rows that are made by iterating, on the journal's thread."""
+        self.store.append_later(rows)
+
+    def answer_from(self, path: str | os.PathLike[str] | None, *, max_age_days: float | None = None) -> Recording | None:
+        """Put a recording in front of the model from here on; ``None`` takes it away."""
+        from pplab.models.tape import Recording
+
+        if self.recording is not None:
+            self.recording.settle()
+        self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
+        self.configuration = recorded_model(self._unrecorded, self.recording) if self.recording else self._unrecorded
+        self.access.answer_from(self.recording, self.configuration)
+        return self.recording
+
+    def close(self) -> None:
+        """Give up the model and the store; for the lab, once."""
+        self.access.close()
+        self._closed = True
+        self.store.close()
