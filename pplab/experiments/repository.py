@@ -12,7 +12,7 @@ from pplab.errors import NotFound
 from pplab.experiments.again import with_clusters, with_planned, with_users_metrics
 from pplab.experiments.design import Plan
 from pplab.store import history
-from pplab.store.claims import claimed, latest_claim
+from pplab.store.claims import changes, claimed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -115,7 +115,7 @@ class ExperimentRepository:
     """What is stored of one experiment: read when it is first asked for, and again only when it may have changed.
 
     Nothing of an experiment changes while it is not running, and running it takes a claim; so what was read stands until a run
-    begins or ends in this lab, in whichever process.
+    begins or ends in this lab, in whichever process, or its tables are rebuilt.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class ExperimentRepository:
         self._store = store
         self.experiment_id = experiment_id
         self._kept: Stored | None = None
-        self._claim = 0
+        self._changes = (0, 0)
         self._holders = 0
 
     @property
@@ -145,7 +145,7 @@ class ExperimentRepository:
 
     def refresh(self) -> Stored:
         """Read what is stored now, whatever was read before."""
-        self._claim = latest_claim(self._store.folder)
+        self._changes = changes(self._store.path)
         self._kept = found = self._read()
         self.experiment_id = found.row.experiment_id
         return found
@@ -161,7 +161,7 @@ class ExperimentRepository:
             self._holders -= 1
 
     def _stands(self, kept: Stored) -> bool:
-        return kept.row.status != "running" and self._claim == latest_claim(self._store.folder)
+        return kept.row.status != "running" and self._changes == changes(self._store.path)
 
     def _read(self) -> Stored:
         store = self._store

@@ -76,9 +76,13 @@ def running(folder: Path) -> set[str]:
     return {path.stem for path in (folder / "running").glob("*.lock") if claimed(folder, path.stem)}
 
 
-def latest_claim(folder: Path) -> int:
-    """Return a number that changes whenever a run of this lab begins or ends, in whichever process; it opens no tables."""
+def changes(tables: Path) -> tuple[int, int]:
+    """Return what changes when a run of the lab begins or ends, in whichever process, and when its tables are replaced."""
+    return _stat(tables.parent / "running", "st_mtime_ns"), _stat(tables, "st_ino")  # claims are files made and removed there
+
+
+def _stat(path: Path, name: str) -> int:
     try:
-        return (folder / "running").stat().st_mtime_ns  # claims are files that are made and removed there
+        return int(getattr(path.stat(), name))
     except FileNotFoundError:
         return 0

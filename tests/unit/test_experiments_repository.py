@@ -92,6 +92,17 @@ def test_more_replicates_are_seen_wherever_they_were_made(lab, stored, how):
     assert (experiment.plan.replicates, experiment.status) == (5, "completed")
 
 
+def test_rebuilt_tables_are_read_again(lab, stored):
+    import duckdb
+
+    with duckdb.connect(str(lab.folder / "lab.duckdb")) as tables:
+        tables.execute("UPDATE responses SET text = 'forged'")
+    experiment = lab.experiment(stored)
+    assert set(experiment.responses["text"]) == {"forged"}
+    lab.rebuild(swap=True)
+    assert "forged" not in set(experiment.responses["text"])
+
+
 def test_a_running_experiment_shows_each_answer_at_the_next_question(tmp_path):
     with FaultServer() as server, lab_at(tmp_path, server, "play:hang") as lab:
         running = lab.start(PROMPT, n=2, max_concurrency=1)
