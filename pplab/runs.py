@@ -161,7 +161,7 @@ class Runs:
             planned=len(plan),
             status="running",
             reason=None,
-            notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self._lab.scrub(name),
+            notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self._context.scrub(name),
             software=_software(),
             correlation_id=here().correlation_id,
         )
