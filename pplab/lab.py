@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pplab.config import resolve
@@ -13,6 +14,7 @@ from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.repository import LOST
 from pplab.ids import new_id, now
+from pplab.natural import in_units, listed, mapping
 from pplab.observe.events import event
 from pplab.operation import Operation, checked, verb
 from pplab.runs import Runs, here
@@ -20,7 +22,7 @@ from pplab.store.claims import claimed
 from pplab.store.rows import CalibrationRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
     from types import TracebackType
@@ -433,14 +435,15 @@ class Lab:
         return self._store.cells(**filters)
 
     @verb
-    def trace(self, record_id: str) -> Trace:
+    def trace(self, record_id: str | Experiment | Calibration) -> Trace:
         """Walk the chain of cause from any id, both ways."""
-        return self._store.trace(record_id)
+        named: Any = getattr(record_id, "id", record_id)
+        return self._store.trace(named)
 
     @verb
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """Run one SELECT with bound parameters over the lab's tables, read-only and without access to files."""
-        return self._store.sql(query, params)
+        return self._store.sql(query, mapping(params, "params", "") if isinstance(params, Mapping) else listed(params))
 
     # -- sharing --------------------------------------------------------------------------------------------------------------
 
@@ -458,7 +461,7 @@ class Lab:
         max_age_days
             Report calls recorded longer ago as stale.
         """
-        return self._context.answer_from(path, max_age_days=max_age_days)
+        return self._context.answer_from(path, max_age_days=in_units(max_age_days, timedelta(days=1)))
 
     @verb
     def export(
@@ -607,11 +610,10 @@ class Lab:
     def _ids_of(self, wanted: Any) -> list[str]:
         if hasattr(wanted, "columns") and "experiment_id" in wanted.columns:  # what `experiments` returned, or rows of it
             wanted = wanted["experiment_id"]
-        several = isinstance(wanted, Iterable) and not isinstance(wanted, (str, bytes))
-        listed = list(wanted) if several else [wanted]
-        if not listed:
+        several = listed(wanted)
+        if not several:
             raise BadInput("no experiment is given: the list is empty", hint="give an Experiment, its id, or a list of them")
-        return list(dict.fromkeys(self._id_of(one) for one in listed))
+        return list(dict.fromkeys(self._id_of(one) for one in several))
 
     def _id_of(self, wanted: Any) -> str:
         return self._store.find("experiment", _named(wanted))

@@ -60,7 +60,7 @@ class PPLabMagics(Magics):
         try:
             words = split(line, commands.COMMANDS)
             as_line = "--json" in words
-            variables = _variables(self.shell, local_ns or {})
+            variables = _variables(self.extension.shell, local_ns or {})
             done = commands.perform(words, self.extension.session, cell=cell, variables=variables)
         except PplabError as error:
             if not as_line:
@@ -97,7 +97,7 @@ class Extension:
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
-        self._shell = shell
+        self.shell = shell
         self._lock = threading.RLock()
         self._labs: list[Lab] = []
         self._lab: Lab | None = None
@@ -169,7 +169,7 @@ class Extension:
 
     def load(self) -> None:
         """Add everything to the shell."""
-        shell, magics = self._shell, self._shell.magics_manager.magics
+        shell, magics = self.shell, self.shell.magics_manager.magics
         shadowed = {kind: magics[kind].get("pplab") for kind in ("line", "cell")}
         configurables: list[Any] = shell.configurables  # any configurable can be listed by %config, not only shells
         made = PPLabMagics(shell, self)  # which IPython adds to the configurables
@@ -195,7 +195,7 @@ class Extension:
 
     def unload(self) -> None:
         """Take everything away; what was recorded is written."""
-        shell = self._shell
+        shell = self.shell
         self._audit.unregister()
         shell.magics_manager.registry.pop(REGISTERED, None)
         if shell.Completer is not None and self._matcher in shell.Completer.custom_matchers:

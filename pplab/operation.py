@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, new_span_id, new_trace_id, now
+from pplab.natural import natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,6 +181,7 @@ def checked(method: F) -> F:
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = natural(args), natural(kwargs)
         refusal = call.refusal(self, *args, **kwargs)
         if refusal is not None:
             with Operation(self, call.name):
@@ -195,6 +197,7 @@ def verb(method: F) -> F:
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = natural(args), natural(kwargs)
         with Operation(self, call.name):
             refusal = call.refusal(self, *args, **kwargs)
             if refusal is not None:

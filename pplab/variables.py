@@ -23,6 +23,7 @@ PLACE = re.compile(r"\{\{|\}\}|\{(?P<braced>[^{}\n]*)\}|(?<![\\$\w])\$(?P<dollar
 """Where a variable may stand; doubled braces, ``$$`` and formulas (``$x$``) stand for themselves."""
 ASKED_FOR = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.BinOp)
 ELSE = "the body of a cell is sent as it stands, without variables"
+CONVERSIONS: Mapping[str, Callable[[Any], str]] = {"s": str, "r": repr, "a": ascii}
 AS_TEXT = (str, Number, date, time, timedelta, PurePath, UUID)
 
 
@@ -145,7 +146,7 @@ def _written(place: _Place, variables: Mapping[str, Any], *, listed: bool) -> st
         code = compile(ast.Expression(place.value), "<line>", "eval")
         value = eval(code, {**variables, "__builtins__": builtins})  # noqa: S307 - the user's own notebook, as in an f-string
         if place.conversion > 0:
-            value = {"s": str, "r": repr, "a": ascii}[chr(place.conversion)](value)
+            value = CONVERSIONS[chr(place.conversion)](value)
         if place.spec:
             return format(value, place.spec)
     except Exception as error:  # noqa: BLE001 - whatever the user's expression raises

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pplab.calibration.questions import BY_ID, QUESTIONS, Question, Value
 from pplab.errors import BadInput, did_you_mean
+from pplab.natural import mapping
 from pplab.texts import read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
 MAX_FILE_BYTES = 1_000_000
@@ -59,11 +60,12 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Value]:
 
 def check_given(answers: Mapping[str, Any]) -> dict[str, Value]:
     """Return the answers that are there, checked like `check_answers` but without asking for the missing ones."""
-    if not isinstance(answers, Mapping):
+    if hasattr(answers, "columns") or not hasattr(answers, "keys"):
         raise BadInput(
             f"the answers are {_short(answers)}, not a mapping",
             hint="give a dict with one answer for each question id",
         )
+    answers = mapping(answers, "the answers", "")
     for key in answers:
         if key not in BY_ID:
             near = did_you_mean(key[:40], BY_ID) if isinstance(key, str) else ""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.experiments.settings import SETTING_FIELDS, Range, Setting, parameter
+from pplab.natural import in_units, listed, mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -134,9 +136,9 @@ def make_plan(
     **options
         The remaining fields of `Plan`.
     """
-    listed = [prompts] if isinstance(prompts, str) else list(prompts)
-    names = [f"prompt {i + 1} of {len(listed):,}" if len(listed) > 1 else "the prompt" for i in range(len(listed))]
-    checked = tuple(check_prompt(p, name) for p, name in zip(listed, names, strict=True))
+    asked = [prompts] if isinstance(prompts, str) else list(prompts)
+    names = [f"prompt {i + 1} of {len(asked):,}" if len(asked) > 1 else "the prompt" for i in range(len(asked))]
+    checked = tuple(check_prompt(p, name) for p, name in zip(asked, names, strict=True))
     if not checked:
         raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
     replicates = _whole("n", n, 1, MAX_CALLS)
@@ -146,7 +148,7 @@ def make_plan(
     if settings is not None and sweep:
         raise BadInput("settings and sweep were both given", hint="give one of them")
     if settings is not None:
-        chosen = [Setting.of(**{**fixed, **(s.given() if isinstance(s, Setting) else dict(s))}) for s in settings]
+        chosen = [Setting.of(**{**fixed, **given}) for given in _given(settings)]
     elif sweep:
         chosen = grid(sweep, fixed)
     elif ranges:
@@ -162,13 +164,24 @@ def make_plan(
         raise BadInput(
             f"this plan has {total:,} calls ({size}), more than {MAX_CALLS:,}", hint="use fewer settings, prompts or replicates"
         )
-    options["deadline"] = _positive("deadline", options.get("deadline", 120.0))
+    options["deadline"] = _positive("deadline", in_units(options.get("deadline", 120.0), timedelta(seconds=1)))
+    if not isinstance(options.get("stream", False), bool):
+        raise BadInput(f"stream={options['stream']!r} is neither True nor False", hint="give one of them")
     options["max_concurrency"] = _whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
     if options.get("max_cost") is not None:
         options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
         raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
     return Plan(prompts=checked, settings=distinct, replicates=replicates, model=model, seed=seed, **options)
+
+
+def _given(settings: Any) -> list[dict[str, Any]]:
+    """Return what each of a list of settings sets; a frame holds one a row, and one alone is a list of it."""
+    if hasattr(settings, "columns"):
+        settings = [{name: v for name, v in row.items() if v == v} for row in settings.to_dict("records")]  # noqa: PLR0124 - NaN is a gap
+    rows = [settings] if isinstance(settings, (Setting, dict)) else listed(settings)
+    example = '{"temperature": 0.7}'
+    return [row.given() if isinstance(row, Setting) else mapping(row, "a setting", example) for row in rows]
 
 
 def check_cost(value: object) -> float:
@@ -178,6 +191,8 @@ def check_cost(value: object) -> float:
 
 def check_prompt(prompt: object, name: str = "the prompt") -> str:
     """Return ``prompt`` if it can be sent, or raise `BadInput`, calling it ``name``."""
+    if prompt is None or (isinstance(prompt, float) and math.isnan(prompt)) or type(prompt).__name__ == "NAType":
+        raise BadInput(f"{name} is missing", hint="fill it in, or leave it out")
     if not isinstance(prompt, str):
         raise BadInput(f"{name} must be text, not {type(prompt).__name__}", hint="pass a string or a list of strings")
     if not prompt.strip():
@@ -223,13 +238,13 @@ def grid(sweep: Mapping[str, Sequence[float]], fixed: Mapping[str, Any] | None =
     size = 1
     for name, values in sweep.items():
         legal = parameter(name)
-        listed = [values] if isinstance(values, (int, float, str)) else list(values)
-        if not listed:
+        points = listed(values)
+        if not points:
             raise BadInput(f"the sweep over {name} has no values", hint="give at least one")
-        size *= len(listed)
+        size *= len(points)
         if size > MAX_CALLS:
             raise BadInput(f"this sweep has more than {MAX_CALLS:,} settings", hint="use fewer values")
-        columns.append([(name, legal.check(v)) for v in listed])
+        columns.append([(name, legal.check(v)) for v in points])
     return [Setting.of(**{**(fixed or {}), **dict(combination)}) for combination in itertools.product(*columns)]
 
 

@@ -9,6 +9,7 @@ from pplab.errors import NotFound
 from pplab.experiments.design import Plan
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.settings import check_ranges
+from pplab.natural import natural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -253,7 +254,7 @@ class Experiment:
     def _again(self, kind: str, **options: Any) -> Experiment:
         if self._execution is not None and self._execution.run.stopping is not None:
             self._execution.ended()  # an interrupted run may still be writing down what was never sent
-        self._execution = self._manager.again(self.id, kind, **options)
+        self._execution = self._manager.again(self.id, kind, **natural(options))
         return self
 
     # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------

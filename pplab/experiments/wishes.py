@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput, did_you_mean
 from pplab.experiments.design import make_plan, parse_values, sample_ranges
 from pplab.experiments.settings import parameter
+from pplab.natural import mapping
 from pplab.texts import read_text
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pplab.calibration import Calibration
     from pplab.experiments.design import Plan
 
+SWEEP = '{"temperature": [0, 0.7]}'
 WISHES = (
     "calibration",
     "n",
@@ -54,7 +56,8 @@ def plan_from_wishes(
     prompts, clusters = _prompts(prompt, w.pop("data", None), w.pop("cluster", None))
     prompts = [scrub(p) if isinstance(p, str) else p for p in prompts]
     settings, sweep = w.pop("settings", None), w.pop("sweep", None)
-    seed, base = w.pop("seed", None), w.pop("parameters", None) or {}
+    seed, base = w.pop("seed", None), w.pop("parameters", None)
+    base = {} if base is None else mapping(base, "parameters", '{"max_tokens": 200}')
     ranges = calibration.ranges if calibration else None
     if isinstance(settings, int) and not isinstance(settings, bool):
         if not ranges:
@@ -63,10 +66,12 @@ def plan_from_wishes(
             )
         settings = sample_ranges(ranges, settings, seed or 0, base)
     if sweep is not None:
-        sweep = {name: _values(name, values, calibration) for name, values in dict(sweep).items()}
+        sweep = {name: _values(name, values, calibration) for name, values in mapping(sweep, "sweep", SWEEP).items()}
         if ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
             base = {**base, "max_tokens": ranges["max_tokens"].high}
-    system = w.pop("system", None) or (calibration.persona if calibration else None)
+    system = _text(w.pop("system", None)) or (calibration.persona if calibration else None)
+    if system is not None and not isinstance(system, str):
+        raise BadInput(f"system must be text, not {type(system).__name__}", hint="pass a string, or a Path to a text file")
     n = w.pop("n", None)
     options = {**defaults, **{k: v for k, v in w.items() if v is not None and k != "calibration"}}
     plan = make_plan(
@@ -95,6 +100,8 @@ def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tu
             raise BadInput("a table is not a prompt", hint="pass it as data=, with a template as the prompt")
         one = isinstance(prompt, (str, bytes, Mapping)) or not hasattr(prompt, "__iter__")
         return [_text(p) for p in ([prompt] if one else prompt)], None
+    if cluster is not None and not isinstance(cluster, str):
+        raise BadInput("cluster must be the name of a column", hint="put the groups into a column of the table")
     from pplab.experiments.prompts import fill
     from pplab.experiments.tables import as_table
 

@@ -17,6 +17,7 @@ import numpy as np
 from pplab.analysis.equivalence import Equivalence, drift
 from pplab.analysis.wording import probability
 from pplab.errors import BadInput, did_you_mean
+from pplab.natural import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -148,7 +149,8 @@ def margins_for(names: Sequence[str], wanted: Mapping[str, float] | None) -> dic
         If a name is no metric of both sides, or a margin is not above 0.
     """
     margins = dict.fromkeys(SCORES, MARGIN)
-    for name, margin in (wanted or {}).items():
+    given = {} if wanted is None else mapping(wanted, "margins", '{"coherence": 0.02}')
+    for name, margin in given.items():
         if name not in names:
             raise BadInput(
                 f"'{name}' is no metric of this baseline", hint=did_you_mean(name, names) or f"known: {', '.join(names)}"

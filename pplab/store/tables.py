@@ -8,12 +8,14 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pplab.errors import BadInput, NotFound
+from pplab.natural import listed, moment_text
 from pplab.store.kinds import KIND_OF, KINDS, Kind, parse_time, time_text
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+    from datetime import date
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
@@ -81,7 +83,7 @@ class Tables(ABC):
         calibration_id: str | None = None,
         status: str | None = None,
         model: str | None = None,
-        since: str | None = None,
+        since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
         """Return one row an experiment, oldest first, with how many of its replicates have a row, are ok, and their cost.
@@ -113,7 +115,7 @@ class Tables(ABC):
         user: str | None = None,
         calibration_id: str | None = None,
         model: str | None = None,
-        since: str | None = None,
+        since: str | date | None = None,
         limit: int | None = None,
         full: bool = False,
     ) -> pd.DataFrame:
@@ -183,7 +185,7 @@ class Tables(ABC):
         actor: str | None = None,
         correlation_id: str | None = None,
         entity_id: str | None = None,
-        since: str | None = None,
+        since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
         """Return audit rows in the order of the chain; ``limit`` keeps the last ones. ``payload`` is JSON text."""
@@ -201,7 +203,7 @@ class Tables(ABC):
         *,
         name: str | None = None,
         correlation_id: str | None = None,
-        since: str | None = None,
+        since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
         """Return timings, oldest first; ``limit`` keeps the last ones. ``duration_ns`` is in nanoseconds."""
@@ -214,7 +216,7 @@ class Tables(ABC):
         session_id: str | None = None,
         notebook: str | None = None,
         status: str | None = None,
-        since: str | None = None,
+        since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
         """Return cell executions, oldest first; ``limit`` keeps the last ones."""
@@ -253,18 +255,19 @@ class _Where:
         self.values: list[object] = []
 
     def equal(self, **values: object) -> _Where:
-        """Ask for equality with each value that is not ``None``."""
+        """Ask for equality with each value that is not ``None``, or with one of several."""
         for name, value in values.items():
             if value is not None:
-                self.conditions.append(f"{self.prefix}{name} = ?")
-                self.values.append(value)
+                any_of = [getattr(one, "id", one) for one in listed(value)]  # a calibration is named by its id
+                self.conditions.append(f"{self.prefix}{name} IN ({', '.join('?' * len(any_of)) or 'NULL'})")
+                self.values.extend(any_of)
         return self
 
-    def since(self, name: str, moment: str | None) -> _Where:
-        """Ask for a time not before an ISO 8601 text."""
+    def since(self, name: str, moment: str | date | None) -> _Where:
+        """Ask for a time not before a moment: a datetime, a date or ISO 8601 text, in UTC where it names no zone."""
         if moment is not None:
             try:
-                self.values.append(parse_time(moment))
+                self.values.append(parse_time(moment_text(moment)))
             except (TypeError, ValueError):
                 raise BadInput(f"{moment!r} is not a time", hint="write it like 2026-11-23 or 2026-11-23T09:30") from None
             self.conditions.append(f"{self.prefix}{name} >= ?")
