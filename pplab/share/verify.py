@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.share.bag import Bag, read_bag
@@ -13,6 +12,7 @@ from pplab.share.container import as_path, tampered, unpacked
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from pplab.share.contents import Contents
 

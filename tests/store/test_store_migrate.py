@@ -102,7 +102,7 @@ def test_a_migration_that_fails_changes_nothing(store):
 def test_a_lab_of_a_newer_pplab_is_refused(store):
     open_migrated(store.path, steps=(*migrations(), SECOND)).close()
     store.append(event(), durable=True)
-    with pytest.raises(StoreError, match=r"written by a newer pplab.*upgrade"):
+    with pytest.raises(StoreError, match=r"written by a newer pplab.*open it with that version"):
         store.counts()
 
 
