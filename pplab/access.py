@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from pplab.approvals import APPROVE, unapproved
 from pplab.config import EMBEDDED
 from pplab.errors import BadInput, Offline
+from pplab.forks import Guard
 from pplab.loop import LoopThread
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ class Access:
         self._resolved = resolved
         self._scrub = scrub
         self._client: ModelClient | None = None
+        self._parents: list[ModelClient] = []
         self._recording: Recording | None = None
-        self._lock = threading.Lock()
+        self._guard = Guard()
 
     def answer_from(self, recording: Recording | None, resolved: Resolved) -> None:
         """Put a recording in front of the model from here on (``None``: take it away)."""
-        with self._lock:
+        with self._guard:
             self._recording, self._resolved = recording, resolved
 
     @property
@@ -90,10 +91,19 @@ class Access:
         return RecordedSource(recording, self._resolved.provider, None if why else self._model(), why)
 
     def _model(self) -> ModelClient:
-        with self._lock:
+        self._leave_to_parent()
+        with self._guard:
             if self._client is None:
                 self._client = self._connect()
             return self._client
+
+    def _leave_to_parent(self) -> None:
+        """Let go of a client that a forked process has from its parent, whose connections it is using; it is never destroyed."""
+        if self._guard.inherited:
+            if self._client is not None:
+                self._parents.append(self._client)
+                self._client = None
+            self._guard.renew()
 
     def _connect(self) -> ModelClient:
         from pplab.models.client import ModelClient
@@ -148,7 +158,8 @@ class Access:
 
     def close(self) -> None:
         """Close the client and stop the loop."""
-        with self._lock:
+        self._leave_to_parent()
+        with self._guard:
             client, self._client = self._client, None
             recording, self._recording = self._recording, None
         if client is not None:

@@ -36,6 +36,8 @@ class LabContext:
     ----------
     configuration : Resolved
         The settings in force; a recording may stand for its own model.
+    unrecorded : Resolved
+        The settings as they are without a recording.
     scrub : Scrubber
         Removes keys from text.
     store : Store
@@ -46,7 +48,7 @@ class LabContext:
     """
 
     def __init__(self, resolved: Resolved) -> None:
-        self.configuration = self._unrecorded = resolved
+        self.configuration = self.unrecorded = resolved
         self.scrub = Scrubber(*resolved.secrets)
         self.store = open_store(resolved.folder or TEMPORARY)
         self.store.keep_out(*resolved.secrets)
@@ -103,7 +105,7 @@ class LabContext:
         if self.recording is not None:
             self.recording.settle()
         self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
-        self.configuration = recorded_model(self._unrecorded, self.recording) if self.recording else self._unrecorded
+        self.configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
         self.access.answer_from(self.recording, self.configuration)
         return self.recording
 

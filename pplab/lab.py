@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from pplab.addresses import check_base_url, secret_parameters
 from pplab.config import resolve
 from pplab.context import LabContext
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.repository import LOST
+from pplab.forks import Guard
 from pplab.ids import new_id, now
 from pplab.natural import in_units, listed, mapping
 from pplab.observe.events import event
@@ -92,7 +93,7 @@ class Lab:
         )
         self._store = self._context.store
         self._runs = Runs(self, self._context)
-        self._lock = threading.Lock()
+        self._guard = Guard()
         self._closed = False
 
     # -- who and where --------------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ class Lab:
 
     def close(self) -> None:
         """Give up this lab; what it recorded is written. Another lab or the extension on the same store goes on."""
-        with self._lock:
+        with self._guard:
             if self._closed:
                 return
             self._runs.end()
@@ -187,6 +188,33 @@ class Lab:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # it stands for one folder; a copy would be the same lab, open twice
+
+    def __reduce__(self) -> tuple[Callable[..., Lab], tuple[Any, ...]]:
+        """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""
+        made = self._context.unrecorded
+        if made.folder is None:
+            raise BadInput(
+                "a lab that ends with its process cannot be carried into another", hint="give it a folder: pplab.Lab('.pplab')"
+            )
+        base_url = made.given[0]
+        if base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
+            base_url = None  # it holds a key; the other process must have it from its environment
+        recording = None if self.recording is None else str(self.recording.path)
+        return _carried, (
+            str(made.folder),
+            made.user,
+            made.same_server(made.model),
+            base_url,
+            recording,
+            self.model,
+            self.provider,
+        )
 
     def __repr__(self) -> str:
         return f"Lab(model={self.model}, user={self.user})"
@@ -629,3 +657,18 @@ def _named(wanted: Any) -> str:
     if not isinstance(wanted, str):
         raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="give an Experiment or its id")
     return wanted
+
+
+def _carried(store: str, user: str, asked: str, base_url: str | None, recording: str | None, model: str, provider: str) -> Lab:
+    """Open a lab in the process it was carried to, and make sure that it asks the same model there."""
+    lab = Lab(store, user, asked, base_url)
+    if recording is not None:
+        lab.use_recording(recording)
+    if (lab.model, lab.provider) != (model, provider):
+        found = f"{lab.model} at {lab.provider}"
+        lab.close()
+        raise BadInput(
+            f"the lab asks {model} at {provider} where it came from, and would ask {found} in this process",
+            hint="set the same environment here (OPENAI_API_KEY, PPLAB_BASE_URL), or give base_url to pplab.Lab",
+        )
+    return lab

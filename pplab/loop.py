@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from pplab.forks import Guard
+from pplab.log import thread
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -18,26 +20,37 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        self._parents: list[asyncio.AbstractEventLoop] = []
+        self._guard = Guard()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Schedule ``coroutine`` and return its future."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop())
 
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Return the running loop."""
-        with self._lock:
+        """Return the running loop; a forked process, which has none of its parent's threads, gets one of its own."""
+        self._leave_to_parent()
+        with self._guard:
             if self._loop is None or self._loop.is_closed():
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._run, args=(self._loop,), name="pplab-loop", daemon=True).start()
+                thread(self._run, self._loop, name="pplab-loop").start()
             return self._loop
 
     def close(self) -> None:
         """Stop the loop; work still scheduled on it is cancelled."""
-        with self._lock:
+        self._leave_to_parent()
+        with self._guard:
             loop, self._loop = self._loop, None
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(loop.stop)
+
+    def _leave_to_parent(self) -> None:
+        """Let go of a loop that runs in the parent, without ending it: what it waits on is shared between the processes."""
+        if self._guard.inherited:
+            if self._loop is not None:
+                self._parents.append(self._loop)
+                self._loop = None
+            self._guard.renew()
 
     @staticmethod
     def _run(loop: asyncio.AbstractEventLoop) -> None:

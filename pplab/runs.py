@@ -87,10 +87,11 @@ class Runs:
     def end(self) -> None:
         """End every run of this lab that is under way, at its closing or the program's end; what arrived is written."""
         atexit.unregister(self.end)
-        for execution in self._running:
+        own = [execution for execution in self._running if not execution.inherited]  # a fork leaves its parent's runs alone
+        for execution in own:
             if execution.running:
                 execution.run.cancel("the lab was closed")
-        for execution in self._running:
+        for execution in own:
             execution.ended()
 
     # -- planning -------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import string
+from typing import NoReturn, Self
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 MASK = "[secret]"
@@ -75,6 +76,15 @@ class Scrubber:
                 text = self._mask_known(text)
             text = PATTERN.sub(MASK, text)
         return URL_CREDENTIALS.sub(MASK, text) if "@" in text and "://" in text else text
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Scrubber holds keys, which are never written to a file or sent to another process")
 
     def _suspect(self, text: str) -> bool:
         """Return whether some run of key characters in ``text`` is worth a full search."""

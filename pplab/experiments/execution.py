@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 import queue
 import threading
 import time
@@ -73,6 +74,7 @@ class Execution:
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
         self.failure: PplabError | None = None
+        self._pid = os.getpid()
         self.cautions = cautions
         self.failed_listeners: dict[str, str] = {}
         self._row = row
@@ -115,6 +117,11 @@ class Execution:
         if stopping is not None and stopping[0] == "interrupted" and not self._finished.is_set():
             return dataclasses.replace(self._row, status=stopping[0], reason=stopping[1])
         return self._row
+
+    @property
+    def inherited(self) -> bool:
+        """Whether it runs in the process from which this one was forked, and cannot be followed from here."""
+        return self._pid != os.getpid()
 
     @property
     def running(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pplab.errors import NotFound
+from pplab.errors import BadInput, NotFound
 from pplab.experiments.design import Plan
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.settings import check_ranges
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from pplab.analysis.verdicts import Verdict
     from pplab.experiments.execution import Execution
     from pplab.experiments.repository import ExperimentRepository, Stored
+    from pplab.experiments.runner import Run
     from pplab.experiments.tools import Listener
     from pplab.lab import Lab
     from pplab.metrics import MetricInfo
     from pplab.store.rows import ExperimentRow
 
 
+ELSEWHERE_S = 0.1  # how often to look how a run of another process is going
 EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 
 
@@ -66,7 +69,12 @@ class Experiment:
     def __init__(self, manager: Manager, repository: ExperimentRepository, execution: Execution | None = None) -> None:
         self._manager = manager
         self._repository = repository
-        self._execution = execution
+        self._began = execution
+
+    @property
+    def _execution(self) -> Execution | None:
+        """What runs it in this process; a forked one reads what its parent's run stores."""
+        return None if self._began is None or self._began.inherited else self._began
 
     @property
     def _row(self) -> ExperimentRow:
@@ -254,7 +262,7 @@ class Experiment:
     def _again(self, kind: str, **options: Any) -> Experiment:
         if self._execution is not None and self._execution.run.stopping is not None:
             self._execution.ended()  # an interrupted run may still be writing down what was never sent
-        self._execution = self._manager.again(self.id, kind, **natural(options))
+        self._began = self._manager.again(self.id, kind, **natural(options))
         return self
 
     # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------
@@ -286,28 +294,52 @@ class Experiment:
 
     def pause(self) -> None:
         """Send nothing new until `go_on`; calls under way are finished."""
-        if self._execution is not None:
-            self._execution.run.pause()
+        if (run := self._under_way()) is not None:
+            run.pause()
 
     def go_on(self) -> None:
         """Go on after `pause`."""
-        if self._execution is not None:
-            self._execution.run.go_on()
+        if (run := self._under_way()) is not None:
+            run.go_on()
 
     def cancel(self) -> None:
         """End the run now; what arrived is kept, the rest can be resumed."""
+        if (run := self._under_way()) is not None:
+            run.cancel()
+
+    def _under_way(self) -> Run | None:
+        """Return the run, if it is this process that runs it; refuse to steer one that another process runs."""
         if self._execution is not None:
-            self._execution.run.cancel()
+            return self._execution.run
+        if self._repository.stored.row.status == "running":
+            raise BadInput("this experiment is being run by another process", hint="pause or cancel it there, or wait() for it")
+        return None
 
     def wait(self) -> Experiment:
-        """Return when the run has ended; an interrupt ends it, as in `Lab.run`."""
-        if self._execution is not None:
-            with Interrupts() as interrupts:
-                interrupts.hold()
+        """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting."""
+        with Interrupts() as interrupts:
+            interrupts.hold()
+            if self._execution is not None:
                 self._execution.wait(interrupts=interrupts)
+            while self._execution is None and not interrupts.count and self._repository.stored.row.status == "running":
+                time.sleep(ELSEWHERE_S)
         return self
+
+    def __copy__(self) -> Experiment:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Experiment:
+        return self  # it stands for what is stored, of which there is one
+
+    def __reduce__(self) -> tuple[Callable[[Lab, str], Experiment], tuple[Lab, str]]:
+        return _carried, (self.lab, self.id)
 
     def __repr__(self) -> str:
         plan = self.plan
         size = f"{len(plan.prompts)} prompt(s) x {len(plan.settings)} setting(s) x {plan.replicates}"
         return f"Experiment({self.status}: {size} on {self.model})"
+
+
+def _carried(lab: Lab, experiment_id: str) -> Experiment:
+    """Return an experiment in the process it was carried to."""
+    return lab.experiment(experiment_id)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pplab.errors import BadInput, Offline, PplabError
+from pplab.forks import Guard
 from pplab.ids import now
 from pplab.models.recordings import SETTLED, Asked, Recorded, from_line, nearest, to_line
 from pplab.models.records import Reply
@@ -99,7 +99,7 @@ class Recording:
             raise BadInput(f"the recording '{self.path.name}' is a folder", hint="name a .jsonl file")
         self._scrub = scrub
         self._max_age_days = max_age_days
-        self._guard = threading.Lock()
+        self._guard = Guard()
         self._takes: dict[str, list[Recorded]] = {}
         self._asked: Counter[str] = Counter()
         self._answered = self._added = 0
@@ -126,6 +126,18 @@ class Recording:
 
     def __repr__(self) -> str:
         return f"Recording({self.name})"
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # it stands for one file, and two of it would each count what was asked
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise BadInput(
+            f"the recording '{self.name}' cannot be carried into another process, for it knows the keys to leave out",
+            hint="carry the lab that uses it, or make it there: lab.use_recording(path)",
+        )
 
     def calls(self) -> list[Asked]:
         """Return every recorded call, once."""

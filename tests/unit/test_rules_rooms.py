@@ -18,7 +18,21 @@ ROOT = Path(pplab.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 # A room may import rooms below it, and its own. The bottom is what everything may use.
-BASE = {"errors", "ids", "secrets", "addresses", "approvals", "endpoints", "config", "paths", "log", "loop", "natural", "texts"}
+BASE = {
+    "errors",
+    "ids",
+    "secrets",
+    "addresses",
+    "approvals",
+    "endpoints",
+    "config",
+    "paths",
+    "forks",
+    "log",
+    "loop",
+    "natural",
+    "texts",
+}
 PURE = {"metrics", "analysis", "calibration"}
 LEVELS = (
     BASE,
