@@ -126,6 +126,7 @@ COMMANDS: dict[str, Command] = {
             examples=(
                 'run "Why does it rain?" --n 5 --sweep temperature=0,0.7,1.2',
                 'run "Say hello" --calibration latest --n 3',
+                'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
             ),
         ),
         Command(

@@ -293,8 +293,8 @@ class Lab:
 
         Parameters
         ----------
-        prompt : str or list of str
-            What to ask; a template with ``{column}`` placeholders when ``data`` is given.
+        prompt : str, path, or list of them
+            What to ask (of a path, the text in the file); a template with ``{column}`` placeholders when ``data`` is given.
         calibration : Calibration or str, optional
             Ranges and persona to work in; an id or ``"latest"``.
         n : int, default 5
@@ -305,9 +305,9 @@ class Lab:
             Values per parameter; their grid becomes the settings. ``{"temperature": None}`` takes the calibration's points.
         parameters : dict, optional
             Parameters that every setting gets.
-        data : DataFrame or path, optional
-            A table of prompts; ``cluster`` names the column whose equal values belong together.
-        system : str, optional
+        data : DataFrame, path, list of dict or dict of list, optional
+            A table of prompts, whose cells are put in exactly as they stand; ``cluster`` names the column whose equal values belong together.
+        system : str or path, optional
             A system message; default: the calibration's persona.
         seed : int, optional
             Each replicate gets a seed of its own, derived from this one.
