@@ -306,7 +306,8 @@ class Lab:
         parameters : dict, optional
             Parameters that every setting gets.
         data : DataFrame, path, list of dict or dict of list, optional
-            A table of prompts, whose cells are put in exactly as they stand; ``cluster`` names the column whose equal values belong together.
+            A table of prompts, whose cells are put in exactly as they stand; ``cluster`` names the column whose equal values
+            belong together.
         system : str or path, optional
             A system message; default: the calibration's persona.
         seed : int, optional
