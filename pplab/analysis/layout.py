@@ -180,7 +180,8 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> Layout:
     prompt_of_row, prompts, repeated = _prompts(frame)
     status = frame["status"].astype(str)
     usable = status.isin(["ok", "truncated"] if include_truncated else ["ok"]).to_numpy(dtype=bool)
-    first = frame.drop_duplicates("setting_index").sort_values("setting_index")
+    said = [name for name in ("setting_index", "setting_label", *SETTING_FIELDS) if name in frame.columns]
+    first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")  # without the texts, which cost time
     clusters, unit = _clusters(frame, prompt_of_row, prompts)
     return Layout(
         frame=frame,
@@ -202,7 +203,7 @@ def _prompts(frame: pd.DataFrame) -> tuple[Integers, int, int]:
     index_of_row, indexes = pd.factorize(frame["prompt_index"], sort=True)
     if "prompt" not in frame.columns or not len(indexes):
         return index_of_row, len(indexes), 0
-    asked = frame.drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
+    asked = frame[["prompt_index", "prompt"]].drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
     read = [visible(text).strip() if isinstance(text, str) else index for index, text in asked.items()]
     number = pd.factorize(pd.Series(read, dtype=object))[0]
     distinct = int(number.max()) + 1

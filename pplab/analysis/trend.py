@@ -95,7 +95,8 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
 
 def _values(frame: pd.DataFrame, plan: Layout, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
-    first = frame.drop_duplicates("setting_index").sort_values("setting_index")
+    said = list(dict.fromkeys(["setting_index", parameter, *(name for name in SETTING_FIELDS if name in frame.columns)]))
+    first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")
     level = pd.to_numeric(first[parameter], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     values = sorted({float(v) for v in level if np.isfinite(v)})
     if len(values) < _FEWEST_VALUES:
