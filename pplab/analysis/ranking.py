@@ -25,6 +25,7 @@ def best(
     *,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
+    resampler: Resampler | None = None,
 ) -> tuple[Best, ...]:
     """Return for each metric the probability that each setting is the best one.
 
@@ -34,7 +35,7 @@ def best(
 
     Parameters
     ----------
-    frame, metrics, include_truncated, lower_is_better
+    frame, metrics, include_truncated, lower_is_better, resampler
         As in `pplab.analysis.statistics.compare_all`.
 
     Examples
@@ -45,7 +46,7 @@ def best(
     >>> best(frame, ["coherence"])[0].chances[0].probability
     1.0
     """
-    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
     return tuple(_best(plan, plan.cells(m), resampler, sign=-1 if m in lower_is_better else 1) for m in metrics)
 
 

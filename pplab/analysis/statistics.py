@@ -75,7 +75,11 @@ def _unsorted(adjusted: Floats, order: Integers) -> list[float]:
 
 
 def mean_intervals(
-    frame: pd.DataFrame, metrics: Sequence[str] = METRICS, *, include_truncated: bool = False
+    frame: pd.DataFrame,
+    metrics: Sequence[str] = METRICS,
+    *,
+    include_truncated: bool = False,
+    resampler: Resampler | None = None,
 ) -> tuple[Interval, ...]:
     """Return the mean of each metric under each setting with its interval, metric by metric in setting order.
 
@@ -87,6 +91,8 @@ def mean_intervals(
         Names of columns.
     include_truncated
         Also count responses that were cut at ``max_tokens``.
+    resampler
+        One to share its draws with other figures of the same responses; it changes none of them.
 
     Examples
     --------
@@ -96,7 +102,7 @@ def mean_intervals(
     >>> print(mean_intervals(frame, ["coherence"])[0].words)
     coherence at setting 0: 0.60 (95% interval 0.57 to 0.63, 21 prompts).
     """
-    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
     return tuple(interval for metric in metrics for interval in intervals(plan, plan.cells(metric), resampler))
 
 
@@ -220,6 +226,7 @@ def compare_all(
     pairs: Sequence[tuple[int, int]] | None = None,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
+    resampler: Resampler | None = None,
 ) -> Comparisons:
     """Compare settings, paired by prompt.
 
@@ -236,6 +243,8 @@ def compare_all(
         Also count responses that were cut at ``max_tokens``.
     lower_is_better
         Metrics of which less is better.
+    resampler
+        One to share its draws with other figures of the same responses; it changes none of them.
 
     Raises
     ------
@@ -250,7 +259,7 @@ def compare_all(
     >>> print(compare(frame, 0, 1, ["coherence"]).words)
     setting 1 scores higher than setting 0 on coherence: by 0.114, interval 0.110 to 0.119 (20 prompts, p < 0.001).
     """
-    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
     planned = pairs is not None
     wanted = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
     for a, b in wanted:

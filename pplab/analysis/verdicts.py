@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,6 +11,7 @@ from pplab.analysis import unjudged
 from pplab.analysis.layout import METRICS, Layout, layout
 from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
+from pplab.analysis.resampling import Resampler
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
 from pplab.analysis.unused import dropped_settings
@@ -56,12 +57,13 @@ def verdict(
     *,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
+    resampler: Resampler | None = None,
 ) -> Verdict:
     """Say what the responses show about the settings.
 
     Parameters
     ----------
-    frame, metrics, include_truncated, lower_is_better
+    frame, metrics, include_truncated, lower_is_better, resampler
         As in `pplab.analysis.statistics.compare_all`.
 
     Examples
@@ -83,8 +85,9 @@ def verdict(
     counted_only = left_out(_not_averaged(plan, include_truncated=include_truncated))
     if not plan.usable.any():
         return Verdict((head, "Nothing can be concluded: no response is usable.", counted_only))
-    means = mean_intervals(frame, metrics, include_truncated=include_truncated)
-    comparisons = compare_all(frame, metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
+    counted_in: dict[str, Any] = {"include_truncated": include_truncated, "resampler": resampler or Resampler()}
+    means = mean_intervals(frame, metrics, **counted_in)
+    comparisons = compare_all(frame, metrics, lower_is_better=lower_is_better, **counted_in)
     ranking: tuple[Best, ...] = ()
     trends: tuple[Trend, ...] = ()
     if len(plan.settings) == 1:
@@ -92,7 +95,7 @@ def verdict(
     elif len(plan.settings) == 2:
         findings = _pair(comparisons.differences)
     else:
-        ranking = best(frame, metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
+        ranking = best(frame, metrics, lower_is_better=lower_is_better, **counted_in)
         swept = _swept(frame)
         lower = set(lower_is_better)
         options = {"include_truncated": include_truncated}
