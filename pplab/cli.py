@@ -8,7 +8,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from pplab import commands
-from pplab.errors import Interrupted, in_words
+from pplab.errors import Interrupted, PplabError, in_words
+from pplab.log import caught
 from pplab.session import Session, as_json, as_json_error
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def _run(words: list[str], session: Session) -> int:
         done = commands.perform(words, session)
         shown = as_json(done) if as_line else _text(done.value)
     except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
+        if not isinstance(stopped, (PplabError, KeyboardInterrupt)):
+            caught("a command failed", stopped)
         error = in_words(stopped, session.door) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
         if as_line:
             print(as_json_error(error), flush=True)

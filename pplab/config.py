@@ -209,7 +209,7 @@ def environment_secrets(endpoints: Iterable[Endpoint] = ()) -> list[str]:
     """Return the keys and passwords that the environment holds, also those that ``endpoints`` name."""
     found = [os.environ.get(name, "") for name in (KEY, *(name for one in endpoints for name in one.variables))]
     for name in ADDRESSES:
-        with suppress(BadInput):
+        with suppress(BadInput):  # refused where it is used
             url, credentials = check_base_url(os.environ.get(name, ""))
             found += [*credentials, *secret_parameters(url)]
     return [secret.strip() for secret in found if secret.strip()]

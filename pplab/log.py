@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pplab.errors import one_line
+from pplab.secrets import Scrubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +22,21 @@ KEPT = 50  # lines of this process
 
 
 def caught(doing: str, error: BaseException, *, lab: Path | None = None) -> None:
-    """Log an error that is handled where it cannot be raised; ``lab`` is the folder of the one lab it is about, if it is."""
-    _logger().warning("%s: %s: %s", doing, type(error).__name__, error, exc_info=error, extra={"lab": lab})
+    """Log an error that is handled where it cannot be raised; ``lab`` is the folder of the one lab it is about, if it is.
+
+    The line holds no key that the environment holds or that looks like one, and no traceback, whose values nobody has looked at.
+    """
+    scrub = Scrubber(os.environ.get("OPENAI_API_KEY"))
+    words = scrub(f"{doing}: {type(error).__name__}: {error}{_place(error)}")
+    _logger().warning("%s", one_line(words), extra={"lab": lab})
+
+
+def _place(error: BaseException) -> str:
+    """Return where an error was raised: file and line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f" ({os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno})" if trace else ""  # noqa: PTH119 - no path
 
 
 def thread(target: Callable[..., object], *args: object, name: str, daemon: bool = True) -> threading.Thread:
@@ -70,7 +84,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        words = one_line(record.getMessage())
+        words = record.getMessage()
         if words == self._last:  # what fails once a second, or for each of a thousand answers, is told once
             return
         self._last = words

@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 
 from pplab.config import PPLab, find_store, load_settings
 from pplab.errors import PplabError
+from pplab.log import caught, thread
 from pplab.observe.cells import CellAudit
 from pplab.views.looks import LOOKS
 
@@ -102,7 +103,7 @@ class Extension:
         self._labs: list[Lab] = []
         self._lab: Lab | None = None
         self._early: deque[Iterator[Row]] = deque(maxlen=MOST_EARLY)
-        self._opening = threading.Thread(target=self._open)
+        self._opening = thread(self._open, name="pplab-open", daemon=False)
         self._session: Session | None = None
         self.settings = _settings(shell)
         self._audit = CellAudit(shell, self, lambda: self.settings.audit_source)
@@ -134,8 +135,10 @@ class Extension:
             return self._lab
 
     def _open(self) -> None:
-        with suppress(Exception):  # cells wait in memory; the user hears of it from the next command
+        try:
             self.lab()
+        except Exception as error:  # noqa: BLE001 - cells wait in memory; the user hears of it from the next command
+            caught("the lab could not be opened", error)
 
     def _forget_lab(self, _change: object) -> None:
         """Let the next use open a lab with the changed settings; results and runs of the former one go on with it."""
@@ -162,7 +165,7 @@ class Extension:
             self.lab()  # which takes those that wait, in their order
         elif not self._opening.is_alive():
             # Not a daemon: a process that ends right after its first cell still writes that cell down.
-            self._opening = threading.Thread(target=self._open, name="pplab-open")
+            self._opening = thread(self._open, name="pplab-open", daemon=False)
             self._opening.start()
 
     # -- loading and unloading ------------------------------------------------------------------------------------------------
@@ -271,7 +274,7 @@ def hide_results(shell: InteractiveShell, classes: list[tuple[str, str]]) -> Non
     """Undo `show_results` for some classes."""
     formatter = _mimebundles(shell)
     for module, name in classes:
-        with suppress(KeyError):
+        with suppress(KeyError):  # somebody else took it away
             formatter.pop(f"{module}.{name}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 import re
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, new_span_id, new_trace_id, now
+from pplab.log import caught
 from pplab.natural import natural
 
 if TYPE_CHECKING:
@@ -137,9 +137,12 @@ class Operation:
             raise failure from error
 
     def _record(self, *rows: Row, failing: bool) -> None:
-        # Beside a failure, that it could not be noted is the lesser news.
-        with contextlib.suppress(Exception) if failing else contextlib.nullcontext():
+        try:
             self.recorder.record(*rows)
+        except Exception as error:
+            if not failing:
+                raise
+            caught(f"that {self.name} failed was not noted", error)  # beside the failure the lesser news
 
     def _event(self, name: str, **payload: str) -> EventRow:
         from pplab.observe.events import event

@@ -15,6 +15,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.outcomes import Writer
 from pplab.experiments.runner import Run
 from pplab.ids import now
+from pplab.log import caught, thread
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Execution:
     def listen(self) -> None:
         """Tell whoever listens from a thread of its own, for a run that nobody waits for."""
         if any(hears is not None for hears in self._hears.values()):
-            self._listener = threading.Thread(target=self._follow, args=(Interrupts(),), name="pplab-listener", daemon=True)
+            self._listener = thread(self._follow, Interrupts(), name="pplab-listener")
             self._listener.start()
 
     def wait(self, interrupts: Interrupts | None = None) -> None:
@@ -196,11 +197,13 @@ class Execution:
             interrupts.count += 1
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything; paid-for answers go on arriving
             self.failed_listeners[name] = f"{type(error).__name__}: {error}"
+            caught(f"{name} is not called again", error)
 
     async def _whole(self) -> None:
         try:
             await self._write_end(await self.run.execute())
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
+            caught("a run broke off", error)
             words = self._tools.scrub(f"the run broke off ({type(error).__name__}: {error})")
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:

@@ -17,6 +17,7 @@ from pplab.experiments.outcomes import ANSWERED, Asked, Unscored, Writer
 from pplab.experiments.pace import Pace
 from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
+from pplab.log import caught
 from pplab.models.records import Attempt, Reply
 
 if TYPE_CHECKING:
@@ -344,6 +345,7 @@ class Run:
                 self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="pplab-score")
             return await self._loop.run_in_executor(self._scorers, job)
         except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
+            caught("an answer could not be scored", error)
             return Unscored(f"scoring failed: {type(error).__name__}: {error}")
 
     def _count(self, row: ResponseRow) -> None:

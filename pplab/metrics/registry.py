@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
+from pplab.log import caught
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -193,6 +194,7 @@ def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[f
     try:
         value = function(text, prompt)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
+        caught(f"the metric {info.name} failed", error)
         return None, f"raised {type(error).__name__}: {error}"[:200]
     if value is None:
         return None, "not applicable"

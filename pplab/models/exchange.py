@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from pplab.ids import now
+from pplab.log import caught
 from pplab.models.records import Reply
 from pplab.models.refusals import Refusal, asked_at, error_in_success, excerpt, judge, judge_in_success, one_line, provider_error
 from pplab.models.replies import StreamReader, parse_json, read_completion
@@ -248,7 +249,7 @@ class _Arrival:
             if self._stream.fault is not None:
                 return
             if self._stream.done:
-                with suppress(TimeoutError):
+                with suppress(TimeoutError):  # the answer is whole; only the connection ends later
                     async with asyncio.timeout(DRAIN_S):
                         async for rest in pieces:
                             self._take(rest)
@@ -462,6 +463,7 @@ def _why(error: BaseException, where: str, proxy: Proxy | None) -> _Cut:
         return _Cut("unreadable", f"unreadable reply: not HTTP: {one_line(str(getattr(found, 'message', found)))}")
     if among(httpx2.TransportError, aiohttp.ClientError, OSError, EOFError):
         return _lost()
+    caught("a call met what is not known of its transport", error)
     return _Cut("transport", f"the request could not be made: {type(error).__name__}: {one_line(str(error))}")
 
 

@@ -290,10 +290,10 @@ def _in_words(message: str) -> ProviderError:
 
 
 def _parsed(text: str) -> object:
-    with suppress(ValueError):
+    with suppress(ValueError):  # it is no JSON
         return parse_json(text)
     if len(text) <= LARGEST_LITERAL:
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):  # nor Python
             return ast.literal_eval(text)
     return None
 

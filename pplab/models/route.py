@@ -90,7 +90,7 @@ def _excepted(host: str, port: int | None, listed: str) -> bool:
         name = entry.lstrip("*").lstrip(".").strip("[]")
         if entry == "*" or host == name or (name and host.endswith(f".{name}")) or f"{host}:{port}" == name:
             return True
-        with suppress(ValueError):
+        with suppress(ValueError):  # a name, not an address
             if ipaddress.ip_address(host) in ipaddress.ip_network(name, strict=False):
                 return True
     return False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pplab.ids import TIME_FORMAT, new_id
+from pplab.log import caught
 from pplab.operation import CAUSE, Span
 
 if TYPE_CHECKING:
@@ -126,17 +126,21 @@ class CellAudit:
     # Whatever goes wrong in a hook, an interrupt that lands in it included, must not show in the user's cell.
 
     def _pre(self, info: ExecutionInfo) -> None:
-        with suppress(BaseException):
+        try:
             # A cell that the user entered has no outer one, whatever an earlier cell may have left behind by never ending.
             CAUSE.set(self._begin(info, None if info.store_history else CAUSE.get()).span)
+        except BaseException as error:  # noqa: BLE001
+            caught("a cell's beginning was not taken down", error)
 
     def _post(self, result: ExecutionResult | None) -> None:
         end = time.perf_counter_ns()
-        with suppress(BaseException):
+        try:
             begun = self._take(None if result is None else result.info)
             if begun is not None:
                 CAUSE.set(begun.outer)
                 self._recorder.record_later(self._rows(self._ended(begun, result, end)))
+        except BaseException as error:  # noqa: BLE001
+            caught("a cell was not taken down", error)
 
     def _ended(self, begun: _Begun, result: ExecutionResult | None, end: int) -> _Ended:
         status, error_type = _status(result)

@@ -12,6 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from pplab.log import thread
 from pplab.store import segments
 from pplab.store.lines import Damaged, decode
 
@@ -167,12 +168,9 @@ class Live:
         self._stop, self._wake, self._guard = threading.Event(), threading.Event(), threading.Lock()
         self._unsettled: list[Change] = []
         self._told: deque[float] = deque(maxlen=AT_ONCE_A_SECOND)
-        self._threads = [
-            threading.Thread(target=work, name=name, daemon=True)
-            for work, name in ((self._follow, "pplab-live"), (self._settle, "pplab-settle"))
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads = [thread(work, name=name) for work, name in ((self._follow, "pplab-live"), (self._settle, "pplab-settle"))]
+        for one in self._threads:
+            one.start()
         # A daemon thread that is inside watchfiles while Python ends would take the process down with it.
         atexit.register(self.close)
 
@@ -181,9 +179,9 @@ class Live:
         atexit.unregister(self.close)
         self._stop.set()
         self._wake.set()
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join()
+        for one in self._threads:
+            if one is not threading.current_thread():
+                one.join()
 
     def _follow(self) -> None:
         for _ in self._moments():

@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.ids import new_id, now
+from pplab.log import caught
 from pplab.observe.events import event
 from pplab.operation import CAUSE
 from pplab.share.container import as_path
@@ -182,8 +183,10 @@ def job(
             status, words = "interrupted", "it was interrupted"
             if isinstance(error, Exception):
                 status, words = "failed", lab.scrub(in_words(error, "export").message)
-            with suppress(Exception):  # beside what ended it, that this could not be noted is the lesser news
+            try:
                 lab.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
+            except Exception as unnoted:  # noqa: BLE001 - beside what ended it the lesser news
+                caught("that an export failed was not noted", unnoted)
             raise
 
 

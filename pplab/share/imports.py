@@ -118,7 +118,7 @@ def _refuse_other_calibrations(store: Store, contents: Contents) -> None:
     for c in contents.calibrations:
         try:
             stored = store.calibration(c.calibration_id)
-        except NotFound:
+        except NotFound:  # as it should be
             continue
         if as_line(stored, str) != as_line(c, str):
             raise BadInput(

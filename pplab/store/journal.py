@@ -144,7 +144,7 @@ class Journal:
 
     def _refuse_rest(self) -> None:
         """Fail what was queued after the end."""
-        with contextlib.suppress(queue.Empty):
+        with contextlib.suppress(queue.Empty):  # that is the end
             while True:
                 job = self._queue.get_nowait()
                 if job is not None:
@@ -277,7 +277,7 @@ class Journal:
             sync_folder(self.folder)
         except BaseException:
             os.close(fd)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # an empty file that nobody wrote to disturbs nobody
                 (self.folder / name).unlink()
             raise
         self._fd, self._size = fd, 0

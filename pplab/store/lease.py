@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreBusy, StoreError
+from pplab.log import thread
 from pplab.store.filesystem import NO_LOCKS, no_locks, refused
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _Waiter:
         self._done = threading.Event()
         self._guard = threading.Lock()
         self._abandoned = False
-        threading.Thread(target=self._wait, name="pplab-lease", daemon=True).start()
+        thread(self._wait, name="pplab-lease").start()
 
     def _wait(self) -> None:
         try:

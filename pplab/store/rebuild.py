@@ -148,7 +148,7 @@ def _remove(path: Path) -> None:
 
 def _remove_log(path: Path) -> None:
     """Remove a write-ahead log that a checkpoint has emptied."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(FileNotFoundError):  # there is none
         path.with_name(f"{path.name}.wal").unlink()
 
 

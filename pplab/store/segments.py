@@ -102,13 +102,13 @@ def content(journal: Path, name: str, start: int, stop: int | None = None) -> by
             with (journal / name).open("rb") as file:
                 file.seek(start)
                 return file.read() if stop is None else file.read(stop - start)
-        except FileNotFoundError:
+        except FileNotFoundError:  # it lies at the other place
             pass
         try:
             with gzip.open(journal / "sealed" / f"{name}.gz") as file:
                 file.seek(start)
                 return file.read() if stop is None else file.read(stop - start)
-        except FileNotFoundError:
+        except FileNotFoundError:  # it lies at the other place
             pass
     return b""
 

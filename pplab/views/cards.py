@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 from pplab.analysis import unjudged
 from pplab.errors import NotFound
 from pplab.experiments.settings import SETTING_FIELDS, Setting
+from pplab.log import thread
 from pplab.views.html import model_html
 from pplab.views.records import Card, Display
 from pplab.views.widget import LabWidget, chosen, owned
@@ -310,7 +311,7 @@ class Cards(LabWidget):
                 self._failed = dict(message)
                 self.show(error)
 
-        threading.Thread(target=resend, name="pplab-resend", daemon=True).start()
+        thread(resend, name="pplab-resend").start()
 
     def _row(self, response_id: str) -> dict[Hashable, Any]:
         assert self._frame is not None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 from pplab.errors import BadInput, StoreTampered
 from pplab.ids import now
+from pplab.log import thread
 from pplab.observe.events import CATALOGUE
 from pplab.observe.live import Live, NewRecords
 from pplab.operation import Operation
@@ -329,7 +329,7 @@ class Console(LabWidget):
             finally:
                 self.busy = ""
 
-        threading.Thread(target=run, name="pplab-console", daemon=True).start()
+        thread(run, name="pplab-console").start()
 
     def _export(self, message: Export, span: Span) -> None:
         """Send the events that match as a file, and record it like every other export."""

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, get_args
 
 from pplab.errors import BadInput
+from pplab.log import thread
 from pplab.observe.events import event
 from pplab.observe.live import Live, NewRecords
 from pplab.operation import Operation
@@ -283,7 +284,7 @@ class Dashboard(LabWidget):
 
     def _take_ready(self, _message: Ready) -> None:
         if self._figure is None and (self._drawing is None or not self._drawing.is_alive()):
-            self._drawing = threading.Thread(target=self._draw, name="pplab-figure", daemon=True)
+            self._drawing = thread(self._draw, name="pplab-figure")
             self._drawing.start()
 
     def _take_draw(self, message: Draw) -> None:
@@ -300,7 +301,7 @@ class Dashboard(LabWidget):
         if not message["ids"]:
             raise BadInput("no experiment is selected", hint="tick the experiments to export")
         self.exporting = Exporting(state="working", words=f"Writing {_counted(len(message['ids']), 'experiment')}", name="")
-        threading.Thread(target=self._export, args=(message,), name="pplab-export", daemon=True).start()
+        thread(self._export, message, name="pplab-export").start()
 
     def _export(self, message: Export) -> None:
         try:

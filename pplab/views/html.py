@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pplab.errors import BadInput
+from pplab.log import caught
 from pplab.views.cells import grid, number, score_words
 from pplab.views.characters import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
 from pplab.views.records import CARD_CAP
@@ -103,7 +104,8 @@ def _render(text: str) -> str:
 
     try:
         markup = _parser().render(text)
-    except Exception:  # noqa: BLE001 - a parser's bug on hostile input must not cost the user the other answers
+    except Exception as error:  # noqa: BLE001 - a parser's bug on hostile input must not cost the user the other answers
+        caught("an answer is shown as plain text", error)
         return _plain(text)
     if len(markup) > _GROWTH * max(len(text), 256):
         return _plain(text)

@@ -11,6 +11,7 @@ from pplab.calibration import Calibration
 from pplab.config import EMBEDDED, TEMPORARY
 from pplab.errors import BadInput, PplabError, in_words
 from pplab.experiments.settings import PARAMETERS
+from pplab.log import caught, thread
 from pplab.views.cards import Cards
 from pplab.views.widget import LabWidget, chosen, owned
 
@@ -202,7 +203,7 @@ class Studio(LabWidget):
             self._stale = True
             if not self._looking:
                 self._looking = True
-                threading.Thread(target=self._look, name="pplab-preflight", daemon=True).start()
+                thread(self._look, name="pplab-preflight").start()
 
     def _look(self) -> None:
         while True:
@@ -226,6 +227,8 @@ class Studio(LabWidget):
             prompt, wishes = self._wishes(draft)
             return _ahead(self._lab_for(draft["model"]).manager.preflight(prompt, wishes), columns)
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
+            if not isinstance(error, PplabError):
+                caught("the estimate failed", error)
             told = in_words(error, self.bundle)
             told.scrub(self.lab.scrub)
             return Ahead(possible=False, line=told.message, more=(told.hint,) if told.hint else (), columns=columns)
@@ -261,7 +264,7 @@ class Studio(LabWidget):
         self._shown.begin(None)
         self.cards = f"anywidget:{self._shown.model_id}"
         work = (message, self._lab_for(message["draft"]["model"]), prompt, wishes)
-        threading.Thread(target=self._run, args=work, name="pplab-studio", daemon=True).start()
+        thread(self._run, *work, name="pplab-studio").start()
 
     def _run(self, message: Run, lab: Lab, prompt: str | None, wishes: dict[str, Any]) -> None:
         """Run to the end on a thread of its own: the kernel stays free for other cells."""

@@ -16,6 +16,7 @@ import anywidget
 import traitlets
 
 from pplab.errors import PplabError, in_words
+from pplab.log import caught
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class LabWidget(anywidget.AnyWidget):
                 return
             try:
                 getattr(self, f"_take_{content['kind']}")(content)
-            except Exception as error:  # noqa: BLE001 - whatever happens is shown in the widget; a log is not read
+            except Exception as error:  # noqa: BLE001 - whatever happens is shown in the widget
                 self._failed = content
                 self.show(error)
             else:
@@ -173,6 +174,8 @@ class LabWidget(anywidget.AnyWidget):
 
     def show(self, error: Exception) -> None:
         """Show an error inside the widget."""
+        if not isinstance(error, PplabError):  # one of ours is what the user has to mend
+            caught(f"the {self.bundle} failed", error)
         told = in_words(error, self.bundle)
         told.scrub(self.lab.scrub)
         self.problem = Problem(code=told.code, message=told.message, hint=told.hint, correlation_id=told.correlation_id)

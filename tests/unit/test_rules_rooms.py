@@ -288,3 +288,73 @@ def top_imports(path):
 def test_the_levels_of_the_table_are_disjoint():
     for lower, higher in pairwise(LEVELS):
         assert not lower & higher
+
+
+# -- no silent except -----------------------------------------------------------------------------------------------------------
+
+TELLS = {"caught", "show", "_fail", "_why"}
+"""What logs an error: `pplab.log.caught` does; the others hand it to that when the user has not caused it."""
+
+
+def _broad(kind):
+    kinds = kind.elts if isinstance(kind, ast.Tuple) else [kind]
+    return any(k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds)
+
+
+def _told(handler):
+    inner = [node for statement in handler.body for node in ast.walk(statement)]
+    names = {getattr(n.func, "id", getattr(n.func, "attr", "")) for n in inner if isinstance(n, ast.Call)}
+    return bool(names & TELLS) or any(isinstance(node, ast.Raise) for node in inner)
+
+
+def _silent(text):
+    """Yield the lines where whatever goes wrong is passed over, or a named error is and nothing says why."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        said = "#" in lines[getattr(node, "lineno", 1) - 1]
+        if isinstance(node, ast.ExceptHandler):
+            passes = all(isinstance(statement, (ast.Pass, ast.Continue)) for statement in node.body)
+            if (_broad(node.type) and not _told(node)) or (passes and not said):
+                yield node.lineno
+        suppresses = isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "suppress"
+        if suppresses and (any(map(_broad, node.args)) or not said):
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_error_is_passed_over_in_silence(path):
+    assert list(_silent(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try: f()\nexcept: pass",
+        "try: f()\nexcept Exception:\n    x = 1  # why",
+        "try: f()\nexcept (ValueError, BaseException) as e:\n    print(e)",
+        "with suppress(Exception):  # why\n    f()",
+        "with contextlib.suppress(OSError):\n    f()",
+        "try: f()\nexcept OSError:\n    pass",
+    ],
+)
+def test_what_passes_over_an_error_in_silence_is_found(code):
+    assert list(_silent(code))
+
+
+def test_what_hands_an_error_on_to_the_log_does_so():
+    """The names in `TELLS` are believed; each of these functions calls the log or one that does."""
+    found = {}
+    for path in FILES:
+        for node in ast.walk(tree(path)):
+            if (
+                isinstance(node, ast.FunctionDef)
+                and node.name in TELLS - {"caught"}
+                and any("rror" in a.arg for a in node.args.args)
+            ):
+                found[f"{path.name}: {node.name}"] = _told(node)
+    assert set(map(str, found.values())) == {"True"}, found
+
+
+def test_threads_are_made_where_their_end_is_logged():
+    makers = [path.name for path in FILES if "threading.Thread(" in path.read_text("utf-8")]
+    assert makers == ["log.py"]
