@@ -189,14 +189,15 @@ class Journal:
         data = bytearray()
         for future, rows, durable in (*batch, *self._take_later()):
             try:
-                data += b"".join([encode(row, self._scrub) for row in rows])
+                lines = b"".join([encode(row, self._scrub) for row in rows])
             except StoreError as unfit:
                 future.set_exception(unfit)
             except Exception as strange:  # noqa: BLE001 - whatever a record holds, the writer must live on
                 caught("a record cannot be written", strange, lab=self.folder.parent)
                 future.set_exception(StoreError(f"a record cannot be written: {strange}"))
             else:
-                encoded.append((future, durable, len(data)))
+                data += lines
+                encoded.append((future, durable, len(data) if lines else 0))  # who only waits must not fail with the others
         kept, error = self._append(bytes(data))
         sync_error = self._sync() if any(durable for _, durable, _ in encoded) else None
         for future, durable, end in encoded:
