@@ -206,8 +206,8 @@ class Journal:
                 future.set_result(None)
             else:
                 future.set_exception(failure)
-        if error or sync_error:
-            caught("records could not be saved", error or sync_error, lab=self.folder.parent)
+        if (unsaved := error or sync_error) is not None:
+            caught("records could not be saved", unsaved, lab=self.folder.parent)
         if kept:
             self._tell()
 
