@@ -1,88 +1,97 @@
-// One card: the model's text, sanitised in Python, and what is known about it.
+// One card: the model's text, sanitised in Python, with its scores and facts.
 
-import { button, fill, h, sanitised } from "../shared/dom.js";
+import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
-import type { Scale, ShownCard } from "../shared/generated/cards.js";
-import type { CardsView } from "./index.js";
+import type { CardsTraits, Explained, Scale, ShownCard } from "../shared/generated/cards.js";
+
+export interface CardOptions {
+  readonly onCopy: (text: string, what: string) => void;
+  readonly onExplain: (id: string) => void;
+  readonly onRetry: (id: string) => void;
+}
+
+/** What a card shows depends on besides its answer. */
+export interface CardContext {
+  readonly scales: CardsTraits["scales"];
+  /** Whether a failed call can be sent again. */
+  readonly retryable: boolean;
+}
 
 /** A card in the page. */
-export class CardElement {
+export class Card {
   readonly element = h("article", { "data-pplab": "card", class: "pplab-answer" });
-  readonly #view: CardsView;
-  readonly #why = h("div", { "aria-live": "polite" });
-  #again: HTMLButtonElement | null = null;
-  #card: ShownCard;
+  readonly #options: CardOptions;
+  readonly #explanation = h("div", { "aria-live": "polite" });
+  #retry: HTMLButtonElement | null = null;
+  #id = "";
 
-  constructor(view: CardsView, card: ShownCard) {
-    this.#view = view;
-    this.#card = card;
-    this.draw(card);
+  constructor(options: CardOptions) {
+    this.#options = options;
   }
 
   /** The id of the response, empty while it is being written. */
   get id(): string {
-    return this.#card.id;
+    return this.#id;
   }
 
   /** Show a response, new or in the place of the one before. */
-  draw(card: ShownCard): void {
-    this.#card = card;
-    fill(this.#why);
+  draw(card: ShownCard, context: CardContext): void {
+    this.#id = card.id;
+    fill(this.#explanation);
     this.element.dataset.status = card.status;
     const chips = card.badges.map((badge) => h("span", { class: "pplab-chip", "data-badge": badge }, badge));
-    const copy = button("Copy", () => void this.#view.copy(card.plain, "Answer"), "quiet");
+    const copy = button("Copy", () => this.#options.onCopy(card.plain, "Answer"), "quiet");
     copy.setAttribute("aria-label", `Copy answer ${card.replicate + 1}`);
     const head = h("header", {}, h("strong", {}, `answer ${card.replicate + 1}`), ...chips, card.plain && copy);
-    fill(this.element, head, sanitised(card.html), ...this.#reason(), this.#metrics());
+    const reason = this.#reason(card, context.retryable);
+    fill(this.element, head, sanitisedHtml(card.html), ...reason, this.#metrics(card, context.scales));
   }
 
   /** Show what the scores rest on. */
-  explain(words: string, parts: Readonly<Record<string, Readonly<Record<string, number | null>>>>): void {
+  explain({ words, parts }: Pick<Explained, "words" | "parts">): void {
     const lists = Object.entries(parts).map(([metric, values]) => {
-      const shown = Object.entries(values).map(
+      const terms = Object.entries(values).map(
         ([name, value]) => `${name.replaceAll("_", " ")} ${value === null ? "n/a" : number(value)}`,
       );
-      return h("p", {}, h("strong", {}, `${metric}: `), shown.join(", ") || "no parts");
+      return h("p", {}, h("strong", {}, `${metric}: `), terms.join(", ") || "no breakdown");
     });
-    fill(this.#why, words && h("p", {}, words), ...lists);
+    fill(this.#explanation, words && h("p", {}, words), ...lists);
   }
 
-  /** Let it be sent again after all. */
-  rest(): void {
-    if (!this.#again) return;
-    this.#again.disabled = false;
-    this.#again.textContent = "Retry";
+  /** Offer Retry again after a call that could not be sent. */
+  enableRetry(): void {
+    if (!this.#retry) return;
+    this.#retry.disabled = false;
+    this.#retry.textContent = "Retry";
   }
 
-  #reason(): HTMLElement[] {
-    const { failed, reason, status, id } = this.#card;
-    this.#again = null;
+  #reason({ failed, reason, status, id }: ShownCard, retryable: boolean): HTMLElement[] {
+    this.#retry = null;
     if (status === "ok" || !reason) return [];
     const line = h("div", { class: "pplab-reason", ...(failed ? { role: "alert" } : {}) }, reason);
-    if (!failed || this.#view.get("state") !== "done") return [line];
-    const again = button("Retry", () => {
-      again.disabled = true;
-      again.textContent = "Sending…";
-      this.#view.send({ kind: "resend", id });
+    if (!failed || !retryable) return [line];
+    const retry = button("Retry", () => {
+      retry.disabled = true;
+      retry.textContent = "Sending…";
+      this.#options.onRetry(id);
     });
-    this.#again = again;
-    return [line, h("div", { class: "pplab-actions" }, again)];
+    this.#retry = retry;
+    return [line, h("div", { class: "pplab-actions" }, retry)];
   }
 
-  #metrics(): HTMLElement {
-    const card = this.#card;
-    const bars = Object.entries(card.scores).map(([name, value]) => bar(name, value, this.#view.get("scales")[name]));
+  #metrics(card: ShownCard, scales: CardsTraits["scales"]): HTMLElement {
+    const bars = Object.entries(card.scores).map(([name, value]) => scoreBar(name, value, scales[name]));
     const unjudged = card.unjudged && h("p", { class: "pplab-quiet" }, card.unjudged);
     const facts = [
       card.input_tokens !== null && `${number(card.input_tokens)} tokens in`,
       card.output_tokens !== null && `${number(card.output_tokens)} out`,
       card.cost !== null && (card.cost ? `$${card.cost.toPrecision(2)}` : "free"),
       card.latency_ms !== null && duration(card.latency_ms),
-      card.finish_reason && card.finish_reason !== "stop" && `ended by ${card.finish_reason}`,
+      card.finish_reason && card.finish_reason !== "stop" && `finish reason: ${card.finish_reason}`,
     ].filter(Boolean);
-    const why = h("details", {}, h("summary", {}, "Why these scores"), this.#why);
+    const why = h("details", {}, h("summary", {}, "Why these scores"), this.#explanation);
     why.addEventListener("toggle", () => {
-      if (why.open && !this.#why.hasChildNodes()) this.#view.send({ kind: "explain", id: card.id });
+      if (why.open && !this.#explanation.hasChildNodes()) this.#options.onExplain(card.id);
     });
     const part = h("footer", { "data-pplab": "metrics" });
     fill(part, ...bars, unjudged, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && why);
@@ -91,22 +100,22 @@ export class CardElement {
 }
 
 /** The four scores lie between 0 and 1; a metric of the user's own has a scale, and no meter where an end is unknown. */
-const SCORE: Scale = { low: 0, high: 1, higher_is_better: true };
+const BUILT_IN: Scale = { low: 0, high: 1, higher_is_better: true };
 
-function bar(name: string, value: number | null, own?: Scale): HTMLElement {
-  const { low, high, higher_is_better } = own ?? SCORE;
+function scoreBar(name: string, value: number | null, own?: Scale): HTMLElement {
+  const { low, high, higher_is_better } = own ?? BUILT_IN;
   const title = higher_is_better ? name : `${name} (lower is better)`;
   const label = h("span", {}, title);
   if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, "n/a"));
-  const shown = own ? number(value) : value.toFixed(2);
+  const words = own ? number(value) : value.toFixed(2);
   const outside = (low !== null && value < low) || (high !== null && value > high);
   if (low === null || high === null || outside) {
-    const range = outside ? ` (outside its range, ${low ?? "any"} to ${high ?? "any"})` : "";
-    return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, shown + range));
+    const note = outside ? ` (outside its range, ${rangeInWords(low, high)})` : "";
+    return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, words + note));
   }
-  const filled = h("span");
-  filled.style.width = `${Math.round(((value - low) / (high - low)) * 100)}%`;
-  filled.style.background = `var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
+  const bar = h("span");
+  bar.style.width = `${Math.round(((value - low) / (high - low)) * 100)}%`;
+  bar.style.background = `var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
   const meter = {
     role: "meter",
     "aria-label": title,
@@ -114,6 +123,11 @@ function bar(name: string, value: number | null, own?: Scale): HTMLElement {
     "aria-valuemax": high,
     "aria-valuenow": value,
   };
-  const track = h("span", { class: "pplab-measure-track", ...meter }, filled);
-  return h("div", { class: "pplab-measure" }, label, track, h("span", {}, shown));
+  const track = h("span", { class: "pplab-measure-track", ...meter }, bar);
+  return h("div", { class: "pplab-measure" }, label, track, h("span", {}, words));
+}
+
+function rangeInWords(low: number | null, high: number | null): string {
+  if (low === null) return `at most ${high}`;
+  return high === null ? `at least ${low}` : `${low} to ${high}`;
 }

@@ -1,54 +1,57 @@
-// The chain of cause of one record, from cause to consequence; any record in it can be walked from.
+// The chain of cause of one record, from cause to consequence; the chain of any record in it can be opened.
 
 import { button, fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { Record as Step, Walked } from "../shared/generated/console.js";
-import { exactly } from "../shared/time.js";
+import { preciseTime } from "../shared/time.js";
+
+interface ChainOptions {
+  readonly onOpen: (id: string) => void;
+  readonly onClose: () => void;
+}
 
 export class ChainPanel {
-  readonly element = h("section", { class: "pplab-panel pplab-walk", "aria-label": "Chain of cause", hidden: true });
-  readonly #walk: (id: string) => void;
-  readonly #closed: () => void;
+  readonly element = h("section", { class: "pplab-panel pplab-chain", "aria-label": "Chain of cause", hidden: true });
+  readonly #options: ChainOptions;
 
-  constructor(walk: (id: string) => void, closed: () => void) {
-    this.#walk = walk;
-    this.#closed = closed;
+  constructor(options: ChainOptions) {
+    this.#options = options;
   }
 
-  /** Say that a chain is being walked. */
-  wait(from: string): void {
+  /** Say that the chain of an event is on its way. */
+  drawLoading(event: string): void {
     this.element.hidden = false;
-    fill(this.element, h("p", { role: "status" }, `Walking from ${from}`));
+    fill(this.element, h("p", { role: "status" }, `Loading the chain of cause of ${event}…`));
   }
 
   /** Show a chain. */
-  show(walked: Walked): void {
+  draw(chain: Omit<Walked, "kind">): void {
     this.element.hidden = false;
     const close = button("Close", () => this.#close(), "quiet");
-    const left = walked.left_out > 0 && h("p", { class: "pplab-quiet" }, `and ${number(walked.left_out)} more records`);
+    const rest = chain.left_out > 0 && h("p", { class: "pplab-quiet" }, `and ${number(chain.left_out)} more records`);
     fill(
       this.element,
-      h("div", { class: "pplab-walk-head" }, h("h3", {}, "From cause to consequence"), close),
-      h("ol", { class: "pplab-steps" }, ...walked.records.map((step) => this.#step(step, step.id === walked.anchor))),
-      left,
+      h("div", { class: "pplab-chain-head" }, h("h3", {}, "From cause to consequence"), close),
+      h("ol", { class: "pplab-steps" }, ...chain.records.map((step) => this.#step(step, step.id === chain.anchor))),
+      rest,
     );
     this.element.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest" });
   }
 
   #close(): void {
     this.element.hidden = true;
-    this.#closed();
+    this.#options.onClose();
   }
 
-  #step(step: Step, here: boolean): HTMLElement {
+  #step(step: Step, current: boolean): HTMLElement {
     const name = step.kind === "event" ? step.label : step.kind;
     const words = step.kind === "event" ? "" : step.label;
-    const open = button(name, () => this.#walk(step.id), "quiet");
+    const open = button(name, () => this.#options.onOpen(step.id), "quiet");
     open.title = step.id;
     return h(
       "li",
-      { "data-kind": step.kind, "aria-current": here && "true" },
-      h("div", { class: "pplab-step-head" }, open, h("span", { class: "pplab-quiet" }, exactly(step.at))),
+      { "data-kind": step.kind, "aria-current": current && "true" },
+      h("div", { class: "pplab-step-head" }, open, h("span", { class: "pplab-quiet" }, preciseTime(step.at))),
       words && h("div", { class: "pplab-step-words" }, words),
       step.led.length > 0 && h("div", { class: "pplab-quiet" }, `led to ${step.led.join(", ")}`),
     );

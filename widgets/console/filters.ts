@@ -1,68 +1,75 @@
-// Which events are shown: by event, actor, chain of cause and time.
+// Which events are shown: by event, actor, correlation id and time.
 
-import { button, fill, h } from "../shared/dom.js";
-import { labelled } from "../shared/field.js";
+import { button, h } from "../shared/dom.js";
+import { labelledControl } from "../shared/field.js";
+import type { ConsoleTraits } from "../shared/generated/console.js";
+import { drawFilter } from "../shared/select.js";
 import { parseTime } from "../shared/time.js";
-import type { ConsoleView } from "./index.js";
+
+type Filter = "event" | "actor" | "correlation" | "since" | "until";
+type FilterValues = Pick<ConsoleTraits, Filter>;
+
+const NONE: FilterValues = { event: null, actor: null, correlation: null, since: null, until: null };
+
+interface FiltersOptions {
+  readonly onChange: (values: Partial<FilterValues>) => void;
+}
 
 export class Filters {
   readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": "Filters" });
-  readonly #view: ConsoleView;
+  readonly #event = h("select");
+  readonly #actor = h("select");
+  readonly #correlation = h("input", { type: "text", size: 34, spellcheck: "false", autocomplete: "off" });
+  readonly #since = h("input", { type: "datetime-local", step: 1 });
+  readonly #until = h("input", { type: "datetime-local", step: 1 });
+  #values = NONE;
 
-  constructor(view: ConsoleView) {
-    this.#view = view;
-    this.#addChoice("Event", "event", () => view.get("choices").events);
-    this.#addChoice("Actor", "actor", () => view.get("choices").actors);
-    this.#addCorrelation();
-    this.#addTime("From", "since");
-    this.#addTime("To", "until");
-    const clear = () => view.change({ event: null, actor: null, correlation: null, since: null, until: null });
-    this.element.append(button("Clear", clear));
+  constructor({ onChange }: FiltersOptions) {
+    this.#event.addEventListener("change", () => onChange({ event: this.#event.value || null }));
+    this.#actor.addEventListener("change", () => onChange({ actor: this.#actor.value || null }));
+    this.#correlation.addEventListener("change", () =>
+      onChange({ correlation: this.#correlation.value.trim() || null }),
+    );
+    this.#since.addEventListener("change", () => onChange({ since: stored(this.#since.value, 0) }));
+    // A second has a thousand milliseconds, and "to" includes the whole of the one that is named.
+    this.#until.addEventListener("change", () => onChange({ until: stored(this.#until.value, 999) }));
+    this.element.append(
+      labelledControl("Event", this.#event),
+      labelledControl("Actor", this.#actor),
+      labelledControl("Correlation id", this.#correlation),
+      labelledControl("From", this.#since),
+      labelledControl("To", this.#until),
+      button("Clear", () => onChange(NONE)),
+    );
   }
 
-  #addChoice(name: string, trait: "event" | "actor", known: () => readonly string[]): void {
-    const select = h("select");
-    const draw = () => {
-      const chosen = this.#view.get(trait);
-      const words = chosen && !known().includes(chosen) ? [chosen, ...known()] : known();
-      const drawn = JSON.stringify(words);
-      if (select.dataset.drawn !== drawn) {
-        fill(select, h("option", { value: "" }, "All"), ...words.map((word) => h("option", { value: word }, word)));
-        select.dataset.drawn = drawn;
-      }
-      select.value = chosen ?? "";
-    };
-    select.addEventListener("change", () => this.#view.change({ [trait]: select.value || null }));
-    this.#view.on("choices", draw);
-    this.#view.on(trait, draw);
-    this.element.append(labelled(name, select));
-  }
-
-  #addCorrelation(): void {
-    const input = h("input", { type: "text", size: 34, spellcheck: "false", autocomplete: "off" });
-    input.addEventListener("change", () => this.#view.change({ correlation: input.value.trim() || null }));
-    this.#view.on("correlation", (value) => {
-      input.value = value ?? "";
-    });
-    this.element.append(labelled("Correlation id", input));
-  }
-
-  #addTime(name: string, trait: "since" | "until"): void {
-    const input = h("input", { type: "datetime-local", step: 1 });
-    input.addEventListener("change", () => {
-      const at = input.value ? new Date(input.value) : null;
-      // A second has a thousand milliseconds, and "to" includes the whole of the one that is named.
-      if (at && trait === "until") at.setMilliseconds(999);
-      this.#view.change({ [trait]: at ? at.toISOString().slice(0, -1) : null });
-    });
-    this.#view.on(trait, (value) => {
-      input.value = value ? local(parseTime(value)) : "";
-    });
-    this.element.append(labelled(name, input));
+  /** Offer what there is, and show what is chosen; a field whose value stays is left alone, since it may be typed in. */
+  draw({ choices, ...values }: FilterValues & Pick<ConsoleTraits, "choices">): void {
+    drawFilter(this.#event, choices.events.map(option), values.event);
+    drawFilter(this.#actor, choices.actors.map(option), values.actor);
+    const before = this.#values;
+    if (values.correlation !== before.correlation) this.#correlation.value = values.correlation ?? "";
+    if (values.since !== before.since) this.#since.value = local(values.since);
+    if (values.until !== before.until) this.#until.value = local(values.until);
+    this.#values = values;
   }
 }
 
-/** A moment as the browser's field wants it: by the local clock, to the second. */
-function local(at: Date): string {
+function option(word: string) {
+  return { value: word, label: word };
+}
+
+/** The stored form, in UTC, of a moment in the browser's field, which is by the local clock and to the second. */
+function stored(field: string, milliseconds: number): string | null {
+  if (!field) return null;
+  const at = new Date(field);
+  at.setMilliseconds(milliseconds);
+  return at.toISOString().slice(0, -1);
+}
+
+/** A stored moment as the browser's field wants it. */
+function local(moment: string | null): string {
+  if (!moment) return "";
+  const at = parseTime(moment);
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
 }

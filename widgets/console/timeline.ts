@@ -3,9 +3,9 @@
 import { fill, h } from "../shared/dom.js";
 import { duration } from "../shared/format.js";
 import type { Bar } from "../shared/generated/console.js";
-import { exactly } from "../shared/time.js";
+import { preciseTime } from "../shared/time.js";
 
-const HEADS = ["Began", "What", "Status", "Took", "Time line"];
+const COLUMNS = ["Started", "Cell or operation", "Status", "Duration", "Time line"];
 const GAP = 0.06; // the share of all work that an idle time is drawn as, however long it was
 
 export class Timeline {
@@ -18,24 +18,24 @@ export class Timeline {
       "table",
       { class: "pplab-table pplab-timeline" },
       h("caption", { class: "pplab-hidden" }, "The latest cells and operations, newest first"),
-      h("thead", {}, h("tr", {}, ...HEADS.map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
     const scroller = { class: "pplab-scroll", role: "region", "aria-label": "Time line", tabindex: 0 };
-    this.element = h("div", { class: "pplab-stream" }, h("div", scroller, table, this.#empty));
+    this.element = h("div", { class: "pplab-list" }, h("div", scroller, table, this.#empty));
   }
 
   /** Draw the bars, which come in the order they began. */
   draw(bars: readonly Bar[]): void {
-    const place = compressed(bars);
-    const rows = bars.map((bar) => row(bar, place));
+    const scale = timeScale(bars);
+    const rows = bars.map((bar) => row(bar, scale));
     fill(this.#body, ...rows.reverse());
-    this.#empty.textContent = bars.length ? "" : "Nothing was timed yet.";
+    this.#empty.textContent = bars.length ? "" : "No cells or operations yet.";
   }
 }
 
 /** Return where a moment lies, 0 to 1, on a time line on which every idle time has the same small length. */
-export function compressed(bars: readonly Pick<Bar, "start" | "took">[]): (moment: number) => number {
+export function timeScale(bars: readonly Pick<Bar, "start" | "took">[]): (moment: number) => number {
   const busy: [number, number][] = [];
   for (const { start, took } of bars) {
     const last = busy.at(-1);
@@ -56,18 +56,18 @@ export function compressed(bars: readonly Pick<Bar, "start" | "took">[]): (momen
   };
 }
 
-function row(bar: Bar, place: (moment: number) => number): HTMLElement {
-  const left = place(bar.start);
-  const width = place(bar.start + bar.took) - left;
+function row(bar: Bar, scale: (moment: number) => number): HTMLElement {
+  const left = scale(bar.start);
+  const width = scale(bar.start + bar.took) - left;
   const style = `left: ${(left * 100).toFixed(2)}%; width: max(3px, ${(width * 100).toFixed(2)}%)`;
-  const drawn = h("span", { class: "pplab-bar", "data-kind": bar.kind, style });
+  const mark = h("span", { class: "pplab-bar", "data-kind": bar.kind, style });
   return h(
     "tr",
     {},
-    h("td", {}, exactly(bar.at)),
+    h("td", {}, preciseTime(bar.at)),
     h("th", { scope: "row" }, bar.name),
     h("td", {}, h("span", { class: "pplab-status", "data-status": bar.status }, bar.status)),
     h("td", { class: "pplab-number" }, duration(bar.took)),
-    h("td", { class: "pplab-lane" }, h("span", { class: "pplab-track", "aria-hidden": "true" }, drawn)),
+    h("td", { class: "pplab-lane" }, h("span", { class: "pplab-track", "aria-hidden": "true" }, mark)),
   );
 }

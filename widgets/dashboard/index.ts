@@ -1,73 +1,79 @@
 // The dashboard: filters, tiles, the live figure, and the experiments that can be exported.
 
 import "./style.css";
+import { watchAppearance } from "../shared/appearance.js";
 import { fill, freshId, h } from "../shared/dom.js";
-import type { DashboardWire } from "../shared/generated/dashboard.js";
-import { watchSurroundings } from "../shared/surroundings.js";
+import { Downloader } from "../shared/download.js";
+import type { Board, DashboardWire } from "../shared/generated/dashboard.js";
 import { type View, widget } from "../shared/view.js";
 import { ExportBar } from "./export.js";
 import { Filters } from "./filters.js";
+import { legend } from "./legend.js";
 import { RecentTable } from "./recent.js";
 import { settingsTable } from "./settings.js";
 import { tiles } from "./tiles.js";
 
-export type DashboardView = View<DashboardWire>;
-
-const ROOM = 880; // pixels for two panels side by side
+const MIN_WIDTH = 880; // pixels for two panels side by side
 
 class Dashboard {
-  readonly #view: DashboardView;
+  readonly #view: View<DashboardWire>;
   readonly #tiles = h("ul", { class: "pplab-tiles", "aria-label": "Totals" });
   readonly #chart = h("div", { class: "pplab-chart" });
   readonly #legend = h("ul", { class: "pplab-legend", "aria-label": "Marks" });
   readonly #table = h("details", { class: "pplab-values" });
   readonly #empty = h("div", { class: "pplab-empty" });
   readonly #full = h("div", { class: "pplab-full" });
-  readonly #said = h("div", { class: "pplab-hidden", "aria-live": "polite" });
-  readonly #recent: RecentTable;
-  readonly #export: ExportBar;
-  readonly #me = freshId("view");
-  #counted = -1;
-  #show: (() => Promise<void>) | undefined;
+  readonly #announcement = h("div", { class: "pplab-hidden", "aria-live": "polite" });
+  readonly #id = freshId("view");
+  readonly #downloader: Downloader;
+  #count = -1;
+  #showFigure: (() => Promise<void>) | undefined;
 
-  constructor(view: DashboardView) {
+  constructor(view: View<DashboardWire>) {
     this.#view = view;
-    this.#recent = new RecentTable(view);
-    const filters = new Filters(view);
-    this.#export = new ExportBar(view, this.#me);
+    this.#downloader = new Downloader(view.frame.root);
+    const filters = new Filters({ parameters: view.get("parameters"), onChange: (values) => view.change(values) });
+    const recent = new RecentTable({ onSelect: (selected) => view.change({ selected }) });
+    const exportBar = new ExportBar({
+      formats: view.get("formats"),
+      onExport: (format) => view.send({ kind: "export", ids: view.get("selected"), format }),
+      onDownload: () => view.send({ kind: "download", view: this.#id }),
+    });
     const charts = h("div", { class: "pplab-charts" }, this.#legend, this.#chart);
-    this.#full.append(charts, this.#table, this.#recent.element, this.#export.element);
-    view.body.append(
-      h("div", { class: "pplab-dashboard" }, filters.element, this.#tiles, this.#empty, this.#full, this.#said),
-    );
+    this.#full.append(charts, this.#table, recent.element, exportBar.element);
+    const parts = [filters.element, this.#tiles, this.#empty, this.#full, this.#announcement];
+    view.frame.body.append(h("div", { class: "pplab-dashboard" }, ...parts));
     this.#drawSkeleton();
-    view.on("height", (height) => {
+    view.watch(["height"], ({ height }) => {
       this.#chart.style.height = `${height}px`;
     });
-    view.on("board", () => this.#draw());
+    view.watch(["board", "user", "calibration", "model", "parameter"], ({ board, ...values }) =>
+      filters.draw(board, values),
+    );
+    view.watch(["board", "selected"], ({ board, selected }) => recent.draw(board.recent, selected));
+    view.watch(["selected", "exporting"], (traits) => exportBar.draw(traits));
+    view.watch(["board"], ({ board }) => this.#draw(board));
     view.listen(
-      (message) => this.#hear(message),
+      (message) => this.#receive(message),
       () => view.send({ kind: "refresh" }),
     );
-    view.on("figure", (reference) => void this.#open(reference));
-    watchSurroundings(view.root, ROOM, view.signal, (look) => view.change({ look: { ...look } }));
+    view.watch(["figure"], ({ figure }) => void this.#open(figure));
+    watchAppearance(view.frame.root, MIN_WIDTH, view.signal, (look) => view.change({ look }));
     if (!view.get("figure")) view.send({ kind: "ready" });
   }
 
-  #draw(): void {
-    const board = this.#view.get("board");
+  #draw(board: Board): void {
     const count = board.tiles.experiments;
-    this.#view.root.dataset.experiments = String(count);
+    this.#view.frame.root.dataset.experiments = String(count);
     fill(this.#tiles, ...tiles(board.tiles));
     fill(this.#empty, board.empty && h("p", { class: "pplab-panel" }, board.empty));
     this.#full.hidden = board.empty !== "";
-    fill(this.#legend, ...Object.keys(board.settings[0]?.scores ?? {}).map(entry));
+    fill(this.#legend, ...legend(Object.keys(board.settings[0]?.scores ?? {})));
     const open = this.#table.open;
     fill(this.#table, h("summary", {}, "Values of the charts"), settingsTable(board));
     this.#table.open = open;
-    this.#recent.draw();
-    if (this.#counted >= 0 && count !== this.#counted) this.#said.textContent = `Now ${count} experiments.`;
-    this.#counted = count;
+    if (this.#count >= 0 && count !== this.#count) this.#announcement.textContent = `Now ${count} experiments.`;
+    this.#count = count;
   }
 
   #drawSkeleton(): void {
@@ -81,33 +87,28 @@ class Dashboard {
   async #open(reference: string): Promise<void> {
     if (!reference || !this.#view.host) return;
     const figure = await this.#view.host.getWidget(reference);
-    this.#show = async () => {
-      const place = h("div", { class: "pplab-figure" });
-      fill(this.#chart, place);
-      await figure.render({ el: place, signal: this.#view.signal });
-      keepFilled(place, this.#view.signal);
+    this.#showFigure = async () => {
+      const el = h("div", { class: "pplab-figure" });
+      fill(this.#chart, el);
+      await figure.render({ el, signal: this.#view.signal });
+      resizeWith(el, this.#view.signal);
     };
     // Differences that came while plotly was loading are lost, so the kernel sends the whole before it is shown.
-    if (!this.#view.signal.aborted) this.#view.send({ kind: "draw", view: this.#me });
+    if (!this.#view.signal.aborted) this.#view.send({ kind: "draw", view: this.#id });
   }
 
-  #hear(message: DashboardWire["fromKernel"]): void {
-    if (message.kind === "part") this.#export.take(message);
-    else if (message.view === this.#me) void this.#show?.();
+  #receive(message: DashboardWire["fromKernel"]): void {
+    if (message.view !== this.#id) return;
+    if (message.kind === "draw") void this.#showFigure?.();
+    else if (this.#downloader.add(message)) this.#view.frame.toast(`${message.name} downloaded`);
   }
 }
 
-/** Have plotly fill `place`: by itself it looks at its room only when the window changes its size. */
-function keepFilled(place: HTMLElement, signal: AbortSignal): void {
+/** Have plotly fill `el`: by itself it looks at its room only when the window changes its size. */
+function resizeWith(el: HTMLElement, signal: AbortSignal): void {
   const sizes = new ResizeObserver(() => window.dispatchEvent(new Event("resize")));
-  sizes.observe(place);
+  sizes.observe(el);
   signal.addEventListener("abort", () => sizes.disconnect());
-}
-
-/** One metric in the legend, by the colour and the shape that it has in the charts. */
-function entry(metric: string, index: number): HTMLElement {
-  const mark = h("span", { class: `pplab-mark pplab-mark-${index % 4}`, style: `background: var(--pplab-${metric})` });
-  return h("li", {}, mark, metric);
 }
 
 export default widget<DashboardWire>("dashboard", (view) => {

@@ -3,26 +3,30 @@
 import { fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { ExperimentLine } from "../shared/generated/dashboard.js";
-import { moment } from "../shared/time.js";
-import type { DashboardView } from "./index.js";
+import { shortTime } from "../shared/time.js";
 
-const HEADS = ["Experiment", "Status", "Usable", "Model", "User", "When"];
+const COLUMNS = ["Experiment", "Status", "Usable", "Model", "User", "When"];
+
+interface RecentOptions {
+  readonly onSelect: (ids: readonly string[]) => void;
+}
 
 /** The table; a row that has just arrived comes in with a short motion. */
 export class RecentTable {
   readonly element: HTMLElement;
-  readonly #view: DashboardView;
+  readonly #options: RecentOptions;
   readonly #body = h("tbody");
   readonly #all = h("input", { type: "checkbox", "aria-label": "Select all experiments" });
-  #seen: Set<string> | undefined;
+  #lines: readonly ExperimentLine[] | undefined;
+  #selected: readonly string[] = [];
 
-  constructor(view: DashboardView) {
-    this.#view = view;
+  constructor(options: RecentOptions) {
+    this.#options = options;
     this.#all.addEventListener("change", () => {
-      const ids = view.get("board").recent.map((line) => line.id);
-      view.change({ selected: this.#all.checked ? ids : [] });
+      const ids = (this.#lines ?? []).map((line) => line.id);
+      options.onSelect(this.#all.checked ? ids : []);
     });
-    const heads = HEADS.map((name) => h("th", { scope: "col" }, name));
+    const heads = COLUMNS.map((name) => h("th", { scope: "col" }, name));
     const table = h(
       "table",
       { class: "pplab-table" },
@@ -35,19 +39,23 @@ export class RecentTable {
       { class: "pplab-scroll pplab-recent", role: "region", "aria-label": "Recent experiments", tabindex: 0 },
       table,
     );
-    view.on("selected", () => this.#tick());
   }
 
-  /** Draw the rows of the present board; a box that has the focus keeps it. */
-  draw(): void {
-    const lines = this.#view.get("board").recent;
+  /** Show the experiments and which of them are selected; the same experiments keep their rows. */
+  draw(lines: readonly ExperimentLine[], selected: readonly string[]): void {
+    this.#selected = selected;
+    if (lines !== this.#lines) this.#drawRows(lines);
+    this.#drawTicks();
+  }
+
+  /** A box that has the focus keeps it. */
+  #drawRows(lines: readonly ExperimentLine[]): void {
     const focused = this.#body.contains(document.activeElement)
       ? document.activeElement?.getAttribute("data-id")
       : null;
-    const seen = this.#seen;
-    fill(this.#body, ...lines.map((line) => this.#row(line, seen !== undefined && !seen.has(line.id))));
-    this.#seen = new Set(lines.map((line) => line.id));
-    this.#tick();
+    const before = this.#lines && new Set(this.#lines.map((line) => line.id));
+    fill(this.#body, ...lines.map((line) => this.#row(line, before !== undefined && !before.has(line.id))));
+    this.#lines = lines;
     if (focused)
       this.#boxes()
         .find((box) => box.dataset.id === focused)
@@ -58,8 +66,8 @@ export class RecentTable {
     return [...this.#body.querySelectorAll("input")];
   }
 
-  #tick(): void {
-    const selected = new Set(this.#view.get("selected"));
+  #drawTicks(): void {
+    const selected = new Set(this.#selected);
     const boxes = this.#boxes();
     for (const box of boxes) box.checked = selected.has(box.dataset.id ?? "");
     const ticked = boxes.filter((box) => box.checked).length;
@@ -67,24 +75,24 @@ export class RecentTable {
     this.#all.indeterminate = ticked > 0 && ticked < boxes.length;
   }
 
-  #row(line: ExperimentLine, fresh: boolean): HTMLElement {
+  #row(line: ExperimentLine, isNew: boolean): HTMLElement {
     const name = line.prompt || "(no prompt)";
     const box = h("input", { type: "checkbox", "data-id": line.id, "aria-label": `Select ${name}` });
     box.addEventListener("change", () => {
-      const others = this.#view.get("selected").filter((id) => id !== line.id);
-      this.#view.change({ selected: box.checked ? [...others, line.id] : others });
+      const others = this.#selected.filter((id) => id !== line.id);
+      this.#options.onSelect(box.checked ? [...others, line.id] : others);
     });
     const status = h("span", { class: "pplab-status", "data-status": line.status }, line.status);
     return h(
       "tr",
-      { class: fresh && "pplab-fresh", "data-id": line.id },
+      { class: isNew && "pplab-fresh", "data-id": line.id },
       h("td", {}, box),
       h("th", { scope: "row", class: "pplab-prompt" }, name),
       h("td", {}, status),
       h("td", {}, `${number(line.ok)} of ${number(line.planned)}`),
       h("td", {}, line.model),
       h("td", {}, line.user),
-      h("td", {}, moment(line.at)),
+      h("td", {}, shortTime(line.at)),
     );
   }
 }

@@ -8,25 +8,25 @@ import { dollars } from "./tiles.js";
 /** Return the table of settings; it can be scrolled by keyboard. */
 export function settingsTable(board: Board): HTMLElement {
   const metrics = Object.keys(board.settings[0]?.scores ?? {});
-  const heads = ["Setting", "Usable", ...metrics, "Latency", "Tokens", "Cost", "Pareto front"];
-  const rows = board.settings.map((row, index) => line(row, index + 1, metrics));
+  const columns = ["Setting", "Usable", ...metrics, "Latency", "Tokens", "Cost", "Pareto front"];
+  const rows = board.settings.map((row, index) => tableRow(row, index + 1, metrics));
   const table = h(
     "table",
     { class: "pplab-table" },
-    h("caption", {}, "Settings: means of prompts with 95 % intervals; latency is the median, tokens the mean"),
-    h("thead", {}, h("tr", {}, ...heads.map((name) => h("th", { scope: "col" }, name)))),
+    h("caption", {}, "Settings: mean scores with 95 % intervals, median latency, mean output tokens"),
+    h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
     h("tbody", {}, ...rows),
   );
-  const left = board.settings_left_out;
-  const note = left > 0 && h("p", { class: "pplab-quiet" }, `and ${number(left)} more settings with fewer responses`);
+  const more = board.settings_left_out;
+  const note = more > 0 && h("p", { class: "pplab-quiet" }, `and ${number(more)} more settings with fewer responses`);
   const scroller = { class: "pplab-scroll", role: "region", "aria-label": "Values of the charts", tabindex: 0 };
   return h("div", {}, h("div", scroller, table), note);
 }
 
-function line(row: SettingRow, place: number, metrics: readonly string[]): HTMLElement {
+function tableRow(row: SettingRow, place: number, metrics: readonly string[]): HTMLElement {
   const cells = [
     `${number(row.ok)} of ${number(row.responses)}`,
-    ...metrics.map((name) => words(row.scores[name])),
+    ...metrics.map((name) => scoreInWords(row.scores[name])),
     row.latency === null ? "n/a" : duration(row.latency),
     row.output_tokens === null ? "n/a" : number(row.output_tokens, 0),
     row.cost === null ? "n/a" : dollars(row.cost),
@@ -40,7 +40,7 @@ function line(row: SettingRow, place: number, metrics: readonly string[]): HTMLE
   );
 }
 
-function words(score: Score | undefined): string {
+function scoreInWords(score: Score | undefined): string {
   if (!score || score.value === null) return "n/a";
   const { value, low, high } = score;
   const interval = low === null || high === null ? "" : ` (${low.toFixed(2)} to ${high.toFixed(2)})`;

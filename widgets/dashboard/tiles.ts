@@ -1,4 +1,4 @@
-// The figures at the top.
+// The totals at the top.
 
 import { h } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";

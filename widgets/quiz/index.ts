@@ -8,108 +8,113 @@ import { PreviewPanel } from "./preview.js";
 import { QuestionPanel } from "./question.js";
 import { Summary } from "./summary.js";
 
-export type QuizView = View<QuizWire>;
-
 class Quiz {
-  readonly #view: QuizView;
+  readonly #view: View<QuizWire>;
   readonly #main = h("div", { class: "pplab-quiz-main" });
   readonly #side: HTMLElement;
-  readonly #below = h("div", { class: "pplab-quiz-below" });
   readonly #question: QuestionPanel;
   readonly #summary: Summary;
   readonly #preview: PreviewPanel;
-  #shown = "";
+  /** The step that is drawn; -1 before the first one is. */
+  #drawn = -1;
 
-  constructor(view: QuizView) {
+  constructor(view: View<QuizWire>) {
     this.#view = view;
-    this.#preview = new PreviewPanel(view.get("axes"));
+    const axes = view.get("axes");
+    this.#preview = new PreviewPanel({ axes });
     this.#side = h(
       "section",
       { class: "pplab-panel pplab-quiz-side", "aria-label": "Where your answers lead" },
       this.#preview.element,
     );
-    this.#question = new QuestionPanel(view, { back: () => this.#go(-1), next: () => this.#next() });
-    this.#summary = new Summary(view, () => this.#go(-1));
-    view.body.append(h("div", { class: "pplab-quiz" }, this.#main, this.#side), this.#below);
-    view.on("step", () => this.#draw());
-    view.on("saved", () => this.#draw());
-    view.on("answers", () => this.#drawAnswers());
-    view.on("preview", () => this.#drawPreview());
-    view.on("problem", (problem) => problem && this.#question.rest());
-    view.on("below", (reference) => void this.#open(reference));
+    this.#question = new QuestionPanel({
+      onBack: () => this.#go(this.#step - 1),
+      onNext: () => this.#next(),
+      onAnswer: (question, answer) => view.change({ answers: { ...view.get("answers"), [question]: answer } }),
+    });
+    this.#summary = new Summary({
+      axes,
+      onBack: () => this.#go(this.#step - 1),
+      onProceed: () => view.send({ kind: "proceed" }),
+      onCopy: (text, what) => void view.frame.copy(text, what),
+    });
+    const below = h("div", { class: "pplab-quiz-below" });
+    view.frame.body.append(h("div", { class: "pplab-quiz" }, this.#main, this.#side), below);
+    view.watch(["step", "saved"], () => this.#draw());
+    view.watch(["answers"], () => this.#drawAnswer());
+    view.watch(["preview"], () => this.#drawPreview());
+    view.watch(["cell"], ({ cell }) => this.#summary.drawCell(cell));
+    view.watch(["problem"], ({ problem }) => problem && this.#question.enable());
+    view.watch(["below"], (traits) => void view.embed(traits.below, below));
   }
 
   get #last(): number {
     return this.#view.get("questions").length - 1;
   }
 
-  /** The question shown, or one beyond the last for the summary, which needs a stored calibration. */
+  /** The question to show, or one beyond the last for the summary, which needs a stored calibration. */
   get #step(): number {
     const most = this.#view.get("saved") ? this.#last + 1 : this.#last;
     return Math.min(Math.max(this.#view.get("step"), 0), most);
   }
 
-  #go(by: number): void {
-    this.#view.change({ step: this.#step + by });
+  get #isSummary(): boolean {
+    return this.#drawn > this.#last;
+  }
+
+  #go(step: number): void {
+    this.#view.change({ step });
     this.#focus();
   }
 
   #next(): void {
     if (this.#step < this.#last) {
-      this.#go(1);
+      this.#go(this.#step + 1);
       return;
     }
     const answers = this.#view.get("answers");
     const missing = this.#view.get("questions").findIndex((question) => !(question.id in answers));
     if (missing >= 0) {
-      this.#view.change({ step: missing });
-      this.#focus();
+      this.#go(missing);
       return;
     }
-    this.#question.busy();
+    this.#question.drawSaving();
     this.#view.change({ step: this.#last + 1 });
     this.#view.send({ kind: "finish", answers });
   }
 
   #draw(): void {
     const step = this.#step;
-    const done = step > this.#last;
-    const shown = done ? "summary" : `question ${step}`;
-    if (shown === this.#shown) return;
-    const had = this.#main.contains(this.#main.ownerDocument.activeElement);
-    this.#shown = shown;
-    this.#side.hidden = done;
-    if (done) this.#summary.draw();
-    else this.#question.draw(step);
-    fill(this.#main, done ? this.#summary.element : this.#question.element);
+    if (step === this.#drawn) return;
+    const hadFocus = this.#main.contains(this.#main.ownerDocument.activeElement);
+    this.#drawn = step;
+    this.#side.hidden = this.#isSummary;
+    const questions = this.#view.get("questions");
+    const question = questions[step];
+    if (question) {
+      const answer = this.#view.get("answers")[question.id];
+      this.#question.draw({ question, index: step, count: questions.length, answer });
+    }
+    fill(this.#main, this.#isSummary ? this.#summary.element : this.#question.element);
     this.#drawPreview();
     // The focused element may just have been replaced: it stays in the quiz, and is never taken from elsewhere.
-    if (had) this.#focus();
+    if (hadFocus) this.#focus();
   }
 
   #focus(): void {
-    if (this.#shown === "summary") this.#summary.focus();
+    if (this.#isSummary) this.#summary.focus();
     else this.#question.focus();
   }
 
-  #drawAnswers(): void {
-    if (this.#shown !== "summary") this.#question.check();
+  #drawAnswer(): void {
+    const question = this.#view.get("questions")[this.#drawn];
+    if (question) this.#question.drawAnswer(this.#view.get("answers")[question.id]);
   }
 
   #drawPreview(): void {
     const preview = this.#view.get("preview");
-    const question = this.#view.get("questions")[this.#step];
-    this.#preview.show(preview, question);
-    if (this.#shown === "summary") this.#summary.draw();
-  }
-
-  async #open(reference: string): Promise<void> {
-    fill(this.#below);
-    if (!reference || !this.#view.host) return;
-    const place = h("div");
-    this.#below.append(place);
-    const child = await this.#view.host.getWidget(reference);
-    if (place.isConnected) await child.render({ el: place, signal: this.#view.signal });
+    this.#preview.draw(preview, this.#view.get("questions")[this.#drawn]?.id);
+    if (this.#isSummary) this.#summary.draw(preview);
   }
 }
 

@@ -1,52 +1,59 @@
 // One question: its options as radio buttons, the way back and forth, and how far the quiz has come.
 
 import { button, fill, freshId, h } from "../shared/dom.js";
-import type { QuizView } from "./index.js";
+import type { ShownOption, ShownQuestion } from "../shared/generated/quiz.js";
 
-interface Ways {
-  readonly back: () => void;
-  readonly next: () => void;
+type Answer = ShownOption["value"];
+
+interface QuestionOptions {
+  readonly onBack: () => void;
+  readonly onNext: () => void;
+  readonly onAnswer: (question: string, answer: Answer) => void;
+}
+
+interface QuestionData {
+  readonly question: ShownQuestion;
+  readonly index: number;
+  readonly count: number;
+  readonly answer: Answer | undefined;
 }
 
 /** Shows one question at a time; which one is decided outside. */
 export class QuestionPanel {
   readonly element = h("section", { class: "pplab-panel pplab-question", "aria-label": "Question" });
-  readonly #view: QuizView;
-  readonly #next: () => void;
+  readonly #options: QuestionOptions;
   readonly #back: HTMLButtonElement;
   readonly #forward: HTMLButtonElement;
   readonly #hint = h("p", { class: "pplab-question-hint", "aria-live": "polite" });
-  readonly #count = h("p", { class: "pplab-quiet" });
-  readonly #done = h("span", { class: "pplab-progress-done" });
+  readonly #position = h("p", { class: "pplab-quiet" });
+  readonly #bar = h("span", { class: "pplab-progress-bar" });
   readonly #content = h("div", { class: "pplab-question-content" });
+  #question: ShownQuestion | undefined;
   #inputs: HTMLInputElement[] = [];
-  #step = 0;
+  #isLast = false;
 
-  constructor(view: QuizView, ways: Ways) {
-    this.#view = view;
-    this.#next = ways.next;
-    this.#back = button("Back", ways.back);
-    this.#forward = button("Next", () => this.#advance(), "primary");
-    const progress = h("div", { class: "pplab-progress", "aria-hidden": "true" }, this.#done);
+  constructor(options: QuestionOptions) {
+    this.#options = options;
+    this.#back = button("Back", options.onBack);
+    this.#forward = button("Next", () => this.#next(), "primary");
+    const progress = h("div", { class: "pplab-progress", "aria-hidden": "true" }, this.#bar);
     const actions = h("div", { class: "pplab-actions" }, this.#back, this.#forward, this.#hint);
-    this.element.append(this.#count, progress, this.#content, actions);
+    this.element.append(this.#position, progress, this.#content, actions);
     this.element.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Show the question at this position. */
-  draw(step: number): void {
-    const questions = this.#view.get("questions");
-    const question = questions[step];
-    if (!question) return;
-    this.#step = step;
+  /** Show a question, ready for an answer. */
+  draw({ question, index, count, answer }: QuestionData): void {
+    this.#question = question;
+    this.#isLast = index === count - 1;
     const [title, help, group] = [freshId("question"), freshId("help"), freshId("answer")];
-    this.#inputs = question.options.map((option) => {
-      const input = h("input", { type: "radio", name: group, value: option.value });
-      input.addEventListener("change", () => this.#choose(option.value));
+    this.#inputs = question.options.map(({ value }) => {
+      const input = h("input", { type: "radio", name: group, value });
+      input.addEventListener("change", () => this.#options.onAnswer(question.id, value));
       return input;
     });
-    const options = question.options.map((option, index) =>
-      h("label", { class: "pplab-option" }, this.#inputs[index], h("span", {}, option.label)),
+    const options = question.options.map((option, at) =>
+      h("label", { class: "pplab-option" }, this.#inputs[at], h("span", {}, option.label)),
     );
     fill(
       this.#content,
@@ -58,18 +65,17 @@ export class QuestionPanel {
         ...options,
       ),
     );
-    this.#count.textContent = `Question ${step + 1} of ${questions.length}`;
-    this.#done.style.width = `${((step + 1) / questions.length) * 100}%`;
-    this.#back.disabled = step === 0;
-    this.rest();
-    this.check();
+    this.#position.textContent = `Question ${index + 1} of ${count}`;
+    this.#bar.style.width = `${((index + 1) / count) * 100}%`;
+    this.#back.disabled = index === 0;
+    this.enable();
+    this.drawAnswer(answer);
   }
 
-  /** Mark the answer given. */
-  check(): void {
-    const question = this.#view.get("questions")[this.#step];
-    const answer = question && this.#view.get("answers")[question.id];
-    for (const [index, input] of this.#inputs.entries()) input.checked = question?.options[index]?.value === answer;
+  /** Mark the answer given, in this view or another one. */
+  drawAnswer(answer: Answer | undefined): void {
+    for (const [index, input] of this.#inputs.entries())
+      input.checked = this.#question?.options[index]?.value === answer;
     if (answer !== undefined) this.#hint.textContent = "";
   }
 
@@ -79,27 +85,22 @@ export class QuestionPanel {
   }
 
   /** Say that the answers are being stored. */
-  busy(): void {
+  drawSaving(): void {
     this.#forward.textContent = "Saving…";
     this.#forward.setAttribute("aria-disabled", "true");
   }
 
-  /** Take the answer again. */
-  rest(): void {
-    this.#forward.textContent = this.#step === this.#view.get("questions").length - 1 ? "Finish" : "Next";
+  /** Be ready for an answer, at first or after the answers could not be stored. */
+  enable(): void {
+    this.#forward.textContent = this.#isLast ? "Finish" : "Next";
     this.#forward.removeAttribute("aria-disabled");
     this.#hint.textContent = "";
   }
 
-  #choose(value: string | number): void {
-    const question = this.#view.get("questions")[this.#step];
-    if (question) this.#view.change({ answers: { ...this.#view.get("answers"), [question.id]: value } });
-  }
-
-  #advance(): void {
+  #next(): void {
     if (this.#forward.hasAttribute("aria-disabled")) return;
     if (this.#inputs.some((input) => input.checked)) {
-      this.#next();
+      this.#options.onNext();
       return;
     }
     this.#hint.textContent = "Choose one of the answers first.";
@@ -110,7 +111,7 @@ export class QuestionPanel {
   #key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.target instanceof HTMLInputElement)) return;
     const input = this.#inputs[Number(event.key) - 1];
-    if (event.key === "Enter") this.#advance();
+    if (event.key === "Enter") this.#next();
     else if (input) input.focus();
     else return;
     event.preventDefault();

@@ -4,74 +4,79 @@ import { button, fill, freshId, h } from "../shared/dom.js";
 import { interval, number } from "../shared/format.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
 import { RangeRow } from "../shared/ranges.js";
-import type { QuizView } from "./index.js";
-import { Score } from "./preview.js";
+import { ScoreBar } from "./score.js";
+
+interface SummaryOptions {
+  readonly axes: readonly Axis[];
+  readonly onBack: () => void;
+  readonly onProceed: () => void;
+  readonly onCopy: (text: string, what: string) => void;
+}
 
 /** Shows the stored calibration. */
 export class Summary {
   readonly element = h("section", { class: "pplab-panel pplab-summary" });
-  readonly #view: QuizView;
+  readonly #options: SummaryOptions;
   readonly #status = h("div", { class: "pplab-notice", role: "status", "data-tone": "success", tabindex: -1 });
   readonly #content = h("div", { class: "pplab-summary-content" });
   readonly #next = h("div", { class: "pplab-summary-next", "aria-live": "polite" });
 
-  constructor(view: QuizView, back: () => void) {
-    this.#view = view;
+  constructor(options: SummaryOptions) {
+    this.#options = options;
     const title = freshId("summary");
     this.element.setAttribute("aria-labelledby", title);
-    const proceed = button("Proceed to experiment", () => view.send({ kind: "proceed" }), "primary");
-    const actions = h("div", { class: "pplab-actions" }, button("Back", back), proceed);
+    const proceed = button("Proceed to experiment", options.onProceed, "primary");
+    const actions = h("div", { class: "pplab-actions" }, button("Back", options.onBack), proceed);
     const heading = h("h3", { id: title }, "Your calibration");
     this.element.append(heading, this.#status, this.#content, actions, this.#next);
-    view.on("cell", (code) => this.#drawCell(code));
   }
 
   /** Show what the answers came to. */
-  draw(): void {
-    const preview = this.#view.get("preview");
+  draw(preview: Preview): void {
     const words = "The calibration is saved.";
     if (this.#status.textContent !== words) this.#status.textContent = words;
-    const precision = new Score("Precision", "blue");
-    const personality = new Score("Personality", "vermillion");
-    precision.show(preview.precision);
-    personality.show(preview.personality);
+    const precision = new ScoreBar("Precision", "blue");
+    const personality = new ScoreBar("Personality", "vermillion");
+    precision.draw(preview.precision);
+    personality.draw(preview.personality);
     fill(
       this.#content,
       h("div", { class: "pplab-scores" }, precision.element, personality.element),
       h("p", { class: "pplab-quiet" }, confidence(preview)),
-      ...this.#view.get("axes").map((axis) => explained(axis, preview)),
+      ...this.#options.axes.map((axis) => explanation(axis, preview)),
       h("h4", {}, "Persona"),
       h("blockquote", { class: "pplab-persona" }, preview.persona),
     );
+  }
+
+  /** Show the code of the cell to go on with, once there is one. */
+  drawCell(code: string): void {
+    if (!code) {
+      fill(this.#next);
+      return;
+    }
+    const copy = button("Copy", () => this.#options.onCopy(code, "Cell"));
+    const words = h("p", {}, "Run this in a new cell, with your own prompt:");
+    fill(this.#next, words, h("pre", { class: "pplab-code" }, code), h("div", { class: "pplab-actions" }, copy));
   }
 
   /** Move the focus to the message that it is saved. */
   focus(): void {
     this.#status.focus();
   }
-
-  #drawCell(code: string): void {
-    if (!code) {
-      fill(this.#next);
-      return;
-    }
-    const copy = button("Copy", () => void this.#view.copy(code, "Cell"));
-    const words = h("p", {}, "Run this in a new cell, with your own prompt:");
-    fill(this.#next, words, h("pre", { class: "pplab-code" }, code), h("div", { class: "pplab-actions" }, copy));
-  }
 }
 
 function confidence({ confidence: share }: Preview): string {
-  const sure =
-    share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
-  return `Confidence ${number(share * 100, 0)} %: your answers ${sure}.`;
+  const why = share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
+  return `Confidence ${number(share * 100, 0)} %: your answers ${why}.`;
 }
 
-function explained(axis: Axis, preview: Preview): HTMLElement {
+/** The range of a parameter, and the answers that it comes from. */
+function explanation(axis: Axis, preview: Preview): HTMLElement {
   const range = preview.ranges[axis.name] ?? [axis.low, axis.high];
   const points = preview.points[axis.name] ?? [];
   const row = new RangeRow(axis);
-  row.show(range, points);
+  row.draw(range, points);
   const reasons = preview.reasons
     .filter((reason) => reason.parameter === axis.name)
     .map((reason) => h("li", {}, reason.sentence));
@@ -79,6 +84,6 @@ function explained(axis: Axis, preview: Preview): HTMLElement {
   const why =
     reasons.length > 0
       ? h("ul", {}, ...reasons)
-      : h("p", {}, `No answer moved it: ${interval(range)} is where it starts.`);
-  return h("div", { class: "pplab-explained" }, row.element, h("div", {}, worth && h("p", {}, worth), why));
+      : h("p", {}, `No answer changed the starting range, ${interval(range)}.`);
+  return h("div", { class: "pplab-explanation" }, row.element, h("div", {}, worth && h("p", {}, worth), why));
 }

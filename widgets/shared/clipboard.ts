@@ -8,15 +8,15 @@ export async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const before = document.activeElement;
+    const focused = document.activeElement;
     const field = h("textarea", { class: "pplab-hidden", "aria-hidden": "true", tabindex: -1 });
     field.value = text;
     document.body.append(field);
     field.select();
     // Deprecated, and still the only way on plain http, which is how JupyterLab is often reached on a network.
-    const done = document.execCommand("copy");
+    const copied = document.execCommand("copy");
     field.remove();
-    if (before instanceof HTMLElement) before.focus();
-    return done;
+    if (focused instanceof HTMLElement) focused.focus();
+    return copied;
   }
 }

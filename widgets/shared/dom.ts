@@ -25,18 +25,18 @@ export function fill(parent: Element, ...children: Child[]): void {
 }
 
 /** Return an element that shows HTML which `pplab.views.html` has sanitised, and nothing else. */
-export function sanitised(html: string): HTMLElement {
-  const holder = h("div");
-  holder.innerHTML = html;
-  return holder;
+export function sanitisedHtml(html: string): HTMLElement {
+  const element = h("div");
+  element.innerHTML = html;
+  return element;
 }
 
-let made = 0;
+let lastId = 0;
 
 /** Return an id that no other element of this page has, for labels and groups. */
 export function freshId(prefix: string): string {
-  made += 1;
-  return `pplab-${prefix}-${made}-${Math.random().toString(36).slice(2, 8)}`;
+  lastId += 1;
+  return `pplab-${prefix}-${lastId}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
 /** Return a button. */

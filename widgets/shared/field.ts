@@ -3,7 +3,7 @@
 import { freshId, h } from "./dom.js";
 
 /** A form control below its name. */
-export function labelled(name: string, control: HTMLElement): HTMLElement {
+export function labelledControl(name: string, control: HTMLElement): HTMLElement {
   control.id ||= freshId("control");
   control.classList.add("pplab-control");
   return h("div", { class: "pplab-labelled" }, h("label", { for: control.id }, name), control);

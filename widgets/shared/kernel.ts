@@ -19,30 +19,34 @@ interface Manager {
 }
 
 /**
- * Call `tell(true)` once the kernel is gone, and `tell(false)` should it come back.
+ * Call `onChange(true)` once the kernel is gone, and `onChange(false)` should it come back.
  *
  * A restart disconnects the model (ipywidgets); a shutdown only ends the kernel connection (JupyterLab).
  */
-export async function watchKernel(model: AnyModel, signal: AbortSignal, tell: (gone: boolean) => void): Promise<void> {
+export async function watchKernel(
+  model: AnyModel,
+  signal: AbortSignal,
+  onChange: (gone: boolean) => void,
+): Promise<void> {
   const manager = model.widget_manager as unknown as Manager;
-  const whole = await manager.get_model(model.get("me"));
+  const widgetModel = await manager.get_model(model.get("me"));
   const connection = manager.kernel ?? null;
   if (signal.aborted) return;
-  let known = false;
-  const look = () => {
+  let wasGone = false;
+  const check = () => {
     const ended = connection !== null && (connection.isDisposed || connection.status === "dead");
-    const gone = ended || !whole.comm_live;
-    if (gone !== known) tell(gone);
-    known = gone;
+    const gone = ended || !widgetModel.comm_live;
+    if (gone !== wasGone) onChange(gone);
+    wasGone = gone;
   };
-  const later = () => queueMicrotask(look);
-  model.on("comm_live_update", look);
-  connection?.statusChanged.connect(look);
-  connection?.disposed.connect(later);
+  const checkLater = () => queueMicrotask(check);
+  model.on("comm_live_update", check);
+  connection?.statusChanged.connect(check);
+  connection?.disposed.connect(checkLater);
   signal.addEventListener("abort", () => {
-    model.off("comm_live_update", look);
-    connection?.statusChanged.disconnect(look);
-    connection?.disposed.disconnect(later);
+    model.off("comm_live_update", check);
+    connection?.statusChanged.disconnect(check);
+    connection?.disposed.disconnect(checkLater);
   });
-  look();
+  check();
 }

@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { interval, number } from "./format.js";
 
 /** The legal values of a parameter. */
-interface Legal {
+interface LegalRange {
   readonly name: string;
   readonly meaning: string;
   readonly low: number;
@@ -13,7 +13,7 @@ interface Legal {
 }
 
 /** Where `value` stands between the legal values, 0 to 100. */
-export function position(axis: Legal, value: number): number {
+export function position(axis: LegalRange, value: number): number {
   const [low, high, at] = [axis.low, axis.high, value].map((x) => (axis.logarithmic ? Math.log10(x) : x)) as [
     number,
     number,
@@ -25,12 +25,12 @@ export function position(axis: Legal, value: number): number {
 /** One row: the name, a bar inside its track, and the range in words. */
 export class RangeRow {
   readonly element: HTMLElement;
-  readonly #axis: Legal;
+  readonly #axis: LegalRange;
   readonly #bar = h("span", { class: "pplab-range-bar" });
   readonly #points = h("span");
   readonly #words = h("span", { class: "pplab-range-words" });
 
-  constructor(axis: Legal) {
+  constructor(axis: LegalRange) {
     this.#axis = axis;
     const ends = h(
       "span",
@@ -44,7 +44,7 @@ export class RangeRow {
   }
 
   /** Move the bar. */
-  show(range: readonly [number, number], points: readonly number[]): void {
+  draw(range: readonly [number, number], points: readonly number[]): void {
     const [start, end] = range.map((value) => position(this.#axis, value)) as [number, number];
     this.#bar.style.left = `${start}%`;
     this.#bar.style.width = `${end - start}%`;

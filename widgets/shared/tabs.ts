@@ -27,12 +27,12 @@ export class Tabs {
     this.#show(0);
   }
 
-  #show(shown: number): void {
+  #show(selected: number): void {
     for (const [index, tab] of this.#buttons.entries()) {
-      tab.setAttribute("aria-selected", String(index === shown));
-      tab.tabIndex = index === shown ? 0 : -1;
+      tab.setAttribute("aria-selected", String(index === selected));
+      tab.tabIndex = index === selected ? 0 : -1;
     }
-    for (const [index, panel] of this.panels.entries()) panel.hidden = index !== shown;
+    for (const [index, panel] of this.panels.entries()) panel.hidden = index !== selected;
   }
 
   #move(event: KeyboardEvent): void {

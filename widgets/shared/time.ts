@@ -9,14 +9,14 @@ export function parseTime(stored: string): Date {
 }
 
 /** A stored time for a table: "14:05" today, else "3 Nov, 14:05". */
-export function moment(stored: string): string {
+export function shortTime(stored: string): string {
   const at = parseTime(stored);
   const today = at.toDateString() === new Date().toDateString();
   return at.toLocaleString("en-GB", today ? CLOCK : { ...DAY, ...CLOCK });
 }
 
 /** A stored time to the millisecond: "14:05:09.123". */
-export function exactly(stored: string): string {
+export function preciseTime(stored: string): string {
   const at = parseTime(stored);
   return `${at.toLocaleTimeString("en-GB", { ...CLOCK, second: "2-digit" })}.${String(at.getMilliseconds()).padStart(3, "0")}`;
 }

@@ -2,9 +2,9 @@
 
 import { h } from "./dom.js";
 
-const SHOWN_FOR = 4000;
+const DURATION = 4000; // ms
 
-/** Makes the place for toasts in a widget; it is read out politely. */
+/** The place for toasts in a widget; they are read out politely. */
 export class Toasts {
   readonly element = h("div", { class: "pplab-toasts", "aria-live": "polite" });
   readonly #signal: AbortSignal;
@@ -17,7 +17,7 @@ export class Toasts {
   show(words: string): void {
     const toast = h("div", { class: "pplab-toast" }, words);
     this.element.append(toast);
-    const timer = setTimeout(() => toast.remove(), SHOWN_FOR);
+    const timer = setTimeout(() => toast.remove(), DURATION);
     this.#signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   }
 }

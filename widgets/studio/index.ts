@@ -1,113 +1,83 @@
 // The studio: the form, what it would be as a run, the run, and its cards.
 
 import "./style.css";
-import { button, fill, h } from "../shared/dom.js";
+import { h } from "../shared/dom.js";
 import type { Draft, StudioWire } from "../shared/generated/studio.js";
 import { type View, widget } from "../shared/view.js";
+import { Actions } from "./actions.js";
+import { Cell } from "./cell.js";
+import { Estimate } from "./estimate.js";
 import { Form } from "./form.js";
 
-export type StudioView = View<StudioWire>;
-
-const TYPING_PAUSE = 300;
+const TYPING_PAUSE = 300; // ms
 
 class Studio {
-  readonly #view: StudioView;
+  readonly #view: View<StudioWire>;
   readonly #form: Form;
-  readonly #line = h("div", { class: "pplab-studio-ahead", role: "status" });
-  readonly #more = h("details", { class: "pplab-studio-more" });
-  readonly #code = h("pre", { class: "pplab-code", tabindex: 0, "aria-label": "The same as a cell" });
-  readonly #below = h("div", { class: "pplab-studio-cards" });
-  readonly #run = button("Run", () => this.#start(), "primary");
-  readonly #pause = button("Pause", () => this.#hold());
-  readonly #cancel = button("Cancel", () => this.#view.send({ kind: "cancel" }));
-  #typed: Partial<Draft> = {};
+  /** What is edited and not in the draft yet. */
+  #edits: Partial<Draft> = {};
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(view: StudioView) {
+  constructor(view: View<StudioWire>) {
     this.#view = view;
-    this.#form = new Form(view, (part, typing) => this.#edit(part, typing));
-    const copy = button("Copy", () => void view.copy(view.get("code"), "Cell"), "quiet");
-    copy.setAttribute("aria-label", "Copy the cell");
-    const code = h(
-      "details",
-      { class: "pplab-studio-more" },
-      h("summary", {}, "The same as a cell"),
-      h("div", { class: "pplab-studio-code" }, this.#code, copy),
-    );
-    const actions = h("div", { class: "pplab-actions" }, this.#run, this.#pause, this.#cancel, this.#line);
+    this.#form = new Form({
+      knobs: view.get("knobs"),
+      calibrations: view.get("calibrations"),
+      embedded: view.get("embedded"),
+      onEdit: (part, typing) => this.#edit(part, typing),
+    });
+    const actions = new Actions({
+      onRun: () => view.send({ kind: "run", draft: this.#settle() }),
+      onPause: () => view.send({ kind: "pause" }),
+      onResume: () => view.send({ kind: "go_on" }),
+      onCancel: () => view.send({ kind: "cancel" }),
+    });
+    const estimate = new Estimate();
+    actions.element.append(estimate.line);
+    const cell = new Cell({ onCopy: (text, what) => void view.frame.copy(text, what) });
     const panel = h(
       "section",
       { class: "pplab-panel pplab-studio-panel", "aria-label": "Experiment studio" },
       this.#form.element,
-      actions,
-      this.#more,
-      code,
+      actions.element,
+      estimate.details,
+      cell.element,
     );
-    view.body.append(panel, this.#below);
-    view.on("draft", (draft) => this.#form.show({ ...draft, ...this.#typed }));
-    view.on("ahead", () => this.#drawAhead());
-    view.on("code", (words) => {
-      this.#code.textContent = words;
+    const below = h("div", { class: "pplab-studio-cards" });
+    view.frame.body.append(panel, below);
+    view.watch(["draft"], () => this.#draw());
+    view.watch(["ahead"], ({ ahead }) => {
+      estimate.draw(ahead);
+      this.#form.drawColumns(ahead.columns);
     });
-    view.on("state", () => this.#drawState());
-    view.on("cards", (reference) => void this.#open(reference));
+    view.watch(["code"], ({ code }) => cell.draw(code));
+    view.watch(["state"], ({ state }) => actions.draw(state));
+    view.watch(["cards"], ({ cards }) => void view.embed(cards, below));
     view.signal.addEventListener("abort", () => clearTimeout(this.#timer));
+  }
+
+  #draw(): void {
+    this.#form.draw({ ...this.#view.get("draft"), ...this.#edits });
   }
 
   /** Take a change over into the draft: what is typed or dragged after a moment, anything else at once. */
   #edit(part: Partial<Draft>, typing: boolean): void {
-    this.#typed = { ...this.#typed, ...part };
+    this.#edits = { ...this.#edits, ...part };
     clearTimeout(this.#timer);
     if (typing) {
       this.#timer = setTimeout(() => this.#settle(), TYPING_PAUSE);
-      this.#form.show({ ...this.#view.get("draft"), ...this.#typed });
+      this.#draw();
     } else this.#settle();
   }
 
+  /** Put the edits into the draft, and return it. */
   #settle(): Draft {
     clearTimeout(this.#timer);
-    const draft = { ...this.#view.get("draft"), ...this.#typed };
-    const changed = Object.keys(this.#typed).length > 0;
-    this.#typed = {};
+    const draft = { ...this.#view.get("draft"), ...this.#edits };
+    const changed = Object.keys(this.#edits).length > 0;
+    this.#edits = {};
     if (changed) this.#view.change({ draft });
     return draft;
-  }
-
-  #start(): void {
-    this.#view.send({ kind: "run", draft: this.#settle() });
-  }
-
-  #hold(): void {
-    this.#view.send({ kind: this.#view.get("state") === "paused" ? "go_on" : "pause" });
-  }
-
-  #drawState(): void {
-    const state = this.#view.get("state");
-    const ready = state === "ready";
-    this.#run.disabled = !ready;
-    this.#run.textContent = ready ? "Run" : state === "starting" ? "Starting…" : "Running…";
-    this.#pause.hidden = this.#cancel.hidden = ready;
-    this.#pause.disabled = this.#cancel.disabled = state === "starting";
-    this.#pause.textContent = state === "paused" ? "Go on" : "Pause";
-  }
-
-  #drawAhead(): void {
-    const { line, more, possible, columns } = this.#view.get("ahead");
-    this.#line.textContent = line;
-    this.#line.toggleAttribute("data-impossible", !possible && more.length > 0);
-    const words = more.map((sentence) => h("p", {}, sentence));
-    const title = possible ? "What to expect, and what it can show" : "What to do";
-    fill(this.#more, words.length > 0 && h("summary", {}, title), ...words);
-    this.#form.showColumns(columns);
-  }
-
-  async #open(reference: string): Promise<void> {
-    fill(this.#below);
-    if (!reference || !this.#view.host) return;
-    const place = h("div");
-    this.#below.append(place);
-    const child = await this.#view.host.getWidget(reference);
-    if (place.isConnected) await child.render({ el: place, signal: this.#view.signal });
   }
 }
 

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
-import type { CardsTraits, ShownCard } from "../shared/generated/cards.js";
+import { Card } from "../cards/card.js";
+import { Toolbar } from "../cards/toolbar.js";
+import type { CardsTraits, ShownCard, Wanted } from "../shared/generated/cards.js";
 import { button, notebook } from "./notebook.js";
 
 const WANTED = { page: 0, sort: "", status: "", setting: -1 };
@@ -50,7 +52,7 @@ const page = (seq: number, shown: ShownCard[], total = shown.length, at = 0) => 
   total,
   cards: shown,
 });
-const asked = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
+const requests = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
   comm.sent.filter((m) => m.method === "custom").map((m) => m.content);
 const choose = (root: Element, label: string, value: string) => {
   const found = [...root.querySelectorAll("label")].find((e) => e.textContent?.startsWith(label));
@@ -82,6 +84,14 @@ describe("a card", () => {
     expect(root.querySelector("[role=alert]")).toBeNull();
   });
 
+  test("says why an answer ended early", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card({ finish_reason: "length" }), card({ replicate: 1 })]));
+    const facts = texts(root, '[data-pplab="metrics"]').map((words) => words?.includes("finish reason: length"));
+    expect(facts).toEqual([true, false]);
+  });
+
   test("draws a metric of the user's own over its range, and never at the edge of it what lies outside", async () => {
     const { comm, show } = await cards({
       scales: {
@@ -111,7 +121,7 @@ describe("a card", () => {
     await comm.custom(page(1, [card(failed), card({ id: "r-2", replicate: 1 })]));
     expect(texts(root, "[role=alert]")).toEqual(["The model is loading"]);
     button(root, "Retry").click();
-    expect(asked(comm).at(-1)).toEqual({ kind: "resend", id: "r-1" });
+    expect(requests(comm).at(-1)).toEqual({ kind: "resend", id: "r-1" });
     expect(button(root, "Sending…").disabled).toBe(true);
     await comm.custom(arrived(2));
     expect(root.querySelector("[role=alert]")).toBeNull();
@@ -142,13 +152,13 @@ describe("a card", () => {
     const why = root.querySelector("article details") as HTMLDetailsElement;
     why.open = true;
     why.dispatchEvent(new Event("toggle"));
-    expect(asked(comm).at(-1)).toEqual({ kind: "explain", id: "r-1" });
+    expect(requests(comm).at(-1)).toEqual({ kind: "explain", id: "r-1" });
     const parts = { creativity: { word_variety: 0.5, rarity: null } };
     await comm.custom({ kind: "explained", seq: 2, id: "r-1", words: "Plain words.", parts });
     expect(why.textContent).toContain("Plain words.creativity: word variety 0.5, rarity n/a");
-    const before = asked(comm).length;
+    const before = requests(comm).length;
     why.dispatchEvent(new Event("toggle"));
-    expect(asked(comm).length).toBe(before);
+    expect(requests(comm).length).toBe(before);
   });
 });
 
@@ -186,13 +196,13 @@ describe("many cards", () => {
   test("come in pages", async () => {
     const { comm, show } = await cards();
     const { root } = await show();
-    expect(asked(comm)).toEqual([{ kind: "ask", wanted: WANTED }]);
+    expect(requests(comm)).toEqual([{ kind: "ask", wanted: WANTED }]);
     const hundred = Array.from({ length: 100 }, (_, i) => card({ id: `r-${i}`, replicate: i }));
     await comm.custom(page(1, hundred, 10_000));
     expect(root.querySelector("nav")?.textContent).toContain("1 to 100 of 10,000");
     expect(button(root, "Previous page").disabled).toBe(true);
     button(root, "Next page").click();
-    expect(asked(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, page: 1 } });
+    expect(requests(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, page: 1 } });
   });
 
   test("are sorted and filtered in every view of the model alike", async () => {
@@ -200,7 +210,7 @@ describe("many cards", () => {
     const [one, other] = [await show(), await show()];
     choose(one.root, "Sort", "creativity");
     choose(one.root, "Status", "ok");
-    expect(asked(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, sort: "creativity", status: "ok" } });
+    expect(requests(comm).at(-1)).toEqual({ kind: "ask", wanted: { ...WANTED, sort: "creativity", status: "ok" } });
     expect([...other.root.querySelectorAll("select")].map((s) => s.value)).toEqual(["creativity", "ok", ""]);
   });
 
@@ -215,9 +225,9 @@ describe("many cards", () => {
     const { comm, show } = await cards();
     await show();
     await comm.custom(page(1, [card()]));
-    const before = asked(comm).length;
+    const before = requests(comm).length;
     await comm.custom(arrived(5));
-    expect(asked(comm).length).toBe(before + 1);
+    expect(requests(comm).length).toBe(before + 1);
   });
 
   test("never answer a change with a save", async () => {
@@ -225,5 +235,61 @@ describe("many cards", () => {
     await show();
     await comm.update({ statuses: { ok: 2, failed: 1 }, head: "<p>verdict</p>", counts: null });
     expect(comm.sent.filter((m) => m.method === "update")).toEqual([]);
+  });
+});
+
+describe("without a notebook", () => {
+  test("a card is drawn from data alone, and tells what is asked of it", () => {
+    const calls: unknown[] = [];
+    const part = new Card({
+      onCopy: (text, what) => calls.push(["copy", text, what]),
+      onExplain: (id) => calls.push(["explain", id]),
+      onRetry: (id) => calls.push(["retry", id]),
+    });
+    document.body.append(part.element);
+    const failed = card({ status: "failed", failed: true, reason: "The model is loading" });
+    part.draw(failed, { scales: {}, retryable: false });
+    expect(texts(part.element, "button")).toEqual(["Copy"]);
+    part.draw(failed, { scales: {}, retryable: true });
+    button(part.element, "Copy").click();
+    button(part.element, "Retry").click();
+    const why = part.element.querySelector("details") as HTMLDetailsElement;
+    why.open = true;
+    why.dispatchEvent(new Event("toggle"));
+    expect(calls).toEqual([
+      ["copy", "Because.", "Answer"],
+      ["retry", "r-1"],
+      ["explain", "r-1"],
+    ]);
+    part.enableRetry();
+    expect(button(part.element, "Retry").disabled).toBe(false);
+    part.explain({ words: "", parts: { creativity: { rarity: 0.5 }, own: {} } });
+    expect(why.textContent).toContain("creativity: rarity 0.5own: no breakdown");
+  });
+
+  test("a value outside a range that is open on one side says which side is not", () => {
+    const part = new Card({ onCopy: () => undefined, onExplain: () => undefined, onRetry: () => undefined });
+    const scales = {
+      words: { low: 0, high: null, higher_is_better: true },
+      typos: { low: null, high: 10, higher_is_better: true },
+    };
+    part.draw(card({ scores: { words: -1, typos: 12 } }), { scales, retryable: true });
+    expect(texts(part.element, ".pplab-measure")).toEqual([
+      "words-1 (outside its range, at least 0)",
+      "typos12 (outside its range, at most 10)",
+    ]);
+  });
+
+  test("the toolbar tells which cards are wanted, and falls back where a choice is there no more", () => {
+    const wants: Wanted[] = [];
+    const toolbar = new Toolbar({ onWant: (wanted) => wants.push(wanted) });
+    const { metrics, statuses, settings } = TRAITS;
+    const values = () => [...toolbar.element.querySelectorAll("select")].map((select) => select.value);
+    toolbar.draw({ wanted: { ...WANTED, sort: "cost", setting: 1 }, metrics, statuses, settings });
+    expect(values()).toEqual(["cost", "", "1"]);
+    choose(toolbar.element, "Status", "ok");
+    expect(wants).toEqual([{ page: 0, sort: "cost", status: "ok", setting: 1 }]);
+    toolbar.draw({ wanted: { ...WANTED, status: "ok", setting: 1 }, metrics, statuses: {}, settings: [] });
+    expect(values()).toEqual(["", "", ""]);
   });
 });

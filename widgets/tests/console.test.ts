@@ -1,15 +1,18 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { compressed } from "../console/timeline.js";
+import { ChainPanel } from "../console/chain.js";
+import { EventsTable } from "../console/events.js";
+import { Filters } from "../console/filters.js";
+import { timeScale } from "../console/timeline.js";
 import type { ConsoleTraits, EventLine } from "../shared/generated/console.js";
 import { Tabs } from "../shared/tabs.js";
 import { button, notebook, press } from "./notebook.js";
 
 function row(seq: number, changes: Partial<EventLine> = {}): EventLine {
-  const known = { at: "2026-11-23T01:00:00.123456", event: "cell_executed", meaning: "A cell ran.", actor: "ada" };
+  const fields = { at: "2026-11-23T01:00:00.123456", event: "cell_executed", meaning: "A cell ran.", actor: "ada" };
   return {
     seq,
     id: `id-${seq}`,
-    ...known,
+    ...fields,
     entity: "cell",
     correlation: "0af7651916cd43dd",
     words: "status ok",
@@ -35,14 +38,14 @@ afterEach(() => document.body.replaceChildren());
 Element.prototype.scrollIntoView = () => undefined;
 
 async function opened(traits: Partial<ConsoleTraits> = {}) {
-  const made = await notebook("console", { ...TRAITS, ...traits });
+  const opening = await notebook("console", { ...TRAITS, ...traits });
   let seq = 0;
   const tell = (message: Record<string, unknown>) => {
     seq += 1;
-    return made.comm.custom({ ...message, seq });
+    return opening.comm.custom({ ...message, seq });
   };
   const rows = (place: string, ...lines: EventLine[]) => tell({ kind: "rows", place, rows: lines, older: false });
-  return { ...made, tell, rows };
+  return { ...opening, tell, rows };
 }
 
 const shown = (root: Element) => [...root.querySelectorAll<HTMLElement>("tr[data-seq]")].map((one) => one.dataset.seq);
@@ -153,7 +156,7 @@ describe("the chain's state", () => {
 
 describe("the time line", () => {
   test("keeps the order, stays inside, and gives every idle time the same length", () => {
-    const place = compressed([
+    const place = timeScale([
       { start: 0, took: 10 },
       { start: 2, took: 4 },
       { start: 5_000, took: 10 },
@@ -200,4 +203,51 @@ test("a file is saved by the view that asked for it only", async () => {
   await tell({ ...part, view, note: "2 cells were changed." });
   expect(saved).toHaveBeenCalledOnce();
   expect(root.textContent).toContain("a.csv downloaded. 2 cells were changed.");
+});
+
+describe("without a notebook", () => {
+  const none = { event: null, actor: null, correlation: null, since: null, until: null };
+
+  test("the filters tell what changes, and leave a field alone while something else changes", () => {
+    const changes: unknown[] = [];
+    const filters = new Filters({ onChange: (values) => changes.push(values) });
+    filters.draw({ ...none, choices: TRAITS.choices });
+    const [event, actor] = filters.element.querySelectorAll("select");
+    const correlation = filters.element.querySelector<HTMLInputElement>("input[type=text]") as HTMLInputElement;
+    correlation.value = "0af7";
+    filters.draw({ ...none, event: "unlisted", choices: { events: ["cell_executed", "run"], actors: ["ada"] } });
+    expect([event?.value, actor?.value, correlation.value]).toEqual(["unlisted", "", "0af7"]);
+    correlation.dispatchEvent(new Event("change"));
+    (actor as HTMLSelectElement).value = "ada";
+    actor?.dispatchEvent(new Event("change"));
+    button(filters.element, "Clear").click();
+    expect(changes).toEqual([{ correlation: "0af7" }, { actor: "ada" }, none]);
+  });
+
+  test("the events and a chain are drawn from data alone, and tell what is opened", () => {
+    const calls: unknown[] = [];
+    const events = new EventsTable({
+      onOpen: (line) => calls.push(["open", line.id]),
+      onCorrelation: (id) => calls.push(["correlation", id]),
+      onOlder: (before) => calls.push(["older", before]),
+    });
+    events.draw({ place: "all", rows: [row(2), row(1)], older: true });
+    button(events.element, "cell_executed").click();
+    button(events.element, "0af76519").click();
+    button(events.element, "Show older events").click();
+    const chain = new ChainPanel({ onOpen: (id) => calls.push(["step", id]), onClose: () => calls.push("close") });
+    chain.drawLoading("cell_executed");
+    expect(chain.element.textContent).toBe("Loading the chain of cause of cell_executed…");
+    const record = { kind: "experiment", id: "e1", label: "completed", at: row(1).at, led: [] };
+    chain.draw({ anchor: "e1", records: [record], left_out: 0 });
+    button(chain.element, "experiment").click();
+    button(chain.element, "Close").click();
+    const [open, narrow, older, step, close] = calls;
+    expect([open, narrow, older]).toEqual([
+      ["open", "id-2"],
+      ["correlation", "0af7651916cd43dd"],
+      ["older", 1],
+    ]);
+    expect([step, close]).toEqual([["step", "e1"], "close"]);
+  });
 });

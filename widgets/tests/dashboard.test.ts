@@ -1,13 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ExportBar } from "../dashboard/export.js";
+import { RecentTable } from "../dashboard/recent.js";
+import { watchAppearance } from "../shared/appearance.js";
 import type { Board, DashboardTraits, ExperimentLine } from "../shared/generated/dashboard.js";
-import { watchSurroundings } from "../shared/surroundings.js";
 import { button, notebook } from "./notebook.js";
 
 const SCORE = { value: 0.5, low: 0.4, high: 0.6 };
 
 function line(id: string, changes: Partial<ExperimentLine> = {}): ExperimentLine {
-  const known = { revision: 1, at: "2026-11-23T01:00:00.000000", user: "ada", model: "embedded", status: "completed" };
-  return { id, ...known, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, ...changes };
+  const fields = { revision: 1, at: "2026-11-23T01:00:00.000000", user: "ada", model: "embedded", status: "completed" };
+  return { id, ...fields, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, ...changes };
 }
 
 const BOARD: Board = {
@@ -80,7 +82,7 @@ afterEach(() => {
 });
 
 const dashboard = (traits: Partial<DashboardTraits> = {}) => notebook("dashboard", { ...TRAITS, ...traits });
-const boxes = (root: Element) => [...root.querySelectorAll<HTMLInputElement>(".pplab-recent tbody input")];
+const boxes = (root: Element) => [...root.querySelectorAll<HTMLInputElement>("tbody input")];
 const state = (comm: { sent: Record<string, unknown>[] }) => comm.sent.at(-1);
 
 describe("the dashboard", () => {
@@ -208,9 +210,9 @@ describe("the export", () => {
       saved.push(this.download);
     });
     button(one.root, "Download").click();
-    const asked = state(comm) as { content: { kind: string; view: string } };
-    expect(asked.content.kind).toBe("download");
-    const part = { kind: "part", view: asked.content.view, name: "x.csv", parts: 2, data: btoa("abc") };
+    const request = state(comm) as { content: { kind: string; view: string } };
+    expect(request.content.kind).toBe("download");
+    const part = { kind: "part", view: request.content.view, name: "x.csv", parts: 2, data: btoa("abc") };
     await comm.custom({ ...part, part: 1, seq: 1 });
     expect(saved).toEqual([]);
     await comm.custom({ ...part, part: 2, seq: 2 });
@@ -220,13 +222,13 @@ describe("the export", () => {
   });
 });
 
-describe("the surroundings", () => {
-  test("are told when they change: the theme and the room", async () => {
+describe("the appearance", () => {
+  test("is told when it changes: the theme and the room", async () => {
     const root = document.createElement("div");
     document.body.append(root);
     const width = vi.spyOn(root, "clientWidth", "get").mockReturnValue(1000);
     const told: unknown[] = [];
-    watchSurroundings(root, 880, new AbortController().signal, (found) => told.push(found));
+    watchAppearance(root, 880, new AbortController().signal, (appearance) => told.push(appearance));
     for (const react of resized) react();
     document.body.dataset.jpThemeLight = "false";
     await vi.waitUntil(() => told.length === 2);
@@ -241,5 +243,40 @@ describe("the surroundings", () => {
       { dark: false, narrow: false, still: false },
       { dark: false, narrow: true, still: false },
     ]);
+  });
+});
+
+describe("without a notebook", () => {
+  test("the recent experiments tell what is selected, and keep their rows while only the selection changes", () => {
+    const selections: unknown[] = [];
+    const table = new RecentTable({ onSelect: (ids) => selections.push(ids) });
+    document.body.append(table.element);
+    table.draw(BOARD.recent, ["a"]);
+    const [first] = boxes(table.element);
+    first?.click();
+    table.draw(BOARD.recent, ["a", "b"]);
+    expect(boxes(table.element)[0]).toBe(first);
+    table.element.querySelector<HTMLInputElement>("[aria-label='Select all experiments']")?.click();
+    expect(selections).toEqual([["a", "b"], []]);
+  });
+
+  test("the export tells its format and the download, which keeps its button while the selection changes", () => {
+    const calls: unknown[] = [];
+    const bar = new ExportBar({
+      formats: TRAITS.formats,
+      onExport: (format) => calls.push(format),
+      onDownload: () => calls.push("download"),
+    });
+    const exporting = { state: "done", words: "4 answers exported.", name: "x.csv" } as const;
+    bar.draw({ selected: ["a"], exporting });
+    const download = button(bar.element, "Download");
+    bar.draw({ selected: [], exporting });
+    expect(button(bar.element, "Download")).toBe(download);
+    expect(button(bar.element, "Export").disabled).toBe(true);
+    bar.draw({ selected: ["a", "b"], exporting });
+    (bar.element.querySelector("select") as HTMLSelectElement).value = "json";
+    button(bar.element, "Export").click();
+    download.click();
+    expect(calls).toEqual(["json", "download"]);
   });
 });

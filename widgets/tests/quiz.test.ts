@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Preview, QuizTraits } from "../shared/generated/quiz.js";
+import { QuestionPanel } from "../quiz/question.js";
+import type { Preview, QuizTraits, ShownQuestion } from "../shared/generated/quiz.js";
 import { button, notebook, press } from "./notebook.js";
 
 const PREVIEW: Preview = {
@@ -117,9 +118,9 @@ describe("the end of the quiz", () => {
     const sentence = "“What for?” – “Code”: the upper end of temperature goes down by 0.7 to 0.3 (code).";
     const reasons = [{ parameter: "temperature", question: "task", answer: "Code", sentence }];
     const { root } = await (await quiz({ saved: true, step: 2, preview: { ...PREVIEW, reasons } })).show();
-    const explained = [...root.querySelectorAll(".pplab-explained")].map((element) => element.textContent);
-    expect(explained[0]).toContain(sentence);
-    expect(explained[1]).toContain("No answer moved it");
+    const explanations = [...root.querySelectorAll(".pplab-explanation")].map((element) => element.textContent);
+    expect(explanations[0]).toContain(sentence);
+    expect(explanations[1]).toContain("No answer changed the starting range, 100 to 1,000.");
   });
 
   test("goes to the first question without an answer instead of finishing", async () => {
@@ -220,4 +221,24 @@ describe("a view", () => {
     await comm.update({ took: { operation: "calibrate", milliseconds: 1234, correlation_id: "ab12" } });
     expect(button(root, "calibrate took 1.2 s").title).toBe("Copy: %pplab trace ab12 --full");
   });
+});
+
+test("the question is drawn from data alone, and tells what was answered", () => {
+  const calls: unknown[] = [];
+  const panel = new QuestionPanel({
+    onBack: () => calls.push("back"),
+    onNext: () => calls.push("next"),
+    onAnswer: (question, answer) => calls.push([question, answer]),
+  });
+  document.body.append(panel.element);
+  panel.draw({ question: TRAITS.questions[1] as ShownQuestion, index: 1, count: 2, answer: undefined });
+  button(panel.element, "Finish").click();
+  expect(calls).toEqual([]);
+  expect(document.activeElement).toBe(radios(panel.element)[0]);
+  radios(panel.element)[1]?.click();
+  button(panel.element, "Finish").click();
+  button(panel.element, "Back").click();
+  expect(calls).toEqual([["surprise", 2], "next", "back"]);
+  panel.drawAnswer(1);
+  expect(radios(panel.element).map((radio) => radio.checked)).toEqual([true, false]);
 });

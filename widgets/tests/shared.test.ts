@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { h, sanitised } from "../shared/dom.js";
+import { h, sanitisedHtml } from "../shared/dom.js";
 import { duration, interval, number } from "../shared/format.js";
+import { Frame } from "../shared/frame.js";
 import { position } from "../shared/ranges.js";
 import { Toasts } from "../shared/toast.js";
 import { type View, type Wire, widget } from "../shared/view.js";
-import { notebook } from "./notebook.js";
+import { button, notebook } from "./notebook.js";
 
 afterEach(() => document.body.replaceChildren());
 
@@ -21,7 +22,7 @@ test("false, null and undefined are left out of an element", () => {
 });
 
 test("only HTML that Python sanitised becomes markup", () => {
-  expect(sanitised("<p><strong>x</strong></p>").querySelector("strong")).not.toBeNull();
+  expect(sanitisedHtml("<p><strong>x</strong></p>").querySelector("strong")).not.toBeNull();
 });
 
 test.each([
@@ -56,6 +57,24 @@ test("a toast goes away by itself and leaves the focus where it is", () => {
   vi.advanceTimersByTime(5000);
   expect(toasts.element.textContent).toBe("");
   vi.useRealTimers();
+});
+
+test("the frame shows an error and the last duration, and tells what is done about the error", () => {
+  const calls: string[] = [];
+  const frame = new Frame("cards", new AbortController().signal, {
+    onRetry: () => calls.push("retry"),
+    onDismiss: () => calls.push("dismiss"),
+  });
+  frame.drawProblem({ code: "store", message: "the disk is full", hint: "make room" });
+  expect(frame.root.querySelector("[role=alert]")?.textContent).toBe("the disk is full make room");
+  button(frame.root, "Retry").click();
+  button(frame.root, "Dismiss").click();
+  expect(calls).toEqual(["retry", "dismiss"]);
+  frame.drawProblem(null);
+  frame.drawTiming({ operation: "run", milliseconds: 1400, correlation_id: "ab12" });
+  expect([...frame.root.querySelectorAll("button")].map((one) => one.textContent)).toEqual(["run took 1.4 s"]);
+  frame.drawKernel(true);
+  expect(frame.body.inert).toBe(true);
 });
 
 describe("messages of the kernel", () => {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Draft, Offered, StudioTraits } from "../shared/generated/studio.js";
+import { Form } from "../studio/form.js";
 import { button, notebook } from "./notebook.js";
 
 const DRAFT: Draft = {
@@ -53,7 +54,7 @@ function put(input: HTMLInputElement | HTMLTextAreaElement, value: string, event
   input.dispatchEvent(new Event(event, { bubbles: true }));
 }
 
-const knob = (root: Shown, name: string) =>
+const parameter = (root: Element, name: string) =>
   [...root.querySelectorAll("[role=group]")].find((e) => e.textContent?.startsWith(name)) as HTMLElement;
 const drafts = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
   comm.sent.filter((m) => m.method === "update").map((m) => (m.state as { draft: Draft }).draft);
@@ -68,8 +69,8 @@ describe("the form", () => {
     const { root } = await (await studio()).show();
     expect(field<HTMLTextAreaElement>(root, "Prompt").value).toBe("Why?");
     expect(field<HTMLTextAreaElement>(root, "Persona").placeholder).toBe("You are kind.");
-    expect(knob(root, "temperature").textContent).toContain("sweep · calibrated 0.2 to 0.8");
-    expect(knob(root, "max_tokens").textContent).toContain("kept at 800 · calibrated 100 to 800");
+    expect(parameter(root, "temperature").textContent).toContain("sweep · calibrated 0.2 to 0.8");
+    expect(parameter(root, "max_tokens").textContent).toContain("fixed at 800 · calibrated 100 to 800");
     expect(field(root, "temperature, value 2").value).toBe("100");
   });
 
@@ -114,7 +115,7 @@ describe("the form", () => {
     const draft = () => model.get("draft") as Draft;
     const { root } = await show();
     vi.useFakeTimers();
-    button(knob(root, "temperature"), "Add value").click();
+    button(parameter(root, "temperature"), "Add value").click();
     vi.runAllTimers();
     expect(draft()?.values.temperature).toEqual([0.2, 0.5, 0.8]);
     field<HTMLButtonElement>(root, "Remove value 1 of temperature").click();
@@ -127,7 +128,7 @@ describe("the form", () => {
     const draft = () => model.get("draft") as Draft;
     const { root } = await show();
     vi.useFakeTimers();
-    button(knob(root, "max_tokens"), "Set").click();
+    button(parameter(root, "max_tokens"), "Set").click();
     vi.runAllTimers();
     expect(draft()?.values.max_tokens).toEqual([280]);
   });
@@ -140,7 +141,7 @@ describe("the form", () => {
     select.value = "";
     select.dispatchEvent(new Event("change"));
     expect(draft()).toEqual({ ...DRAFT, calibration: "", values: {} });
-    expect(knob(root, "temperature").textContent).toContain("server's default");
+    expect(parameter(root, "temperature").textContent).toContain("server default");
     select.value = "c-1";
     select.dispatchEvent(new Event("change"));
     expect(draft()).toEqual(DRAFT);
@@ -202,4 +203,25 @@ describe("a run", () => {
     expect(root.querySelector("[role=status]")?.textContent).toBe("temperature=3 is out of range");
     expect(root.textContent).toContain("give a value in [0, 2]");
   });
+});
+
+test("the form is drawn from data alone, and says for every parameter what is sent while no value is chosen", () => {
+  const edits: unknown[] = [];
+  const form = new Form({ ...TRAITS, onEdit: (part, typing) => edits.push([part, typing]) });
+  document.body.append(form.element);
+  form.draw({ ...DRAFT, values: {} });
+  form.drawColumns(["city"]);
+  expect(parameter(form.element, "temperature").textContent).toContain(
+    "sampled from the range · calibrated 0.2 to 0.8",
+  );
+  expect(parameter(form.element, "max_tokens").textContent).toContain("fixed at 800 · calibrated 100 to 800");
+  expect(form.element.textContent).toContain("Columns: {city}");
+  const use = field<HTMLButtonElement>(form.element, "Use calibrated values of temperature");
+  expect(use.textContent).toBe("Use calibrated");
+  use.click();
+  put(field<HTMLTextAreaElement>(form.element, "Prompt"), "Why not?");
+  expect(edits).toEqual([
+    [{ values: { temperature: [0.2, 0.8] } }, true],
+    [{ prompt: "Why not?" }, true],
+  ]);
 });

@@ -1,4 +1,4 @@
-// Saving a file that the kernel sends in parts: into the browser's downloads, wherever the kernel runs.
+// A file that the kernel sends in parts, into the browser's downloads, wherever the kernel runs.
 
 import { h } from "./dom.js";
 
@@ -10,7 +10,7 @@ interface Part {
 }
 
 /** Gathers the parts of one file at a time. */
-export class Saver {
+export class Downloader {
   readonly #root: HTMLElement;
   #parts: Uint8Array<ArrayBuffer>[] = [];
 
@@ -18,8 +18,8 @@ export class Saver {
     this.#root = root;
   }
 
-  /** Take the next part; return whether it was the last and the file was handed to the browser. */
-  take(part: Part): boolean {
+  /** Add the next part; return whether it was the last and the file was handed to the browser. */
+  add(part: Part): boolean {
     if (part.part === 1) this.#parts = [];
     this.#parts.push(Uint8Array.from(atob(part.data), (character) => character.charCodeAt(0)));
     if (part.part < part.parts) return false;
@@ -30,13 +30,13 @@ export class Saver {
   }
 
   #save(name: string, file: Blob): void {
-    const address = URL.createObjectURL(file);
+    const url = URL.createObjectURL(file);
     // In the page, not just in memory: VS Code watches for clicks on such links in its document.
-    const link = h("a", { href: address, download: name, class: "pplab-hidden", tabindex: -1 });
+    const link = h("a", { href: url, download: name, class: "pplab-hidden", tabindex: -1 });
     this.#root.append(link);
     link.click();
     link.remove();
     // The browser reads the file after the click has been handled.
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
   }
 }

@@ -1,6 +1,6 @@
-// What the page around a widget looks like: its theme, the room there is, and whether motion is welcome.
+// How the page shows a widget: its theme, the room there is, and whether motion is welcome.
 
-export interface Surroundings {
+export interface Appearance {
   readonly dark: boolean;
   readonly narrow: boolean;
   readonly still: boolean;
@@ -14,30 +14,30 @@ function isDark(): boolean {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** Call `tell` now and whenever the surroundings of `root` change; below `room` pixels they are narrow. */
-export function watchSurroundings(
+/** Call `onChange` now and whenever the appearance of `root` changes; below `minWidth` pixels it is narrow. */
+export function watchAppearance(
   root: HTMLElement,
-  room: number,
+  minWidth: number,
   signal: AbortSignal,
-  tell: (found: Surroundings) => void,
+  onChange: (appearance: Appearance) => void,
 ): void {
   const motion = matchMedia("(prefers-reduced-motion: reduce)");
-  let told = "";
+  let previous = "";
   let width = 0;
-  const look = () => {
+  const check = () => {
     width = root.clientWidth || width; // none while hidden, as JupyterLab's page is when the theme changes
     if (!width) return;
-    const found = { dark: isDark(), narrow: width < room, still: motion.matches };
-    const words = JSON.stringify(found);
-    if (words !== told) tell(found);
-    told = words;
+    const appearance = { dark: isDark(), narrow: width < minWidth, still: motion.matches };
+    const key = JSON.stringify(appearance);
+    if (key !== previous) onChange(appearance);
+    previous = key;
   };
-  const sizes = new ResizeObserver(look);
+  const sizes = new ResizeObserver(check);
   sizes.observe(root);
-  const themes = new MutationObserver(look);
+  const themes = new MutationObserver(check);
   themes.observe(document.body, { attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
-  motion.addEventListener("change", look, { signal });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", look, { signal });
+  motion.addEventListener("change", check, { signal });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", check, { signal });
   signal.addEventListener("abort", () => {
     sizes.disconnect();
     themes.disconnect();
