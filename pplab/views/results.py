@@ -292,6 +292,13 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     return head, page.cards([*drawn, *left]).display()
 
 
+def live_experiment(exp: Any) -> Any:
+    """Return the experiment's cards as a live widget, beside its static form; the magic finds it by its name."""
+    from pplab.views.cards import Cards
+
+    return Cards(exp.lab, exp)
+
+
 def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
     plan = exp.plan
     page = _Page("Experiment")

@@ -34,6 +34,12 @@ def test_commands_return_the_objects_they_make(loaded):
     assert loaded.user_ns["kept"].id == made.id
 
 
+def test_an_experiment_is_shown_live_as_cards_in_the_shell(loaded):
+    made = loaded.run_cell("%pplab run --n 1 --set max_tokens=10 hello").result
+    formats, _ = loaded.display_formatter.format(made)
+    assert set(formats) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
+
+
 def test_a_result_is_shown_as_html_and_text_in_the_shell(loaded):
     loaded.run_cell("%pplab calibrate --preset precise")
     made = loaded.run_cell("%pplab run --n 1 --set max_tokens=10 hello").result
