@@ -20,10 +20,10 @@ export class Toolbar {
   constructor(options: ToolbarOptions) {
     const label = (words: string, select: HTMLElement) => h("label", {}, h("span", {}, words), select);
     this.element.append(label("Sort", this.#sort), label("Status", this.#status), label("Setting", this.#setting));
-    this.element.addEventListener("change", () => options.onWant(this.#wanted));
+    this.element.addEventListener("change", () => options.onWant(this.#choice));
   }
 
-  get #wanted(): Wanted {
+  get #choice(): Wanted {
     const setting = this.#setting.value;
     return { page: 0, sort: this.#sort.value, status: this.#status.value, setting: setting ? Number(setting) : -1 };
   }

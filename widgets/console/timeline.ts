@@ -46,11 +46,11 @@ export function timeScale(bars: readonly Pick<Bar, "start" | "took">[]): (moment
   const gap = GAP * work;
   const length = work + gap * Math.max(busy.length - 1, 0);
   return (moment) => {
-    let drawn = 0;
+    let offset = 0;
     for (const [index, [start, end]] of busy.entries()) {
-      if (index > 0) drawn += gap;
-      if (moment <= end) return (drawn + Math.max(moment - start, 0)) / length;
-      drawn += end - start;
+      if (index > 0) offset += gap;
+      if (moment <= end) return (offset + Math.max(moment - start, 0)) / length;
+      offset += end - start;
     }
     return 1;
   };

@@ -16,7 +16,7 @@ class Quiz {
   readonly #summary: Summary;
   readonly #preview: PreviewPanel;
   /** The step that is drawn; -1 before the first one is. */
-  #drawn = -1;
+  #drawnStep = -1;
 
   constructor(view: View<QuizWire>) {
     this.#view = view;
@@ -59,7 +59,7 @@ class Quiz {
   }
 
   get #isSummary(): boolean {
-    return this.#drawn > this.#last;
+    return this.#drawnStep > this.#last;
   }
 
   #go(step: number): void {
@@ -85,9 +85,9 @@ class Quiz {
 
   #draw(): void {
     const step = this.#step;
-    if (step === this.#drawn) return;
+    if (step === this.#drawnStep) return;
     const hadFocus = this.#main.contains(this.#main.ownerDocument.activeElement);
-    this.#drawn = step;
+    this.#drawnStep = step;
     this.#side.hidden = this.#isSummary;
     const questions = this.#view.get("questions");
     const question = questions[step];
@@ -107,13 +107,13 @@ class Quiz {
   }
 
   #drawAnswer(): void {
-    const question = this.#view.get("questions")[this.#drawn];
+    const question = this.#view.get("questions")[this.#drawnStep];
     if (question) this.#question.drawAnswer(this.#view.get("answers")[question.id]);
   }
 
   #drawPreview(): void {
     const preview = this.#view.get("preview");
-    this.#preview.draw(preview, this.#view.get("questions")[this.#drawn]?.id);
+    this.#preview.draw(preview, this.#view.get("questions")[this.#drawnStep]?.id);
     if (this.#isSummary) this.#summary.draw(preview);
   }
 }

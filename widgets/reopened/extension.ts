@@ -4,7 +4,7 @@
 // beside a perfectly readable text/html. This can go when ipywidgets fall back by themselves.
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
-const PATIENCE = 500; // ms until the static form stands in for a model that may still come
+const TIMEOUT = 500; // ms until the static form stands in for a model that may still come
 
 interface MimeModel {
   readonly data: Readonly<Record<string, unknown>>;
@@ -49,7 +49,8 @@ interface Panel {
   readonly content: { readonly rendermime: RenderMime };
 }
 
-async function found(renderer: WidgetRenderer, id: string): Promise<boolean> {
+/** Whether the model with this id is there, once the manager has restored its models. */
+async function hasModel(renderer: WidgetRenderer, id: string): Promise<boolean> {
   const manager = await renderer._manager?.promise;
   if (!manager) return true;
   if (!manager.has_model(id) && !manager.restoredStatus) {
@@ -65,27 +66,27 @@ async function found(renderer: WidgetRenderer, id: string): Promise<boolean> {
 }
 
 /** Return the factory of ipywidgets, except that our outputs show their HTML as long as their model is not there. */
-function careful(factory: Factory, rendermime: RenderMime): Factory {
+function withFallback(factory: Factory, rendermime: RenderMime): Factory {
   return {
     safe: factory.safe,
     mimeTypes: factory.mimeTypes,
     createRenderer(options: unknown): Renderer {
       const renderer = factory.createRenderer(options) as WidgetRenderer;
-      const live = renderer.renderModel.bind(renderer);
+      const renderLive = renderer.renderModel.bind(renderer);
       renderer.renderModel = async (model) => {
         const { model_id: id } = model.data[VIEW] as { readonly model_id: string };
-        if (!id || !String(model.data["text/html"]).includes('class="pplab"')) return live(model);
-        const there = found(renderer, id);
-        const late = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), PATIENCE));
-        if (await Promise.race([there, late])) return live(model);
+        if (!id || !String(model.data["text/html"]).includes('class="pplab"')) return renderLive(model);
+        const modelFound = hasModel(renderer, id);
+        const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), TIMEOUT));
+        if (await Promise.race([modelFound, timeout])) return renderLive(model);
         if (renderer.isDisposed) return;
-        const still = rendermime.createRenderer("text/html");
-        await still.renderModel(model);
-        renderer.addWidget(still);
-        void there.then((came) => {
-          if (!came || renderer.isDisposed) return;
-          still.dispose();
-          void live(model);
+        const fallback = rendermime.createRenderer("text/html");
+        await fallback.renderModel(model);
+        renderer.addWidget(fallback);
+        void modelFound.then((found) => {
+          if (!found || renderer.isDisposed) return;
+          fallback.dispose();
+          void renderLive(model);
         });
       };
       return renderer;
@@ -93,19 +94,19 @@ function careful(factory: Factory, rendermime: RenderMime): Factory {
   };
 }
 
-function guard(rendermime: RenderMime): void {
+function install(rendermime: RenderMime): void {
   const add = rendermime.addFactory.bind(rendermime);
   rendermime.addFactory = (factory, rank) =>
-    add(factory.mimeTypes.includes(VIEW) ? careful(factory, rendermime) : factory, rank);
+    add(factory.mimeTypes.includes(VIEW) ? withFallback(factory, rendermime) : factory, rank);
   const present = rendermime.getFactory(VIEW);
   if (present) rendermime.addFactory(present, -10);
 }
 
 function activate(_app: unknown, tracker: Tracker | null): void {
   tracker?.forEach((panel) => {
-    guard(panel.content.rendermime);
+    install(panel.content.rendermime);
   });
-  tracker?.widgetAdded.connect((_tracker, panel) => guard(panel.content.rendermime));
+  tracker?.widgetAdded.connect((_tracker, panel) => install(panel.content.rendermime));
 }
 
 // What webpack's module federation expects of a container, written out: there is one module, and one we borrow.

@@ -45,18 +45,18 @@ const card = (part: Partial<ShownCard> = {}): ShownCard => ({
 const cards = (traits: Partial<CardsTraits> = {}) => notebook("cards", { ...TRAITS, ...traits });
 const texts = (root: Element, selector: string) => [...root.querySelectorAll(selector)].map((e) => e.textContent);
 const arrived = (seq: number, part: Partial<ShownCard> = {}) => ({ kind: "arrived", seq, card: card(part) });
-const page = (seq: number, shown: ShownCard[], total = shown.length, at = 0) => ({
+const page = (seq: number, cards: ShownCard[], total = cards.length, at = 0) => ({
   kind: "page",
   seq,
   page: at,
   total,
-  cards: shown,
+  cards,
 });
 const requests = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
   comm.sent.filter((m) => m.method === "custom").map((m) => m.content);
 const choose = (root: Element, label: string, value: string) => {
-  const found = [...root.querySelectorAll("label")].find((e) => e.textContent?.startsWith(label));
-  const select = found?.querySelector("select") as HTMLSelectElement;
+  const match = [...root.querySelectorAll("label")].find((e) => e.textContent?.startsWith(label));
+  const select = match?.querySelector("select") as HTMLSelectElement;
   select.value = value;
   select.dispatchEvent(new Event("change", { bubbles: true }));
 };
@@ -68,8 +68,8 @@ describe("a card", () => {
     const { comm, show } = await cards();
     const { root } = await show();
     await comm.custom(page(1, [card({ badges: ["embedded"] })]));
-    const [shown] = root.querySelectorAll('[data-pplab="card"]');
-    expect(shown?.getAttribute("data-status")).toBe("ok");
+    const [first] = root.querySelectorAll('[data-pplab="card"]');
+    expect(first?.getAttribute("data-status")).toBe("ok");
     expect(texts(root, '[data-pplab="text"]')).toEqual(["Because."]);
     const meters = [...root.querySelectorAll("[role=meter]")];
     expect(meters.map((m) => [m.getAttribute("aria-label"), m.getAttribute("aria-valuenow")])).toEqual([

@@ -37,49 +37,50 @@ afterEach(() => document.body.replaceChildren());
 // jsdom does not lay out, so it has nothing to scroll.
 Element.prototype.scrollIntoView = () => undefined;
 
-async function opened(traits: Partial<ConsoleTraits> = {}) {
+async function openConsole(traits: Partial<ConsoleTraits> = {}) {
   const opening = await notebook("console", { ...TRAITS, ...traits });
   let seq = 0;
-  const tell = (message: Record<string, unknown>) => {
+  const emit = (message: Record<string, unknown>) => {
     seq += 1;
     return opening.comm.custom({ ...message, seq });
   };
-  const rows = (place: string, ...lines: EventLine[]) => tell({ kind: "rows", place, rows: lines, older: false });
-  return { ...opening, tell, rows };
+  const rows = (place: string, ...lines: EventLine[]) => emit({ kind: "rows", place, rows: lines, older: false });
+  return { ...opening, emit, rows };
 }
 
-const shown = (root: Element) => [...root.querySelectorAll<HTMLElement>("tr[data-seq]")].map((one) => one.dataset.seq);
+const rowNumbers = (root: Element) =>
+  [...root.querySelectorAll<HTMLElement>("tr[data-seq]")].map((one) => one.dataset.seq);
 
 describe("the stream", () => {
   test("is asked for once, and shows a word until it comes", async () => {
-    const { comm, show } = await opened();
+    const { comm, show } = await openConsole();
     const { root } = await show();
     expect(comm.sent).toEqual([{ method: "custom", content: { kind: "ready" } }]);
     expect(root.textContent).toContain("Loading the events");
   });
 
   test("puts new events above and older ones below", async () => {
-    const { show, rows, tell, comm } = await opened();
+    const { show, rows, emit, comm } = await openConsole();
     const { root } = await show();
-    await tell({ kind: "rows", place: "all", rows: [row(5), row(4)], older: true });
+    await emit({ kind: "rows", place: "all", rows: [row(5), row(4)], older: true });
     await rows("above", row(7), row(6));
-    expect(shown(root)).toEqual(["7", "6", "5", "4"]);
+    expect(rowNumbers(root)).toEqual(["7", "6", "5", "4"]);
     button(root, "Show older events").click();
     expect(comm.sent.at(-1)).toEqual({ method: "custom", content: { kind: "more", before: 4 } });
     await rows("below", row(3));
-    expect(shown(root).at(-1)).toBe("3");
+    expect(rowNumbers(root).at(-1)).toBe("3");
     expect(button(root, "Show older events").hidden).toBe(true);
   });
 
   test("says when nothing matches", async () => {
-    const { show, rows } = await opened();
+    const { show, rows } = await openConsole();
     const { root } = await show();
     await rows("all");
     expect(root.textContent).toContain("No event matches these filters.");
   });
 
   test("asks anew when a message is missing", async () => {
-    const { comm, show } = await opened();
+    const { comm, show } = await openConsole();
     await show();
     await comm.custom({ kind: "rows", place: "all", rows: [], older: false, seq: 1 });
     await comm.custom({ kind: "rows", place: "above", rows: [row(9)], older: false, seq: 3 });
@@ -87,7 +88,7 @@ describe("the stream", () => {
   });
 
   test("leads from an event to its chain, from there on to any record, and back", async () => {
-    const { comm, show, rows, tell } = await opened();
+    const { comm, show, rows, emit } = await openConsole();
     const { root } = await show();
     await rows("all", row(2));
     button(root, "cell_executed").click();
@@ -96,7 +97,7 @@ describe("the stream", () => {
       { kind: "experiment", id: "e1", label: "completed embedded", at: row(1).at, led: ["response"] },
       { kind: "event", id: "id-2", label: "cell_executed", at: row(1).at, led: [] },
     ];
-    await tell({ kind: "walked", anchor: "id-2", records, left_out: 4 });
+    await emit({ kind: "walked", anchor: "id-2", records, left_out: 4 });
     const panel = root.querySelector("[aria-label='Chain of cause']") as HTMLElement;
     expect(panel.querySelector("[aria-current=true]")?.textContent).toContain("cell_executed");
     expect(panel.textContent).toContain("led to response");
@@ -109,7 +110,7 @@ describe("the stream", () => {
   });
 
   test("is narrowed to a chain of cause from a row", async () => {
-    const { comm, show, rows } = await opened();
+    const { comm, show, rows } = await openConsole();
     const { root } = await show();
     await rows("all", row(2));
     button(root, "0af76519").click();
@@ -119,7 +120,7 @@ describe("the stream", () => {
 
 describe("the filters", () => {
   test("take a moment by the local clock and keep it in UTC", async () => {
-    const { comm, show } = await opened();
+    const { comm, show } = await openConsole();
     const { root } = await show();
     const [from, to] = root.querySelectorAll<HTMLInputElement>("input[type=datetime-local]");
     for (const input of [from, to]) {
@@ -134,7 +135,7 @@ describe("the filters", () => {
   });
 
   test("are cleared together", async () => {
-    const { comm, show } = await opened({ event: "cell_executed", actor: "ada" });
+    const { comm, show } = await openConsole({ event: "cell_executed", actor: "ada" });
     const { root } = await show();
     button(root, "Clear").click();
     expect(comm.sent.at(-1)).toMatchObject({ state: { event: null, actor: null } });
@@ -148,7 +149,7 @@ describe("the chain's state", () => {
     [{ head: 9, verified: null, broken: "row 3 was altered" }, "", "row 3 was altered"],
     [{ head: 9, verified: null, broken: "" }, "Verifying the chain", "Verifying the chain"],
   ])("%j while busy with '%s' reads %s", async (chain, busy, words) => {
-    const { root } = await (await opened({ chain, busy })).show();
+    const { root } = await (await openConsole({ chain, busy })).show();
     expect(root.querySelector("[role=status]")?.textContent).toBe(words);
     expect(button(root, "Verify").disabled).toBe(busy !== "");
   });
@@ -174,7 +175,7 @@ describe("the time line", () => {
       { ...bar, name: "run", start: 0, took: 1500 },
       { ...bar, name: "audit", start: 2000, took: 20 },
     ];
-    const { root } = await (await opened({ bars })).show();
+    const { root } = await (await openConsole({ bars })).show();
     const lines = [...root.querySelectorAll(".pplab-timeline tbody tr")].map((line) => line.textContent);
     expect(lines[0]).toContain("auditok20 ms");
     expect(lines[1]).toContain("runok1.5 s");
@@ -192,15 +193,15 @@ test("tabs are chosen with the arrow keys and wrap around", () => {
 });
 
 test("a file is saved by the view that asked for it only", async () => {
-  const { comm, show, tell } = await opened();
+  const { comm, show, emit } = await openConsole();
   const { root } = await show();
   const saved = vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
   button(root, "Export").click();
   const { view } = (comm.sent.at(-1) as { content: { view: string } }).content;
   const part = { kind: "part", name: "a.csv", part: 1, parts: 1, data: btoa("x") };
-  await tell({ ...part, view: "another" });
+  await emit({ ...part, view: "another" });
   expect(saved).not.toHaveBeenCalled();
-  await tell({ ...part, view, note: "2 cells were changed." });
+  await emit({ ...part, view, note: "2 cells were changed." });
   expect(saved).toHaveBeenCalledOnce();
   expect(root.textContent).toContain("a.csv downloaded. 2 cells were changed.");
 });

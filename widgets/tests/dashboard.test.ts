@@ -227,17 +227,17 @@ describe("the appearance", () => {
     const root = document.createElement("div");
     document.body.append(root);
     const width = vi.spyOn(root, "clientWidth", "get").mockReturnValue(1000);
-    const told: unknown[] = [];
-    watchAppearance(root, 880, new AbortController().signal, (appearance) => told.push(appearance));
+    const changes: unknown[] = [];
+    watchAppearance(root, 880, new AbortController().signal, (appearance) => changes.push(appearance));
     for (const react of resized) react();
     document.body.dataset.jpThemeLight = "false";
-    await vi.waitUntil(() => told.length === 2);
+    await vi.waitUntil(() => changes.length === 2);
     width.mockReturnValue(0); // as while JupyterLab changes its theme
     document.body.dataset.jpThemeLight = "true";
-    await vi.waitUntil(() => told.length === 3);
+    await vi.waitUntil(() => changes.length === 3);
     width.mockReturnValue(700);
     for (const react of resized) react();
-    expect(told).toEqual([
+    expect(changes).toEqual([
       { dark: false, narrow: false, still: false },
       { dark: true, narrow: false, still: false },
       { dark: false, narrow: false, still: false },

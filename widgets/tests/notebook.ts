@@ -135,10 +135,10 @@ export async function notebook(name: string, traits: State) {
 
 /** Return the button with this name. */
 export function button(root: Element, name: string): HTMLButtonElement {
-  const found = [...root.querySelectorAll("button")].find((element) => element.textContent === name);
-  if (!found)
+  const match = [...root.querySelectorAll("button")].find((element) => element.textContent === name);
+  if (!match)
     throw new Error(`no button ${name} among ${[...root.querySelectorAll("button")].map((b) => b.textContent)}`);
-  return found;
+  return match;
 }
 
 /** Press a key on an element; return whether the notebook around it would see it. */

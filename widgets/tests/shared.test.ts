@@ -101,16 +101,16 @@ describe("messages of the kernel", () => {
     interface Rows extends Wire {
       readonly fromKernel: { readonly kind: "rows"; readonly rows: readonly number[] };
     }
-    const [seen, missed] = [[] as number[], vi.fn()];
+    const [seen, onGap] = [[] as number[], vi.fn()];
     const { render } = widget<Rows>("rows", (view: View<Rows>) =>
-      view.listen((message) => seen.push(...message.rows), missed),
+      view.listen((message) => seen.push(...message.rows), onGap),
     );
     const end = render({ model: model as never, el: h("div") });
     await comm.custom({ kind: "rows", rows: [1], seq: 4 });
     await comm.custom({ kind: "rows", rows: [2], seq: 5 });
-    expect(missed).not.toHaveBeenCalled();
+    expect(onGap).not.toHaveBeenCalled();
     await comm.custom({ kind: "rows", rows: [3], seq: 7 });
-    expect(missed).toHaveBeenCalledOnce();
+    expect(onGap).toHaveBeenCalledOnce();
     end();
     await comm.custom({ kind: "rows", rows: [4], seq: 8 });
     expect(seen).toEqual([1, 2, 3]);

@@ -45,8 +45,8 @@ type Shown = Awaited<ReturnType<Awaited<ReturnType<typeof studio>>["show"]>>["ro
 function field<Kind extends HTMLElement = HTMLInputElement>(root: Shown, label: string): Kind {
   const named = root.querySelector(`[aria-label="${label}"]`);
   if (named) return named as Kind;
-  const found = [...root.querySelectorAll("label")].find((e) => e.textContent === label);
-  return (found?.htmlFor ? root.querySelector(`#${found.htmlFor}`) : found?.querySelector("input")) as Kind;
+  const match = [...root.querySelectorAll("label")].find((e) => e.textContent === label);
+  return (match?.htmlFor ? root.querySelector(`#${found.htmlFor}`) : match?.querySelector("input")) as Kind;
 }
 
 function put(input: HTMLInputElement | HTMLTextAreaElement, value: string, event = "input"): void {
