@@ -46,7 +46,7 @@ function field<Kind extends HTMLElement = HTMLInputElement>(root: Shown, label: 
   const named = root.querySelector(`[aria-label="${label}"]`);
   if (named) return named as Kind;
   const match = [...root.querySelectorAll("label")].find((e) => e.textContent === label);
-  return (match?.htmlFor ? root.querySelector(`#${found.htmlFor}`) : match?.querySelector("input")) as Kind;
+  return (match?.htmlFor ? root.querySelector(`#${match.htmlFor}`) : match?.querySelector("input")) as Kind;
 }
 
 function put(input: HTMLInputElement | HTMLTextAreaElement, value: string, event = "input"): void {
