@@ -68,7 +68,7 @@ screenshots: setup browser ## take the pictures of the README
 	$(BIN)/python -m pytest -q -m screenshots tests/browser/test_screenshots.py
 
 docs: setup ## write the command reference from the command table
-	$(BIN)/python -c 'from pplab.commands import reference; print(reference(), end="")' > docs/commands.md
+	$(BIN)/python -c 'from pplab.commands.command_table import reference; print(reference(), end="")' > docs/commands.md
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist

@@ -1,4 +1,4 @@
-"""Builds the front end into pplab/views/static when its sources are newer than what is there (Hatch's build hook)."""
+"""Builds the front end into pplab/views/widgets/static when its sources are newer than what is there (Hatch's build hook)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parent
 WIDGETS = ROOT / "widgets"
-STATIC = ROOT / "pplab" / "views" / "static"
+STATIC = ROOT / "pplab" / "views" / "widgets" / "static"
 
 
 class FrontEnd(BuildHookInterface):

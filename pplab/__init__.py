@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from pplab import metrics
     from pplab.calibration import Calibration
     from pplab.errors import PplabError
-    from pplab.experiments.results import Experiment
-    from pplab.experiments.settings import Setting
+    from pplab.experiments.experiment import Experiment
     from pplab.lab import Lab
+    from pplab.plan.settings import Setting
 
 __version__ = "0.1.0"
 __all__ = ["Calibration", "Experiment", "Lab", "PplabError", "Setting", "__version__", "metrics"]
@@ -21,10 +21,10 @@ __all__ = ["Calibration", "Experiment", "Lab", "PplabError", "Setting", "__versi
 # Public names are loaded when first used, so that importing the package costs next to nothing.
 _HOMES = {
     "Calibration": "pplab.calibration",
-    "Experiment": "pplab.experiments.results",
+    "Experiment": "pplab.experiments.experiment",
     "Lab": "pplab.lab",
     "PplabError": "pplab.errors",
-    "Setting": "pplab.experiments.settings",
+    "Setting": "pplab.plan.settings",
 }
 
 

@@ -7,16 +7,16 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
-from pplab import commands
+from pplab.commands import command_table
+from pplab.commands.session import Session, as_json, as_json_error
 from pplab.errors import Interrupted, PplabError, in_words
 from pplab.log import caught
-from pplab.session import Session, as_json, as_json_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.tools import Listener
+    from pplab.experiments.dependencies import Listener
     from pplab.lab import Lab
 
 
@@ -54,7 +54,7 @@ def _run(words: list[str], session: Session) -> int:
     """Run one command and print what it leaves: with ``--json`` one line on standard output, whatever happens."""
     as_line = "--json" in words
     try:
-        done = commands.perform(words, session)
+        done = command_table.perform(words, session)
         shown = as_json(done) if as_line else _text(done.value)
     except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
         if not isinstance(stopped, (PplabError, KeyboardInterrupt)):
@@ -70,12 +70,12 @@ def _run(words: list[str], session: Session) -> int:
 
 
 def _text(value: object) -> str:
-    from pplab.views import results
+    from pplab.views import static
 
-    return results.as_text(value)
+    return static.as_text(value)
 
 
 def _watch(_lab: Lab) -> AbstractContextManager[Listener | None]:
-    from pplab.views.progress import terminal_bar
+    from pplab.views.terminal_progress import terminal_bar
 
     return terminal_bar()

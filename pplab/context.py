@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pplab.access import Access, recorded_model
-from pplab.config import TEMPORARY
+from pplab.config.configuration import TEMPORARY
 from pplab.errors import PplabError
+from pplab.models.access import Access, recorded_model
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
 
-    from pplab.config import PPLab, Resolved
-    from pplab.models.tape import Recording
+    from pplab.config.configuration import PPLab, Resolved
+    from pplab.models.recording import Recording
     from pplab.store.rows import Row
 
 
@@ -51,7 +51,7 @@ class LabContext:
         self.configuration = self.unrecorded = resolved
         self.scrub = Scrubber(*resolved.secrets)
         self.store = open_store(resolved.folder or TEMPORARY)
-        self.store.keep_out(*resolved.secrets)
+        self.store.add_secret(*resolved.secrets)
         self.access = Access(resolved, self.scrub)
         self.recording: Recording | None = None
         self._closed = False
@@ -100,7 +100,7 @@ class LabContext:
 
     def answer_from(self, path: str | os.PathLike[str] | None, *, max_age_days: float | None = None) -> Recording | None:
         """Put a recording in front of the model from here on; ``None`` takes it away."""
-        from pplab.models.tape import Recording
+        from pplab.models.recording import Recording
 
         if self.recording is not None:
             self.recording.settle()

@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pplab.addresses import check_base_url, secret_parameters
-from pplab.config import resolve
+from pplab.config.addresses import check_base_url, secret_parameters
+from pplab.config.configuration import resolve
 from pplab.context import LabContext
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.manager import RunManager, here
 from pplab.experiments.repository import LOST
 from pplab.forks import Guard
 from pplab.ids import new_id, now
-from pplab.natural import in_units, listed, mapping
+from pplab.inputs.values import in_units, listed, mapping
 from pplab.observe.events import event
 from pplab.operation import Operation, checked, verb
-from pplab.runs import Runs, here
-from pplab.store.claims import claimed
 from pplab.store.rows import CalibrationRow
+from pplab.store.run_lock import is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
     from pplab.analysis.records import Comparisons
     from pplab.calibration import Calibration
-    from pplab.config import PPLab
-    from pplab.experiments.estimate import Preflight
+    from pplab.config.configuration import PPLab
+    from pplab.experiments.dependencies import Listener
+    from pplab.experiments.experiment import Experiment
+    from pplab.experiments.preflight import Preflight
     from pplab.experiments.probe import Probe
-    from pplab.experiments.results import Experiment
-    from pplab.experiments.settings import Setting
-    from pplab.experiments.tools import Listener
-    from pplab.models.tape import Recording
-    from pplab.share.check import Gate
+    from pplab.models.recording import Recording
+    from pplab.plan.settings import Setting
     from pplab.share.export import Export
-    from pplab.share.imports import Imported
+    from pplab.share.import_package import Imported
+    from pplab.share.regression_gate import Gate
     from pplab.share.replay import Replay
     from pplab.share.rerun import Rerun
     from pplab.share.verify import PackageReport
@@ -92,7 +92,7 @@ class Lab:
             resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, settings=settings)
         )
         self._store = self._context.store
-        self._runs = Runs(self, self._context)
+        self._runs = RunManager(self, self._context)
         self._guard = Guard()
         self._closed = False
 
@@ -145,7 +145,7 @@ class Lab:
         return self._context
 
     @property
-    def manager(self) -> Runs:
+    def manager(self) -> RunManager:
         """Who plans and runs the experiments, below the verbs."""
         return self._runs
 
@@ -400,7 +400,7 @@ class Lab:
         """Return one row an experiment, oldest first. Filters: ``user``, ``calibration_id``, ``model``, ``status``, ``limit``."""
         frame = self._store.experiments(**filters)
         for index in frame.index[frame["status"] == "running"]:
-            if not claimed(self.folder, str(frame.loc[index, "experiment_id"])):
+            if not is_locked(self.folder, str(frame.loc[index, "experiment_id"])):
                 frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
         return frame
 
@@ -431,11 +431,11 @@ class Lab:
     @verb
     def compare(self, a: Experiment | str, b: Experiment | str) -> Comparisons:
         """Return the paired differences between two experiments on the prompts they share, each taken as one setting."""
-        from pplab.analysis.between import between
+        from pplab.analysis.experiment_comparison import compare_experiments
 
         with self._store.reading():
             first, second = (self._runs.stored(self._id_of(one)).stored for one in (a, b))
-        return between(first.frame, second.frame, first.metrics, first.lower_is_better)
+        return compare_experiments(first.frame, second.frame, first.metrics, first.lower_is_better)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
         """Return the ids of an entity, newest first; for completion, so it is no operation and leaves no trace."""
@@ -530,7 +530,7 @@ class Lab:
         BadInput
             When it could do harm, or holds an experiment that is here in another state.
         """
-        from pplab.share.imports import import_package
+        from pplab.share.import_package import import_package
 
         return import_package(self, self._store, path)
 
@@ -608,7 +608,7 @@ class Lab:
         on
             Who is told how it goes, as in `run`.
         """
-        from pplab.share.check import Gate
+        from pplab.share.regression_gate import Gate
 
         with Interrupts() as interrupts, Operation(self, "check"):
             checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model, on=on)

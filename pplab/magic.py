@@ -12,11 +12,11 @@ from IPython.core.completer import SimpleCompletion, completion_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
-from pplab.config import PPLab, find_store, load_settings
+from pplab.config.configuration import PPLab, find_store, load_settings
 from pplab.errors import PplabError
 from pplab.log import caught, thread
-from pplab.observe.cells import CellAudit
-from pplab.views.looks import LOOKS
+from pplab.observe.cell_audit import CellAudit
+from pplab.views.static_views import STATIC_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
+    from pplab.commands.session import Session
     from pplab.lab import Lab
-    from pplab.session import Session
     from pplab.store.rows import Row
-    from pplab.views.cards import Cards
+    from pplab.views.widgets.cards import Cards
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
 MOST_EARLY = 10_000
@@ -53,16 +53,16 @@ class PPLabMagics(Magics):
     @line_cell_magic
     def pplab(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Precision + Personality Lab: ``%pplab`` says where you are, ``%pplab help`` what there is."""
-        from pplab import commands
-        from pplab.grammar import split
-        from pplab.session import as_json, as_json_error
+        from pplab.commands import command_table
+        from pplab.commands.parser import split
+        from pplab.commands.session import as_json, as_json_error
 
         as_line = "--json" in line.split()
         try:
-            words = split(line, commands.COMMANDS)
+            words = split(line, command_table.COMMANDS)
             as_line = "--json" in words
             variables = _variables(self.extension.shell, local_ns or {})
-            done = commands.perform(words, self.extension.session, cell=cell, variables=variables)
+            done = command_table.perform(words, self.extension.session, cell=cell, variables=variables)
         except PplabError as error:
             if not as_line:
                 raise _usage_error(error) from error
@@ -116,7 +116,7 @@ class Extension:
     def session(self) -> Session:
         """Where this shell's commands run."""
         if self._session is None:
-            from pplab.session import Session
+            from pplab.commands.session import Session
 
             self._session = Session(self.lab, "notebook", _watch, say=print)
         return self._session
@@ -141,7 +141,7 @@ class Extension:
             caught("the lab could not be opened", error)
 
     def _forget_lab(self, _change: object) -> None:
-        """Let the next use open a lab with the changed settings; results and runs of the former one go on with it."""
+        """Let the next use open a lab with the changed settings; static and runs of the former one go on with it."""
         with self._lock:  # one that is being opened now is the former one
             self._lab = None
 
@@ -227,7 +227,7 @@ def _watch(lab: Lab) -> Iterator[Cards]:
     """Show answers as cards while they arrive; the result of the run then takes their place."""
     from IPython.display import display
 
-    from pplab.views.cards import Cards
+    from pplab.views.widgets.cards import Cards
 
     cards = Cards(lab)
     display(cards)  # type: ignore[no-untyped-call]  # IPython's
@@ -243,9 +243,9 @@ def _matcher(extension: Extension) -> Callable[[CompletionContext], SimpleMatche
         line = LINE.match(context.text_until_cursor)
         if line is None:
             return {"completions": []}
-        from pplab import commands
+        from pplab.commands import command_table
 
-        words = commands.complete(line[1], extension.session)
+        words = command_table.complete(line[1], extension.session)
         return {
             "completions": [SimpleCompletion(text=w, type="pplab") for w in words],
             "matched_fragment": re.split(r"\s", line[1])[-1],
@@ -263,7 +263,7 @@ def show_results(shell: InteractiveShell) -> list[tuple[str, str]]:
     """Give those results of the lab that have none their rich displays in this shell; return their classes."""
     formatter = _mimebundles(shell)
     added = []
-    for (module, name), view in LOOKS.items():
+    for (module, name), view in STATIC_VIEWS.items():
         if formatter.for_type_by_name(module, name) is None:
             formatter.for_type_by_name(module, name, _display(view))
             added.append((module, name))
@@ -283,16 +283,11 @@ def _mimebundles(shell: InteractiveShell) -> Any:
     return shell.display_formatter.mimebundle_formatter
 
 
-def _display(view: str) -> Callable[[Any], tuple[dict[str, str], dict[str, Any]]]:
-    def show(value: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        from pplab.views import results
+def _display(view: str) -> Callable[[Any], tuple[dict[str, Any], dict[str, Any]]]:
+    def show(value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        from pplab.views.display import mimebundle
 
-        live = getattr(results, f"live_{view}", None)
-        if live is not None:
-            bundle: tuple[dict[str, str], dict[str, Any]] = live(value)._repr_mimebundle_()
-            return bundle
-        drawn = getattr(results, view)(value)
-        return {"text/plain": drawn.text, "text/html": drawn.html}, {}
+        return mimebundle(view, value)
 
     return show
 

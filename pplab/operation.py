@@ -6,13 +6,13 @@ import functools
 import inspect
 import re
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pplab.errors import BadInput, did_you_mean, in_words
-from pplab.ids import new_id, new_span_id, new_trace_id, now
+from pplab.ids import new_id, now
+from pplab.inputs.values import natural
 from pplab.log import caught
-from pplab.natural import natural
+from pplab.observe.spans import CAUSE, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,50 +22,6 @@ if TYPE_CHECKING:
     from pplab.store.rows import EventRow, Row
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-
-class Span:
-    """One link of a chain of cause: a cell, an operation or a call.
-
-    Its identifiers are made when they are first asked for: most cells cause nothing, and random bytes cost a system call.
-    ``children`` counts the operations that named this span as their parent.
-    """
-
-    __slots__ = ("_correlation_id", "_parent", "_span_id", "children", "name")
-
-    def __init__(self, name: str, parent: Span | None = None) -> None:
-        self.name = name
-        self.children = 0
-        self._parent = parent
-        self._correlation_id: str | None = None
-        self._span_id: str | None = None
-
-    @property
-    def correlation_id(self) -> str:
-        """The W3C trace id of the whole chain."""
-        if self._correlation_id is None:
-            self._correlation_id = self._parent.correlation_id if self._parent else new_trace_id()
-        return self._correlation_id
-
-    @property
-    def span_id(self) -> str:
-        """The W3C span id of this link."""
-        if self._span_id is None:
-            self._span_id = new_span_id()
-        return self._span_id
-
-    @property
-    def parent_span_id(self) -> str | None:
-        """The span id of what caused this link."""
-        return self._parent.span_id if self._parent else None
-
-    def ids(self) -> dict[str, Any]:
-        """Return the three identifiers as the columns that rows have."""
-        return {"correlation_id": self.correlation_id, "span_id": self.span_id, "parent_span_id": self.parent_span_id}
-
-
-# What caused whatever happens next in this context: the running cell, or the operation that calls another one.
-CAUSE: ContextVar[Span | None] = ContextVar("pplab_cause", default=None)
 
 
 class Recorder(Protocol):

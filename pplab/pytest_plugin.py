@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab.lab import Lab
-    from pplab.share.check import Check
+    from pplab.share.regression_gate import Check
 
 RECORDINGS = "recordings"
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { build, context } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const out = resolve(here, "../pplab/views/static");
+const out = resolve(here, "../pplab/views/widgets/static");
 const names = readdirSync(here).filter((name) => existsSync(join(here, name, "index.ts")));
 
 /** @type {import("esbuild").BuildOptions} */

@@ -12,9 +12,8 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from pplab import views
-from pplab.views import theme
-from pplab.views.widget import Dismiss, LabWidget, Retry
+from pplab.views import theme, widgets
+from pplab.views.widgets.base import Dismiss, LabWidget, Retry
 
 TARGET = Path(__file__).parent / "shared" / "generated"
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "unknown"}
@@ -33,10 +32,10 @@ def main() -> None:
 
 def files() -> dict[str, str]:
     """Return the content of each generated file by its name."""
-    for module in pkgutil.iter_modules(views.__path__, "pplab.views."):
+    for module in pkgutil.iter_modules(widgets.__path__, "pplab.views.widgets."):
         importlib.import_module(module.name)
-    widgets = {cls.bundle: cls for cls in LabWidget.__subclasses__() if cls.__module__.startswith(views.__name__)}
-    return {"tokens.css": _tokens(), **{f"{name}.ts": _module(name, cls) for name, cls in sorted(widgets.items())}}
+    classes = {cls.bundle: cls for cls in LabWidget.__subclasses__() if cls.__module__.startswith(widgets.__name__)}
+    return {"tokens.css": _tokens(), **{f"{name}.ts": _module(name, cls) for name, cls in sorted(classes.items())}}
 
 
 def _tokens() -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pplab.analysis.diversity import Texts, mean_distance, weighted_distance
-from pplab.analysis.layout import Flags, Floats, Layout
 from pplab.analysis.power import MIN_PROMPTS, MIN_REPLICATES
 from pplab.analysis.resampling import Resampler
+from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix
 
 if TYPE_CHECKING:
     from pplab.analysis.diversity import Distance
@@ -85,7 +85,7 @@ class _Measures:
         return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
-def axes(plan: Layout, distance: Distance | Floats | None) -> Axes:
+def axes(plan: ResponseMatrix, distance: Distance | Floats | None) -> Axes:
     """Place every setting on the plane of precision and personality.
 
     Parameters
@@ -122,7 +122,7 @@ def _too_little(columns: tuple[int, ...], prompts: int, measures: tuple[tuple[st
     return Axes(columns, nothing, nothing, nothing, nothing, "none", prompts, 0, measures)
 
 
-def _measure(plan: Layout, distance: Distance | Floats | None) -> _Measures:
+def _measure(plan: ResponseMatrix, distance: Distance | Floats | None) -> _Measures:
     rows = plan.rows()
     covered = [sum(bool(rows[p, s]) for p in range(plan.prompts)) for s in range(len(plan.settings))]
     columns = [s for s, count in enumerate(covered) if count and 2 * count >= max(covered)]

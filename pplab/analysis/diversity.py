@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pplab.analysis.layout import Floats, Layout, layout, need
 from pplab.analysis.power import ALPHA, MIN_FREEDOM
 from pplab.analysis.records import Comparisons
 from pplab.analysis.resampling import RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
+from pplab.analysis.response_matrix import Floats, ResponseMatrix, layout, need
 from pplab.analysis.statistics import Finding, corrected, differences, too_little
 from pplab.errors import BadInput
 
@@ -43,7 +43,7 @@ def compare_diversity(
     Parameters
     ----------
     frame
-        Responses with a column ``text``, see `pplab.analysis.layout.layout`.
+        Responses with a column ``text``, see `pplab.analysis.response_matrix.layout`.
     distance
         A function from n texts to their distances in [0, 1], shape (n, n), symmetric; or that array for all rows of
         ``frame`` in order.
@@ -71,7 +71,7 @@ def compare_diversity(
 class Texts:
     """The usable rows of each cell, and the distances between any of them."""
 
-    def __init__(self, plan: Layout, distance: Distance | Floats) -> None:
+    def __init__(self, plan: ResponseMatrix, distance: Distance | Floats) -> None:
         self.distance = distance
         if callable(distance):
             need(plan.frame, ["text"])
@@ -94,7 +94,7 @@ class Texts:
         return [p for (p, s), rows in self.rows.items() if s == column and len(rows) > 1]
 
 
-def _table(plan: Layout, texts: Texts) -> pd.DataFrame:
+def _table(plan: ResponseMatrix, texts: Texts) -> pd.DataFrame:
     frame = plan.frame
     records: list[dict[str, Any]] = []
     for (_, column), rows in texts.rows.items():
@@ -114,7 +114,7 @@ def _table(plan: Layout, texts: Texts) -> pd.DataFrame:
     return pd.DataFrame(records, columns=[*names, *(["cluster"] if "cluster" in frame.columns else [])])
 
 
-def _measured(plan: Layout, table: pd.DataFrame) -> Layout:
+def _measured(plan: ResponseMatrix, table: pd.DataFrame) -> ResponseMatrix:
     """Arrange the diversities as if each were one response; cells without one are there, but not usable."""
     frame = plan.frame[["prompt_index", "setting_index", *(["cluster"] if "cluster" in plan.frame.columns else [])]]
     cells = frame.drop_duplicates(["prompt_index", "setting_index"])
@@ -151,7 +151,7 @@ def weighted_distance(distances: Floats, shares: Floats) -> Floats:
     return np.where(pairs > 1e-9, weighted / np.where(pairs > 1e-9, pairs, 1.0), np.nan)
 
 
-def _compare_within(plan: Layout, texts: Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
+def _compare_within(plan: ResponseMatrix, texts: Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
     cells = [(texts.rows[p, found.a], texts.rows[p, found.b]) for p in range(plan.prompts)]
     cells = [(a, b) for a, b in cells if min(len(a), len(b)) >= MIN_RESPONSES]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pplab.analysis.layout import Cells, Floats, Layout, layout
+from pplab.analysis.phrasing import counted, decimals, number, probability, span
 from pplab.analysis.power import (
     ALPHA,
     MIN_PROMPTS,
@@ -19,10 +19,10 @@ from pplab.analysis.power import (
     smallest,
     upper_spread,
 )
-from pplab.analysis.records import Scope, Told, caveat
+from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.resampling import Resampler
+from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout
 from pplab.analysis.statistics import holm
-from pplab.analysis.wording import counted, decimals, number, probability, span
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Outcome = Literal["same", "drifted", "cannot tell"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Equivalence(Told):
+class Equivalence(Report):
     """The outcome for one metric; ``difference`` is now (``b``) minus before (``a``).
 
     Attributes
@@ -233,7 +233,7 @@ def _margin(margins: Mapping[str, float], metric: str) -> float:
     return margin
 
 
-def _shared_means(plan: Layout, cells: Cells, pairs: Sequence[tuple[int, int]]) -> Floats:
+def _shared_means(plan: ResponseMatrix, cells: Cells, pairs: Sequence[tuple[int, int]]) -> Floats:
     """Return each cluster's mean before and now, over the settings in which a prompt has both; NaN where it has none."""
     if not pairs:
         return np.full((plan.prompts, 2), np.nan)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pplab.analysis.layout import METRICS, Cells, Floats, Layout, layout
 from pplab.analysis.power import MIN_PROMPTS
 from pplab.analysis.records import Best, Chance, Scope
 from pplab.analysis.resampling import Resampler
+from pplab.analysis.response_matrix import METRICS, Cells, Floats, ResponseMatrix, layout
 from pplab.analysis.statistics import enough_within, too_little
 from pplab.analysis.unused import only_one
 
@@ -50,7 +50,7 @@ def best(
     return tuple(_best(plan, plan.cells(m), resampler, sign=-1 if m in lower_is_better else 1) for m in metrics)
 
 
-def _best(plan: Layout, cells: Cells, resampler: Resampler, sign: int) -> Best:
+def _best(plan: ResponseMatrix, cells: Cells, resampler: Resampler, sign: int) -> Best:
     ranked = [s for s in range(len(plan.settings)) if cells.counts[:, s].any()]
     if len(ranked) < 2:
         missing = only_one(plan, ranked[0]) if ranked else "no usable response has a value"

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from pplab.analysis.axes import Axes, axes
-from pplab.analysis.layout import Floats, layout
+from pplab.analysis.phrasing import counted, joined, number, percent, status_counts
 from pplab.analysis.power import FIRM_PROMPTS, MIN_FREEDOM, MIN_PROMPTS, noncentrality
 from pplab.analysis.ranking import winning_shares
-from pplab.analysis.records import Scope, Told, caveat
-from pplab.analysis.wording import counted, joined, number, percent, status_counts
+from pplab.analysis.records import Report, Scope, caveat
+from pplab.analysis.response_matrix import Floats, layout
 from pplab.errors import BadInput
-from pplab.experiments.settings import PARAMETERS, SETTING_FIELDS, Range
+from pplab.plan.settings import PARAMETERS, SETTING_FIELDS, Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Recommendation(Told):
+class Recommendation(Report):
     """The setting that suits the balance best.
 
     Attributes
@@ -167,7 +167,7 @@ def recommend(
     Parameters
     ----------
     frame
-        Responses with the four metrics, see `pplab.analysis.layout.layout`.
+        Responses with the four metrics, see `pplab.analysis.response_matrix.layout`.
     distance
         As in `pplab.analysis.diversity.compare_diversity`; without it there is neither agreement nor diversity.
     precision_score, personality_score

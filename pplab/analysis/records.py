@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pplab.analysis.phrasing import counted, decimals, joined, number, percent, probability, span
 from pplab.analysis.power import ALPHA, FIRM_PROMPTS
-from pplab.analysis.wording import counted, decimals, joined, number, percent, probability, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Scope = Literal["prompts", "replicates", "none"]
 
 
-class Told:
+class Report:
     """A result whose representation is what a person would say; equal results print alike on every machine."""
 
     __slots__ = ()
@@ -33,7 +33,7 @@ class Told:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Told):
+    if isinstance(value, Report):
         return value.as_dict()
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
@@ -62,7 +62,7 @@ def caveat(scope: Scope, prompts: int, unit: str = "prompt") -> str:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Interval(Told):
+class Interval(Report):
     """The mean of one metric under one setting, with a confidence interval.
 
     Attributes
@@ -110,7 +110,7 @@ class Interval(Told):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Difference(Told):
+class Difference(Report):
     """Two settings compared on one metric, paired by prompt; differences are ``a`` minus ``b``.
 
     Attributes
@@ -228,7 +228,7 @@ class Difference(Told):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparisons(Told):
+class Comparisons(Report):
     """Every comparison of one analysis, corrected together."""
 
     differences: tuple[Difference, ...]
@@ -266,7 +266,7 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Best(Told):
+class Best(Report):
     """Which setting is best on one metric, with the probability of it for each (best first).
 
     ``chances`` is empty when there is too little to rank; ``note`` then says what is missing.
@@ -302,7 +302,7 @@ class Best(Told):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Trend(Told):
+class Trend(Report):
     """Whether a metric rises or falls with a parameter (Page 1963, J. Am. Stat. Assoc. 58:216).
 
     ``p`` is two-sided: twice the smaller of the two one-sided tests. ``levels`` are the parameter's values in order,

@@ -14,7 +14,7 @@ from scipy import special
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pplab.analysis.layout import Floats
+    from pplab.analysis.response_matrix import Floats
 
 SEED = 20_260_117
 RESAMPLES = 9_999

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pplab.analysis.layout import METRICS, Cells, Floats, Integers, Layout, layout
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, noncentrality
 from pplab.analysis.records import Comparisons, Difference, Interval, Scope
 from pplab.analysis.resampling import LEVEL, RESAMPLES, Resampler, smallest_relabel_p, smallest_sign_flip_p
+from pplab.analysis.response_matrix import METRICS, Cells, Floats, Integers, ResponseMatrix, layout
 from pplab.analysis.unused import only_one, why_unusable
 from pplab.errors import BadInput
 
@@ -86,7 +86,7 @@ def mean_intervals(
     Parameters
     ----------
     frame
-        Responses, see `pplab.analysis.layout.layout`.
+        Responses, see `pplab.analysis.response_matrix.layout`.
     metrics
         Names of columns.
     include_truncated
@@ -106,7 +106,7 @@ def mean_intervals(
     return tuple(interval for metric in metrics for interval in intervals(plan, plan.cells(metric), resampler))
 
 
-def intervals(plan: Layout, cells: Cells, resampler: Resampler) -> list[Interval]:
+def intervals(plan: ResponseMatrix, cells: Cells, resampler: Resampler) -> list[Interval]:
     """Return the interval of each column of ``plan`` on one metric."""
     units = plan.clustered(cells.means)
     low, high, _ = _bounds_of_columns(units, resampler)
@@ -118,7 +118,7 @@ def intervals(plan: Layout, cells: Cells, resampler: Resampler) -> list[Interval
 
 
 def _interval(
-    plan: Layout,
+    plan: ResponseMatrix,
     cells: Cells,
     column: int,
     units: Floats,
@@ -233,7 +233,7 @@ def compare_all(
     Parameters
     ----------
     frame
-        Responses, see `pplab.analysis.layout.layout`.
+        Responses, see `pplab.analysis.response_matrix.layout`.
     metrics
         Names of columns.
     pairs
@@ -273,7 +273,7 @@ def compare_all(
 
 
 def differences(
-    plan: Layout, cells: Cells, pairs: Sequence[tuple[int, int]], resampler: Resampler, permutations: int
+    plan: ResponseMatrix, cells: Cells, pairs: Sequence[tuple[int, int]], resampler: Resampler, permutations: int
 ) -> list[Finding]:
     """Compare pairs of columns of ``plan`` on one metric, before any correction."""
     if not pairs:
@@ -311,7 +311,7 @@ def differences(
     return findings
 
 
-def _nothing_shared(plan: Layout, cells: Cells, a: int, b: int) -> str:
+def _nothing_shared(plan: ResponseMatrix, cells: Cells, a: int, b: int) -> str:
     """Return why two settings have no unit in common."""
     scored = [column for column in (a, b) if cells.counts[:, column].any()]
     empty = [column for column in (a, b) if not plan.usable[plan.setting_of_row == column].any()]
@@ -321,7 +321,7 @@ def _nothing_shared(plan: Layout, cells: Cells, a: int, b: int) -> str:
     return f"no {plan.unit} has usable responses under both{why}"
 
 
-def _within_prompts(plan: Layout, cells: Cells, found: Finding, resampler: Resampler, permutations: int) -> None:
+def _within_prompts(plan: ResponseMatrix, cells: Cells, found: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
     a, b = found.a, found.b
     shared = np.flatnonzero((cells.counts[:, a] >= MIN_REPLICATES) & (cells.counts[:, b] >= MIN_REPLICATES))
@@ -350,7 +350,7 @@ def _within_prompts(plan: Layout, cells: Cells, found: Finding, resampler: Resam
 
 
 def corrected(
-    plan: Layout, findings: list[Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
+    plan: ResponseMatrix, findings: list[Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
 ) -> tuple[Difference, ...]:
     """Correct over all comparisons that were tested and put them into words."""
     tested = [f for f in findings if f.p is not None]
@@ -399,7 +399,7 @@ def corrected(
     return tuple(out)
 
 
-def _deltas(plan: Layout, cells: Cells, pairs: Sequence[tuple[int, int]]) -> list[float | None]:
+def _deltas(plan: ResponseMatrix, cells: Cells, pairs: Sequence[tuple[int, int]]) -> list[float | None]:
     """Return Cliff's delta of each pair, taken within prompts and averaged over them."""
     _, rank = np.unique(cells.values, return_inverse=True)
     key = cells.prompt * (int(rank.max(initial=0)) + 1) + rank

@@ -27,7 +27,7 @@ def by_setting(
     Parameters
     ----------
     frame
-        Responses, see `pplab.analysis.layout.layout`.
+        Responses, see `pplab.analysis.response_matrix.layout`.
     metrics
         Names of columns.
     include_truncated
@@ -55,10 +55,10 @@ def by_setting(
     import pandas as pd
 
     from pplab.analysis import unjudged
-    from pplab.analysis.layout import layout
+    from pplab.analysis.phrasing import STATUS_WORDS
+    from pplab.analysis.response_matrix import layout
     from pplab.analysis.statistics import mean_intervals
-    from pplab.analysis.wording import STATUS_WORDS
-    from pplab.experiments.settings import SETTING_FIELDS
+    from pplab.plan.settings import SETTING_FIELDS
 
     plan = layout(frame, include_truncated=include_truncated)
     intervals = mean_intervals(frame, metrics, include_truncated=include_truncated)

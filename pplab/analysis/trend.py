@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from pplab.analysis.layout import Cells, Floats, Layout, layout, need
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS
 from pplab.analysis.records import Scope, Trend
+from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout, need
 from pplab.analysis.statistics import too_little
-from pplab.experiments.settings import SETTING_FIELDS
+from pplab.plan.settings import SETTING_FIELDS
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -39,7 +39,7 @@ def trend(
     Parameters
     ----------
     frame
-        Responses, see `pplab.analysis.layout.layout`, with a column ``parameter``.
+        Responses, see `pplab.analysis.response_matrix.layout`, with a column ``parameter``.
     parameter
         Needs at least three values.
     lower_is_better
@@ -93,7 +93,7 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
     return Trend(metric, parameter, (), (), "unknown", None, 0, "none", 0, unit, why)
 
 
-def _values(frame: pd.DataFrame, plan: Layout, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
+def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
     said = list(dict.fromkeys(["setting_index", parameter, *(name for name in SETTING_FIELDS if name in frame.columns)]))
     first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")

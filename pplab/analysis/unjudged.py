@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pplab.analysis.wording import counted, joined
+from pplab.analysis.phrasing import counted, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +67,7 @@ def words(names: list[str], reason: str) -> str:
     >>> words(["creativity", "coherence"], "fewer than 4 words")
     'creativity and coherence are not judged (fewer than 4 words)'
     """
-    from pplab.analysis.layout import METRICS  # whoever has responses has loaded pandas; a widget that waits has not
+    from pplab.analysis.response_matrix import METRICS  # whoever has responses has loaded pandas; a widget that waits has not
 
     ordered = [*(name for name in METRICS if name in names), *(name for name in names if name not in METRICS)]
     head = f"{joined(ordered)} {'is' if len(names) == 1 else 'are'} not judged"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pplab.analysis.wording import joined, status_counts
+from pplab.analysis.phrasing import joined, status_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pplab.analysis.layout import Layout
+    from pplab.analysis.response_matrix import ResponseMatrix
 
 _EVERY = {
     "failed": "every call of {} failed",
@@ -24,7 +24,7 @@ _EVERY = {
 }
 
 
-def why_unusable(plan: Layout, columns: Iterable[int], *, short: bool = False) -> str:
+def why_unusable(plan: ResponseMatrix, columns: Iterable[int], *, short: bool = False) -> str:
     """Return why settings have no usable response, those with the same reason together.
 
     ``short`` leaves out the parameter's name where all settings differ in that one alone.
@@ -43,7 +43,7 @@ def why_unusable(plan: Layout, columns: Iterable[int], *, short: bool = False) -
     return "; ".join(clauses)
 
 
-def only_one(plan: Layout, column: int) -> str:
+def only_one(plan: ResponseMatrix, column: int) -> str:
     """Return that one setting alone has usable responses, and what became of the others."""
     others = [c for c in range(len(plan.settings)) if c != column]
     if not others:
@@ -54,7 +54,7 @@ def only_one(plan: Layout, column: int) -> str:
     return f"only {plan.labels[column]} has usable responses: {why_unusable(plan, left, short=True)}"
 
 
-def dropped_settings(plan: Layout) -> str:
+def dropped_settings(plan: ResponseMatrix) -> str:
     """Return a sentence on the settings without any usable response, or an empty string when there is none."""
     used = [bool(plan.usable[plan.setting_of_row == column].any()) for column in range(len(plan.settings))]
     if all(used) or sum(used) < 2:  # with fewer than two the findings themselves say so

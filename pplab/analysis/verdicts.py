@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pplab.analysis import unjudged
-from pplab.analysis.layout import METRICS, Layout, layout
+from pplab.analysis.phrasing import counted, decimals, joined, left_out, number, repetitions
 from pplab.analysis.ranking import best
-from pplab.analysis.records import Best, Comparisons, Difference, Interval, Told, Trend, caveat
+from pplab.analysis.records import Best, Comparisons, Difference, Interval, Report, Trend, caveat
 from pplab.analysis.resampling import Resampler
+from pplab.analysis.response_matrix import METRICS, ResponseMatrix, layout
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
 from pplab.analysis.unused import dropped_settings
-from pplab.analysis.wording import counted, decimals, joined, left_out, number, repetitions
-from pplab.experiments.settings import SETTING_FIELDS
+from pplab.plan.settings import SETTING_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Verdict(Told):
+class Verdict(Report):
     """What an experiment shows: the sentences, and the results they are made from.
 
     Attributes
@@ -107,11 +107,11 @@ def verdict(
     return Verdict(tuple(s for s in sentences if s), means, comparisons, ranking, trends)
 
 
-def _unjudged(frame: pd.DataFrame, plan: Layout) -> list[str]:
+def _unjudged(frame: pd.DataFrame, plan: ResponseMatrix) -> list[str]:
     return unjudged.sentences(frame.loc[plan.usable, unjudged.COLUMN]) if unjudged.COLUMN in frame.columns else []
 
 
-def _not_averaged(plan: Layout, *, include_truncated: bool) -> dict[str, int]:
+def _not_averaged(plan: ResponseMatrix, *, include_truncated: bool) -> dict[str, int]:
     counts = plan.total()
     if include_truncated and "truncated" in counts:
         counts["ok"] = counts.get("ok", 0) + counts.pop("truncated")

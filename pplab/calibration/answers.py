@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pplab.calibration.questions import BY_ID, QUESTIONS, Question, Value
 from pplab.errors import BadInput, did_you_mean
-from pplab.natural import mapping
-from pplab.texts import read_text
+from pplab.inputs.texts import read_text
+from pplab.inputs.values import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

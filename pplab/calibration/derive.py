@@ -9,7 +9,7 @@ from pplab.calibration.answers import check_answers, check_given
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION, Bounds, Weight
 from pplab.calibration.persona import write_persona
 from pplab.calibration.questions import BY_ID, QUIZ_VERSION, Value
-from pplab.experiments.settings import Range, check_ranges
+from pplab.plan.settings import Range, check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

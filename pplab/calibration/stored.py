@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from pplab.experiments.settings import Range, check_ranges
+from pplab.plan.settings import Range, check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,12 @@ RESERVED = 28
 """Descriptors left for everything else: the event loop, the journal and its successor, the tables, names looked up, imports."""
 
 LATE = (
-    *("openai.resources.chat.completions", "pplab.metrics.asked_form", "pplab.metrics.asked_words", "pplab.models.prices"),
+    *(
+        "openai.resources.chat.completions",
+        "pplab.scoring.surface.form_requests",
+        "pplab.scoring.surface.wording_requests",
+        "pplab.models.prices",
+    ),
     *("duckdb", "pandas", "pyarrow", "pplab.store.drain", "pplab.store.migrate"),
 )
 """What is otherwise imported while answers arrive, when every descriptor may be taken."""
@@ -21,10 +26,10 @@ LATE = (
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many calls may be under way at once, and a caution when that is fewer than were wanted."""
+    """How many calls may be under way at once, and a caveat when that is fewer than were wanted."""
 
     calls: int
-    caution: str = ""
+    caveat: str = ""
 
 
 def room(wanted: int) -> Room:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted, percent, probability
 from pplab.analysis.power import ALPHA
-from pplab.analysis.records import Difference, Told
-from pplab.analysis.wording import counted, percent, probability
+from pplab.analysis.records import Difference, Report
 from pplab.errors import BadInput
-from pplab.experiments.design import check_prompt, make_plan
-from pplab.experiments.settings import parameter
+from pplab.plan.plan import check_prompt, make_plan
+from pplab.plan.settings import parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from pplab.experiments.design import Plan
-    from pplab.experiments.results import Experiment
+    from pplab.experiments.experiment import Experiment
+    from pplab.plan.plan import Plan
 
 PROMPT = (
     "Invent a small shop that does not exist yet. Give its name and describe, in about fifty words, what it sells, who works "
@@ -42,7 +42,7 @@ HONOURED, NO_EFFECT, REJECTED, UNCLEAR = "honoured", "no visible effect", "rejec
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Probe(Told):
+class Probe(Report):
     """What a handful of calls showed about one parameter.
 
     Attributes
@@ -157,7 +157,7 @@ def judge(name: str, provider: str, ran: Sequence[Experiment]) -> Probe:
 def _verdict(name: str, ends: pd.DataFrame, plan: Plan) -> tuple[str, str, tuple[Difference, ...]]:
     from pplab.analysis.diversity import compare_diversity
     from pplab.analysis.statistics import compare
-    from pplab.metrics.distances import distance_matrix
+    from pplab.scoring.surface.distances import distance_matrix
 
     low, high = (setting.given()[name] for setting in plan.settings)
     refused = ends[ends["status"] == "rejected"]

@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pplab.errors import NotFound
-from pplab.experiments.again import with_clusters, with_planned, with_users_metrics
-from pplab.experiments.design import Plan
+from pplab.experiments.resume import with_clusters, with_planned, with_users_metrics
+from pplab.plan.plan import Plan
+from pplab.plan.vocabulary import SCORES
 from pplab.store import history
-from pplab.store.claims import changes, claimed
+from pplab.store.run_lock import changes, is_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.verdicts import Verdict
-    from pplab.metrics import MetricInfo
-    from pplab.store.history import Conduct
+    from pplab.plan.vocabulary import MetricInfo
+    from pplab.store.history import ServerBehaviour
     from pplab.store.rows import CalibrationRow, ExperimentRow
     from pplab.store.store import Store
 
-SCORES = ("creativity", "coherence", "structure", "completeness")
 LOST = "the process that ran it ended"
 
 
@@ -53,7 +53,7 @@ class Stored:
     answers: pd.DataFrame
     own: Mapping[str, Mapping[str, float | None]]
     unjudged: Mapping[str, Mapping[str, str]]
-    seen: tuple[Conduct, ...]
+    seen: tuple[ServerBehaviour, ...]
     probes: pd.DataFrame
     calibration: CalibrationRow | None
 
@@ -70,7 +70,7 @@ class Stored:
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:
         """The range and the direction of each metric, as stored with the plan."""
-        from pplab.metrics.registry import described
+        from pplab.scoring.registry import described
 
         return described(self.metrics, self.plan.metrics)
 
@@ -167,14 +167,14 @@ class ExperimentRepository:
         store = self._store
         with store.reading():
             row = store.experiment(self.experiment_id)
-            if row.status == "running" and not claimed(store.folder, row.experiment_id):
+            if row.status == "running" and not is_locked(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             return Stored(
                 row,
                 store.responses(row.experiment_id),
                 history.users_metrics(store, row.experiment_id),
                 history.unjudged(store, row.experiment_id),
-                history.conduct(store, row.experiment_id),
+                history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),
             )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pplab.experiments.outcomes import ANSWERED
+from pplab.experiments.response_writer import ANSWERED
 
 if TYPE_CHECKING:
-    from pplab.experiments.design import Plan, PlannedCall
-    from pplab.models.records import Reply
+    from pplab.models.types import Reply
+    from pplab.plan.plan import Plan, PlannedCall
 
 FEW = 5
 """So many calls that fail alike, the first of a run, are no accident."""
@@ -42,8 +42,8 @@ class SameFailure:
 
     Examples
     --------
-    >>> from pplab.experiments.design import make_plan
-    >>> from pplab.models.records import Reply
+    >>> from pplab.plan.plan import make_plan
+    >>> from pplab.models.types import Reply
     >>> plan = make_plan("Hello", model="m", n=300)
     >>> failures = SameFailure(plan)
     >>> page = Reply(status="failed", error_code="not_json_api", error="not a JSON API")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pplab.store.history import Habits
+    from pplab.store.history import ModelStats
 
 CHARS_PER_TOKEN = 4.0
 """OpenAI's rule of thumb for English, https://help.openai.com/en/articles/4936856"""
@@ -44,7 +44,7 @@ class Counter:
         return round(counted * (sum(map(len, listed)) / chars if chars else 1))
 
 
-def counter(provider: str, model: str, habits: Habits) -> Counter:
+def counter(provider: str, model: str, habits: ModelStats) -> Counter:
     """Return the best way of counting that is at hand for ``model``."""
     if provider == "embedded":
         from pplab.models.embedded.tokens import tokenize

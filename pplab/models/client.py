@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pplab.addresses import chat_url, secret_parameters
+from pplab.config.addresses import chat_url, secret_parameters
 from pplab.errors import BadInput, Offline
 from pplab.models.capabilities import token_limit_name
-from pplab.models.exchange import Exchange, Request, connect, exchange
-from pplab.models.records import Attempt, Call, Reply
+from pplab.models.http import Exchange, Request, connect, exchange
+from pplab.models.retry import asked_wait, backoff
 from pplab.models.route import Route, basic
-from pplab.models.waiting import asked_wait, backoff
+from pplab.models.types import Attempt, Call, Reply
 from pplab.secrets import MASK, split_credentials
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
-    from pplab.models.refusals import Refusal
+    from pplab.models.provider_errors import Refusal
 
 OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDED_URL = "http://embedded.invalid/v1"  # never resolved: a transport answers

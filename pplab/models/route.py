@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from pplab.addresses import is_this_machine
+from pplab.config.addresses import is_this_machine
 from pplab.errors import BadInput
 from pplab.secrets import split_credentials
 

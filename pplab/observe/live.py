@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pplab.log import thread
 from pplab.store import segments
-from pplab.store.lines import Damaged, decode
+from pplab.store.journal_format import Damaged, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ class NewRecords:
     journal
         The journal folder; what it holds now counts as read.
     kind
-        A word of `pplab.store.kinds.KINDS`. Lines of any other kind are not parsed.
+        A word of `pplab.store.record_types.KINDS`. Lines of any other kind are not parsed.
     """
 
     def __init__(self, journal: Path, kind: str) -> None:

@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pplab.models.recordings import masked
+from pplab.models.recording_format import masked
 from pplab.share.contents import plain
 from pplab.store.chain import CHAINED, GENESIS, Head, canonical_text
-from pplab.store.kinds import canonical_json
+from pplab.store.record_types import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import PplabError
-from pplab.experiments.design import Plan
-from pplab.experiments.outcomes import make_call, response_id
+from pplab.experiments.response_writer import make_call, response_id
+from pplab.plan.plan import Plan
 from pplab.secrets import MASK
 from pplab.share import audit_slice
 from pplab.share.contents import TABLES, Contents, row_sha256
 from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
-from pplab.store.kinds import KIND_OF, canonical_json
-from pplab.store.lines import Damaged, decode
+from pplab.store.journal_format import Damaged, decode
+from pplab.store.record_types import KIND_OF, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -207,7 +207,7 @@ def _inconsistencies(contents: Contents) -> Iterator[str]:
 
 
 def _strange_responses(contents: Contents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
-    from pplab.experiments.design import PlannedCall
+    from pplab.plan.plan import PlannedCall
 
     for r in contents.responses:
         if r.experiment_id not in plans:

@@ -8,12 +8,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pplab.experiments.design import Plan, PlannedCall
-from pplab.experiments.outcomes import make_call
-from pplab.models.recordings import Asked, Recorded, masked
-from pplab.models.records import Attempt, Reply
-from pplab.store.kinds import KIND_OF, KINDS, canonical_json, time_text
-from pplab.store.ledger import Ledger
+from pplab.experiments.response_writer import make_call
+from pplab.models.recording_format import Asked, Recorded, masked
+from pplab.models.types import Attempt, Reply
+from pplab.plan.plan import Plan, PlannedCall
+from pplab.store.drain_log import DrainLog
+from pplab.store.record_types import KIND_OF, RECORD_TYPES, canonical_json, time_text
 from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Contents:
         """Return the responses of one experiment in plan order, as a table with every column."""
         import pandas as pd
 
-        names = [column.name for column in KINDS["response"].columns]
+        names = [column.name for column in RECORD_TYPES["response"].columns]
         mine = [[getattr(r, n) for n in names] for r in self.responses if r.experiment_id == experiment_id]
         return pd.DataFrame(mine, columns=names)
 
@@ -144,5 +144,5 @@ def _attempt(row: AttemptRow) -> Attempt:
 
 def lab_id(store: Store) -> str:
     """Return what tells this lab from every other: the chain's head after its first drain, shortened; empty in a new lab."""
-    first = next((entry.hash for entry in Ledger(store.folder / "ledger.jsonl").entries() if entry.seq), "")
+    first = next((entry.hash for entry in DrainLog(store.folder / "ledger.jsonl").entries() if entry.seq), "")
     return first[:16]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.share.contents import LOCAL, TABLES
-from pplab.store.kinds import KIND_OF
+from pplab.store.record_types import KIND_OF
 
 if TYPE_CHECKING:
     from pplab.share.audit_slice import Slice

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from pplab.share.check import Check
+    from pplab.share.regression_gate import Check
 
 SUITE = "pplab check"
 

@@ -14,12 +14,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pplab import __version__
-from pplab.models.recordings import Recorded, to_line
-from pplab.models.tape import HEADER
+from pplab.models.recording import HEADER
+from pplab.models.recording_format import Recorded, to_line
 from pplab.share import audit_slice, crate
 from pplab.share.container import pack
 from pplab.share.contents import TABLES, as_line, lab_id, read_store, recorded_calls, row_sha256
-from pplab.share.export import Content, as_bytes, without_secrets
+from pplab.share.formats import Content, as_bytes, without_secrets
 from pplab.share.notebook import replay_notebook
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _readable(contents: Contents, scrub: Callable[[str], str]) -> dict[str, Cont
     """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
     import pandas as pd
 
-    from pplab.store.tables import RESPONSE_COLUMNS
+    from pplab.store.queries import RESPONSE_COLUMNS
 
     frames = [contents.frame(e.experiment_id) for e in contents.experiments]
     frame = without_secrets(pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)], scrub)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
-    from pplab.share.check import Check
     from pplab.share.contents import Contents
+    from pplab.share.regression_gate import Check
     from pplab.store.rows import ExperimentRow, ResponseRow
 
-SCORES = ("creativity", "coherence", "structure", "completeness")
 SCORED = frozenset({"ok", "truncated"})
 TOLERANCE = 1e-9
 
@@ -116,11 +116,11 @@ def _line(d: Difference) -> str:
 
 def rescored(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
     """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
-    from pplab import metrics
+    from pplab.scoring import scores as scoring
 
     for row in responses:
         if row.status in SCORED:
-            found = metrics.score(row.text, row.prompt, finish_reason=row.finish_reason)
+            found = scoring.score(row.text, row.prompt, finish_reason=row.finish_reason)
             yield row, {**{name: getattr(found, name) for name in SCORES}, **found.metrics}
 
 
@@ -134,7 +134,7 @@ def replay(contents: Contents) -> Replay:
 
     A metric of the user's own is compared where it is registered now; one that is not cannot be computed.
     """
-    from pplab import metrics
+    from pplab.scoring import scores as scoring
 
     differences: list[Difference] = []
     changed: dict[str, dict[str, float | None]] = {}
@@ -156,7 +156,7 @@ def replay(contents: Contents) -> Replay:
         summaries=summaries,
         verdicts=verdicts,
         stored_versions=tuple(sorted(versions)),
-        present_version=f"metrics {metrics.METRICS_VERSION}, pplab {__version__}",
+        present_version=f"metrics {scoring.METRICS_VERSION}, pplab {__version__}",
     )
 
 
@@ -170,7 +170,7 @@ def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float |
     """Return how many means of a setting and how many verdicts change with these scores."""
     from pplab.analysis.summaries import by_setting
     from pplab.analysis.verdicts import verdict
-    from pplab.metrics.registry import described
+    from pplab.scoring.registry import described
 
     summaries = verdicts = 0
     for e in contents.experiments:
@@ -196,7 +196,7 @@ def frame_of(contents: Contents, experiment: ExperimentRow) -> pd.DataFrame:
     """Return the responses of an experiment as the analysis takes them: numbers, the user's metrics as columns, clusters."""
     import pandas as pd
 
-    from pplab.experiments.again import with_clusters
+    from pplab.experiments.resume import with_clusters
 
     frame = contents.frame(experiment.experiment_id)
     own = dict.fromkeys(name for values in frame["metrics"] for name in values)

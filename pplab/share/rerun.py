@@ -7,25 +7,26 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pplab.config import EMBEDDED
+from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, NotFound, Offline, PplabError
-from pplab.experiments.design import MAX_CALLS, Plan
-from pplab.share.check import Check, compare, margins_for
+from pplab.plan.plan import MAX_CALLS, Plan
+from pplab.plan.vocabulary import SCORES
 from pplab.share.container import unpacked
 from pplab.share.contents import Contents, read_store
-from pplab.share.imports import FOLDER
+from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
-from pplab.share.replay import SCORES, frame_of, rescored
+from pplab.share.regression_gate import Check, compare, margins_for
+from pplab.share.replay import frame_of, rescored
 from pplab.share.verify import opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pplab.context import LabContext
+    from pplab.experiments.dependencies import Listener
     from pplab.experiments.interrupts import Interrupts
-    from pplab.experiments.tools import Listener
-    from pplab.models.tape import RecordedSource, Recording
-    from pplab.runs import Runs
+    from pplab.experiments.manager import RunManager
+    from pplab.models.recording import RecordedSource, Recording
     from pplab.store.rows import ExperimentRow, ResponseRow
 
 
@@ -39,7 +40,7 @@ def baseline(context: LabContext, wanted: Any) -> tuple[Contents, Recording | No
     wanted
         An experiment, its id, or the path of a package, packed or unpacked.
     """
-    from pplab.models.tape import Recording
+    from pplab.models.recording import Recording
 
     path = _path(wanted)
     if path is not None:
@@ -71,7 +72,7 @@ class Rerun:
         The baseline, and the recording that came with it.
     """
 
-    def __init__(self, context: LabContext, runs: Runs, contents: Contents, recording: Recording | None) -> None:
+    def __init__(self, context: LabContext, runs: RunManager, contents: Contents, recording: Recording | None) -> None:
         self._context = context
         self._runs = runs
         self.contents = contents
@@ -121,7 +122,7 @@ class Rerun:
 
     def _stand_in(self, row: ExperimentRow) -> RecordedSource | None:
         """Return what answers in place of the model; ``None`` where the lab can ask one."""
-        from pplab.models.tape import RecordedSource
+        from pplab.models.recording import RecordedSource
 
         own = self._context.recording
         if own is not None:
@@ -157,7 +158,7 @@ def _with_replicates(plan: Plan, n: int) -> Plan:
 
 def _comparable(contents: Contents) -> Contents:
     """Return the contents with every score by the present code: scores of different versions are not compared."""
-    from pplab.metrics import METRICS_VERSION
+    from pplab.scoring.scores import METRICS_VERSION
 
     if all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pplab.store.kinds import KINDS, time_text
+from pplab.store.record_types import RECORD_TYPES, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 GENESIS = "0" * 64
 """The ``prev_hash`` of the first row."""
 
-CHAINED = ("seq", *(column.name for column in KINDS["event"].columns), "prev_hash")
+CHAINED = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash")
 """The columns that a row's hash covers, in the order of its canonical text: all but the hash itself."""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pplab.store.kinds import KINDS, Column
+from pplab.store.record_types import RECORD_TYPES, Column
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-DIGESTED = tuple(kind for kind in KINDS.values() if kind.name != "event")
+DIGESTED = tuple(kind for kind in RECORD_TYPES.values() if kind.name != "event")
 """The kinds whose tables have a digest; the audit rows have their chain."""
 
 

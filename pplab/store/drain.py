@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from pplab.store import segments as journal_files
 from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
-from pplab.store.kinds import KINDS, Kind, canonical_json
-from pplab.store.ledger import Ledger
-from pplab.store.lines import Damaged, decode
+from pplab.store.drain_log import DrainLog
+from pplab.store.journal_format import Damaged, decode
+from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json
 from pplab.store.segments import Read, Segment
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials
 
@@ -56,7 +56,7 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
     import duckdb
 
     journal = folder / "journal"
-    ledger = Ledger(folder / "ledger.jsonl")
+    ledger = DrainLog(folder / "ledger.jsonl")
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
     read = {file: Read(stop, sealed) for file, stop, sealed in stored}
     replayed: list[list[Segment]] = []
@@ -82,7 +82,7 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
     return Drained(work.counted, tuple(segment.file for segment in new if segment.ended))
 
 
-def _replayed(ledger: Ledger) -> list[list[Segment]]:
+def _replayed(ledger: DrainLog) -> list[list[Segment]]:
     """Return the segments of the drains before, made contiguous in each file."""
     taken: dict[str, int] = {}
     groups = []
@@ -156,7 +156,7 @@ class _Drain:
 
     def _evidence(self, table: str, digest: int) -> tuple[str | None, str | None]:
         """Return the digest of a table and the head of its chain; it has one of the two."""
-        if table == KINDS["event"].table:
+        if table == RECORD_TYPES["event"].table:
             return None, self.head.hash
         return f"{digest ^ self.digests[table]:032x}", None
 
@@ -166,13 +166,13 @@ class _Drain:
         self._write_experiments(batch.get("experiment", []), partials)
         self._write_responses(batch.get("response", []), partials)
         partials.merge_into(self.cursor)
-        self._write_revised(KINDS["export"], batch.get("export", []))
+        self._write_revised(RECORD_TYPES["export"], batch.get("export", []))
         self._write_events(batch.get("event", []))
         for name in ("calibration", "attempt", "metric", "cell"):
-            self._write_once(KINDS[name], batch.get(name, []))
+            self._write_once(RECORD_TYPES[name], batch.get(name, []))
 
     def _write_experiments(self, rows: list[_Values], partials: Partials) -> None:
-        written, new = self._write_revised(KINDS["experiment"], rows)
+        written, new = self._write_revised(RECORD_TYPES["experiment"], rows)
         for row in written:
             self.owners[row["experiment_id"]] = _owner(row["user"], row["calibration_id"])
             if row["status"] in FINAL:
@@ -191,7 +191,7 @@ class _Drain:
             row = dict(zip(names, values, strict=True))
             partials.response(self.owners[row["experiment_id"]], row)
 
-    def _write_revised(self, kind: Kind, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
+    def _write_revised(self, kind: RecordType, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
         """Write rows whose revision is higher than the stored one; return those written and, of them, the new ones."""
         if not rows:
             return [], []
@@ -210,7 +210,7 @@ class _Drain:
     def _write_responses(self, rows: list[_Values], partials: Partials) -> None:
         if not rows:
             return
-        kind = KINDS["response"]
+        kind = RECORD_TYPES["response"]
         stored = {key: (revision, status) for key, revision, status in self._stored(kind, rows, "response_id, revision, status")}
         final: dict[str, _Values] = {}
         for row in rows:
@@ -235,15 +235,15 @@ class _Drain:
             self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in found}
 
     def _write_events(self, rows: list[_Values]) -> None:
-        new = self._unseen(KINDS["event"], rows)
+        new = self._unseen(RECORD_TYPES["event"], rows)
         self.head = link(self.head, new)
-        self._insert(KINDS["event"], new, "", new=len(new))
+        self._insert(RECORD_TYPES["event"], new, "", new=len(new))
 
-    def _write_once(self, kind: Kind, rows: list[_Values]) -> None:
+    def _write_once(self, kind: RecordType, rows: list[_Values]) -> None:
         new = self._unseen(kind, rows)
         self._insert(kind, new, "", new=len(new))
 
-    def _unseen(self, kind: Kind, rows: list[_Values]) -> list[_Values]:
+    def _unseen(self, kind: RecordType, rows: list[_Values]) -> list[_Values]:
         """Return, in order, the first row of each id that is not stored yet."""
         if not rows:
             return []
@@ -254,7 +254,7 @@ class _Drain:
             del first[key]
         return list(first.values())
 
-    def _stored(self, kind: Kind, rows: list[_Values], columns: str) -> list[Any]:
+    def _stored(self, kind: RecordType, rows: list[_Values], columns: str) -> list[Any]:
         self._register_ids({row[kind.key] for row in rows})
         query = f"SELECT {columns} FROM {kind.table} WHERE {kind.key} IN (SELECT id FROM ids)"
         return self.cursor.execute(query).fetchall()
@@ -264,7 +264,7 @@ class _Drain:
 
         self.cursor.register("ids", pa.table({"id": pa.array(list(ids), pa.string())}))
 
-    def _insert(self, kind: Kind, rows: list[_Values], conflict: str, *, new: int) -> None:
+    def _insert(self, kind: RecordType, rows: list[_Values], conflict: str, *, new: int) -> None:
         if not rows:
             return
         self.cursor.register("incoming", _arrow(kind, rows))
@@ -302,7 +302,7 @@ def _analytics_updated(experiment: _Values) -> _Values:
     }
 
 
-def _arrow(kind: Kind, rows: list[_Values]) -> Any:
+def _arrow(kind: RecordType, rows: list[_Values]) -> Any:
     import pyarrow as pa
 
     types = {"str": pa.string(), "json": pa.string(), "int": pa.int64(), "float": pa.float64(), "time": pa.timestamp("us")}

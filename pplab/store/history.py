@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.store.tables import Tables
+    from pplab.store.queries import Queries
 
 RECENT = 2_000
 """How many of a model's latest answers its habits are taken from."""
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class ModelStats:
     """What the latest answers of a model were like.
 
     Attributes
@@ -41,7 +41,7 @@ class Habits:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def outcomes(tables: Tables, experiment_id: str) -> pd.DataFrame:
+def outcomes(tables: Queries, experiment_id: str) -> pd.DataFrame:
     """Return ``response_id``, ``status`` and ``revision`` of each stored response of an experiment."""
     with tables.reading() as cursor:
         query = "SELECT response_id, status, revision FROM responses WHERE experiment_id = ?"
@@ -49,14 +49,14 @@ def outcomes(tables: Tables, experiment_id: str) -> pd.DataFrame:
     return frame
 
 
-def users_metrics(tables: Tables, experiment_id: str) -> dict[str, dict[str, float | None]]:
+def users_metrics(tables: Queries, experiment_id: str) -> dict[str, dict[str, float | None]]:
     """Return, by response id, the values of users' metrics, where there are any."""
     query = "SELECT response_id, metrics FROM responses WHERE experiment_id = ? AND metrics <> '{}'"
     with tables.reading() as cursor:
         return {rid: json.loads(values) for rid, values in cursor.execute(query, [experiment_id]).fetchall()}
 
 
-def unjudged(tables: Tables, experiment_id: str) -> dict[str, dict[str, str]]:
+def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
     """Return, by response id, the metrics without a value for an answer, each with the reason that was stored."""
     query = """
         SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN ('ok', 'truncated')
@@ -67,7 +67,7 @@ def unjudged(tables: Tables, experiment_id: str) -> dict[str, dict[str, str]]:
     return {rid: reasons for rid, reasons in found.items() if reasons}
 
 
-def habits(tables: Tables, provider: str, model: str) -> Habits:
+def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
     """Return what the latest good answers of ``model`` at ``provider`` were like."""
     recent = f"""
         SELECT r.latency_ms, r.output_tokens, r.input_tokens,
@@ -86,11 +86,11 @@ def habits(tables: Tables, provider: str, model: str) -> Habits:
         answers, latency, tokens, ratio = cursor.execute(figures, [provider, model]).fetchall()[0]
         headers = cursor.execute(stated, [provider, model]).fetchall()
     limits = {k: v for k, v in json.loads(headers[0][0]).items() if k.startswith("x-ratelimit-limit-")} if headers else {}
-    return Habits(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
+    return ModelStats(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
 
 
 @dataclass(frozen=True, slots=True)
-class Conduct:
+class ServerBehaviour:
     """What the server did with one setting of an experiment, as far as its stored responses show it.
 
     ``rejected`` and ``applied`` hold each parameter's refusal in words, or the value the server says it used, with the number of
@@ -105,7 +105,7 @@ class Conduct:
     endings: Mapping[str, int] = field(default_factory=dict)
 
 
-def conduct(tables: Tables, experiment_id: str) -> tuple[Conduct, ...]:
+def server_behaviour(tables: Queries, experiment_id: str) -> tuple[ServerBehaviour, ...]:
     """Return, by setting, what the server rejected, what it says it applied, and the versions that answered."""
     query = """
         SELECT setting_index, rejected, applied, requested, system_fingerprint, CASE WHEN status = 'ok' THEN finish_reason END,
@@ -126,4 +126,4 @@ def conduct(tables: Tables, experiment_id: str) -> tuple[Conduct, ...]:
             versions[fingerprint] = None
         if ending:
             endings[ending] += count
-    return tuple(Conduct(setting, r, a, tuple(v), e) for setting, (r, a, v, e) in sorted(found.items()))
+    return tuple(ServerBehaviour(setting, r, a, tuple(v), e) for setting, (r, a, v, e) in sorted(found.items()))

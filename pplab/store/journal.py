@@ -17,8 +17,8 @@ from pplab.errors import StoreError
 from pplab.log import caught, thread
 from pplab.secrets import Scrubber
 from pplab.store.filesystem import NO_FOLDER_SYNC, refused
+from pplab.store.journal_format import encode
 from pplab.store.lease import lock
-from pplab.store.lines import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,7 +101,7 @@ class Journal:
                 self._start()
             self._queue.put(WAKE)
 
-    def keep_out(self, *secrets: str | None) -> None:
+    def add_secret(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever is written from here on."""
         for secret in secrets:
             self._scrub.add(secret)
@@ -206,8 +206,9 @@ class Journal:
                 future.set_result(None)
             else:
                 future.set_exception(failure)
-        if (unsaved := error or sync_error) is not None:
-            caught("records could not be saved", unsaved, lab=self.folder.parent)
+        trouble = error or sync_error
+        if trouble is not None:
+            caught("records could not be saved", trouble, lab=self.folder.parent)
         if kept:
             self._tell()
 

@@ -50,7 +50,7 @@ def migrations() -> tuple[Migration, ...]:
     """Return the migrations of this version of pplab, in order."""
     found = [
         Migration(int(name[1]), entry.read_text(encoding="utf-8"))
-        for entry in resources.files("pplab.store.schema").iterdir()
+        for entry in resources.files("pplab.store.migrations").iterdir()
         if (name := _NAME.fullmatch(entry.name))
     ]
     return tuple(sorted(found, key=lambda migration: migration.version))

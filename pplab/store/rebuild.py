@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pplab.store.drain import drain
-from pplab.store.kinds import KINDS
 from pplab.store.migrate import open_migrated
+from pplab.store.record_types import RECORD_TYPES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-KEYS = {kind.table: (kind.key,) for kind in KINDS.values()} | {
+KEYS = {kind.table: (kind.key,) for kind in RECORD_TYPES.values()} | {
     "analytics_summaries": ("user", "calibration_id", "measure"),
     "journal_files": ("file",),
 }

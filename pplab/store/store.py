@@ -19,7 +19,7 @@ from pplab.log import LabLog, caught, thread
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import Lease
-from pplab.store.tables import Tables
+from pplab.store.queries import Queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +47,7 @@ FORK_WAIT_S = 5.0
 CHECKPOINT_BYTES = 1_000_000
 
 
-class Store(Tables):
+class Store(Queries):
     """One lab's records: written to the journal at once, moved to the tables by whoever reads next.
 
     Made by `open_store`, which gives every user of a folder in this process the same store. All methods may be called from
@@ -135,9 +135,9 @@ class Store(Tables):
         if not self.read_only:
             self._journal.append_later(rows)
 
-    def keep_out(self, *secrets: str | None) -> None:
+    def add_secret(self, *secrets: str | None) -> None:
         """Mask these values, in every form a key travels in, in whatever this process writes from here on."""
-        self._journal.keep_out(*secrets)
+        self._journal.add_secret(*secrets)
 
     def flush(self) -> None:
         """Wait until everything this process wrote is safe against a power cut."""
@@ -359,7 +359,7 @@ class Store(Tables):
 
     def trace(self, anchor: str) -> Trace:
         """Return what led to a record and what followed from it, given any id or correlation id; see `pplab.store.trace`."""
-        from pplab.store.claims import running
+        from pplab.store.run_lock import running
         from pplab.store.trace import trace
 
         with self.reading() as cursor:
@@ -398,15 +398,15 @@ class Store(Tables):
         self._closed = True
         self._log.end()
 
-    def hold_still(self) -> bool:
+    def before_fork(self) -> bool:
         """Wait, before a fork, until no thread has the tables open; return whether `let_go` must follow."""
         return self._lock.acquire(timeout=FORK_WAIT_S)
 
-    def let_go(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """Go on after a fork, in the parent."""
         self._lock.release()
 
-    def begin_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """Begin anew in a forked child: a journal, locks and threads of its own."""
         self._inherited = self._connection  # never used and never destroyed: its threads stayed in the parent
         self._begin()
@@ -434,7 +434,9 @@ class _Registry:
         self._held: list[Store] = []
         atexit.register(self._end_all)
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(before=self._hold_still, after_in_parent=self._let_go, after_in_child=self._begin_in_child)
+            os.register_at_fork(
+                before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child
+            )
 
     def take(self, folder: Path | str) -> Store:
         with self._guard:
@@ -465,17 +467,17 @@ class _Registry:
         if self._temporary is not None and self._pid == os.getpid():
             shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def _hold_still(self) -> None:
-        self._held = [store for store in self._stores.values() if store.hold_still()]
+    def _before_fork(self) -> None:
+        self._held = [store for store in self._stores.values() if store.before_fork()]
 
-    def _let_go(self) -> None:
+    def _after_fork_in_parent(self) -> None:
         for store in self._held:
-            store.let_go()
+            store.after_fork_in_parent()
 
-    def _begin_in_child(self) -> None:
+    def _after_fork_in_child(self) -> None:
         self._guard = threading.Lock()
         for store in self._stores.values():
-            store.begin_in_child()
+            store.after_fork_in_child()
 
 
 _open = _Registry()

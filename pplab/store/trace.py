@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
-from pplab.store.kinds import KINDS, time_text
+from pplab.plan.vocabulary import SCORES
+from pplab.store.queries import check_id
+from pplab.store.record_types import RECORD_TYPES, time_text
 from pplab.store.summaries import UNCALIBRATED
-from pplab.store.tables import check_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,7 +108,7 @@ _LABELS = {
     "cell": "concat_ws(' ', 'cell', status)",
 }
 
-_SCORES = ", ".join(f"'{name}': round({name}, 3)" for name in ("creativity", "coherence", "structure", "completeness"))
+_SCORES = ", ".join(f"'{name}': round({name}, 3)" for name in SCORES)
 _CONTENTS = {
     "calibration": "{'precision': precision_score, 'personality': personality_score, 'persona': persona, 'ranges': ranges::JSON}",
     "experiment": f"""{{'status': {_ENDED.format("experiment_id")}, 'reason': reason, 'model': model,
@@ -161,11 +162,11 @@ def trace(cursor: DuckDBPyConnection, anchor: str, running: set[str]) -> Trace:
 def _anchor(cursor: DuckDBPyConnection, text: str) -> tuple[str, str]:
     query = " UNION ALL ".join(
         f"SELECT '{kind.name}' AS kind, {kind.key} AS id FROM {kind.table} WHERE starts_with({kind.key}, $id)"
-        for kind in KINDS.values()
+        for kind in RECORD_TYPES.values()
     )
     query += "".join(
         f" UNION SELECT 'correlation', correlation_id FROM {kind.table} WHERE starts_with(correlation_id, $id)"
-        for kind in KINDS.values()
+        for kind in RECORD_TYPES.values()
     )
     found = cursor.execute(f"SELECT kind, id FROM ({query}) ORDER BY id = $id DESC, id LIMIT 2", {"id": text}).fetchall()
     if not found:
@@ -207,13 +208,13 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, whole: str) -
         query = "SELECT entity, entity_id FROM audit_logs WHERE event_id = ? AND entity_id IS NOT NULL"
         for entity, entity_id in cursor.execute(query, [whole]).fetchall():
             scope.entities.add(entity_id)
-            if entity in KINDS and entity != "event":
+            if entity in RECORD_TYPES and entity != "event":
                 _include(cursor, scope, entity, entity_id)
         if not scope.experiments and not scope.calibrations and not scope.exports:
             for correlation in _column(cursor, "SELECT correlation_id FROM audit_logs WHERE event_id = ?", whole):
                 _include(cursor, scope, "correlation", correlation)
     elif kind in ("metric", "cell"):
-        table = KINDS[kind]
+        table = RECORD_TYPES[kind]
         for correlation in _column(cursor, f"SELECT correlation_id FROM {table.table} WHERE {table.key} = ?", whole):
             _include(cursor, scope, "correlation", correlation)
     else:
@@ -334,7 +335,7 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
 
 
 def _of_kind(cursor: DuckDBPyConnection, name: str, condition: str) -> Iterator[_Record]:
-    kind = KINDS[name]
+    kind = RECORD_TYPES[name]
     time = next(column.name for column in kind.columns if column.holds == "time")
     order = _ORDERS.get(name, f"{time}, {kind.key}")
     contents = "NULL"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pplab.store import segments
 from pplab.store.chain import GENESIS, SQL_HASH, Head
 from pplab.store.digests import DIGESTED, digest
-from pplab.store.kinds import KINDS
-from pplab.store.ledger import Ledger
+from pplab.store.drain_log import DrainLog
+from pplab.store.record_types import RECORD_TYPES
 from pplab.store.segments import Read
 from pplab.store.summaries import RECOMPUTED
 
@@ -100,7 +100,7 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
     started = time.perf_counter()
     journal = folder / "journal"
     mentioned = _mentioned(cursor, folder, heads)
-    counts = {kind.table: cursor.execute(f"SELECT count(*) FROM {kind.table}").fetchall()[0][0] for kind in KINDS.values()}
+    counts = {kind.table: cursor.execute(f"SELECT count(*) FROM {kind.table}").fetchall()[0][0] for kind in RECORD_TYPES.values()}
     problems = [
         *_chain(cursor),
         *_heads(cursor, mentioned),
@@ -180,7 +180,7 @@ def _mentioned(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[i
     return [
         *(_Mention(seq, head, f"export {export}") for seq, head, export in exports),
         *(_Mention(seq, head, "the last drain") for seq, head in drained),
-        *(_Mention(entry.seq, entry.hash, "the ledger") for entry in Ledger(folder / "ledger.jsonl").entries() if entry.seq),
+        *(_Mention(entry.seq, entry.hash, "the ledger") for entry in DrainLog(folder / "ledger.jsonl").entries() if entry.seq),
         *(_Mention(seq, head, "the given head") for seq, head in heads if seq),
     ]
 

@@ -15,9 +15,9 @@ from urllib.parse import quote
 
 from pplab.errors import BadInput
 from pplab.log import caught
-from pplab.views.cells import grid, number, score_words
-from pplab.views.characters import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
+from pplab.views.escape import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
 from pplab.views.records import CARD_CAP
+from pplab.views.table_cells import grid, number, score_words
 from pplab.views.theme import LINE, SURFACE, TONES, Tone
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_core import StateCore
 
-    from pplab.views.cells import Rows
     from pplab.views.records import Card
+    from pplab.views.table_cells import Rows
 
 __all__ = [
     "beside",

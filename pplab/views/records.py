@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pplab.metrics import MetricInfo
+    from pplab.plan.vocabulary import MetricInfo
 
 CARD_CAP: Final = 2000
 """Characters of a text that a static card shows at once."""
@@ -45,7 +45,7 @@ class Card:
     Parameters
     ----------
     status
-        One of `pplab.models.records.STATUSES`.
+        One of `pplab.models.types.STATUSES`.
     text
         What the model wrote; hostile until rendered.
     prompt, setting

@@ -6,15 +6,15 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from pplab.views.cells import grid, score_words
-from pplab.views.characters import clip, display_width, escape_text
+from pplab.views.escape import clip, display_width, escape_text
 from pplab.views.records import CARD_CAP
+from pplab.views.table_cells import grid, score_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pplab.views.cells import Column, Rows
     from pplab.views.records import Card
+    from pplab.views.table_cells import Column, Rows
     from pplab.views.theme import Tone
 
 WIDTH: Final = 88

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from pplab.calibration import QUESTIONS, preset
 
-CELLS = ("import pplab\nfrom pplab.views.quiz import Quiz\nlab = pplab.Lab()\nquiz = Quiz(lab)\nquiz",)
+CELLS = ("import pplab\nfrom pplab.views.widgets.quiz import Quiz\nlab = pplab.Lab()\nquiz = Quiz(lab)\nquiz",)
 SAVED = "The calibration is saved."
 
 

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.error import UsageError
 
 from pplab.calibration import Calibration
-from pplab.experiments.results import Experiment
+from pplab.experiments.experiment import Experiment
 
 
 def test_a_bare_magic_says_where_one_is_and_what_to_do_next(loaded):
@@ -85,26 +85,26 @@ def test_the_error_object_carries_code_hint_and_correlation_id_but_the_text_does
 
 
 def test_an_unexpected_fault_is_one_line_too_and_keeps_its_cause(loaded, monkeypatch, capsys):
-    from pplab import deeds
+    from pplab.commands import general
 
     def broken(*_):
         raise ZeroDivisionError("on the moon")
 
-    monkeypatch.setattr("pplab.commands.COMMANDS", {"verify": deeds and _command(broken)})
+    monkeypatch.setattr("pplab.commands.command_table.COMMANDS", {"verify": general and _command(broken)})
     result = loaded.run_cell("%pplab verify")
     assert "please report it" in capsys.readouterr().err
     assert isinstance(result.error_in_exec.__cause__.__cause__, ZeroDivisionError)
 
 
 def _command(run):
-    from pplab.commands import Command
+    from pplab.commands.command_table import Command
 
     return Command("verify", "verify", run)
 
 
 @pytest.mark.parametrize("line", ["%pplab --help", "%pplab -h", "%pplab help"])
 def test_help_lists_every_command(loaded, line):
-    from pplab.commands import COMMANDS
+    from pplab.commands.command_table import COMMANDS
 
     text = repr(loaded.run_cell(line).result)
     assert all(f"\n  {name} " in text for name in COMMANDS)

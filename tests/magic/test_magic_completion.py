@@ -22,7 +22,7 @@ def ids(loaded):
 
 
 def test_commands_are_offered_after_the_magic(loaded):
-    from pplab.commands import COMMANDS
+    from pplab.commands.command_table import COMMANDS
 
     assert offered(loaded, "%pplab ") == set(COMMANDS)
     assert offered(loaded, "%pplab re") == {"results"} | {c for c in COMMANDS if c.startswith("re")}

@@ -6,7 +6,7 @@ import gc
 import threading
 
 import pplab
-from pplab.config import PPLab
+from pplab.config.configuration import PPLab
 
 
 def state(shell):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pplab.views.cards import Cards
+from pplab.views.widgets.cards import Cards
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 

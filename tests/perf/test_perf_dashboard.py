@@ -15,7 +15,7 @@ import pytest
 
 import pplab
 from pplab.store.store import TABLES, open_store
-from pplab.views.dashboard import Dashboard
+from pplab.views.widgets.dashboard import Dashboard
 
 pytestmark = [pytest.mark.perf, pytest.mark.serial]
 

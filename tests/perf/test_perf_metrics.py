@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pplab.metrics import diversity, score, score_many
-from pplab.metrics.words import lexicon
+from pplab.scoring.surface.words import lexicon
 
 if TYPE_CHECKING:
     from collections.abc import Callable

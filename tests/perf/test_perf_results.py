@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from pplab import commands
-from pplab.session import Session
-from pplab.views import results
-from pplab.views.cards import Cards
+from pplab.commands import command_table
+from pplab.commands.session import Session
+from pplab.views import static
+from pplab.views.widgets.cards import Cards
 from tests.openings import Openings
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
@@ -24,7 +24,7 @@ def test_showing_an_experiment_of_a_thousand_responses(tmp_path, monkeypatch):
         prompts = [f"Write about lighthouse {number}." for number in range(50)]
         lab.run(prompts, n=5, sweep={"temperature": [0, 0.5, 1, 1.5]}, max_concurrency=100)
         ways = {
-            "the command and its static form": lambda: results.experiment(_command(lab)),
+            "the command and its static form": lambda: static.experiment(_command(lab)),
             "the command and its live cards": lambda: Cards(lab, _command(lab)).close(),
             "verdict, summary, recommendation and warnings": lambda: _statements(lab.experiment()),
         }
@@ -46,7 +46,7 @@ def test_showing_an_experiment_of_a_thousand_responses(tmp_path, monkeypatch):
 
 
 def _command(lab):
-    return commands.perform(["results"], Session(lambda: lab, "notebook")).value
+    return command_table.perform(["results"], Session(lambda: lab, "notebook")).value
 
 
 def _statements(experiment):

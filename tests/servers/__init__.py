@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from pplab.models.records import Call
+from pplab.models.types import Call
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
 
-from pplab.models.records import STATUSES
+from pplab.models.types import STATUSES
 from pplab.observe.events import CATALOGUE
-from pplab.store.kinds import KINDS
+from pplab.store.record_types import RECORD_TYPES
 from pplab.store.store import Store, open_store
 
 ROUNDS = 120 if os.environ.get("PPLAB_SOAK") else 12
@@ -27,7 +27,7 @@ def tables(store, *, without=()):
     """Return every table as a set of rows; ``without`` leaves columns out."""
     found = {}
     with store.reading() as cursor:
-        for name in [*(kind.table for kind in KINDS.values()), "analytics_summaries"]:
+        for name in [*(kind.table for kind in RECORD_TYPES.values()), "analytics_summaries"]:
             frame = cursor.sql(f"SELECT * FROM {name}").df()
             kept = [column for column in frame.columns if column not in without]
             found[name] = sorted(repr(row) for row in frame[kept].itertuples(index=False))
@@ -227,7 +227,7 @@ def test_a_drain_that_fails_leaves_everything_for_the_next(folder, store, monkey
         def fail(*_args):
             raise OSError(28, "No space left on device")
 
-        patch.setattr(drain_module.Ledger, "add", fail)
+        patch.setattr(drain_module.DrainLog, "add", fail)
         with pytest.raises(Exception, match="nothing is lost"):
             store.drain()
     assert store.counts()["responses"] == 2
@@ -240,14 +240,14 @@ def test_a_ledger_entry_without_its_transaction_is_superseded_by_the_next(folder
     store.append(event())
     store.drain()
     store.append(event(), event())
-    real = drain_module.Ledger.add
+    real = drain_module.DrainLog.add
 
     def die_before_commit(self, segments, head):
         real(self, segments, head)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(drain_module.Ledger, "add", die_before_commit)
+        patch.setattr(drain_module.DrainLog, "add", die_before_commit)
         with pytest.raises(KeyboardInterrupt):
             store.drain()
     store.append(event())

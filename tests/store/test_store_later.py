@@ -9,7 +9,7 @@ from store_records import event
 
 from pplab.errors import StoreError
 from pplab.store.journal import Journal
-from pplab.store.lines import decode
+from pplab.store.journal_format import decode
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from store_records import attempt, build, cell, event, experiment, response
 
 from pplab.errors import StoreError
 from pplab.secrets import Scrubber
-from pplab.store.kinds import KIND_OF, KINDS, canonical_json, parse_time, time_text
-from pplab.store.lines import Damaged, decode, encode
+from pplab.store.journal_format import Damaged, decode, encode
+from pplab.store.record_types import KIND_OF, RECORD_TYPES, canonical_json, parse_time, time_text
 
 PLAIN = Scrubber()
 json_values = st.recursive(
@@ -29,7 +29,7 @@ def test_a_line_opens_with_its_kind_so_that_a_watcher_need_not_parse_it():
     assert encode(experiment(), PLAIN).startswith(b'{"k":"experiment","r":{')
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", RECORD_TYPES.values(), ids=RECORD_TYPES)
 def test_every_kind_of_row_comes_back_as_the_values_of_its_table(kind):
     row = build(kind.row)
     decoded, values = decode(encode(row, PLAIN)[:-1])
@@ -122,7 +122,7 @@ def test_random_bytes_are_damaged(data):
         decode(data)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", RECORD_TYPES.values(), ids=RECORD_TYPES)
 @pytest.mark.parametrize("wrong", [True, 2**63, "not a time", {"a": 1}, None], ids=["bool", "big", "text", "object", "null"])
 def test_a_value_of_another_type_is_damaged_or_fits_its_column(kind, wrong):
     row = json.loads(encode(build(kind.row), PLAIN))
@@ -162,7 +162,7 @@ def test_a_time_with_an_offset_is_taken_to_utc():
 def test_the_columns_are_those_of_the_records():
     for row, kind in KIND_OF.items():
         assert [column.name for column in kind.columns] == [field.name for field in fields(row)]
-    assert {kind.name for kind in KINDS.values() if kind.revised} == {"experiment", "response", "export"}
+    assert {kind.name for kind in RECORD_TYPES.values() if kind.revised} == {"experiment", "response", "export"}
 
 
 def test_encoding_is_canonical_whatever_the_order_of_keys():

@@ -8,8 +8,8 @@ from store_records import event
 
 from pplab.errors import StoreError
 from pplab.store import migrate
-from pplab.store.kinds import KINDS
 from pplab.store.migrate import Migration, migrations, open_migrated
+from pplab.store.record_types import RECORD_TYPES
 
 TYPES = {"VARCHAR", "BIGINT", "DOUBLE", "TIMESTAMP", "BOOLEAN"}
 
@@ -31,7 +31,7 @@ def test_a_blank_lab_has_the_whole_schema(store):
     for table, column, data_type, nullable in found:
         schema.setdefault(table, {})[column] = (data_type, nullable)
     expected = {
-        kind.table: {column.name: (column.sql_type, column.nullable) for column in kind.columns} for kind in KINDS.values()
+        kind.table: {column.name: (column.sql_type, column.nullable) for column in kind.columns} for kind in RECORD_TYPES.values()
     }
     chained = {"seq": ("BIGINT", False), **expected["audit_logs"], "prev_hash": ("VARCHAR", False), "hash": ("VARCHAR", False)}
     expected["audit_logs"] = chained
@@ -54,7 +54,7 @@ def test_a_blank_lab_has_the_whole_schema(store):
     expected["schema_version"] = {"version": ("BIGINT", False), "sha256": ("VARCHAR", False), "applied_at": ("TIMESTAMP", False)}
     assert schema == expected
     assert {table: list(columns) for table, columns in schema.items()} == {t: list(c) for t, c in expected.items()}
-    assert keys == {kind.table: [kind.key] for kind in KINDS.values()} | {
+    assert keys == {kind.table: [kind.key] for kind in RECORD_TYPES.values()} | {
         "analytics_summaries": ["user", "calibration_id", "measure"],
         "journal_files": ["file"],
         "drained": ["table_name"],

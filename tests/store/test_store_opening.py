@@ -58,7 +58,7 @@ class Holder:
     def __enter__(self):
         return self
 
-    def let_go(self):
+    def after_fork_in_parent(self):
         self.process.stdin.close()
 
     def __exit__(self, *_):
@@ -129,7 +129,7 @@ def test_a_reader_waits_two_seconds_for_a_foreign_program_and_names_it_and_write
             store.counts()
         assert 2 <= time.monotonic() - started < 4
         assert "\n" not in str(busy.value)
-        threading.Timer(0.3, holder.let_go).start()
+        threading.Timer(0.3, holder.after_fork_in_parent).start()
         assert store.counts()["audit_logs"] == 2, "let go within the two seconds"
 
 

@@ -11,8 +11,8 @@ import pytest
 from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
 
 from pplab.errors import BadInput, NotFound, StoreError
+from pplab.store.queries import AUDIT_COLUMNS, RESPONSE_COLUMNS
 from pplab.store.rows import ResponseRow
-from pplab.store.tables import AUDIT_COLUMNS, RESPONSE_COLUMNS
 
 PUBLIC = """response_id, experiment_id, prompt_index, prompt, setting_index, temperature, top_p, max_tokens, frequency_penalty,
 presence_penalty, seed, replicate, status, text, error, finish_reason, model, input_tokens, output_tokens, cost, latency_ms,

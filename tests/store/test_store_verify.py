@@ -16,7 +16,7 @@ from store_records import build, event, export, run
 
 from pplab.store.chain import CHAINED, GENESIS, SQL_HASH, Head, canonical_text, link, row_hash
 from pplab.store.digests import DIGESTED, digest
-from pplab.store.kinds import KINDS, parse_time
+from pplab.store.record_types import RECORD_TYPES, parse_time
 from pplab.store.store import Store, open_store
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -26,7 +26,7 @@ TIMES = st.datetimes(min_value=parse_time("1000-01-01"), max_value=parse_time("9
 @st.composite
 def audit_rows(draw):
     row = {"seq": draw(st.integers(1, 2**62)), "prev_hash": draw(st.just(GENESIS) | TEXT.map(_sha))}
-    for column in KINDS["event"].columns:
+    for column in RECORD_TYPES["event"].columns:
         values = TIMES if column.holds == "time" else TEXT
         row[column.name] = draw(st.none() | values) if column.nullable else draw(values)
     return row
@@ -214,7 +214,7 @@ def test_an_inserted_row_is_found_wherever_it_stands(lab):
 
 def test_an_inserted_row_chained_to_the_end_by_the_rules_is_found_by_the_drains_head(lab):
     head = lab.head()
-    forged = {column.name: None for column in KINDS["event"].columns}
+    forged = {column.name: None for column in RECORD_TYPES["event"].columns}
     forged |= {"event_id": "forged", "occurred_at": parse_time("2026-01-01"), "event": "x", "actor": "eve", "payload": "{}"}
     link(head, [forged])
     values = ", ".join("NULL" if forged[name] is None else f"'{forged[name]}'" for name in [*CHAINED, "hash"])

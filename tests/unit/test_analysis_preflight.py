@@ -5,7 +5,7 @@ import pytest
 from analysis_frames import SOAK, experiment
 
 from pplab.analysis.power import noncentrality, upper_spread
-from pplab.analysis.preflight import Spread, pilot_spreads, preflight
+from pplab.analysis.sensitivity import Spread, pilot_spreads, sensitivity
 from pplab.analysis.statistics import compare
 from pplab.errors import BadInput
 
@@ -31,7 +31,7 @@ def test_the_upper_limit_of_a_spread_holds_in_four_of_five_pilots():
 
 @pytest.mark.parametrize(("prompts", "replicates"), [(8, 3), (30, 2), (1, 6), (4, 5)])
 def test_the_promised_difference_is_found_four_times_in_five(prompts, replicates):
-    promised = preflight(prompts, 2, replicates, ["coherence"]).metrics[0].alone
+    promised = sensitivity(prompts, 2, replicates, ["coherence"]).metrics[0].alone
     found = compare(experiment(prompts, 2, replicates, metrics=MANY, effects=(promised,)), 0, 1, MANY).differences
     assert np.mean([d.p <= 0.05 for d in found]) == pytest.approx(0.8, abs=0.05 if SOAK else 0.08)
 
@@ -39,32 +39,32 @@ def test_the_promised_difference_is_found_four_times_in_five(prompts, replicates
 def test_the_promised_width_of_a_mean_is_the_one_found():
     from pplab.analysis.statistics import mean_intervals
 
-    promised = preflight(20, 1, 3, ["coherence"]).metrics[0].mean_within
+    promised = sensitivity(20, 1, 3, ["coherence"]).metrics[0].mean_within
     found = mean_intervals(experiment(20, 1, 3, metrics=MANY), MANY)
     assert np.mean([(i.high - i.low) / 2 for i in found]) == pytest.approx(promised, rel=0.06)
 
 
 def test_more_of_anything_sees_smaller_differences():
-    alone = [preflight(*plan, ["m"]).metrics[0].alone for plan in ((6, 2, 2), (12, 2, 2), (12, 2, 8), (50, 2, 8))]
+    alone = [sensitivity(*plan, ["m"]).metrics[0].alone for plan in ((6, 2, 2), (12, 2, 2), (12, 2, 8), (50, 2, 8))]
     assert alone == sorted(alone, reverse=True)
 
 
 def test_correction_over_a_sweep_takes_larger_differences():
-    found = preflight(40, 6, 3).metrics[0]
+    found = sensitivity(40, 6, 3).metrics[0]
     assert found.among_all > found.alone
 
 
 def test_a_plan_that_can_show_nothing_says_so():
-    assert preflight(1, 2, 4, ["m"]).metrics[0].alone is not None
-    assert "no interval and no test" in preflight(1, 2, 2).words
-    assert "one setting, nothing to compare" in preflight(12, 1, 2).words
-    assert "none could pass alone" in preflight(7, 20, 3).words
+    assert sensitivity(1, 2, 4, ["m"]).metrics[0].alone is not None
+    assert "no interval and no test" in sensitivity(1, 2, 2).words
+    assert "one setting, nothing to compare" in sensitivity(12, 1, 2).words
+    assert "none could pass alone" in sensitivity(7, 20, 3).words
 
 
 def test_assumed_spreads_are_named_and_a_pilot_replaces_them():
-    assert "Assumed spreads: 0.145 between prompts, 0.10 between responses" in preflight(20, 2, 3).words
+    assert "Assumed spreads: 0.145 between prompts, 0.10 between responses" in sensitivity(20, 2, 3).words
     spreads = pilot_spreads(experiment(30, 3, 3))
-    assert "Spreads taken from the earlier responses." in preflight(20, 2, 3, spreads=spreads).words
+    assert "Spreads taken from the earlier responses." in sensitivity(20, 2, 3, spreads=spreads).words
 
 
 def test_a_pilot_gives_back_the_spreads_it_was_made_with():
@@ -75,7 +75,7 @@ def test_a_pilot_gives_back_the_spreads_it_was_made_with():
 
 def test_interaction_limits_what_replicates_can_buy():
     spread = {"m": Spread(interaction=0.1)}
-    assert preflight(10, 2, 100, ["m"], spreads=spread).metrics[0].alone > 0.1
+    assert sensitivity(10, 2, 100, ["m"], spreads=spread).metrics[0].alone > 0.1
 
 
 @pytest.mark.parametrize("shape", [(3, 2, 4), (10, 2, 1), (0, 0, 0)])
@@ -85,4 +85,4 @@ def test_a_pilot_that_does_not_tell_gives_no_spread(shape):
 
 def test_a_plan_of_nothing_is_refused():
     with pytest.raises(BadInput, match="replicates=0 is less than 1"):
-        preflight(3, 2, 0)
+        sensitivity(3, 2, 0)

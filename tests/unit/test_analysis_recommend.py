@@ -9,7 +9,7 @@ from analysis_frames import SOAK, experiment, sampled_texts, word_distance
 
 from pplab.analysis.recommend import recommend
 from pplab.errors import BadInput
-from pplab.experiments.settings import Range
+from pplab.plan.settings import Range
 
 
 def trade_off(prompts: int, replicates: int, *, noise: float = 0.05, seed: int = 1) -> pd.DataFrame:

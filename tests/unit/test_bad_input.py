@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pplab
-from pplab import cli, commands
+from pplab import cli
+from pplab.commands import command_table
+from pplab.commands.session import Session
 from pplab.errors import BadInput, PplabError
-from pplab.session import Session
 
 NOTHING = argparse.Namespace()
 HUGE = "x" * 10_000_000
@@ -125,7 +126,7 @@ def test_an_export_never_leaves_the_folder_through_a_door(lab, watched, path, ca
     lab.run("hello", n=1, parameters={"max_tokens": 3})
     for words in (["export", "--path", path], ["export", "--what", "audit", "--path", path]):
         with pytest.raises(PplabError) as refused:
-            commands.perform(words, Session(lambda: lab, "notebook"))
+            command_table.perform(words, Session(lambda: lab, "notebook"))
         assert is_one_clear_line(refused.value)
     assert not (watched.parent / "outside.csv").exists()
     assert not Path("/tmp/outside.csv").exists()
@@ -168,13 +169,13 @@ def test_a_sweep_of_too_many_calls_names_their_number(lab):
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(
-        [n for n in commands.COMMANDS if n not in ("run", "doctor", "calibrate", "check", "replay", "probe", "record")]
+        [n for n in command_table.COMMANDS if n not in ("run", "doctor", "calibrate", "check", "replay", "probe", "record")]
     ),
     st.lists(st.one_of(st.sampled_from(IDS[:8]), st.text(max_size=12)), max_size=3),
 )
 def test_any_command_with_any_words_answers_or_refuses_in_words(lab, name, words):
     try:
-        commands.perform([name, *words], Session(lambda: lab, "terminal"))
+        command_table.perform([name, *words], Session(lambda: lab, "terminal"))
     except PplabError as refused:
         assert refused.code != "internal", refused  # noqa: PT017 - whether it raises depends on the words
         assert str(refused).isprintable()  # noqa: PT017

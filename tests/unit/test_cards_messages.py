@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from pplab.experiments.design import PlannedCall
-from pplab.views import results
-from pplab.views.cards import LIVE_CARDS, PAGE, Cards
+from pplab.plan.plan import PlannedCall
+from pplab.views import static
+from pplab.views.widgets.cards import LIVE_CARDS, PAGE, Cards
 from tests.servers import FaultServer
 from tests.unit.run_labs import attempts, lab_at
 
@@ -68,7 +68,7 @@ def settle(cards, is_told, timeout=20):
 def test_the_static_forms_are_those_of_the_experiment(lab, run, show):
     experiment = run(n=2)
     forms, _ = show(lab, experiment)._repr_mimebundle_()
-    drawn = results.experiment(experiment)
+    drawn = static.experiment(experiment)
     assert (forms["text/html"], forms["text/plain"]) == (drawn.html, drawn.text)
 
 
@@ -139,7 +139,7 @@ def test_answers_appear_one_by_one_and_the_rest_is_counted(lab, run, show):
 
 
 def test_the_text_of_an_answer_that_is_being_written_grows_and_gives_way_to_the_answer(lab, run, show, monkeypatch):
-    from pplab.views import cards as room
+    from pplab.views.widgets import cards as room
 
     monkeypatch.setattr(room, "WRITING_SECONDS", 0.0)
     experiment = run(n=1)
@@ -222,7 +222,7 @@ def test_a_retry_that_cannot_be_sent_is_shown_as_an_error(tmp_path, server, show
 
 
 def test_progress_says_what_is_done_failed_under_way_and_paused(lab, show):
-    from pplab.experiments.runner import Progress
+    from pplab.experiments.dependencies import Progress
 
     cards = show(lab)
     progress = Progress(planned=10, done=4, in_flight=3, paused=True, waiting_until=5.0)

@@ -12,7 +12,7 @@ import pytest
 
 import pplab
 from pplab.errors import BadInput, Offline, PplabError
-from pplab.share import check as gate_room
+from pplab.share import regression_gate as gate_room
 from pplab.share.junit import junit
 from tests.servers import FaultServer
 from tests.unit import share_labs

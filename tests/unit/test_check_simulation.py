@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pandas as pd
 
-from pplab.share.check import SCORES, compare, margins_for
+from pplab.share.regression_gate import SCORES, compare, margins_for
 
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
 RUNS = 1000 if SOAK else 40

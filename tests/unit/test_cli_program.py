@@ -15,7 +15,7 @@ import pytest
 
 import pplab
 from pplab import cli
-from pplab.commands import COMMANDS, reference
+from pplab.commands.command_table import COMMANDS, reference
 from tests.servers import FaultServer
 
 ROOT = Path(pplab.__file__).parents[1]
@@ -70,8 +70,8 @@ def test_a_whole_day_in_the_terminal(pp, tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself_and_its_examples_can_be_read(pp, name):
-    from pplab.commands import parse
-    from pplab.grammar import split
+    from pplab.commands.command_table import parse
+    from pplab.commands.parser import split
 
     code, out, err = pp(name, "--help")
     assert (code, err) == (0, "")
@@ -174,7 +174,7 @@ def test_a_run_in_which_every_call_failed_exits_with_1_and_is_stored(pp):
 
 
 def test_an_unexpected_fault_is_one_line_with_exit_code_1(pp, monkeypatch):
-    monkeypatch.setattr("pplab.views.results.as_text", lambda _: 1 / 0)
+    monkeypatch.setattr("pplab.views.static.as_text", lambda _: 1 / 0)
     code, out, err = pp("config")
     assert (code, out) == (1, "")
     assert "please report it" in err

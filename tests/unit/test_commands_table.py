@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pplab.commands import COMMANDS, complete, overview, parse, reference
+from pplab.commands.command_table import COMMANDS, complete, overview, parse, reference
+from pplab.commands.parser import EVERYWHERE, HelpAsked, explain, split
 from pplab.errors import BadInput, PplabError
-from pplab.grammar import EVERYWHERE, HelpAsked, explain, split
 
 known = [*COMMANDS, *(o.flag for c in COMMANDS.values() for o in c.options), *(o.flag for o in EVERYWHERE)]
 ODD = ["--", "-", "-h", "-1", "=", "--=", "%s", "%(prog)s", "{}"]

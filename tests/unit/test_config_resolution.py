@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pplab
-from pplab.config import PPLab, change_settings, check_base_url, find_folder, load_settings, resolve, set_value
+from pplab.config.configuration import (
+    PPLab,
+    change_settings,
+    check_base_url,
+    find_folder,
+    load_settings,
+    resolve,
+    set_value,
+)
 from pplab.errors import BadInput, PplabError
 
 KEY = "sk-" + "a1B2" * 10

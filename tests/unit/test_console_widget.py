@@ -16,9 +16,9 @@ import pplab
 from pplab.errors import StoreTampered
 from pplab.ids import new_id, now
 from pplab.observe.events import event
-from pplab.store.stream import EventFilters, read_events
-from pplab.views import results
-from pplab.views.console import PAGE, Console
+from pplab.store.audit_queries import EventFilters, read_events
+from pplab.views import static
+from pplab.views.widgets.console import PAGE, Console
 
 WAIT_S = 60
 HAPPEN_ELSEWHERE = "import pplab, sys; lab = pplab.Lab(store=sys.argv[1], user='eve'); lab.calibrate('precise'); lab.close()"
@@ -81,7 +81,7 @@ def wait_for(done):
 
 
 def test_its_static_form_is_the_table_of_counts(lab, console):
-    assert console.static().text == results.audit(console.df, full=False).text
+    assert console.static().text == static.audit(console.df, full=False).text
     assert console._repr_mimebundle_()[0]["text/plain"] == repr(console)
 
 

@@ -14,8 +14,8 @@ from scipy import stats
 
 from pplab.analysis.pooled import pooled
 from pplab.errors import BadInput
-from pplab.store import aggregates
-from pplab.store.aggregates import Filters, Rollup, Sums
+from pplab.store import dashboard_queries
+from pplab.store.dashboard_queries import Filters, Rollup, Sums
 from pplab.store.rows import ExperimentRow, ResponseRow
 from pplab.store.store import open_store
 
@@ -180,8 +180,8 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     rollup = Rollup(store)
     rollup.read(Filters())
     read = []
-    arrow = aggregates._arrow
-    monkeypatch.setattr(aggregates, "_arrow", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
+    arrow = dashboard_queries._arrow
+    monkeypatch.setattr(dashboard_queries, "_arrow", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
     rollup.read(Filters())
     assert [table.num_rows for table in read] == [2]  # which experiments there are, and nothing else
     read.clear()

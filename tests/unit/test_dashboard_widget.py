@@ -15,9 +15,9 @@ import pytest
 
 import pplab
 from pplab.errors import StoreBusy
-from pplab.views import figures
-from pplab.views.dashboard import Dashboard
-from pplab.views.figures import Look
+from pplab.views.charts import figures
+from pplab.views.charts.figures import Look
+from pplab.views.widgets.dashboard import Dashboard
 
 WAIT_S = 60
 PROMPT = "Write a tagline for a notebook."

@@ -7,8 +7,8 @@ import json
 import pytest
 
 import pplab
-from pplab.config import PPLab, change_settings, load_settings, resolve, set_value
-from pplab.endpoints import read_endpoints, split_model
+from pplab.config.configuration import PPLab, change_settings, load_settings, resolve, set_value
+from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput
 from tests.servers.plain import PlainServer
 from tests.unit.test_keys_approved import KEY, OTHER, cloned, pplab_program, run
@@ -91,7 +91,7 @@ def test_an_endpoint_limits_the_calls_under_way_where_a_run_does_not_say(tmp_pat
 
 
 def test_the_studio_asks_another_model_at_the_same_endpoint(tmp_path, server, keys):
-    from pplab.views.studio import Studio
+    from pplab.views.widgets.studio import Studio
 
     with pplab.Lab(store=tmp_path / "lab", model="m@local", settings=PPLab(endpoints=table(server))) as lab:
         studio = Studio(lab)
@@ -194,8 +194,8 @@ def test_doctor_names_a_variable_that_is_not_set(tmp_path, server, capsys):
 
 
 def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp_path, server):
-    from pplab import commands
-    from pplab.session import Session
+    from pplab.commands import command_table
+    from pplab.commands.session import Session
 
     settings = PPLab()
     labs = []
@@ -208,9 +208,9 @@ def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp
     session = Session(open_lab, "notebook")
     words = ["run", "hello", "--n", "1", "--model", "m@local", "--json"]
     with pytest.raises(BadInput, match="neither a key nor a base URL"):
-        commands.perform(words, session)
+        command_table.perform(words, session)
     settings = PPLab(endpoints=table(server))
-    assert commands.perform(words, session).exit_code == 0
+    assert command_table.perform(words, session).exit_code == 0
     session.close()
     for lab in labs:
         lab.close()

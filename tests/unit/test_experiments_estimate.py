@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pplab
-from pplab.experiments.design import make_plan
-from pplab.experiments.estimate import preflight
+from pplab.experiments.preflight import preflight
 from pplab.experiments.tokens import counter
 from pplab.models.prices import Price
-from pplab.store.history import Habits
+from pplab.plan.plan import make_plan
+from pplab.store.history import ModelStats
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 PLAN = make_plan(["Write about the sea." * 10] * 3, model="m", n=4, sweep={"temperature": [0, 1]}, base={"max_tokens": 100})
 DOLLAR = Price(1.0, 2.0, "somewhere", "2026-11-01")
-KNOWN = Habits(answers=50, latency_ms=(100.0, 200.0, 400.0), output_tokens=(10.0, 50.0, 90.0), tokens_per_char=0.2)
+KNOWN = ModelStats(answers=50, latency_ms=(100.0, 200.0, 400.0), output_tokens=(10.0, 50.0, 90.0), tokens_per_char=0.2)
 
 
 def test_without_history_everything_assumed_is_said_to_be_assumed() -> None:
-    found = preflight(PLAN, "host", DOLLAR, Habits(), ["coherence"])
+    found = preflight(PLAN, "host", DOLLAR, ModelStats(), ["coherence"])
     assert (found.calls, found.prompts, found.settings, found.replicates) == (24, 3, 2, 4)
     assert found.input_tokens == 24 * (50 + 4)
     assert found.output_tokens == (24, 2400)
@@ -48,30 +48,30 @@ def test_earlier_answers_replace_what_is_assumed() -> None:
 
 
 def test_an_unknown_price_is_unknown_and_never_nothing() -> None:
-    found = preflight(PLAN, "host", None, Habits(), ["coherence"])
+    found = preflight(PLAN, "host", None, ModelStats(), ["coherence"])
     assert found.cost is None
     assert "Cost: unknown" in found.words
     assert found.as_dict()["cost"] is None
 
 
 def test_the_rate_that_the_server_allows_is_part_of_the_time() -> None:
-    limited = Habits(50, (100.0, 100.0, 100.0), (10.0, 50.0, 90.0), 0.2, {"x-ratelimit-limit-requests": "4"})
+    limited = ModelStats(50, (100.0, 100.0, 100.0), (10.0, 50.0, 90.0), 0.2, {"x-ratelimit-limit-requests": "4"})
     found = preflight(PLAN, "host", DOLLAR, limited, ["coherence"])
     assert found.seconds == (300.0, 300.0)  # 4 at once, the other 20 at 4 a minute
     assert "held back by the server's stated limit" in found.words
 
 
 def test_the_smallest_difference_of_each_metric_is_that_of_the_plan() -> None:
-    few = preflight(PLAN, "host", None, Habits(), ["coherence", "creativity"]).detectable
+    few = preflight(PLAN, "host", None, ModelStats(), ["coherence", "creativity"]).detectable
     many = make_plan([f"p{i}" for i in range(40)], model="m", n=4, sweep={"temperature": [0, 1]})
     assert [m.metric for m in few.metrics] == ["coherence", "creativity"]
-    reach = preflight(many, "host", None, Habits(), ["coherence"]).detectable.metrics[0].alone
+    reach = preflight(many, "host", None, ModelStats(), ["coherence"]).detectable.metrics[0].alone
     assert reach < few.metrics[0].alone
 
 
 def test_rows_of_one_cluster_count_as_one_prompt_for_what_can_be_seen() -> None:
     plan = make_plan(["a", "b", "c", "d"], model="m", n=3, clusters=("x", "x", "y", "y"))
-    assert preflight(plan, "host", None, Habits(), ["coherence"]).detectable.prompts == 2
+    assert preflight(plan, "host", None, ModelStats(), ["coherence"]).detectable.prompts == 2
 
 
 def test_a_tokenizer_is_used_only_if_its_data_is_on_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -82,18 +82,18 @@ def test_a_tokenizer_is_used_only_if_its_data_is_on_this_machine(monkeypatch: py
     monkeypatch.setitem(sys.modules, "tiktoken", fake)
     monkeypatch.setitem(sys.modules, "tiktoken.model", models)
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    assert not counter("api.openai.com", "gpt-4o", Habits()).exact
+    assert not counter("api.openai.com", "gpt-4o", ModelStats()).exact
     address = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
     (tmp_path / hashlib.sha1(address.encode()).hexdigest()).write_text("")
-    found = counter("api.openai.com", "gpt-4o", Habits())
+    found = counter("api.openai.com", "gpt-4o", ModelStats())
     assert found.exact
     assert found.total(["one two three"]) == 3
-    assert not counter("api.openai.com", "unheard-of", Habits()).exact
+    assert not counter("api.openai.com", "unheard-of", ModelStats()).exact
 
 
 def test_very_many_prompts_are_counted_from_a_sample() -> None:
     counted = []
-    found = counter("host", "m", Habits())
+    found = counter("host", "m", ModelStats())
     sampled = type(found)(lambda text: counted.append(text) or 2.0, exact=True, basis="")
     assert sampled.total(["ab"] * 100_000) == 200_000
     assert len(counted) <= 1000
@@ -123,7 +123,7 @@ def test_a_preflight_sends_nothing_and_takes_the_same_options_as_a_run(tmp_path:
 
 def test_equal_prompts_are_said_to_be_one_before_anything_is_sent() -> None:
     plan = make_plan(["a", "b", "a ", "c"], model="m", n=3)
-    found = preflight(plan, "host", None, Habits(), ["coherence"])
+    found = preflight(plan, "host", None, ModelStats(), ["coherence"])
     assert found.detectable.prompts == 3
     assert "there are 3 different prompts (1 more repeats one of them and counts with it)" in found.words
-    assert "repeat" not in preflight(make_plan(["a", "b"], model="m", n=3), "host", None, Habits(), ["coherence"]).words
+    assert "repeat" not in preflight(make_plan(["a", "b"], model="m", n=3), "host", None, ModelStats(), ["coherence"]).words

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pplab.experiments.budget import Budget
-from pplab.experiments.pace import Pace
+from pplab.experiments.concurrency import ConcurrencyLimit
 
 
 def test_a_burst_of_refusals_halves_the_limit_once() -> None:
-    pace = Pace(64)
+    pace = ConcurrencyLimit(64)
     for _ in range(64):
         pace.refused(began=0.0, now=1.0)
     assert pace.limit == 32
@@ -19,7 +19,7 @@ def test_a_burst_of_refusals_halves_the_limit_once() -> None:
 
 
 def test_the_limit_grows_by_one_a_round_of_successes() -> None:
-    pace = Pace(64)
+    pace = ConcurrencyLimit(64)
     pace.refused(began=0.0, now=1.0)
     for _ in range(32):
         pace.accepted()
@@ -27,7 +27,7 @@ def test_the_limit_grows_by_one_a_round_of_successes() -> None:
 
 
 def test_nothing_is_sent_before_the_wait_the_server_asked_for_is_over() -> None:
-    pace = Pace(8)
+    pace = ConcurrencyLimit(8)
     pace.refused(began=0.0, now=10.0, wait=5.0)
     pace.refused(began=0.0, now=11.0, wait=1.0)
     assert pace.not_before == 15.0
@@ -35,7 +35,7 @@ def test_nothing_is_sent_before_the_wait_the_server_asked_for_is_over() -> None:
 
 @given(st.integers(1, 500), st.lists(st.tuples(st.booleans(), st.floats(0, 10)), max_size=200))
 def test_the_limit_stays_between_one_and_the_most(most: int, answers: list[tuple[bool, float]]) -> None:
-    pace, clock = Pace(most), 0.0
+    pace, clock = ConcurrencyLimit(most), 0.0
     for accepted, step in answers:
         clock += step
         if accepted:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import pplab
 from pplab.errors import BadInput
-from pplab.experiments.prompts import fill
-from pplab.experiments.tables import as_table
+from pplab.plan.prompts import fill
+from pplab.plan.tables import as_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 import pplab
-from pplab import commands
-from pplab.session import Session
-from pplab.views import results
-from pplab.views.cards import Cards
+from pplab.commands import command_table
+from pplab.commands.session import Session
+from pplab.views import static
+from pplab.views.widgets.cards import Cards
 from tests.openings import Openings
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
@@ -33,11 +33,11 @@ def openings(monkeypatch):
 
 
 def show(lab, *words):
-    return commands.perform(["results", *words], Session(lambda: lab, "notebook")).value
+    return command_table.perform(["results", *words], Session(lambda: lab, "notebook")).value
 
 
 WAYS = {
-    "the command and its static form": lambda lab, wanted: results.experiment(show(lab, wanted)),
+    "the command and its static form": lambda lab, wanted: static.experiment(show(lab, wanted)),
     "the command and its cards": lambda lab, wanted: Cards(lab, show(lab, wanted)).close(),
     "the command with everything": lambda lab, wanted: show(lab, wanted, "--full"),
     "every statement": lambda lab, wanted: statements(lab.experiment(wanted)),
@@ -119,7 +119,7 @@ def test_a_running_experiment_is_shown_at_one_opening_too(tmp_path, openings):
         running = lab.start(PROMPT, n=2, max_concurrency=1)
         shown = lab.experiment(running.id)
         openings.clear()
-        results.experiment(shown)
+        static.experiment(shown)
         assert len(openings) == 1
         running.cancel()
 
@@ -135,6 +135,6 @@ def test_an_experiment_whose_calibration_is_in_another_lab_is_shown_and_recommen
     with pplab.Lab(store=tmp_path / "other") as other:
         made = other.calibrate("balanced")
     experiment = lab.run(PROMPT, calibration=made, settings=2, n=2)
-    assert "completed" in results.experiment(lab.experiment(experiment.id)).text
+    assert "completed" in static.experiment(lab.experiment(experiment.id)).text
     with pytest.raises(pplab.PplabError, match="calibration of this experiment is not in this lab"):
         experiment.recommend()

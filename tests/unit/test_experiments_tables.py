@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pplab.errors import BadInput
-from pplab.experiments.prompts import fill
-from pplab.experiments.tables import as_table, read_table
+from pplab.plan.prompts import fill
+from pplab.plan.tables import as_table, read_table
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import pplab
-from pplab.addresses import normal_address
-from pplab.approvals import Grant, approve, unapproved, withdraw
-from pplab.config import change_settings, load_settings
+from pplab.config.addresses import normal_address
+from pplab.config.approvals import Grant, approve, unapproved, withdraw
+from pplab.config.configuration import change_settings, load_settings
 from pplab.errors import BadInput, PplabError
 from tests.servers.plain import PlainServer
 
@@ -223,7 +223,7 @@ def test_what_is_recorded_is_answered_without_approval_and_nothing_else_is_asked
 
 
 def test_another_model_in_the_studio_gets_no_key_either(tmp_path, server, key):
-    from pplab.views.studio import Studio
+    from pplab.views.widgets.studio import Studio
 
     with pplab.Lab(store=cloned(tmp_path, base_url=server.base_url, model="m")) as lab:
         studio = Studio(lab)

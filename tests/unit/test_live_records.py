@@ -17,7 +17,7 @@ from pplab.ids import new_id, now
 from pplab.observe.events import event
 from pplab.observe.live import Change, Live, NewRecords
 from pplab.secrets import Scrubber
-from pplab.store.lines import encode
+from pplab.store.journal_format import encode
 from pplab.store.rows import ExperimentRow, Row
 from pplab.store.store import open_store
 

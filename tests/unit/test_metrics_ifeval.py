@@ -10,8 +10,8 @@ from collections import Counter
 import ifeval_checker as plain
 import pytest
 
-from pplab.metrics.requirements import requirements
-from pplab.metrics.verdicts import verify
+from pplab.scoring.surface.requirement_checks import verify
+from pplab.scoring.surface.requirements import requirements
 from tests import texts
 
 RESPONSES = 20 if os.environ.get("PPLAB_SOAK") == "1" else 4

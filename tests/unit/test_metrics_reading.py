@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pplab.metrics
-from pplab.metrics.languages import is_in, main_script
-from pplab.metrics.text import json_strings, read, split_code
-from pplab.metrics.words import FUNCTION, FUNCTION_WORDS, RAREST, forms, is_known, lexicon
+from pplab import scoring
+from pplab.scoring.surface.languages import is_in, main_script
+from pplab.scoring.surface.text import json_strings, read, split_code
+from pplab.scoring.surface.words import FUNCTION, FUNCTION_WORDS, RAREST, forms, is_known, lexicon
 
-MODULES = [module.name for module in pkgutil.iter_modules(pplab.metrics.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(scoring.__path__, "pplab.scoring.")]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_the_docstrings_hold(name):
-    assert doctest.testmod(importlib.import_module(f"pplab.metrics.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 @given(st.text(max_size=300))

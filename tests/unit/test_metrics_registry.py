@@ -6,7 +6,7 @@ import pytest
 
 from pplab.errors import BadInput, NotFound
 from pplab.metrics import doc, metric, registered, score, score_many, unregister
-from pplab.metrics.pages import PAGES
+from pplab.scoring.pages import PAGES
 
 
 @pytest.fixture

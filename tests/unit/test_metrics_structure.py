@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.metrics import markup, score
-from pplab.metrics.quantities import CEILING, bounds, number, times
-from pplab.metrics.requirements import requirements
-from pplab.metrics.verdicts import verify
+from pplab.metrics import score
+from pplab.scoring.surface import markup
+from pplab.scoring.surface.quantities import CEILING, bounds, number, times
+from pplab.scoring.surface.requirement_checks import verify
+from pplab.scoring.surface.requirements import requirements
 
 RICH = f"""# Ships
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pplab.errors import BadInput
-from pplab.models.identity import SEED_BITS, replicate_seed, request_key
+from pplab.models.request_key import SEED_BITS, replicate_seed, request_key
 
 CASES = 10_000 if os.environ.get("PPLAB_SOAK") else 1_000
 SAFE = 2**53 - 1

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pplab.models.records import STATUSES
-from pplab.models.refusals import asked_at, excerpt, judge, judge_in_success, one_line, provider_error
-from pplab.models.replies import StreamReader, count_tokens, parse_json, plain_text, read_completion
+from pplab.models.completions import StreamReader, count_tokens, parse_json, plain_text, read_completion
+from pplab.models.provider_errors import asked_at, excerpt, judge, judge_in_success, one_line, provider_error
+from pplab.models.types import STATUSES
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.models.waiting import LONGEST_BACKOFF_S, asked_wait, backoff
+from pplab.models.retry import LONGEST_BACKOFF_S, asked_wait, backoff
 
 NOW = 1_790_000_000.0
 

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 from pplab.errors import BadInput, PplabError
-from pplab.operation import CAUSE, Operation, Span, verb
+from pplab.observe.spans import CAUSE, Span
+from pplab.operation import Operation, verb
 from pplab.secrets import Scrubber
 from pplab.store.rows import EventRow, MetricRow
 

@@ -10,8 +10,8 @@ import pytest
 import pplab
 from pplab.analysis import unjudged
 from pplab.metrics import metric, registered, unregister
-from pplab.views import results
-from pplab.views.cards import Cards
+from pplab.views import static
+from pplab.views.widgets.cards import Cards
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -83,11 +83,11 @@ def test_a_verdict_a_comparison_and_a_trend_take_less_for_better(own):
 def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)
-        html = results.experiment(made).html
+        html = static.experiment(made).html
         meters = re.findall(r'<meter value="([^"]+)" min="0" max="50" optimum="0" aria-label="commas \(lower is better\)">', html)
         assert sorted(map(float, meters)) == sorted(made.responses["commas"])
         assert 'aria-label="letters"' not in html
-        assert "commas (lower is better)" in results.experiment(made).text
+        assert "commas (lower is better)" in static.experiment(made).text
         widget = Cards(lab, made)
         assert widget.scales["commas"] == {"low": 0, "high": 50, "higher_is_better": False}
         assert widget.scales["letters"]["high"] is None
@@ -100,7 +100,7 @@ def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
 
 def test_metrics_of_other_ranges_get_charts_of_their_own(own):
     with pplab.Lab(store=":temp:") as lab:
-        html = results.experiment(run(lab)).html
+        html = static.experiment(run(lab)).html
     titles = [re.search(r"(\w+(?:, \w+)*) by temperature", svg)[0] for svg in pictures(html)]
     assert titles == ["Scores by temperature", "commas by temperature", "letters by temperature"]
     assert "commas (lower is better) is lowest" in html
@@ -110,7 +110,7 @@ def test_values_outside_the_declared_range_are_said_to_be(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)
         assert "share is not judged outside its range [0, 1] (such as 2): 18 answers." in made.verdict().words
-        assert "share is not judged outside its range [0, 1]" in results.experiment(made).html.split('data-pplab="card"')[1]
+        assert "share is not judged outside its range [0, 1]" in static.experiment(made).html.split('data-pplab="card"')[1]
 
 
 def test_a_language_that_is_not_judged_is_named_everywhere(tmp_path):
@@ -119,7 +119,7 @@ def test_a_language_that_is_not_judged_is_named_everywhere(tmp_path):
         words = "creativity, coherence and completeness are not judged in German"
         assert f"{words}: 12 answers." in made.verdict().words
         assert list(made.summary()["not_judged"]) == [f"{words}: 6 answers."] * 2
-        shown = results.experiment(made)
+        shown = static.experiment(made)
         assert shown.html.count(words) == 12 + 1
         sent = []
         widget = Cards(lab, made)
@@ -137,8 +137,8 @@ def test_reasons_that_differ_in_a_message_only_are_one():
 
 
 def test_an_experiment_stored_before_ranges_were_is_read_with_what_is_registered_now(own):
-    from pplab.experiments.design import Plan
-    from pplab.metrics.registry import described
+    from pplab.plan.plan import Plan
+    from pplab.scoring.registry import described
 
     plan = Plan.from_dict({"prompts": ["a"], "settings": [{}], "replicates": 1, "model": "m"})
     assert plan.metrics == ()

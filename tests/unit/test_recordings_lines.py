@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.models.recordings import Asked, Recorded, from_line, nearest, sole_model, to_line
-from pplab.models.records import STATUSES, Attempt, Reply
+from pplab.models.recording_format import Asked, Recorded, from_line, nearest, sole_model, to_line
+from pplab.models.types import STATUSES, Attempt, Reply
 from pplab.secrets import Scrubber
 
 KEY = "sk-test-4f3a9b1c8d7e6f5a4b3c2d1e0f9a8b7c"

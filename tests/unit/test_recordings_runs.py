@@ -13,10 +13,10 @@ import pytest
 
 import pplab
 from pplab.errors import BadInput, Offline, PplabError
-from pplab.experiments.pace import Pace
-from pplab.models.recordings import Asked, Recorded
-from pplab.models.records import Call, Reply
-from pplab.models.tape import HEADER, RecordedSource, Recording
+from pplab.experiments.concurrency import ConcurrencyLimit
+from pplab.models.recording import HEADER, RecordedSource, Recording
+from pplab.models.recording_format import Asked, Recorded
+from pplab.models.types import Call, Reply
 from tests.servers import FaultServer
 
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
@@ -270,7 +270,7 @@ def test_a_rate_limited_call_is_replayed_without_slowing_the_others(tmp_path, se
     def refused(*args, **kwargs):
         raise AssertionError("the pace heeded a recorded refusal")
 
-    monkeypatch.setattr(Pace, "refused", refused)
+    monkeypatch.setattr(ConcurrencyLimit, "refused", refused)
     with pplab.Lab(store=tmp_path / "second") as lab:
         lab.use_recording(tmp_path / "calls.jsonl")
         again = lab.run("Tell me about snow.", n=2, max_concurrency=1)

@@ -1,4 +1,7 @@
-"""The rules of the house, read from the source: which room may import which, and what each may hold."""
+"""The rules of the house, read from the source: which room may import which, and what each may hold.
+
+Imports count wherever they stand: at the top, inside functions and under ``TYPE_CHECKING``.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ast
 import re
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
@@ -15,165 +19,213 @@ import pytest
 import pplab
 
 ROOT = Path(pplab.__file__).parent
+FRONT_END = ROOT.parent / "widgets"
 FILES = sorted(ROOT.rglob("*.py"))
 
-# A room may import rooms below it, and its own. The bottom is what everything may use.
-BASE = {
-    "errors",
-    "ids",
-    "secrets",
-    "addresses",
-    "approvals",
-    "endpoints",
-    "config",
-    "paths",
-    "forks",
-    "log",
-    "loop",
-    "natural",
-    "texts",
-}
-PURE = {"metrics", "analysis", "calibration"}
+# A room may import the rooms of lower levels and itself; rooms of one level do not know each other.
 LEVELS = (
-    BASE,
-    {"metrics", "analysis", "calibration", "experiments.settings", "experiments.design", "store.rows", "models.records"},
-    {"observe.events"},
+    {"errors", "ids"},
+    {"secrets", "files", "forks", "inputs"},
+    {"log"},
+    {"config", "plan"},
+    {"calibration", "scoring.surface", "store"},
+    {"analysis", "scoring", "models", "observe"},
     {"operation"},
-    {"models", "store", "observe", "experiments", "share"},
-    {"access"},
     {"context"},
-    {"runs"},
+    {"experiments"},
+    {"share"},
     {"lab"},
-    {"session"},
     {"views"},
-    {"variables", "typography"},
-    {"grammar"},
-    {"deeds", "deeds_runs", "deeds_share", "deeds_views"},
     {"commands"},
     {"magic", "cli", "pytest_plugin"},
+    {"metrics"},  # the public names of scoring, for users; nothing of ours imports it
     {"__init__", "__main__"},
 )
+# Rooms that turn values into values: all they may import of ours.
+PURE = {
+    "plan": {"plan", "inputs", "errors", "ids"},
+    "calibration": {"calibration", "inputs", "plan", "errors", "ids"},
+    "scoring.surface": {"scoring.surface", "inputs", "plan", "errors", "ids"},
+    "analysis": {"analysis", "inputs", "plan", "errors", "ids"},
+}
+HOMES = (
+    ("IPython", ("magic.py", "observe/cell_audit.py")),
+    ("anywidget", ("views/widgets/",)),
+    ("plotly", ("views/",)),
+    ("duckdb", ("store/",)),
+    ("argparse", ("commands/",)),
+    ("nh3", ("views/html.py",)),
+    ("markdown_it", ("views/html.py",)),
+)
+NOT_IMPORTED = {
+    "ipykernel": "the kernel in which the widgets are, from version 7 on",
+    "ipywidgets": "what anywidget builds on, from version 8 on",
+}
 SQL = re.compile(
     r"\b(SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s|MERGE\s+INTO\s|PRAGMA\s)",
     re.DOTALL | re.IGNORECASE,
 )
 # Module-level objects that change: the process's open stores, the metrics users register, and no other.
-STATEFUL = {("store/store.py", "_open"), ("metrics/registry.py", "_users")}
+STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users")}
 
-NOT_IMPORTED = {
-    "ipykernel": "the kernel in which the widgets are, from version 7 on",
-    "ipywidgets": "what anywidget builds on, from version 8 on",
-}
+
+@cache
+def tree(path):
+    return ast.parse(path.read_text("utf-8"))
 
 
 def module(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def level(name):
-    """Return how high a module stands: the longest name in the table that it is or begins with."""
-    best = (-1, -1)
-    for height, rooms in enumerate(LEVELS):
-        for room in rooms:
-            if name == room or name.startswith(room + "."):
-                best = max(best, (len(room), height))
-    assert best[0] >= 0, f"{name} stands in no room of the table"
-    return best[1]
-
-
-def tree(path):
-    return ast.parse(path.read_text("utf-8"))
-
-
-def typing_only(node):
-    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-
-
-def imports(path):
-    """Yield the names of what a file imports when it runs, also inside functions."""
-
-    def walk(node):
-        if typing_only(node):
-            return
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield node.module if node.module.partition(".")[0] != "pplab" else f"{node.module}.{alias.name}"
-        for child in ast.iter_child_nodes(node):
-            yield from walk(child)
-
-    yield from walk(tree(path))
-
-
 def ours(name):
-    """Return which of our modules an imported name is, or lies in."""
+    """Return which of our modules an imported dotted name is, or lies in."""
     parts = name.split(".")[1:]
     while parts:
         path = ROOT.joinpath(*parts)
-        if path.with_suffix(".py").exists() or path.is_dir():
+        if path.with_suffix(".py").exists() or (path / "__init__.py").exists():
             return ".".join(parts)
         parts.pop()
     return "__init__"
 
 
-def outside(path):
-    return {name.partition(".")[0] for name in imports(path)} - {"pplab"}
+def imported_names(path):
+    """Yield the dotted names that a file imports, wherever the import stands."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imported_modules(path):
+    """Return our modules that a file imports, other than itself; the package's own name (its version) is no module."""
+    names = (name for name in imported_names(path) if name.partition(".")[0] == "pplab")
+    return {ours(name) for name in names} - {module(path), "__init__"}
+
+
+def room(name):
+    """Return the room a module stands in: the longest name in the table that it is or begins with."""
+    rooms = [r for level in LEVELS for r in level if name == r or name.startswith(r + ".")]
+    assert rooms, f"{name} stands in no room of the table"
+    return max(rooms, key=len)
+
+
+def level(name):
+    return next(height for height, rooms in enumerate(LEVELS) if room(name) in rooms)
+
+
+def circle(graph):
+    """Return a circle of a graph as a list that ends where it began, or ``None``.
+
+    Examples
+    --------
+    >>> circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    ['a', 'b', 'c', 'a']
+    """
+    done, way = set(), []
+
+    def visit(name):
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done or name not in graph:
+            return None
+        way.append(name)
+        for target in sorted(graph[name]):
+            if found := visit(target):
+                return found
+        done.add(way.pop())
+        return None
+
+    return next((found for name in sorted(graph) if (found := visit(name))), None)
+
+
+# -- rooms --------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_levels_of_the_table_are_disjoint():
+    for lower, higher in pairwise(LEVELS):
+        assert not lower & higher
 
 
 def test_imports_go_one_way():
-    wrong = []
-    for path in FILES:
-        name = module(path)
-        for imported in imports(path):
-            if imported.partition(".")[0] == "pplab":
-                target = ours(imported)
-                if target != "__init__" and level(target) > level(name):
-                    wrong.append(f"{name} imports {target}")
+    wrong = [
+        f"{module(path)} imports {target}"
+        for path in FILES
+        for target in imported_modules(path)
+        if room(target) != room(module(path)) and level(target) >= level(module(path))
+    ]
     assert wrong == []
 
 
-def test_the_pure_rooms_import_nothing_of_ours_but_plain_records():
-    allowed = {*BASE, "experiments.settings", "experiments.design", "models.records", "store.rows"}
-    wrong = []
-    for path in FILES:
-        name = module(path)
-        room = name.partition(".")[0]
-        if room not in PURE and name not in ("experiments.settings", "experiments.design"):
-            continue
-        for imported in imports(path):
-            target = ours(imported) if imported.partition(".")[0] == "pplab" else None
-            if target and target.partition(".")[0] not in PURE and target not in allowed:
-                wrong.append(f"{name} imports {target}")
+def test_the_pure_rooms_import_only_what_they_may():
+    wrong = [
+        f"{module(path)} imports {target}"
+        for path in FILES
+        for target in imported_modules(path)
+        if (allowed := PURE.get(room(module(path)))) is not None and room(target) not in allowed
+    ]
     assert wrong == []
+
+
+def test_no_file_is_imported_in_a_circle():
+    assert circle({module(path): imported_modules(path) for path in FILES}) is None
+
+
+def test_no_room_is_imported_in_a_circle():
+    graph = {}
+    for path in FILES:
+        here = room(module(path))
+        graph.setdefault(here, set()).update(r for target in imported_modules(path) if (r := room(target)) != here)
+    assert circle(graph) is None
+
+
+def test_a_circle_is_found_wherever_it_lies():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) is None
 
 
 @pytest.mark.parametrize(
-    ("package", "homes"),
-    [
-        ("IPython", ("magic.py", "observe/cells.py")),
-        ("anywidget", ("views/",)),
-        ("plotly", ("views/",)),
-        ("ipywidgets", ("views/",)),
-        ("duckdb", ("store/",)),
-        ("argparse", ("grammar.py",)),
-        ("nh3", ("views/html.py",)),
-        ("markdown_it", ("views/html.py",)),
-    ],
+    "source", ["from pplab import lab", "def f():\n    from pplab.lab import Lab", "if TYPE_CHECKING:\n    import pplab.lab"]
 )
+def test_an_import_is_read_wherever_it_stands(source, tmp_path):
+    path = tmp_path / "somewhere.py"
+    path.write_text(source)
+    assert [ours(name) for name in imported_names(path)] == ["lab"]
+
+
+@pytest.mark.parametrize(("package", "homes"), HOMES)
 def test_each_heavy_package_has_one_home(package, homes):
-    users = [path.relative_to(ROOT).as_posix() for path in FILES if package in outside(path)]
+    users = [
+        path.relative_to(ROOT).as_posix() for path in FILES if package in {name.partition(".")[0] for name in runtime_names(path)}
+    ]
+    assert users, f"nobody imports {package}: take it off the list"
     assert [user for user in users if not user.startswith(homes)] == []
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
-    modules = {name for path in FILES if path.name != "pytest_plugin.py" for name in outside(path)} - sys.stdlib_module_names
+    names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
+    modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}
     imported = {packages_distributions()[name][0].lower() for name in modules}
     assert declared - imported == set(NOT_IMPORTED)
     assert imported - declared == set()
+
+
+def runtime_names(path):
+    """Yield the dotted names that a file imports when it runs; types alone need no package."""
+    types_only = {
+        id(inner)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree(path)):
+        if id(node) not in types_only and isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif id(node) not in types_only and isinstance(node, ast.ImportFrom):
+            yield node.module
 
 
 def test_sql_is_written_in_the_store_only():
@@ -257,39 +309,6 @@ def test_a_module_opens_with_one_line_that_names_its_room_and_stays_small(path):
     assert text.count("\n") <= 500 or path.name == "lab.py"  # its verbs carry the documentation of the lab
 
 
-def test_no_file_of_ours_is_imported_in_a_circle():
-    graph = {module(path): {ours(i) for i in top_imports(path)} for path in FILES}
-    done, under_way = set(), []
-
-    def visit(name):
-        if name in under_way:
-            raise AssertionError(" -> ".join([*under_way[under_way.index(name) :], name]))
-        if name in done or name not in graph:
-            return
-        under_way.append(name)
-        for target in graph[name]:
-            visit(target)
-        done.add(under_way.pop())
-
-    for name in graph:
-        visit(name)
-    assert len(done) == len(graph)
-
-
-def top_imports(path):
-    for node in tree(path).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pplab":
-            for alias in node.names:
-                target = f"{node.module}.{alias.name}"
-                if ours(target) != "__init__":
-                    yield target
-
-
-def test_the_levels_of_the_table_are_disjoint():
-    for lower, higher in pairwise(LEVELS):
-        assert not lower & higher
-
-
 # -- no silent except -----------------------------------------------------------------------------------------------------------
 
 TELLS = {"caught", "show", "_fail", "_why"}
@@ -358,3 +377,32 @@ def test_what_hands_an_error_on_to_the_log_does_so():
 def test_threads_are_made_where_their_end_is_logged():
     makers = [path.name for path in FILES if "threading.Thread(" in path.read_text("utf-8")]
     assert makers == ["log.py"]
+
+
+# -- the front end ------------------------------------------------------------------------------------------------------------
+
+SOURCES = sorted(path for path in FRONT_END.rglob("*.ts") if not {"node_modules", "tests"} & set(path.parts))
+IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?\bfrom\s+["'](\.[^"']+)["']|^import\s+["'](\.[^"']+)["']""", re.MULTILINE)
+
+
+def front_end_imports(path):
+    """Return the TypeScript files that one imports, types included."""
+    targets = (path.parent / (a or b) for a, b in IMPORT.findall(path.read_text("utf-8")))
+    targets = (t.with_suffix(".ts") if t.suffix in ("", ".js", ".ts") else t for t in targets)
+    return {t.resolve().relative_to(FRONT_END).as_posix() for t in targets if t.suffix == ".ts"}
+
+
+def test_no_front_end_file_is_imported_in_a_circle():
+    graph = {path.relative_to(FRONT_END).as_posix(): front_end_imports(path) for path in SOURCES}
+    assert sum(map(len, graph.values())) > len(graph), "the imports are not read"
+    assert circle(graph) is None
+
+
+def test_a_front_end_view_imports_itself_and_what_is_shared():
+    wrong = []
+    for path in SOURCES:
+        here = path.relative_to(FRONT_END).parts[0]
+        rooms = {target.partition("/")[0] for target in front_end_imports(path)}
+        wrong += [f"{path.name} imports {room}" for room in rooms - {here, "shared"}]
+        assert not (here == "shared" and rooms - {"shared"}), path
+    assert wrong == []

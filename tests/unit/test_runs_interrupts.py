@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab import Lab
-    from pplab.experiments.results import Experiment
+    from pplab.experiments.experiment import Experiment
 
 ROUNDS = 100 if SOAK else 10
 CALLS = 120

@@ -9,8 +9,8 @@ import pytest
 
 import pplab
 from pplab.errors import BadInput
-from pplab.experiments.cautions import cautions
-from pplab.experiments.design import make_plan
+from pplab.experiments.caveats import caveats
+from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -95,11 +95,11 @@ def test_a_probe_that_cannot_be_made_is_refused_before_anything_is_sent(
 
 def test_what_is_known_of_a_model_warns_beside_its_sweeps_unless_the_user_knows_better() -> None:
     plan = make_plan(["x"], model="o3-mini", sweep=SWEEP, seed=3)
-    [warning] = cautions(plan, "api.openai.com", {}, NO_PROBES)
+    [warning] = caveats(plan, "api.openai.com", {}, NO_PROBES)
     assert warning.startswith("the sweep over temperature: o3-mini is known to have it rejected")
     assert "20" in warning.rsplit(",", 1)[1]
-    assert cautions(plan, "api.openai.com", {"o3-mini": {"temperature": "honoured"}}, NO_PROBES) == ()
-    [own] = cautions(make_plan(["x"], model="mine", sweep=SWEEP), "host", {"mine": {"temperature": "ignored"}}, NO_PROBES)
+    assert caveats(plan, "api.openai.com", {"o3-mini": {"temperature": "honoured"}}, NO_PROBES) == ()
+    [own] = caveats(make_plan(["x"], model="mine", sweep=SWEEP), "host", {"mine": {"temperature": "ignored"}}, NO_PROBES)
     assert "known to have it ignored: set by you" in own
 
 

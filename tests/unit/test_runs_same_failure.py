@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pplab.experiments.design import make_plan
 from pplab.experiments.same_failure import FEW, MANY, SameFailure
-from pplab.models.records import Attempt, Reply
+from pplab.models.types import Attempt, Reply
+from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pplab.experiments.design import Plan
+    from pplab.plan.plan import Plan
 
 
 @pytest.fixture(scope="module")

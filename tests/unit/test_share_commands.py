@@ -11,9 +11,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from pplab import cli, commands
+from pplab import cli
+from pplab.commands import command_table
+from pplab.commands.session import Session
 from pplab.lab import Lab
-from pplab.session import Session
 from tests.servers import FaultServer
 from tests.unit import share_labs
 
@@ -103,7 +104,7 @@ def test_record_says_what_a_file_holds_and_how_to_use_it(bob, capsys):
 
 def test_record_holds_for_every_lab_of_a_notebook_until_it_is_stopped(bob):
     def do(*words):
-        return commands.perform(words, session).value
+        return command_table.perform(words, session).value
 
     with FaultServer() as server, Lab(store=bob / "lab") as lab:
         session = Session(lambda: lab, place="notebook")

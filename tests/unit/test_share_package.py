@@ -12,7 +12,7 @@ import bagit
 import pytest
 
 from pplab.errors import BadInput
-from pplab.models.tape import Recording
+from pplab.models.recording import Recording
 from pplab.share.package import environment
 from tests.servers import FaultServer
 from tests.unit import share_labs

@@ -7,8 +7,9 @@ import json
 import pytest
 
 import pplab
-from pplab import metrics
 from pplab.errors import NotFound, StoreTampered
+from pplab.scoring import registry
+from pplab.scoring import scores as metrics
 from tests.unit import share_labs
 
 
@@ -70,13 +71,13 @@ def test_a_users_own_metric_is_replayed_where_it_is_registered(tmp_path):
         """Is every letter a capital?"""
         return float(text.isupper())
 
-    metrics.metric("shouting")(shouting)
+    registry.metric("shouting")(shouting)
     try:
         with pplab.Lab(store=tmp_path / "lab") as lab:
             experiment = lab.run("Describe rain.", n=2)
             assert lab.replay(experiment).identical
     finally:
-        metrics.unregister("shouting")
+        registry.unregister("shouting")
 
 
 def test_fresh_answers_are_compared_when_asked_for(tmp_path):

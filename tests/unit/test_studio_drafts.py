@@ -9,13 +9,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pplab import commands
-from pplab.deeds import _wishes
+from pplab.commands import command_table
+from pplab.commands.general import _wishes
+from pplab.commands.parser import split
+from pplab.commands.session import Session
 from pplab.errors import BadInput
-from pplab.experiments.settings import PARAMETERS
-from pplab.grammar import split
-from pplab.session import Session
-from pplab.views.studio import Draft, Studio, code_of, wishes_of
+from pplab.plan.settings import PARAMETERS
+from pplab.views.widgets.studio import Draft, Studio, code_of, wishes_of
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -163,7 +163,7 @@ def test_a_second_run_at_the_same_time_is_refused(tmp_path, server):
 
 
 def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatch):
-    from pplab.views import cards
+    from pplab.views.widgets import cards
 
     monkeypatch.setattr(cards, "WRITING_SECONDS", 0.0)
     with lab_at(tmp_path, server, "play:ok") as lab:
@@ -236,7 +236,7 @@ DRAFTS = st.builds(
 @example(draft(system="-: no dash"))
 def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
     line, _, body = code_of(made, "embedded").partition("\n")
-    command, arguments = commands.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
+    command, arguments = command_table.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
     arguments.prompt = [body]
     prompt, wishes = _wishes(Session(lambda: None, "notebook"), arguments)
     for name, values in wishes.get("sweep", {}).items():
@@ -256,13 +256,13 @@ def test_a_draft_with_values_never_draws_settings_from_the_ranges(made):
 
 def test_in_a_terminal_the_studio_says_where_to_open_it(lab):
     with pytest.raises(BadInput, match="needs a notebook"):
-        commands.perform(["studio"], Session(lambda: lab, "terminal"))
+        command_table.perform(["studio"], Session(lambda: lab, "terminal"))
 
 
 def test_the_quiz_leads_on_to_the_studio_with_its_calibration(lab):
     from pplab.calibration import preset
 
-    quiz = commands.perform(["calibrate"], Session(lambda: lab, "notebook")).value
+    quiz = command_table.perform(["calibrate"], Session(lambda: lab, "notebook")).value
     receive(quiz, kind="finish", answers=preset("expressive"))
     receive(quiz, kind="proceed")
     (opened,) = quiz._opened

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from pplab.errors import BadInput
-from pplab.texts import read_text
+from pplab.inputs.texts import read_text
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

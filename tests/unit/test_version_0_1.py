@@ -69,7 +69,7 @@ def test_its_experiments_are_listed_as_they_were_left(old):
 
 
 def test_every_status_that_is_stored_is_one_that_the_schema_names(old):
-    schema = (resources.files("pplab.store.schema") / "0001_initial.sql").read_text("utf-8")
+    schema = (resources.files("pplab.store.migrations") / "0001_initial.sql").read_text("utf-8")
     for table in ("experiments", "responses", "experiment_exports", "system_metrics", "cell_executions"):
         words = re.search(r"\n    status .*? -- (.*)", schema[schema.index(f"CREATE TABLE {table} ") :])[1]
         stored = set(old.sql(f"SELECT DISTINCT status FROM {table}")["status"])

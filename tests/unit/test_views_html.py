@@ -416,7 +416,9 @@ def test_colours_are_understood_by_the_sanitiser_of_untrusted_notebooks():
     assert "<style" not in markup
 
 
-@pytest.mark.parametrize("room", ["canvas", "cells", "characters", "graph", "html", "records", "svg", "text", "theme"])
+@pytest.mark.parametrize(
+    "room", ["charts.canvas", "table_cells", "escape", "charts.graph", "html", "records", "charts.svg", "text", "theme"]
+)
 def test_the_examples_in_docstrings_are_true(room):
     assert doctest.testmod(importlib.import_module(f"pplab.views.{room}")).failed == 0
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 import pplab
-from pplab import commands
+from pplab.commands import command_table
+from pplab.commands.session import Session
 from pplab.lab import Lab
-from pplab.session import Session
-from pplab.views.cards import Cards
-from pplab.views.console import Console
-from pplab.views.dashboard import Dashboard
-from pplab.views.studio import Studio
+from pplab.views.widgets.cards import Cards
+from pplab.views.widgets.console import Console
+from pplab.views.widgets.dashboard import Dashboard
+from pplab.views.widgets.studio import Studio
 from tests.servers import FaultServer
 from tests.unit.run_labs import lab_at
 
@@ -119,7 +119,7 @@ def test_a_console_shows_what_happens_without_adding_to_it(lab):
 @pytest.mark.parametrize("command", ["dashboard", "studio", "audit", "results"])
 def test_a_person_who_opens_a_view_by_a_command_leaves_a_trace(lab, command):
     before = traces(lab)
-    opened = commands.perform([command], Session(lambda: lab, "notebook")).value
+    opened = command_table.perform([command], Session(lambda: lab, "notebook")).value
     assert traces(lab) == (before[0] + 2, before[1] + 1)
     assert operations(lab)[-1] == {"results": "experiment"}.get(command, command)
     if command != "results":

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pplab.experiments.settings import PARAMETERS, Range
-from pplab.views import svg
-from pplab.views.canvas import Scale, span
-from pplab.views.graph import Node, graph_chart
+from pplab.plan.settings import PARAMETERS, Range
+from pplab.views.charts import svg
+from pplab.views.charts.canvas import Scale, span
+from pplab.views.charts.graph import Node, graph_chart
 from pplab.views.records import Estimate
 from pplab.views.theme import METRIC_COLOURS
 

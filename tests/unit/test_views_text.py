@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pplab.views import text as views
-from pplab.views.characters import clip, display_width, escape_markdown, escape_text
+from pplab.views.escape import clip, display_width, escape_markdown, escape_text
 from pplab.views.records import Card
 
 ANY_TEXT = st.text(alphabet=st.characters(codec=None), max_size=300)

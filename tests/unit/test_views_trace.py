@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pplab
-from pplab.views import results
+from pplab.views import static
 
 
 def traced(folder, prompt="Write a haiku about the sea."):
@@ -14,7 +14,7 @@ def traced(folder, prompt="Write a haiku about the sea."):
         experiment = lab.run(prompt, calibration=lab.calibrate("balanced"), n=2, sweep={"temperature": [0, 1.4]}, seed=11)
         lab.export(experiment, format="package", path=folder.parent / f"{folder.name}.zip")
         walked = lab.trace(experiment.id)
-        return walked, results.trace(walked, full=False)
+        return walked, static.trace(walked, full=False)
 
 
 def test_every_box_opens_what_its_records_hold_without_what_varies(tmp_path):
@@ -42,4 +42,4 @@ def test_of_many_responses_only_the_first_are_held_and_shown(tmp_path):
         walked = lab.trace(lab.run("Hello.", n=12, settings=[{"max_tokens": 5}]).id)
     responses = [node for node in walked.nodes if node.kind == "response"]
     assert [bool(node.record) for node in responses] == [True] * 10 + [False] * 2
-    assert "<summary>response: 12 records, the first 10</summary>" in results.trace(walked, full=False).html
+    assert "<summary>response: 12 records, the first 10</summary>" in static.trace(walked, full=False).html

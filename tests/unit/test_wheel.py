@@ -24,7 +24,10 @@ BUILT = os.environ.get("PPLAB_DIST")
 FRONT_END = sorted((ROOT / "widgets").glob("*/index.ts"))
 EXTENSION = {
     f"{folder}/{name}"
-    for folder in ("pplab/views/static/labextension", f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab")
+    for folder in (
+        "pplab/views/widgets/static/labextension",
+        f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab",
+    )
     for name in ("package.json", "static/remoteEntry.js")
 }
 NOTEBOOK = """
@@ -95,9 +98,11 @@ def test_an_index_would_show_the_description_whole(wheel):
 def test_the_wheel_holds_the_package_with_its_data_and_front_end_and_nothing_else(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     files = (path for path in (ROOT / "pplab").rglob("*") if path.is_file() and path.suffix != ".pyc")
-    sources = {name for path in files if not (name := path.relative_to(ROOT).as_posix()).startswith("pplab/views/static/")}
+    sources = {
+        name for path in files if not (name := path.relative_to(ROOT).as_posix()).startswith("pplab/views/widgets/static/")
+    }
     assert sources <= names
-    static = {f"pplab/views/static/{index.parent.name}{suffix}" for index in FRONT_END for suffix in (".js", ".css")}
+    static = {f"pplab/views/widgets/static/{index.parent.name}{suffix}" for index in FRONT_END for suffix in (".js", ".css")}
     others = {name for name in names - sources if not name.startswith(f"pplab-{pplab.__version__}.dist-info/")}
     assert others == static | EXTENSION
     assert metadata(wheel)["License-Expression"] == "BSD-3-Clause AND CC-BY-SA-4.0"
@@ -107,7 +112,7 @@ def test_the_source_archive_holds_what_the_wheel_is_built_from_and_none_of_the_t
     (archive,) = dist.glob("*.tar.gz")
     with tarfile.open(archive) as opened:
         names = {name.partition("/")[2] for name in opened.getnames()}
-    assert {"pyproject.toml", "hatch_build.py", "widgets/build.mjs", "pplab/views/static/quiz.js"} <= names
+    assert {"pyproject.toml", "hatch_build.py", "widgets/build.mjs", "pplab/views/widgets/static/quiz.js"} <= names
     assert [name for name in names if name.startswith(("tests/", "widgets/tests/", "widgets/node_modules/", "notebooks/"))] == []
 
 

@@ -12,7 +12,7 @@ import pytest
 import pplab
 from pplab.errors import BadInput
 from pplab.views.records import Display
-from pplab.views.widget import LabWidget, chosen, owned
+from pplab.views.widgets.base import LabWidget, chosen, owned
 
 
 class Probe(LabWidget):
@@ -55,8 +55,8 @@ def probe(lab, monkeypatch):
     made.close()
 
 
-def receive(widget, **content):
-    widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+def receive(base, **content):
+    base._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
 
 
 def in_cell(monkeypatch, cell, execution):
@@ -166,7 +166,7 @@ def test_running_a_cell_twenty_times_leaves_one_set_of_models(lab, monkeypatch):
     for run in range(20):
         in_cell(monkeypatch, "cell-3", f"run-{run}")
         probe = Probe(lab)
-    assert len(set(models) - before) == 2  # the widget and its layout
+    assert len(set(models) - before) == 2  # the base and its layout
     probe.close()
     assert set(models) - before == set()
 
@@ -182,10 +182,10 @@ def test_where_the_front_end_names_no_cell_nothing_is_closed(lab, monkeypatch):
 
 
 def test_a_missing_bundle_is_said_in_one_line(lab, monkeypatch, tmp_path):
-    from pplab.views import widget
-    from pplab.views.quiz import Quiz
+    from pplab.views.widgets import base
+    from pplab.views.widgets.quiz import Quiz
 
-    widget._built.cache_clear()
-    monkeypatch.setattr(widget, "STATIC", tmp_path)
+    base._built.cache_clear()
+    monkeypatch.setattr(base, "STATIC", tmp_path)
     with pytest.raises(pplab.PplabError, match="not built"):
         Quiz(lab)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pplab.views.widget import STATIC
+from pplab.views.widgets.base import STATIC
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = ROOT / "widgets"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 import pplab
 from pplab.calibration import PRESETS, QUESTIONS, derive, preset
-from pplab.views.quiz import Quiz, _preview
-from pplab.views.widget import LabWidget
+from pplab.views.widgets.base import LabWidget
+from pplab.views.widgets.quiz import Quiz, _preview
 
 
 @pytest.fixture
@@ -105,12 +105,12 @@ def test_a_widget_returned_by_the_callback_opens_below_and_ends_with_the_quiz(qu
 
 
 def test_proceeding_without_a_callback_shows_a_cell_that_runs_in_the_calibrated_ranges(quiz, lab):
-    from pplab import commands
+    from pplab.commands import command_table
 
     receive(quiz, kind="finish", answers=preset("precise"))
     receive(quiz, kind="proceed")
     line, _, prompt = quiz.cell.partition("\n")
-    command, arguments = commands.parse(shlex.split(line.removeprefix("%%pplab ")), door="%pplab")
+    command, arguments = command_table.parse(shlex.split(line.removeprefix("%%pplab ")), door="%pplab")
     assert (command.name, command.cell, arguments.calibration) == ("run", "prompt", "latest")
     sweep = dict.fromkeys(arguments.sweep)
     experiment = lab.run(prompt, calibration=arguments.calibration, sweep=sweep, n=1)
@@ -135,7 +135,7 @@ ANSWERS = st.fixed_dictionaries({}, optional={q.id: st.sampled_from(q.values) fo
 
 @given(ANSWERS)
 def test_any_part_of_the_answers_has_a_preview_inside_the_legal_values(answers):
-    from pplab.experiments.settings import PARAMETERS
+    from pplab.plan.settings import PARAMETERS
 
     shown = _preview(answers)
     assert shown["answered"] == len(answers)

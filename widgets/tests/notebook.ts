@@ -94,7 +94,7 @@ export async function notebook(name: string, traits: State) {
   const manager = new Manager();
   const comm = new Comm();
   const asset = (suffix: string) =>
-    readFileSync(join(import.meta.dirname, `../../pplab/views/static/${name}.${suffix}`), "utf8");
+    readFileSync(join(import.meta.dirname, `../../pplab/views/widgets/static/${name}.${suffix}`), "utf8");
   const names = { module: "anywidget", module_version: "0.11.0" };
   const state = {
     _model_name: "AnyModel",

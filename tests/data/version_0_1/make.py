@@ -103,7 +103,7 @@ def call(number: int) -> tuple[str, str, list[dict[str, str]], dict[str, object]
 
 def keys() -> list[str]:
     """Return the identity of each of the 1,000 calls, as the present code computes it."""
-    from pplab.models.identity import request_key
+    from pplab.models.request_key import request_key
 
     return [request_key(*call(number)) for number in range(1000)]
 

@@ -1,4 +1,4 @@
-// Generated from pplab.views.cards by widgets/generate.py.
+// Generated from pplab.views.widgets.cards by widgets/generate.py.
 
 export interface Counts {
   readonly planned: number;

@@ -1,4 +1,4 @@
-// Generated from pplab.views.console by widgets/generate.py.
+// Generated from pplab.views.widgets.console by widgets/generate.py.
 
 export interface Bar {
   readonly kind: string;

@@ -1,4 +1,4 @@
-// Generated from pplab.views.dashboard by widgets/generate.py.
+// Generated from pplab.views.widgets.dashboard by widgets/generate.py.
 
 export interface Board {
   readonly tiles: Tiles;

@@ -1,4 +1,4 @@
-// Generated from pplab.views.quiz by widgets/generate.py.
+// Generated from pplab.views.widgets.quiz by widgets/generate.py.
 
 export interface Axis {
   readonly name: string;

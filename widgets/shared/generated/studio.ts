@@ -1,4 +1,4 @@
-// Generated from pplab.views.studio by widgets/generate.py.
+// Generated from pplab.views.widgets.studio by widgets/generate.py.
 
 export interface Ahead {
   readonly possible: boolean;

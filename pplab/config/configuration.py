@@ -1,0 +1,339 @@
+"""Where settings come from: an argument, then the configuration (traitlets), then the environment, then the default."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from traitlets import Dict, Enum, Float, Int, TraitError, Unicode, validate
+from traitlets.config import Configurable
+
+from pplab.config.addresses import ADDRESSES, KEY, OPENAI_URL, check_base_url, secret_parameters
+from pplab.errors import BadInput, PplabError, did_you_mean
+from pplab.inputs.paths import given_path, working_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pplab.config.approvals import Grant
+    from pplab.config.endpoints import Endpoint
+
+LAB_FOLDER = ".pplab"
+LONGEST = 1000
+CONFIG_FILE = "config.json"
+TEMPORARY = ":temp:"
+EMBEDDED = "embedded"
+OPENAI_MODEL = "gpt-4o-mini"
+
+
+class PPLab(Configurable):
+    """Settings of the Precision + Personality Lab."""
+
+    store = Unicode("", help="The lab's folder, or ':temp:' for a lab that ends with its process.").tag(config=True)
+    user = Unicode("", help="Who is named in the audit.").tag(config=True)
+    model = Unicode("", help="The model to ask, as its server knows it; 'embedded' needs no server.").tag(config=True)
+    base_url = Unicode("", help="The address of an OpenAI-compatible server, for example http://localhost:11434/v1.").tag(
+        config=True
+    )
+    endpoints = Dict(
+        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME asks one."
+    ).tag(config=True)
+    deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
+    max_concurrency = Int(32, min=1, help="The most calls under way at once.").tag(config=True)
+    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the built-in table.").tag(config=True)
+    capabilities = Dict(help="{model: {parameter: 'rejected'|'ignored'|'honoured'}}; wins over the built-in table.").tag(
+        config=True
+    )
+    audit_source = Enum(
+        ("hash", "redacted", "off"),
+        "hash",
+        help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
+    ).tag(config=True)
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.in_folder: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
+
+    @validate("store", "user", "model")
+    def _printable(self, proposal: dict[str, Any]) -> str:
+        """Refuse what cannot stand in a table or a path."""
+        text: str = proposal["value"]
+        if len(text) > LONGEST or not text.isprintable():
+            raise TraitError(f"use at most {LONGEST:,} printable characters")
+        return text
+
+    @validate("base_url")
+    def _plain_base_url(self, proposal: dict[str, Any]) -> str:
+        """Refuse an address that is none, or that carries a password: settings are written to files and shown."""
+        if not proposal["value"]:
+            return ""
+        try:
+            bare, found = check_base_url(proposal["value"])
+        except BadInput as error:
+            raise TraitError(str(error)) from None
+        if found or secret_parameters(bare):
+            raise TraitError(f"it carries a password or key, which is never stored; set {KEY} instead, or PPLAB_BASE_URL")
+        return bare
+
+    @validate("endpoints")
+    def _readable_endpoints(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        """Refuse endpoints that could not be asked."""
+        from pplab.config.endpoints import read_endpoints
+
+        table: dict[str, Any] = proposal["value"]
+        try:
+            found = read_endpoints(table)
+        except BadInput as error:
+            raise TraitError(str(error)) from None
+        return {name: {**fields, "base_url": found[name].base_url} for name, fields in table.items()}
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the names of all settings."""
+        return sorted(cls.class_traits(config=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a lab will use. Keys never appear in a representation; ``secrets`` are values to be scrubbed.
+
+    ``grants`` are what the user must have approved before anything is sent, because the address stands in the lab's folder;
+    ``given`` are the base URL and the key that were arguments.
+    """
+
+    folder: Path | None
+    user: str
+    model: str
+    base_url: str | None
+    provider: str
+    offline: bool
+    recording: str | None
+    settings: PPLab
+    endpoint: Endpoint | None = None
+    grants: tuple[Grant, ...] = ()
+    given: tuple[str | None, str | None] = field(default=(None, None), repr=False)
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def same_server(self, model: str) -> str:
+        """Return what to call another model so that this lab's server is asked for it."""
+        from pplab.config.endpoints import read_endpoints, split_model
+
+        if self.endpoint is None or split_model(model, read_endpoints(self.settings.endpoints))[1] is not None:
+            return model
+        return f"{model}@{self.endpoint.name}"
+
+    def approving(self, grants: Iterable[Grant]) -> str:
+        """Return what to type to approve some of ``grants``."""
+        if self.endpoint is None and self.folder == find_store(None):
+            return f"config {shlex.quote(f'base_url={self.base_url}')}"
+        return "config " + " ".join(f"--approve {shlex.quote(f'{variable}={address}')}" for variable, address in grants)
+
+
+def resolve(
+    *,
+    store: str | os.PathLike[str] | None = None,
+    user: str | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    settings: PPLab | None = None,
+) -> Resolved:
+    """Decide every setting once; see the module's first line for the order.
+
+    Raises
+    ------
+    BadInput
+        If a base URL is not http(s), or a store is an address this version cannot open.
+    """
+    from pplab.config.approvals import Grant
+    from pplab.config.endpoints import read_endpoints, split_model
+
+    env = os.environ
+    folder = find_folder(store if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None)
+    settings = settings or load_settings(folder)
+    table = read_endpoints(settings.endpoints)
+    wanted, endpoint = split_model(model or settings.model or env.get("PPLAB_MODEL") or None, table)
+    if endpoint is not None:
+        if base_url:
+            raise BadInput(
+                f"the model is at the endpoint '{endpoint.name}', and a base URL was given too", hint="give one of them"
+            )
+        url: str | None = endpoint.base_url
+        key = api_key or env.get(endpoint.key_env or "") or None
+        headers = endpoint.headers()
+        names = [*([endpoint.key_env or KEY] if api_key else []), *(name for name in endpoint.variables if env.get(name))]
+        foreign = settings.in_folder.get("endpoints", {}).get(endpoint.name) == settings.endpoints[endpoint.name]
+    else:
+        url = base_url or settings.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
+        key, headers = api_key or env.get(KEY) or None, {}
+        names = [KEY] if key else []
+        foreign = not base_url and bool(settings.base_url) and settings.in_folder.get("base_url") == settings.base_url
+    found: list[str] = []
+    if url:
+        url, found = check_base_url(url)
+    if endpoint is None and (wanted == EMBEDDED or (not url and not key)):
+        wanted, url, provider, names = wanted or EMBEDDED, None, EMBEDDED, []
+    else:
+        url = url or OPENAI_URL
+        provider = urlsplit(url).netloc
+        wanted = wanted or OPENAI_MODEL
+    secrets = (key, *found, *(secret_parameters(url) if url else ()), *environment_secrets(table.values()))
+    return Resolved(
+        folder=folder,
+        user=check_user(user or settings.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
+        model=wanted,
+        base_url=url,
+        provider=provider,
+        offline=env.get("PPLAB_OFFLINE", "") not in ("", "0"),
+        recording=env.get("PPLAB_RECORDING") or None,
+        settings=settings,
+        endpoint=endpoint,
+        grants=tuple(Grant.of(name, url) for name in dict.fromkeys(names)) if foreign and url else (),
+        given=(base_url, api_key),
+        api_key=key or (found[-1] if found else None),
+        headers=headers,
+        secrets=tuple(secret for secret in secrets if secret),
+    )
+
+
+def environment_secrets(endpoints: Iterable[Endpoint] = ()) -> list[str]:
+    """Return the keys and passwords that the environment holds, also those that ``endpoints`` name."""
+    found = [os.environ.get(name, "") for name in (KEY, *(name for one in endpoints for name in one.variables))]
+    for name in ADDRESSES:
+        with suppress(BadInput):  # refused where it is used
+            url, credentials = check_base_url(os.environ.get(name, ""))
+            found += [*credentials, *secret_parameters(url)]
+    return [secret.strip() for secret in found if secret.strip()]
+
+
+def find_store(store: str | os.PathLike[str] | None) -> Path | None:
+    """Return the lab's folder for a store that was named, else for ``PPLAB_STORE``, else the nearest (see `find_folder`)."""
+    return find_folder(store or os.environ.get("PPLAB_STORE") or None)
+
+
+def find_folder(store: str | os.PathLike[str] | None) -> Path | None:
+    """Return the lab's folder, or ``None`` for a lab that ends with its process.
+
+    Without ``store`` the folder ``.pplab`` is looked for in the working folder and every folder above it, and otherwise will be
+    made in the working folder.
+    """
+    if store == TEMPORARY:
+        return None
+    if store is not None:
+        path = given_path(store, "the store", "give the path of a folder")
+        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112 - False, not an error, for a link into the dark
+            kind = "a file" if os.path.isfile(path) else "no folder"  # noqa: PTH113
+            raise BadInput(f"the store '{path.name}' is {kind}", hint="a lab is a folder; give the folder that holds it")
+        return path
+    here = working_folder()
+    for folder in (here, *here.parents):
+        if os.path.isdir(folder / LAB_FOLDER):  # noqa: PTH112 - a folder above that may not be searched has no lab for us
+            return folder / LAB_FOLDER
+    return here / LAB_FOLDER
+
+
+def check_user(user: str) -> str:
+    """Return a user's name if it can stand in a table: 1 to 200 printable characters."""
+    if not user.strip() or len(user) > 200 or not user.isprintable():
+        raise BadInput("the user's name is empty, too long or not printable", hint="use 1 to 200 printable characters")
+    return user
+
+
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this uid, as in many containers
+        return "unknown"
+
+
+def load_settings(folder: Path | None) -> PPLab:
+    """Return the settings stored in the lab's ``config.json``, or the defaults."""
+    settings, stored = PPLab(), _stored(folder)
+    for name, value in stored.items():
+        set_value(settings, name, value)
+    settings.in_folder = {name: getattr(settings, name) for name in stored}
+    return settings
+
+
+def grants_of(in_folder: Mapping[str, Any]) -> list[Grant]:
+    """Return which keys would go where by what stands in a lab's folder (`PPLab.in_folder`)."""
+    from pplab.config.approvals import Grant
+    from pplab.config.endpoints import read_endpoints
+
+    url = in_folder.get("base_url")
+    named = read_endpoints(in_folder.get("endpoints", {})).values()
+    pairs = [*([(KEY, url)] if url else []), *((variable, one.base_url) for one in named for variable in one.variables)]
+    return list(dict.fromkeys(Grant.of(*pair) for pair in pairs))
+
+
+def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
+    """Set some settings, and keep those, and no others, in the lab's ``config.json``; all of them or none.
+
+    Addresses that the user gives here are the user's word: their keys may go there from now on, until the setting is emptied.
+
+    Raises
+    ------
+    BadInput
+        If a setting is unknown or a value not allowed; nothing is changed then.
+    """
+    from pplab.config.approvals import approve, withdraw
+
+    if "store" in changes:
+        raise BadInput("a lab cannot store where it is itself", hint="set PPLAB_STORE, pass --store, or use %config PPLab.store")
+    tried = PPLab()
+    for name, value in changes.items():
+        set_value(tried, name, value)
+    kept = _stored(folder) | {name: getattr(tried, name) for name in changes}
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{CONFIG_FILE}.{os.getpid()}"
+    temporary.write_text(json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n", "utf-8")
+    temporary.replace(folder / CONFIG_FILE)
+    new = {name: getattr(tried, name) for name in changes}
+    former = {name: settings.in_folder.get(name) for name in new if not new[name] and settings.in_folder.get(name)}
+    for name, value in new.items():
+        setattr(settings, name, value)
+    settings.in_folder = {**settings.in_folder, **new}
+    withdraw(grants_of(former))
+    grants = grants_of(new)
+    try:
+        approve(grants)
+    except PplabError:  # nowhere to keep it, which matters where there is a key
+        if any(os.environ.get(grant.variable) for grant in grants):
+            raise
+
+
+def _stored(folder: Path | None) -> dict[str, Any]:
+    if folder is None or not (folder / CONFIG_FILE).is_file():
+        return {}
+    try:
+        return dict(json.loads((folder / CONFIG_FILE).read_text("utf-8"))["PPLab"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadInput(
+            f"the lab's {CONFIG_FILE} cannot be read", hint='it should look like {"PPLab": {"model": "..."}}'
+        ) from None
+
+
+def set_value(settings: PPLab, name: str, value: Any) -> None:
+    """Set one setting; text is read as JSON where the setting is not text itself."""
+    names = PPLab.names()
+    if name not in names:
+        raise BadInput(f"unknown setting '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}")
+    if isinstance(value, str) and not isinstance(getattr(settings, name), str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise BadInput(f"{name}={value} cannot be read", hint="write numbers plainly and tables as JSON") from None
+    try:
+        setattr(settings, name, value)
+    except TraitError as error:
+        shown = name if isinstance(value, dict) else f"{name}={value!r}"
+        raise BadInput(f"{shown} is not allowed", hint=str(error)) from None

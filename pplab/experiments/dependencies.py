@@ -1,0 +1,100 @@
+"""What a run needs from outside its room, as protocols and one record: where answers come from, who scores, who writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
+
+    from pplab.models.types import Source
+    from pplab.store.rows import ResponseRow, Row
+
+
+class Scored(Protocol):
+    """What a scorer returns (see `pplab.metrics.Scores`)."""
+
+    @property
+    def creativity(self) -> float | None:
+        """In [0, 1], as the three that follow."""
+
+    @property
+    def coherence(self) -> float | None:
+        """See `pplab.metrics`."""
+
+    @property
+    def structure(self) -> float | None:
+        """See `pplab.metrics`."""
+
+    @property
+    def completeness(self) -> float | None:
+        """See `pplab.metrics`."""
+
+    @property
+    def metrics(self) -> Mapping[str, float | None]:
+        """The values of the user's own metrics."""
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        """Sub-scores and reasons, by metric."""
+
+
+class Recorder(Protocol):
+    """Who writes rows down (the lab)."""
+
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
+
+    def record(self, *rows: Row, durable: bool = False) -> Future[None]:
+        """Queue rows for the journal; the future resolves when they are safe."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; written by the run, read by whoever shows it.
+
+    ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
+    dollars and leaves out calls whose cost is unknown.
+    """
+
+    planned: int
+    done: int = 0
+    in_flight: int = 0
+    concurrency: int = 0
+    paused: bool = False
+    waiting_until: float | None = None
+    cost: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Listener(Protocol):
+    """Who is told how one run goes, in the thread that waits for it or, when nobody does, in one of the run's own."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take note of where it stands; called about ten times a second."""
+
+    def arrived(self, row: ResponseRow) -> None:
+        """Take note of a response, once it is safe in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDependencies:
+    """What a run needs from outside this room.
+
+    ``cost`` gives the US dollars of a call from its model and token counts, ``worst_cost`` the most it can be from the model, the
+    bytes of its messages and its token limit. ``score_aside``: scoring may take long or run the user's own code.
+    """
+
+    recorder: Recorder
+    source: Source
+    score: Callable[..., Scored]
+    score_aside: bool
+    metrics_version: str
+    cost: Callable[[str, int | None, int | None], float | None]
+    worst_cost: Callable[[str, int, int | None], float | None]
+    scrub: Callable[[str], str]
+    provider: str

@@ -1,0 +1,345 @@
+"""What a user holds after a run: the experiment, its responses, and what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pplab.errors import BadInput, NotFound
+from pplab.experiments.interrupts import Interrupts
+from pplab.inputs.values import natural
+from pplab.plan.plan import Plan
+from pplab.plan.settings import check_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import pandas as pd
+
+    from pplab.analysis.recommend import Recommendation
+    from pplab.analysis.records import Comparisons
+    from pplab.analysis.verdicts import Verdict
+    from pplab.experiments.dependencies import Listener
+    from pplab.experiments.repository import ExperimentRepository, Stored
+    from pplab.experiments.run import Run
+    from pplab.experiments.scheduler import Scheduler
+    from pplab.plan.vocabulary import MetricInfo
+    from pplab.store.rows import ExperimentRow
+
+
+ELSEWHERE_S = 0.1  # how often to look how a run of another process is going
+EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
+
+
+class Manager(Protocol):
+    """Who runs the experiments of a lab (`pplab.experiments.manager.Runs`)."""
+
+    lab: Any
+
+    @property
+    def capabilities(self) -> Mapping[str, Mapping[str, str]]:
+        """What the user knows about models and their parameters."""
+
+    def again(self, experiment_id: str, kind: str, **options: Any) -> Run:
+        """Send what is missing, or what failed, or more; see `pplab.experiments.manager.Runs.again`."""
+
+
+class Experiment:
+    """An experiment of a lab: planned, run, stored.
+
+    Made by `Lab.run` and `Lab.experiment`, never directly. Every attribute reads what is stored, so it is right also after a
+    resume in another notebook.
+
+    Attributes
+    ----------
+    id : str
+    status : str
+        ``completed`` (every replicate has an answer), ``partial``, ``failed`` (none has), ``paused`` (the server or the budget
+        asks to wait), ``interrupted``, or ``running``.
+    reason : str or None
+        Why it is not complete, in words.
+    correlation_id : str
+        The W3C trace id of everything this experiment caused.
+    plan : Plan
+    """
+
+    def __init__(self, manager: Manager, repository: ExperimentRepository, execution: Run | None = None) -> None:
+        self._manager = manager
+        self._repository = repository
+        self._began = execution
+
+    @property
+    def _execution(self) -> Run | None:
+        """What runs it in this process; a forked one reads what its parent's run stores."""
+        return None if self._began is None or self._began.inherited else self._began
+
+    @property
+    def _row(self) -> ExperimentRow:
+        """Return the row, without reading anything where this object has run it and nobody is known to have run it since."""
+        if self._execution is None:
+            return self._repository.stored.row
+        kept = self._repository.kept
+        row = self._execution.row
+        return row if kept is None or kept.row.revision <= row.revision else self._repository.stored.row
+
+    @property
+    def _stored(self) -> Stored:
+        stored = self._repository.stored
+        if self._execution is not None and self._execution.running:
+            return dataclasses.replace(stored, row=self._row)  # a run that is ending says so before that is written
+        return stored
+
+    @property
+    def lab(self) -> Any:
+        """The lab it belongs to."""
+        return self._manager.lab
+
+    @property
+    def id(self) -> str:
+        """The experiment's id."""
+        return self._repository.experiment_id
+
+    @property
+    def status(self) -> str:
+        """How far it came; see the class."""
+        return self._row.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why it is not complete, in words."""
+        return self._row.reason
+
+    @property
+    def correlation_id(self) -> str:
+        """The trace id of everything this experiment caused."""
+        return self._row.correlation_id
+
+    @property
+    def calibration_id(self) -> str | None:
+        """The calibration it was run under."""
+        return self._row.calibration_id
+
+    @property
+    def model(self) -> str:
+        """The model that was asked."""
+        return self._row.model
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the embedded model answered."""
+        return self._row.provider == "embedded"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics its responses were scored by: the four, and the user's own."""
+        return self._stored.metrics
+
+    @property
+    def metric_info(self) -> tuple[MetricInfo, ...]:
+        """The range and the direction of each metric, as stored with the experiment."""
+        return self._stored.metric_info
+
+    @property
+    def unjudged(self) -> Mapping[str, Mapping[str, str]]:
+        """By response id, the metrics that could not judge the response, each with the reason."""
+        return self._stored.unjudged
+
+    @property
+    def plan(self) -> Plan:
+        """What was planned."""
+        return Plan.from_dict(self._row.plan)
+
+    @property
+    def responses(self) -> pd.DataFrame:
+        """One row a planned replicate, in plan order, also those that failed or were never sent."""
+        return self._stored.responses.copy()
+
+    @property
+    def df(self) -> pd.DataFrame:
+        """The same as `responses`."""
+        return self.responses
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before believing the results: parameters that the model ignores or refuses, changes of the server."""
+        from pplab.experiments.caveats import caveats
+
+        stored = self._stored
+        found = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
+        failed = self._execution.failed_listeners if self._execution is not None else {}
+        met = self._execution.caveats if self._execution is not None else ()
+        return (*found, *met, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The versions of the server (``system_fingerprint``) that answered, in the order they first did."""
+        return self._stored.fingerprints
+
+    def summary(self, *, latency: bool = False) -> pd.DataFrame:
+        """Return one row a setting: n, mean and interval of each metric, tokens and cost; latency only when asked.
+
+        Latency differs from run to run, so a notebook that shows it cannot be compared.
+        """
+        from pplab.analysis.summaries import by_setting
+
+        stored = self._stored
+        return by_setting(stored.frame, stored.metrics, latency=True) if latency else stored.summary.copy()
+
+    def compare(self, a: int, b: int) -> Comparisons:
+        """Return the paired differences between the settings with index ``a`` and ``b`` (see `Plan.settings`)."""
+        from pplab.analysis.statistics import compare
+
+        stored = self._stored
+        return compare(stored.frame, a, b, stored.metrics, lower_is_better=stored.lower_is_better)
+
+    def verdict(self) -> Verdict:
+        """Return what the responses show about the settings, in words a person can repeat."""
+        return self._stored.verdict
+
+    def recommend(self) -> Recommendation:
+        """Return the setting that suits the calibration's balance, how sure that is, and what to run next."""
+        from pplab.analysis.recommend import recommend
+        from pplab.scoring.surface.distances import distance_matrix
+
+        stored = self._stored
+        made = stored.calibration
+        if made is None and stored.row.calibration_id is not None:
+            raise NotFound("the calibration of this experiment is not in this lab", hint="calibrate in this lab and run it again")
+        return recommend(
+            stored.frame,
+            distance_matrix,
+            precision_score=made.precision_score if made else EVEN_SCORE,
+            personality_score=made.personality_score if made else EVEN_SCORE,
+            ranges=check_ranges(made.ranges) if made else None,
+        )
+
+    def reading(self) -> AbstractContextManager[object]:
+        """Answer every question inside from one reading of the tables, also while the experiment is running."""
+        return self._repository.held()
+
+    def resume(
+        self,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Send only the calls that have no answer because they were never sent or were given up.
+
+        ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might. ``on_response`` and ``on`` as
+        in `Lab.run`.
+        """
+        return self._again("resume", max_cost=max_cost, on_response=on_response, on=on)
+
+    def retry_failed(
+        self,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Send again the calls that failed, timed out or were rejected, and those never sent; the rest is as in `resume`."""
+        return self._again("retry", max_cost=max_cost, on_response=on_response, on=on)
+
+    def retry(self, response_ids: Sequence[str], *, on_response: Callable[[Any], None] | None = None) -> Experiment:
+        """Send just these replicates again; answers that are good already are not replaced."""
+        return self._again("retry", only=tuple(response_ids), on_response=on_response)
+
+    def top_up(
+        self,
+        n: int,
+        *,
+        max_cost: float | None = None,
+        on_response: Callable[[Any], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
+        return self._again("top_up", n=n, max_cost=max_cost, on_response=on_response, on=on)
+
+    def _again(self, kind: str, **options: Any) -> Experiment:
+        if self._execution is not None and self._execution.run.stopping is not None:
+            self._execution.ended()  # an interrupted run may still be writing down what was never sent
+        self._began = self._manager.again(self.id, kind, **natural(options))
+        return self
+
+    # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether this process is still sending calls of it."""
+        return self._execution is not None and self._execution.running
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
+
+        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then.
+        """
+        if self._execution is None:
+            return {}
+        p = self._execution.run.progress
+        return {
+            "planned": p.planned,
+            "done": p.done,
+            "in_flight": p.in_flight,
+            "concurrency": p.concurrency,
+            "paused": p.paused,
+            "waiting_until": p.waiting_until,
+            "cost": p.cost,
+            "counts": dict(p.counts),
+        }
+
+    def pause(self) -> None:
+        """Send nothing new until `go_on`; calls under way are finished."""
+        if (run := self._under_way()) is not None:
+            run.pause()
+
+    def go_on(self) -> None:
+        """Go on after `pause`."""
+        if (run := self._under_way()) is not None:
+            run.go_on()
+
+    def cancel(self) -> None:
+        """End the run now; what arrived is kept, the rest can be resumed."""
+        if (run := self._under_way()) is not None:
+            run.cancel()
+
+    def _under_way(self) -> Scheduler | None:
+        """Return the run, if it is this process that runs it; refuse to steer one that another process runs."""
+        if self._execution is not None:
+            return self._execution.run
+        if self._repository.stored.row.status == "running":
+            raise BadInput("this experiment is being run by another process", hint="pause or cancel it there, or wait() for it")
+        return None
+
+    def wait(self) -> Experiment:
+        """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting."""
+        with Interrupts() as interrupts:
+            interrupts.hold()
+            if self._execution is not None:
+                self._execution.wait(interrupts=interrupts)
+            while self._execution is None and not interrupts.count and self._repository.stored.row.status == "running":
+                time.sleep(ELSEWHERE_S)
+        return self
+
+    def __copy__(self) -> Experiment:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Experiment:
+        return self  # it stands for what is stored, of which there is one
+
+    def __reduce__(self) -> tuple[Callable[[Any, str], Experiment], tuple[Any, str]]:
+        return _carried, (self.lab, self.id)
+
+    def __repr__(self) -> str:
+        plan = self.plan
+        size = f"{len(plan.prompts)} prompt(s) x {len(plan.settings)} setting(s) x {plan.replicates}"
+        return f"Experiment({self.status}: {size} on {self.model})"
+
+
+def _carried(lab: Any, experiment_id: str) -> Experiment:
+    """Return an experiment in the process it was carried to."""
+    experiment: Experiment = lab.experiment(experiment_id)
+    return experiment

@@ -1,0 +1,207 @@
+"""The rows that are written about one call: its response, its attempts, its events and its timing. Nothing is sent here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pplab.ids import derived_id, new_id, now
+from pplab.models.request_key import replicate_seed, request_key
+from pplab.models.types import Call, Reply
+from pplab.observe.events import event
+from pplab.observe.spans import Span
+from pplab.store.rows import AttemptRow, MetricRow, ResponseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pplab.experiments.dependencies import RunDependencies, Scored
+    from pplab.models.types import Attempt
+    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.store.rows import EventRow, Row
+
+ANSWERED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call"})
+"""Statuses with which a replicate has an answer, good or bad: asking again would not be a second try but a second sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A planned call as it is sent: what is asked, the replicate's seed, the span, and the id and revision of its row."""
+
+    planned: PlannedCall
+    call: Call
+    seed: int | None
+    span: Span
+    response_id: str
+    revision: int
+
+
+class Unscored:
+    """The scores of an answer that could not be scored: none, and why."""
+
+    creativity = coherence = structure = completeness = None
+
+    def __init__(self, reason: str) -> None:
+        self.metrics: dict[str, float | None] = {}
+        self.detail = {name: {"reason": reason} for name in ("creativity", "coherence", "structure", "completeness")}
+
+
+class ResponseWriter:
+    """Makes the rows of one experiment.
+
+    Parameters
+    ----------
+    experiment_id, plan
+        The experiment.
+    tools
+        Whose user and prices are used.
+    span
+        The operation that runs it.
+    previous
+        By response id, the revision of stored rows that give way.
+    """
+
+    def __init__(self, experiment_id: str, plan: Plan, tools: RunDependencies, span: Span, previous: Mapping[str, int]) -> None:
+        self._experiment_id = experiment_id
+        self._plan = plan
+        self._tools = tools
+        self._span = span
+        self._previous = previous
+        self._user = tools.recorder.user
+
+    def ask(self, planned: PlannedCall) -> Asked:
+        """Return what is to be sent for a planned call."""
+        call, seed = make_call(self._plan, self._tools.provider, planned)
+        row_id = response_id(self._experiment_id, planned)
+        revision = self._previous[row_id] + 1 if row_id in self._previous else 0
+        return Asked(planned, call, seed, Span("call", self._span), row_id, revision)
+
+    def started(self, asked: Asked) -> EventRow:
+        """Return the event that a call is about to be sent."""
+        call = asked.call
+        said: dict[str, Any] = {"request_key": call.request_key, "model": call.model, "replicate": call.replicate}
+        return event("llm_request_started", self._user, **self._about(asked), **said)
+
+    def ended(
+        self, asked: Asked, reply: Reply, attempts: Sequence[Attempt], scores: Scored | None, duration_ns: int
+    ) -> tuple[ResponseRow, list[Row]]:
+        """Return the response's row, and all rows to be written together (that one last)."""
+        row = self.response(asked, reply, len(attempts), scores)
+        rows: list[Row] = [self._attempt(attempt, asked) for attempt in attempts]
+        if row.status not in ANSWERED:
+            said: dict[str, Any] = {"status": row.status, "error_code": reply.error_code, "error": row.error}
+            said |= {"request_key": asked.call.request_key, "attempts": len(attempts)}
+            rows.append(event("llm_request_failed", self._user, **self._about(asked), **said))
+        rows.append(
+            MetricRow(
+                metric_id=new_id(),
+                recorded_at=now(),
+                kind="call",
+                name="llm_request",
+                status=row.status,
+                duration_ns=duration_ns,
+                **asked.span.ids(),
+            )
+        )
+        return row, [*rows, row]
+
+    def response(self, asked: Asked, reply: Reply, attempts: int = 0, scores: Scored | None = None) -> ResponseRow:
+        """Return the row of one replicate."""
+        planned, call = asked.planned, asked.call
+        setting = self._plan.settings[planned.setting_index]
+        return ResponseRow(
+            response_id=asked.response_id,
+            revision=asked.revision,
+            experiment_id=self._experiment_id,
+            created_at=now(),
+            prompt_index=planned.prompt_index,
+            prompt=self._plan.prompts[planned.prompt_index],
+            setting_index=planned.setting_index,
+            temperature=setting.temperature,
+            top_p=setting.top_p,
+            max_tokens=setting.max_tokens,
+            frequency_penalty=setting.frequency_penalty,
+            presence_penalty=setting.presence_penalty,
+            seed=asked.seed,
+            replicate=planned.replicate,
+            status=reply.status,
+            text=reply.text,
+            error=reply.error,
+            finish_reason=reply.finish_reason,
+            model=reply.model or self._plan.model,
+            system_fingerprint=reply.system_fingerprint,
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            cost=self._cost(reply),
+            latency_ms=reply.latency_ms,
+            first_token_ms=reply.first_token_ms,
+            creativity=scores.creativity if scores else None,
+            coherence=scores.coherence if scores else None,
+            structure=scores.structure if scores else None,
+            completeness=scores.completeness if scores else None,
+            metrics=dict(scores.metrics) if scores else {},
+            detail=dict(scores.detail) if scores else {},
+            metrics_version=self._tools.metrics_version,
+            requested=dict(reply.requested) or dict(call.parameters),
+            sent=dict(reply.sent),
+            rejected=dict(reply.rejected),
+            applied=dict(reply.applied) if reply.applied is not None else None,
+            usage=dict(reply.usage) if reply.usage is not None else None,
+            attempts=attempts,
+            request_key=call.request_key,
+            correlation_id=self._span.correlation_id,
+            span_id=asked.span.span_id,
+        )
+
+    def _cost(self, reply: Reply) -> float | None:
+        if reply.status == "cancelled":  # never sent, or abandoned: nobody knows
+            return None
+        return self._tools.cost(self._plan.model, reply.input_tokens, reply.output_tokens)
+
+    def _attempt(self, attempt: Attempt, asked: Asked) -> AttemptRow:
+        return AttemptRow(
+            attempt_id=new_id(),
+            response_id=asked.response_id,
+            experiment_id=self._experiment_id,
+            attempt=attempt.attempt,
+            started_at=attempt.started_at,
+            latency_ms=attempt.latency_ms,
+            http_status=attempt.http_status,
+            headers=dict(attempt.headers),
+            decision=attempt.decision,
+            wait_s=attempt.wait_s,
+            error_code=attempt.error_code,
+            error=attempt.error,
+            raw=None if attempt.raw is None else attempt.raw.decode("utf-8", "backslashreplace"),
+            raw_size=attempt.raw_size,
+            raw_sha256=attempt.raw_sha256,
+            **Span("attempt", asked.span).ids(),
+        )
+
+    def _about(self, asked: Asked) -> dict[str, Any]:
+        return {"entity": "response", "entity_id": asked.response_id, **asked.span.ids()}
+
+
+def make_call(plan: Plan, provider: str, planned: PlannedCall) -> tuple[Call, int | None]:
+    """Return one replicate as it is asked of a model, and its seed (``None``: it has none)."""
+    parameters: dict[str, Any] = plan.settings[planned.setting_index].given()
+    seed = plan.seed
+    if seed is not None and not plan.same_seed:
+        seed = replicate_seed(seed, planned.prompt_index, planned.setting_index, planned.replicate)
+    if seed is not None:
+        parameters["seed"] = seed
+    messages = plan.messages(planned)
+    call = Call(
+        model=plan.model,
+        messages=messages,
+        parameters=parameters,
+        replicate=planned.replicate,
+        request_key=request_key(provider, plan.model, messages, parameters, planned.replicate),
+        stream=plan.stream,
+    )
+    return call, seed
+
+
+def response_id(experiment_id: str, planned: PlannedCall) -> str:
+    """Return the id of one replicate's response: the same whenever and wherever it is sent."""
+    return derived_id(experiment_id, planned.prompt_index, planned.setting_index, planned.replicate)

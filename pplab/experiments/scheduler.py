@@ -1,0 +1,384 @@
+"""Sends the calls of a plan concurrently and hands each outcome to the journal: order, pace, pause, cancel, budget."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pplab.experiments.budget import Budget
+from pplab.experiments.concurrency import ConcurrencyLimit
+from pplab.experiments.dependencies import Progress
+from pplab.experiments.response_writer import ANSWERED, Asked, ResponseWriter, Unscored
+from pplab.experiments.same_failure import SameFailure
+from pplab.ids import now
+from pplab.log import caught
+from pplab.models.types import Attempt, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pplab.experiments.dependencies import RunDependencies, Scored
+    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.store.rows import ResponseRow
+
+INLINE_CHARS = 6_000  # text and prompt up to this long are scored between two answers (about 2 ms); longer ones aside
+SCORERS = 4
+BACKLOG = 256  # answers that may wait for the disk before new calls wait for them
+BATCH = 500  # rows of calls never sent that are written together
+BILLED_BY_NOBODY = frozenset({"unreachable"})
+MAY_BE_BILLED = "it was under way and may have been billed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: the experiment's status, why (in words) when it is not complete, and replicates by status."""
+
+    status: str
+    reason: str | None
+    counts: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A call that was sent and has no outcome yet."""
+
+    asked: Asked
+    worst: float
+    reserved: float
+    began: float
+    attempts: list[Attempt] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    arrived: bool = False
+    vetoed: str | None = None
+
+
+class Scheduler:
+    """One pass over the calls of an experiment that are still to be made.
+
+    ``pause``, ``go_on`` and ``cancel`` may be called from any thread.
+
+    Parameters
+    ----------
+    writer, plan, tools
+        Who makes the rows, what is asked, and what is needed from outside.
+    calls
+        The calls of this pass, in the order in which they are sent.
+    planned
+        How many calls that is.
+    already
+        Replicates of the experiment that have a row and are not asked again, by status.
+    most
+        How many calls may be under way at once, where that is less than the plan wants.
+    on_response
+        Told of each response after it is safe in the journal, on the loop's thread; must return at once and not raise.
+    on_text
+        Told of each piece of a streamed answer, likewise.
+    """
+
+    def __init__(
+        self,
+        writer: ResponseWriter,
+        plan: Plan,
+        tools: RunDependencies,
+        *,
+        calls: Iterable[PlannedCall],
+        planned: int,
+        already: Mapping[str, int] | None = None,
+        most: int | None = None,
+        on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.progress = Progress(planned)
+        self._writer = writer
+        self._tools = tools
+        self._calls = iter(calls)
+        self._held: deque[PlannedCall] = deque()  # taken from the calls, but not sent
+        self._already = Counter(already or {})
+        self._on_response = on_response
+        self._on_text = on_text
+        self._pace = ConcurrencyLimit(most or plan.max_concurrency)
+        self.progress.concurrency = self._pace.limit
+        self._budget = Budget(plan.max_cost)
+        self._failures = SameFailure(plan)
+        self._tasks: dict[asyncio.Task[None], _UnderWay] = {}
+        self._exhausted = False
+        self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
+        self._wake: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scorers: ThreadPoolExecutor | None = None
+
+    # -- control, from any thread -------------------------------------------------------------------------------------------
+
+    @property
+    def stopping(self) -> tuple[str, str] | None:
+        """The experiment's status and the reason, once it is decided that this run ends early."""
+        return self._stop
+
+    def pause(self) -> None:
+        """Send nothing new until `go_on`; calls under way are finished."""
+        self.progress.paused = True
+
+    def go_on(self) -> None:
+        """Go on after `pause`."""
+        self.progress.paused = False
+        self._poke(self._woken)
+
+    def cancel(self, reason: str = "cancelled by the user") -> None:
+        """End now: calls under way are abandoned, what arrived is kept."""
+        if self._stop is None or self._stop[0] != "interrupted":
+            self._stop = ("interrupted", reason)
+        self._poke(self._abandon)
+
+    def _poke(self, what: Callable[[], None]) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(what)
+
+    def _woken(self) -> None:
+        if self._wake is not None:
+            self._wake.set()
+
+    def _abandon(self) -> None:
+        for task, under_way in self._tasks.items():
+            if not under_way.arrived:  # an answer that has arrived is scored and stored first
+                task.cancel()
+        self._woken()
+
+    # -- the run itself, on the loop's thread ---------------------------------------------------------------------------------
+
+    async def execute(self) -> Ended:
+        """Make every call and return how the run ended."""
+        self._loop = asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        try:
+            while True:
+                self._send_what_fits()
+                if self._stop is not None or (self._exhausted and not self._tasks):
+                    break
+                self._wake.clear()
+                await self._wake.wait()
+            if self._stop is not None and self._stop[0] == "interrupted":
+                self._abandon()
+            while self._tasks:
+                await asyncio.wait(list(self._tasks))
+            if self._stop is not None:
+                await self._write_off(iter(self._next, None), self._stop[1])
+        finally:
+            if self._scorers is not None:
+                self._scorers.shutdown(wait=False)
+        return self._outcome()
+
+    def _send_what_fits(self) -> None:
+        assert self._loop is not None
+        pace = self._pace
+        while not self.progress.paused and self._stop is None and self._has_room():
+            wait = pace.not_before - self._loop.time()
+            if wait > 0:
+                if self.progress.waiting_until is None:
+                    self.progress.waiting_until = time.time() + wait
+                    self._loop.call_later(wait, self._waited)
+                return
+            planned = self._next()
+            if planned is None:
+                self._exhausted = True
+                return
+            worst = self._worst(planned)
+            if not self._budget.reserve(worst):
+                self._held.append(planned)
+                if not self._tasks:  # else the true cost of those under way may leave room
+                    self._stop = ("paused", self._over_budget(worst, "the next call"))
+                return
+            self._launch(planned, worst)
+
+    def _has_room(self) -> bool:
+        """Return whether another call may be under way; answers that wait for the disk take no room, up to a point."""
+        return self.progress.in_flight < self._pace.limit and len(self._tasks) < self._pace.limit + BACKLOG
+
+    def _next(self) -> PlannedCall | None:
+        return self._held.popleft() if self._held else next(self._calls, None)
+
+    def _waited(self) -> None:
+        self.progress.waiting_until = None
+        self._woken()
+
+    def _launch(self, planned: PlannedCall, worst: float) -> None:
+        assert self._loop is not None
+        under_way = _UnderWay(self._writer.ask(planned), worst, worst, self._loop.time())
+        task = self._loop.create_task(self._one(under_way))
+        self._tasks[task] = under_way
+        self.progress.in_flight += 1
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        call = self._tasks.pop(task)
+        self._arrived(call)
+        if task.cancelled():  # before it began
+            self._held.append(call.asked.planned)
+        elif (error := task.exception()) is not None:
+            self._stop = self._stop or ("partial", f"the run stopped: {self._tools.scrub(str(error))}")
+        self._woken()
+
+    def _arrived(self, call: _UnderWay) -> None:
+        if not call.arrived:
+            call.arrived = True
+            self.progress.in_flight -= 1
+            self._woken()
+
+    async def _one(self, call: _UnderWay) -> None:
+        recorder, asked = self._tools.recorder, call.asked
+        recorder.record(self._writer.started(asked))
+        start = time.perf_counter_ns()
+        try:
+            reply = await self._tools.source.complete(
+                asked.call, deadline=self.plan.deadline, on_attempt=partial(self._attempted, call), on_text=self._ear(call)
+            )
+            call.attempts = list(reply.attempts)
+        except asyncio.CancelledError:
+            reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
+        self._arrived(call)
+        duration = time.perf_counter_ns() - start
+        self._heed(reply, asked.planned)
+        scores = await self._score(reply, asked) if reply.status in ("ok", "truncated") else None
+        row, rows = self._writer.ended(asked, reply, call.attempts, scores, duration)
+        await asyncio.wrap_future(recorder.record(*rows, durable=True))
+        self._budget.settle(call.reserved, self._spent(call, row))
+        self._count(row)
+
+    def _ear(self, call: _UnderWay) -> Callable[[str], None] | None:
+        if not self.plan.stream:
+            return None
+        heard = self._on_text
+
+        def hear(text: str) -> None:
+            call.pieces.append(text)
+            if heard is not None:
+                heard(call.asked.planned, text)
+
+        return hear
+
+    def _attempted(self, call: _UnderWay, attempt: Attempt) -> None:
+        """Take note of an attempt: how the server bears the pace, and whether another one can be paid for."""
+        assert self._loop is not None
+        at = self._loop.time()
+        call.attempts.append(attempt)
+        call.pieces.clear()
+        if attempt.http_status == 429 and not attempt.replayed:
+            self._pace.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
+        elif attempt.decision == "accept":
+            self._pace.accepted()
+        self.progress.concurrency = self._pace.limit
+        call.began = at + (attempt.wait_s or 0.0)
+        if attempt.decision == "retry" and _may_be_billed(attempt):
+            if self._budget.reserve(call.worst):
+                call.reserved += call.worst
+            else:
+                call.vetoed = self._over_budget(call.worst, "another attempt")
+                task = asyncio.current_task()
+                assert task is not None
+                task.cancel()
+
+    def _abandoned(self, call: _UnderWay, elapsed_ms: float) -> Reply:
+        """Return the outcome of a call that was given up, with what is known of the attempt under way."""
+        assert self._loop is not None
+        reason = call.vetoed or (self._stop[1] if self._stop else "cancelled")
+        under_way = call.vetoed is None and self._loop.time() >= call.began
+        if under_way:
+            reason = f"{reason}; {MAY_BE_BILLED}"
+            before = sum(a.latency_ms + 1000 * (a.wait_s or 0.0) for a in call.attempts)
+            number = len(call.attempts) + 1
+            latency = max(0.0, elapsed_ms - before)
+            call.attempts.append(
+                Attempt(
+                    attempt=number, started_at=now(), latency_ms=latency, decision="abandon", error_code="abandoned", error=reason
+                )
+            )
+        elif any(_may_be_billed(attempt) for attempt in call.attempts):
+            reason = f"{reason}; an earlier attempt may have been billed"
+        return Reply(status="cancelled", text="".join(call.pieces), error=reason, error_code="cancelled")
+
+    def _heed(self, reply: Reply, planned: PlannedCall) -> None:
+        """End the run when an outcome says that further calls cannot succeed, now or ever."""
+        if self._stop is not None:
+            return
+        failure = self._failures.heed(reply, planned)
+        if reply.resume_at is not None:
+            at, today = datetime.fromtimestamp(reply.resume_at).astimezone(), datetime.now().astimezone().date()
+            words = at.strftime("%H:%M" if at.date() == today else "%H:%M on %Y-%m-%d")
+            self._stop = ("paused", f"the server asks to wait: retry at {words}")
+        elif failure is not None:
+            self._stop = ("partial", failure)
+        self._woken()
+
+    async def _score(self, reply: Reply, asked: Asked) -> Scored:
+        text, prompt = reply.text, self.plan.prompts[asked.planned.prompt_index]
+        job = partial(self._tools.score, text, prompt, finish_reason=reply.finish_reason)
+        try:
+            if not self._tools.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
+                return job()
+            assert self._loop is not None
+            if self._scorers is None:
+                self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="pplab-score")
+            return await self._loop.run_in_executor(self._scorers, job)
+        except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
+            caught("an answer could not be scored", error)
+            return Unscored(f"scoring failed: {type(error).__name__}: {error}")
+
+    def _count(self, row: ResponseRow) -> None:
+        self.progress.done += 1
+        self.progress.counts[row.status] += 1
+        self.progress.cost += row.cost or 0.0
+        if self._on_response is not None:
+            self._on_response(row)
+
+    # -- money ----------------------------------------------------------------------------------------------------------------
+
+    def _worst(self, planned: PlannedCall) -> float:
+        if self.plan.max_cost is None:
+            return 0.0
+        size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
+        return self._tools.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
+
+    def _spent(self, call: _UnderWay, row: ResponseRow) -> float:
+        """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
+        unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
+        return (row.cost or 0.0) + unseen * call.worst
+
+    def _over_budget(self, worst: float, what: str) -> str:
+        spent = f"${self._budget.spent:.4f} spent"
+        return f"{what} could cost up to ${worst:.4f} and take the run over max_cost=${self.plan.max_cost:g} ({spent})"
+
+    # -- the end --------------------------------------------------------------------------------------------------------------
+
+    async def _write_off(self, calls: Iterator[PlannedCall], reason: str) -> None:
+        """Write the row that every planned replicate has, for those that were never sent."""
+        never = Reply(status="cancelled", error=reason, error_code="cancelled")
+        while batch := [self._writer.response(self._writer.ask(planned), never) for planned in islice(calls, BATCH)]:
+            await asyncio.wrap_future(self._tools.recorder.record(*batch))
+            for row in batch:
+                self._count(row)
+
+    def _outcome(self) -> Ended:
+        counts = self.progress.counts + self._already
+        answered = sum(counts[s] for s in ANSWERED)
+        if answered == len(self.plan):
+            return Ended("completed", None, counts)
+        if self._stop is not None and self._stop[0] in ("paused", "interrupted"):
+            return Ended(*self._stop, counts=counts)
+        words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
+        reason = self._stop[1] if self._stop else f"{words} of {len(self.plan)} replicates"
+        return Ended("partial" if answered else "failed", reason, counts)
+
+
+def _may_be_billed(attempt: Attempt) -> bool:
+    """Return whether the server may have answered: it said so, or was asked and nothing is known of its answer."""
+    if attempt.http_status is None:
+        return attempt.error_code not in BILLED_BY_NOBODY
+    return attempt.http_status < 300

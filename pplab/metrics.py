@@ -1,0 +1,22 @@
+"""The public names of scoring: `score`, `score_many`, `diversity`, and the decorator `metric` for metrics of your own."""
+
+from pplab.plan.vocabulary import MetricInfo
+from pplab.scoring.pages import doc
+from pplab.scoring.registry import metric, registered, unregister
+from pplab.scoring.scores import METRICS_VERSION, Scores, score, score_many
+from pplab.scoring.surface.diversity import SetMeasures, diversity, set_measures
+
+__all__ = [
+    "METRICS_VERSION",
+    "MetricInfo",
+    "Scores",
+    "SetMeasures",
+    "diversity",
+    "doc",
+    "metric",
+    "registered",
+    "score",
+    "score_many",
+    "set_measures",
+    "unregister",
+]

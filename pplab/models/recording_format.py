@@ -1,0 +1,337 @@
+"""Recordings: calls and their outcomes in a file that can stand in for the model. What is in a line; the file is in `tape`."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from pplab.models.request_key import request_key
+from pplab.models.types import STATUSES, Attempt, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+KEPT_RAW = 2_000  # characters of a faulty answer's body that a recording keeps; a good answer's body is not kept twice
+SETTLED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
+"""Outcomes that asking again would not better; a later retry of any other outcome is recorded as a further take."""
+
+_NUMBER = (int, float)
+_REPLY: dict[str, tuple[type, ...]] = {
+    "status": (str,),
+    "text": (str,),
+    "error": (str,),
+    "error_code": (str,),
+    "finish_reason": (str,),
+    "model": (str,),
+    "system_fingerprint": (str,),
+    "input_tokens": (int,),
+    "output_tokens": (int,),
+    "usage": (dict,),
+    "requested": (dict,),
+    "sent": (dict,),
+    "rejected": (dict,),
+    "applied": (dict,),
+    "latency_ms": _NUMBER,
+    "first_token_ms": _NUMBER,
+    "resume_at": _NUMBER,
+    "stop_run": (bool,),
+}
+_ATTEMPT: dict[str, tuple[type, ...]] = {
+    "attempt": (int,),
+    "started_at": (str,),
+    "latency_ms": _NUMBER,
+    "http_status": (int,),
+    "headers": (dict,),
+    "decision": (str,),
+    "wait_s": _NUMBER,
+    "error_code": (str,),
+    "error": (str,),
+    "raw": (str,),
+    "raw_size": (int,),
+    "raw_sha256": (str,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a recorded call asked for: what its identity covers."""
+
+    provider: str
+    model: str
+    messages: tuple[Mapping[str, str], ...]
+    parameters: Mapping[str, Any]
+    replicate: int
+
+    @property
+    def key(self) -> str:
+        """The identity of the call, see `pplab.models.request_key.request_key`."""
+        return request_key(self.provider, self.model, self.messages, self.parameters, self.replicate)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One line of a recording.
+
+    Attributes
+    ----------
+    asked : Asked
+    reply : Reply
+    recorded_at : str
+        ISO 8601 UTC.
+    take : int
+        0 for the first outcome of this call, 1 for the next (a retry after a fault), and so on.
+    pieces : tuple of int
+        The lengths of the pieces in which a streamed text arrived; empty when it came at once.
+    """
+
+    asked: Asked
+    reply: Reply
+    recorded_at: str
+    take: int = 0
+    pieces: tuple[int, ...] = ()
+
+    def order(self) -> tuple[str, str, str, str, int, int]:
+        """Return what the lines of a file are sorted by, so that a change of one call changes one line."""
+        a = self.asked
+        return a.provider, a.model, _dump(list(a.messages)), _dump(dict(a.parameters)), a.replicate, self.take
+
+    def heard(self) -> list[str]:
+        """Return the pieces of text as a stream delivered them."""
+        if sum(self.pieces) != len(self.reply.text):
+            return [self.reply.text] if self.reply.text else []
+        out, start = [], 0
+        for length in self.pieces:
+            out.append(self.reply.text[start : start + length])
+            start += length
+        return out
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+
+
+def to_line(recorded: Recorded, scrub: Callable[[str], str]) -> str:
+    r"""Return a recorded call as one line of JSON, ending in ``\n``, secrets masked, fields with default values left out."""
+    asked = recorded.asked
+    line: dict[str, Any] = {
+        "request": {
+            "provider": asked.provider,
+            "model": asked.model,
+            "messages": [dict(m) for m in asked.messages],
+            "parameters": {k: v for k, v in sorted(asked.parameters.items()) if v is not None},
+            "replicate": asked.replicate,
+        },
+        "reply": _given(recorded.reply, _REPLY),
+        "recorded_at": recorded.recorded_at,
+    }
+    for name in ("requested", "sent"):  # nearly always what was asked for
+        if line["reply"].get(name) == line["request"]["parameters"]:
+            del line["reply"][name]
+        else:
+            line["reply"].setdefault(name, {})
+    if not _plain_attempt(recorded):
+        line["reply"]["attempts"] = [_attempt(a) for a in recorded.reply.attempts]
+    if recorded.pieces:
+        line["pieces"] = list(recorded.pieces)
+    if recorded.take:
+        line["take"] = recorded.take
+    return json.dumps(masked(line, scrub), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+def masked(value: Any, scrub: Callable[[str], str]) -> Any:
+    """Return JSON data with every text in it passed through ``scrub``, and lone surrogates replaced (UTF-8 has none)."""
+    whole = "\0".join(_texts(value))  # one look at all of it: nearly always there is nothing to mask
+    if scrub(whole) == whole and whole == _encodable(whole):
+        return value
+    return _masked(value, scrub)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _masked(value: Any, scrub: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return _encodable(scrub(value))
+    if isinstance(value, dict):
+        return {_masked(k, scrub): _masked(v, scrub) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_masked(v, scrub) for v in value]
+    return value
+
+
+def _given(record: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields of a record that differ from their defaults, numbers of milliseconds to a tenth."""
+    out: dict[str, Any] = {}
+    defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(record)}
+    for name in names:
+        value = getattr(record, name)
+        if value == defaults[name] or value is None:
+            continue
+        out[name] = round(value, 1) if name.endswith("_ms") else dict(value) if hasattr(value, "items") else value
+    return out
+
+
+def _plain_attempt(recorded: Recorded) -> bool:
+    """Return whether the attempts say nothing that the reply does not: one request, answered well."""
+    attempts = recorded.reply.attempts
+    return len(attempts) == 1 and attempts[0].decision == "accept" and attempts[0].http_status == 200 and not attempts[0].error
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    out = _given(attempt, [n for n in _ATTEMPT if not n.startswith("raw")])
+    out.setdefault("decision", attempt.decision)
+    if attempt.raw is not None and attempt.decision != "accept":
+        out["raw"] = attempt.raw.decode("utf-8", "backslashreplace")[:KEPT_RAW]
+        out |= _given(attempt, ["raw_size", "raw_sha256"])
+    return out
+
+
+def from_line(line: str) -> Recorded:
+    """Return the recorded call of one line.
+
+    Raises
+    ------
+    ValueError
+        When the line is no recorded call: not JSON, a field missing, unknown or of another type.
+    """
+    try:
+        data = json.loads(line, parse_constant=_refused)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    _check(data, {"request": (dict,), "reply": (dict,), "recorded_at": (str,), "pieces": (list,), "take": (int,)}, 3)
+    request = data["request"]
+    kinds: dict[str, tuple[type, ...]] = {"provider": (str,), "model": (str,), "messages": (list,)}
+    _check(request, kinds | {"parameters": (dict,), "replicate": (int,)}, 5)
+    if not all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in request["messages"]):
+        raise ValueError("a message is not text")
+    reply = dict(data["reply"])
+    attempts = reply.pop("attempts", None)
+    _check(reply, _REPLY, 1)
+    if reply["status"] not in STATUSES:
+        raise ValueError(f"unknown status {reply['status']!r}")
+    pieces = data.get("pieces", [])
+    if not all(type(n) is int and n >= 0 for n in pieces):
+        raise ValueError("pieces are not lengths")
+    made = _one_attempt(data, reply) if attempts is None else tuple(_read_attempt(a) for a in attempts)
+    for name in ("requested", "sent"):
+        reply.setdefault(name, request["parameters"])
+    asked = Asked(**{**request, "messages": tuple(request["messages"])})
+    return Recorded(
+        asked=asked,
+        reply=Reply(**reply, attempts=made),
+        recorded_at=data["recorded_at"],
+        take=data.get("take", 0),
+        pieces=tuple(pieces),
+    )
+
+
+def _refused(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def _check(data: Any, kinds: Mapping[str, tuple[type, ...]], needed: int) -> None:
+    """Refuse what is not an object with these fields, of which the first ``needed`` must be there."""
+    if not isinstance(data, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - to the caller a line is either a recorded call or not
+    if missing := [name for name in list(kinds)[:needed] if name not in data]:
+        raise ValueError(f"{missing[0]} is missing")
+    for name, value in data.items():
+        if name not in kinds:
+            raise ValueError(f"unknown field {name!r}")
+        if type(value) not in kinds[name]:
+            raise ValueError(f"{name} is of another type")
+
+
+def _one_attempt(data: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[Attempt, ...]:
+    latency = reply.get("latency_ms", 0.0)
+    return (Attempt(attempt=1, started_at=data["recorded_at"], latency_ms=latency, http_status=200),)
+
+
+def _read_attempt(data: Any) -> Attempt:
+    _check(data, _ATTEMPT, 3)
+    raw = data.get("raw")
+    return Attempt(**{**data, "raw": None if raw is None else raw.encode()})
+
+
+# -- the nearest recorded call ------------------------------------------------------------------------------------------------
+
+SHOWN = 60
+COMPARED = 50
+
+
+def nearest(asked: Asked, recorded: Sequence[Asked]) -> str:
+    """Say which recorded call comes closest to one that is not recorded, and what differs, in one line.
+
+    Examples
+    --------
+    >>> hello = ({"role": "user", "content": "Hello"},)
+    >>> def call(t, replicate=0):
+    ...     return Asked(provider="p", model="m", messages=hello, parameters={"temperature": t}, replicate=replicate)
+    >>> nearest(call(0.8), [call(0.7), call(1.2, replicate=3)])
+    'the nearest recorded call differs in temperature (0.8 asked, 0.7 recorded)'
+    """
+    if not recorded:
+        return "nothing is recorded yet"
+    ranked = sorted(recorded, key=lambda other: _distance(asked, other))[:COMPARED]
+    best = max(ranked, key=lambda other: (-len(_differences(asked, other)), _likeness(asked, other), -_apart(asked, other)))
+    parts = [f"{name} ({_short(mine)} asked, {_short(theirs)} recorded)" for name, mine, theirs in _differences(asked, best)]
+    return f"the nearest recorded call differs in {' and in '.join(parts)}"
+
+
+def _differences(a: Asked, b: Asked) -> list[tuple[str, object, object]]:
+    """Return what differs: name, value in ``a``, value in ``b``."""
+    ours, theirs = _parts(a), _parts(b)
+    return [(name, ours.get(name), theirs.get(name)) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+
+
+def _parts(asked: Asked) -> dict[str, object]:
+    words = {"user": "the prompt", "system": "the system message"}
+    said: dict[str, object] = {}
+    for message in asked.messages:
+        name = words.get(message.get("role", ""), message.get("role", "a message"))
+        said[name] = message.get("content", "")
+    return {"provider": asked.provider, "model": asked.model, **said, **asked.parameters, "replicate": asked.replicate}
+
+
+def _distance(a: Asked, b: Asked) -> tuple[int, float]:
+    return len(_differences(a, b)), _apart(a, b)
+
+
+def _apart(a: Asked, b: Asked) -> float:
+    """Return how far the numbers of two calls are apart in all."""
+    return sum(abs(x - y) for _, x, y in _differences(a, b) if isinstance(x, (int, float)) and isinstance(y, (int, float)))
+
+
+def _likeness(a: Asked, b: Asked) -> float:
+    """Return how alike the texts of two calls are, from 0 to 1 each."""
+    texts = [(x, y) for _, x, y in _differences(a, b) if isinstance(x, str) and isinstance(y, str)]
+    return sum(difflib.SequenceMatcher(None, x[:2000], y[:2000], autojunk=False).quick_ratio() for x, y in texts)
+
+
+def _short(value: object) -> str:
+    if value is None:
+        return "none"
+    text = " ".join(value.split()) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+    quoted = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+    return f"'{quoted}'" if isinstance(value, str) else quoted
+
+
+def sole_model(recorded: Iterable[Asked], wanted: str | None) -> tuple[str, str] | None:
+    """Return the one (provider, model) of a recording, or of its calls to the model ``wanted``; ``None`` where it is not one."""
+    found = {(a.provider, a.model) for a in recorded if wanted in (None, a.model)}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,229 @@
+"""Times and audits every cell execution through IPython's events; never disturbs the cell."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pplab.ids import TIME_FORMAT, new_id
+from pplab.log import caught
+from pplab.observe.spans import CAUSE, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+    from pplab.store.rows import Row
+
+MOST_RUNNING = 100
+UNREADABLE = (SyntaxError, ValueError, OverflowError)
+INTERRUPTS = ("KeyboardInterrupt", "CancelledError")
+
+
+class Recorder(Protocol):
+    """Who writes cells down."""
+
+    @property
+    def user(self) -> str:
+        """Who is named in the audit."""
+
+    def scrub(self, text: str) -> str:
+        """Return ``text`` without keys."""
+
+    def record_later(self, rows: Iterator[Row]) -> None:
+        """Queue rows that are made by iterating, away from the user's thread."""
+
+
+class _Ended(NamedTuple):
+    """What the hooks take down of an ended cell; nothing of it keeps the cell's values alive."""
+
+    span: Span
+    at: float
+    duration: int
+    raw: str
+    cell_id: str | None
+    execution_count: int | None
+    status: str
+    error_type: str | None
+    operations: int
+    notebook: str | None
+    keep: str
+
+
+class _Begun:
+    """A cell that has begun: its info, its span, what it began within, and when."""
+
+    __slots__ = ("at", "info", "outer", "span", "start")
+
+    def __init__(self, info: ExecutionInfo, outer: Span | None) -> None:
+        self.info = info
+        self.outer = outer
+        self.span = Span("cell", outer)
+        self.at = time.time()
+        self.start = time.perf_counter_ns()
+
+
+class CellAudit:
+    """Writes one `CellRow` and one ``cell_executed`` event for each cell of a shell.
+
+    Parameters
+    ----------
+    shell
+        The shell whose events are followed.
+    recorder
+        Where rows go.
+    source
+        Says what is kept of the source: ``hash``, ``redacted`` (its text without keys) or ``off``.
+
+    Notes
+    -----
+    ``pre_run_cell`` is not fired for the cell that loads the extension nor for an empty one; nested cells begin and end inside
+    each other; cells of kernel subshells overlap; and an interrupted cell may end with another ``info`` than it began with, or
+    with none. So cells under way are found again by the identity of their ``info``, else by their text, else they began now.
+
+    The hooks only take down what is lost later; everything else is done where the rows are written.
+    """
+
+    def __init__(self, shell: InteractiveShell, recorder: Recorder, source: Callable[[], str]) -> None:
+        self._shell = shell
+        self._recorder = recorder
+        self._source = source
+        self._session = new_id()
+        self._running: dict[int, _Begun] = {}
+        self._registered = False
+
+    def register(self) -> None:
+        """Begin; a second call does nothing. The cell that is running now is recorded from here on."""
+        if self._registered:
+            return
+        self._registered = True
+        loading = self._shell.displayhook.exec_result
+        if loading is not None and not loading.info.silent:
+            CAUSE.set(self._begin(loading.info, None).span)
+        self._shell.events.register("pre_run_cell", self._pre)
+        self._shell.events.register("post_run_cell", self._post)
+
+    def unregister(self) -> None:
+        """End; the shell is as it was before `register`."""
+        if not self._registered:
+            return
+        self._registered = False
+        self._shell.events.unregister("pre_run_cell", self._pre)
+        self._shell.events.unregister("post_run_cell", self._post)
+        self._running.clear()
+        CAUSE.set(None)
+
+    def _begin(self, info: ExecutionInfo, outer: Span | None) -> _Begun:
+        if len(self._running) == MOST_RUNNING:  # cells that never ended
+            del self._running[next(iter(self._running))]
+        begun = self._running[id(info)] = _Begun(info, outer)
+        return begun
+
+    # Whatever goes wrong in a hook, an interrupt that lands in it included, must not show in the user's cell.
+
+    def _pre(self, info: ExecutionInfo) -> None:
+        try:
+            # A cell that the user entered has no outer one, whatever an earlier cell may have left behind by never ending.
+            CAUSE.set(self._begin(info, None if info.store_history else CAUSE.get()).span)
+        except BaseException as error:  # noqa: BLE001
+            caught("a cell's beginning was not taken down", error)
+
+    def _post(self, result: ExecutionResult | None) -> None:
+        end = time.perf_counter_ns()
+        try:
+            begun = self._take(None if result is None else result.info)
+            if begun is not None:
+                CAUSE.set(begun.outer)
+                self._recorder.record_later(self._rows(self._ended(begun, result, end)))
+        except BaseException as error:  # noqa: BLE001
+            caught("a cell was not taken down", error)
+
+    def _ended(self, begun: _Begun, result: ExecutionResult | None, end: int) -> _Ended:
+        status, error_type = _status(result)
+        return _Ended(
+            begun.span,
+            begun.at,
+            end - begun.start,
+            begun.info.raw_cell or "",
+            begun.info.cell_id,
+            None if result is None else result.execution_count,
+            status,
+            error_type,
+            begun.span.children,
+            notebook_name(self._shell.user_ns),
+            self._source(),
+        )
+
+    def _take(self, info: ExecutionInfo | None) -> _Begun | None:
+        """Return the cell that has just ended; ``None`` for ``info`` means the one that began last."""
+        if info is None:
+            return self._running.popitem()[1] if self._running else None
+        begun = self._running.pop(id(info), None)
+        if begun is not None:
+            return begun
+        for key, other in reversed(self._running.items()):
+            if other.info.raw_cell == info.raw_cell:
+                return self._running.pop(key)
+        return _Begun(info, CAUSE.get())
+
+    def _rows(self, cell: _Ended) -> Iterator[Row]:
+        """Make the rows of an ended cell; on the thread that writes them."""
+        from pplab.observe.events import event
+        from pplab.store.rows import CellRow
+
+        row = CellRow(
+            execution_id=new_id(),
+            started_at=datetime.fromtimestamp(cell.at, UTC).strftime(TIME_FORMAT),
+            user=self._recorder.user,
+            session_id=self._session,
+            notebook=cell.notebook and self._recorder.scrub(cell.notebook),
+            cell_id=cell.cell_id,
+            execution_count=cell.execution_count,
+            source_sha256="" if cell.keep == "off" else hashlib.sha256(cell.raw.encode("utf-8", "surrogatepass")).hexdigest(),
+            source=self._recorder.scrub(cell.raw) if cell.keep == "redacted" else None,
+            status=cell.status,
+            error_type=cell.error_type,
+            duration_ns=cell.duration,
+            operations=cell.operations,
+            correlation_id=cell.span.correlation_id,
+            span_id=cell.span.span_id,
+        )
+        yield row
+        yield event(
+            "cell_executed",
+            row.user,
+            entity="cell",
+            entity_id=row.execution_id,
+            **cell.span.ids(),
+            status=row.status,
+            source_sha256=row.source_sha256,
+            operations=row.operations,
+        )
+
+
+def notebook_name(user_ns: Mapping[str, Any]) -> str | None:
+    """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does.
+
+    Parameters
+    ----------
+    user_ns
+        The names of the user's main module, among which VS Code puts its own.
+    """
+    path = os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
+    return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None  # noqa: PTH119 - in a hook
+
+
+def _status(result: ExecutionResult | None) -> tuple[str, str | None]:
+    if result is None:
+        return "interrupted", None
+    before, during = result.error_before_exec, result.error_in_exec
+    if before is not None:
+        return "syntax error" if isinstance(before, UNREADABLE) else "error", type(before).__name__
+    if during is None:
+        return "ok", None
+    name = type(during).__name__  # by name, because a cell with top-level await is cancelled, and asyncio is dear to import
+    return "interrupted" if name in INTERRUPTS else "error", name

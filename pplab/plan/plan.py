@@ -1,0 +1,304 @@
+"""From wishes to a plan: which prompts, under which settings, how often, in which order. Pure: nothing is sent or stored here."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput
+from pplab.inputs.values import in_units, listed, mapping
+from pplab.plan.settings import SETTING_FIELDS, Range, Setting, parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pplab.plan.vocabulary import MetricInfo
+
+MAX_CALLS = 100_000
+MAX_PROMPT_CHARS = 1_000_000
+SEED_LIMIT = 2**53  # what every JSON reader keeps exactly
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """The place of one replicate in a plan."""
+
+    prompt_index: int
+    setting_index: int
+    replicate: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A frozen experiment: every prompt under every setting, ``replicates`` times.
+
+    ``clusters`` names the group each prompt belongs to (for the statistics; the prompt itself when ``None``). ``system`` is the
+    persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for one pass (the
+    run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names
+    the parameter that a probe asks about. ``metrics`` are those of the user's own that the responses are scored by: their
+    direction and range must be known where they are not registered.
+    """
+
+    prompts: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    replicates: int
+    model: str
+    system: str | None = None
+    seed: int | None = None
+    clusters: tuple[str, ...] | None = None
+    stream: bool = False
+    deadline: float = 120.0
+    max_cost: float | None = None
+    max_concurrency: int = 32
+    same_seed: bool = False
+    probes: str | None = None
+    metrics: tuple[MetricInfo, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.prompts) * len(self.settings) * self.replicates
+
+    def calls(self) -> Iterator[PlannedCall]:
+        """Yield every call in the order it is sent: replicate 0 of everything before replicate 1 of anything."""
+        order = itertools.product(range(self.replicates), range(len(self.prompts)), range(len(self.settings)))
+        for replicate, prompt, setting in order:
+            yield PlannedCall(prompt, setting, replicate)
+
+    @property
+    def swept(self) -> tuple[str, ...]:
+        """The parameters that differ between the settings."""
+        given = [s.given() for s in self.settings]
+        return tuple(name for name in SETTING_FIELDS if len({g.get(name) for g in given}) > 1)
+
+    def messages(self, call: PlannedCall) -> tuple[dict[str, str], ...]:
+        """Return the chat messages of one call."""
+        user = {"role": "user", "content": self.prompts[call.prompt_index]}
+        return ({"role": "system", "content": self.system}, user) if self.system else (user,)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        data = {**asdict(self), "settings": [s.given() for s in self.settings]}
+        if not self.metrics:
+            del data["metrics"]
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Plan:
+        """Return the plan that `as_dict` described."""
+        from pplab.plan.vocabulary import MetricInfo
+
+        clusters = data.get("clusters")
+        return cls(
+            **{
+                **data,
+                "prompts": tuple(data["prompts"]),
+                "settings": tuple(Setting.of(**s) for s in data["settings"]),
+                "clusters": tuple(clusters) if clusters else None,
+                "metrics": tuple(MetricInfo.from_dict(m) for m in data.get("metrics", ())),
+            }
+        )
+
+
+def make_plan(
+    prompts: Sequence[str],
+    *,
+    model: str,
+    n: int = 5,
+    settings: Sequence[Setting | Mapping[str, Any]] | None = None,
+    sweep: Mapping[str, Sequence[float]] | None = None,
+    base: Mapping[str, Any] | None = None,
+    ranges: Mapping[str, Range] | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> Plan:
+    """Check every wish and return the plan; whatever is wrong raises `BadInput` in one line, before anything is sent.
+
+    Parameters
+    ----------
+    prompts
+        The prompts, at least one.
+    model
+        The model's name as the server knows it.
+    n
+        Replicates of every prompt under every setting.
+    settings
+        Explicit settings, or ``None``.
+    sweep
+        Values per parameter; their grid becomes the settings. Not together with ``settings``.
+    base
+        Parameters that every setting gets unless it has its own value.
+    ranges
+        A calibration's ranges: used when neither ``settings`` nor ``sweep`` is given (see `sample_ranges`).
+    seed
+        Each replicate's seed is derived from this one.
+    **options
+        The remaining fields of `Plan`.
+    """
+    asked = [prompts] if isinstance(prompts, str) else list(prompts)
+    names = [f"prompt {i + 1} of {len(asked):,}" if len(asked) > 1 else "the prompt" for i in range(len(asked))]
+    checked = tuple(check_prompt(p, name) for p, name in zip(asked, names, strict=True))
+    if not checked:
+        raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
+    replicates = _whole("n", n, 1, MAX_CALLS)
+    if seed is not None:
+        seed = _whole("seed", seed, 0, SEED_LIMIT)
+    fixed = Setting.of(**(base or {})).given()
+    if settings is not None and sweep:
+        raise BadInput("settings and sweep were both given", hint="give one of them")
+    if settings is not None:
+        chosen = [Setting.of(**{**fixed, **given}) for given in _given(settings)]
+    elif sweep:
+        chosen = grid(sweep, fixed)
+    elif ranges:
+        chosen = sample_ranges(ranges, 4, seed or 0, fixed)
+    else:
+        chosen = [Setting.of(**fixed)]
+    if not chosen:
+        raise BadInput("there is no setting", hint="give at least one setting")
+    distinct = tuple(dict.fromkeys(chosen))
+    total = len(checked) * len(distinct) * replicates
+    if total > MAX_CALLS:
+        size = f"{len(checked):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
+        raise BadInput(
+            f"this plan has {total:,} calls ({size}), more than {MAX_CALLS:,}", hint="use fewer settings, prompts or replicates"
+        )
+    options["deadline"] = _positive("deadline", in_units(options.get("deadline", 120.0), timedelta(seconds=1)))
+    if not isinstance(options.get("stream", False), bool):
+        raise BadInput(f"stream={options['stream']!r} is neither True nor False", hint="give one of them")
+    options["max_concurrency"] = _whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
+    if options.get("max_cost") is not None:
+        options["max_cost"] = check_cost(options["max_cost"])
+    if not isinstance(model, str) or not model.strip():
+        raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
+    return Plan(prompts=checked, settings=distinct, replicates=replicates, model=model, seed=seed, **options)
+
+
+def _given(settings: Any) -> list[dict[str, Any]]:
+    """Return what each of a list of settings sets; a frame holds one a row, and one alone is a list of it."""
+    if hasattr(settings, "columns"):
+        settings = [{name: v for name, v in row.items() if v == v} for row in settings.to_dict("records")]  # noqa: PLR0124 - NaN is a gap
+    rows = [settings] if isinstance(settings, (Setting, dict)) else listed(settings)
+    example = '{"temperature": 0.7}'
+    return [row.given() if isinstance(row, Setting) else mapping(row, "a setting", example) for row in rows]
+
+
+def check_cost(value: object) -> float:
+    """Return US dollars that may be spent, or raise `BadInput`."""
+    return _positive("max_cost", value, zero=True)
+
+
+def check_prompt(prompt: object, name: str = "the prompt") -> str:
+    """Return ``prompt`` if it can be sent, or raise `BadInput`, calling it ``name``."""
+    if prompt is None or (isinstance(prompt, float) and math.isnan(prompt)) or type(prompt).__name__ == "NAType":
+        raise BadInput(f"{name} is missing", hint="fill it in, or leave it out")
+    if not isinstance(prompt, str):
+        raise BadInput(f"{name} must be text, not {type(prompt).__name__}", hint="pass a string or a list of strings")
+    if not prompt.strip():
+        raise BadInput(f"{name} is empty", hint="write what the model should answer")
+    if "\0" in prompt:
+        raise BadInput(f"{name} contains a NUL character", hint="remove it; no model accepts it")
+    if len(prompt) > MAX_PROMPT_CHARS:
+        raise BadInput(f"{name} has {len(prompt):,} characters, more than {MAX_PROMPT_CHARS:,}", hint="shorten it")
+    if any("\ud800" <= c <= "\udfff" for c in prompt):
+        raise BadInput(f"{name} contains half a surrogate pair, which is not text", hint="decode it as UTF-8 first")
+    return prompt
+
+
+def parse_values(name: str, text: str) -> tuple[float, ...]:
+    """Return the sweep values written as ``a,b,c`` or ``low:high:count`` (evenly spaced, both ends included).
+
+    Examples
+    --------
+    >>> parse_values("temperature", "0:1.2:3")
+    (0.0, 0.6, 1.2)
+    """
+    legal = parameter(name)
+    if ":" in text:
+        parts = text.split(":")
+        if len(parts) != 3:
+            raise BadInput(f"cannot read the sweep {name}={text}", hint="write low:high:count, for example 0:1.2:4")
+        low, high = legal.check(parts[0]), legal.check(parts[1])
+        count = _whole(f"the number of values of {name}", parts[2], 2, 1000)
+        if low >= high:
+            raise BadInput(f"the sweep {name}={text} is empty", hint="write low:high:count with low < high")
+        step = (high - low) / (count - 1)
+        values = [round(low + step * i, 6) for i in range(count)]
+        return tuple(legal.check(round(v) if legal.integer else v) for v in values)
+    values_text = [part.strip() for part in text.split(",")]
+    if not all(values_text):
+        raise BadInput(f"cannot read the sweep {name}={text}", hint="write values as a,b,c or low:high:count")
+    return tuple(legal.check(v) for v in values_text)
+
+
+def grid(sweep: Mapping[str, Sequence[float]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:
+    """Return the settings of a full factorial design over ``sweep``, the last parameter varying fastest."""
+    columns = []
+    size = 1
+    for name, values in sweep.items():
+        legal = parameter(name)
+        points = listed(values)
+        if not points:
+            raise BadInput(f"the sweep over {name} has no values", hint="give at least one")
+        size *= len(points)
+        if size > MAX_CALLS:
+            raise BadInput(f"this sweep has more than {MAX_CALLS:,} settings", hint="use fewer values")
+        columns.append([(name, legal.check(v)) for v in points])
+    return [Setting.of(**{**(fixed or {}), **dict(combination)}) for combination in itertools.product(*columns)]
+
+
+def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Mapping[str, Any] | None = None) -> list[Setting]:
+    """Return ``count`` settings spread over a calibration's ranges.
+
+    A scrambled Sobol sequence when ``count`` is a power of two (where its balance holds), else a Latin hypercube; both from
+    `scipy.stats.qmc`. ``max_tokens`` stays at its upper bound, so that settings do not differ in where answers are cut.
+    Values are rounded to two decimals.
+
+    References
+    ----------
+    A. B. Owen, "On dropping the first Sobol' point", 2020. M. D. McKay et al., Technometrics 21(2), 1979.
+    """
+    from scipy.stats import qmc
+
+    count = _whole("the number of settings", count, 1, MAX_CALLS)
+    fixed = dict(fixed or {})
+    free = [name for name, r in ranges.items() if name != "max_tokens" and name not in fixed and r.low < r.high]
+    steady = {name: r.high for name, r in ranges.items() if name not in fixed and name not in free}
+    if not free:
+        return [Setting.of(**{**steady, **fixed})]
+    power = math.log2(count)
+    if power.is_integer():
+        unit = qmc.Sobol(len(free), scramble=True, rng=seed).random_base2(int(power))
+    else:
+        unit = qmc.LatinHypercube(len(free), rng=seed).random(count)
+    out = []
+    for point in unit:
+        values = {}
+        for name, u in zip(free, point, strict=True):
+            r = ranges[name]
+            values[name] = min(r.high, max(r.low, round(r.low + float(u) * (r.high - r.low), 2)))
+        out.append(Setting.of(**{**steady, **fixed, **values}))
+    return out
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    try:
+        if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+            raise ValueError  # noqa: TRY301 - one message for every kind of not a whole number
+        number = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(f"{name}={value!r} is not a whole number", hint=f"give a number from {low:,} to {high:,}") from None
+    if not low <= number <= high:
+        raise BadInput(f"{name}={number:,} is out of range", hint=f"give a number from {low:,} to {high:,}")
+    return int(number)
+
+
+def _positive(name: str, value: object, *, zero: bool = False) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        raise BadInput(f"{name}={value!r} is not a positive number", hint="give a number above 0")
+    return number

@@ -1,0 +1,330 @@
+"""Tables of prompts: the cells of a file or a frame as text, exactly as they stand there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from numbers import Number
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pplab.errors import BadInput
+from pplab.inputs.texts import read_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROMPT_COLUMN = "prompt"
+ENDINGS = "use .csv, .tsv, .jsonl, .json or .txt (one prompt a line)"
+DELIMITERS = ",;\t"
+LONGEST_CELL = 2**31 - 1
+RULE = re.compile(r"([-=*_~#+])\1{2,}")
+WHOLE_FLOATS = 2.0**53  # above, a float no longer holds every whole number
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A cell that cannot be put into a text, and ``why``."""
+
+    why: str
+
+
+Cell = str | Unusable
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under named columns.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Without blanks at their ends; each name once.
+    rows : tuple of tuple
+        A cell for each column.
+    constants : mapping of str
+        What else a template may name, the same in every row.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    constants: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        named = Counter(name for name in self.columns if name)
+        twice = [name for name, count in named.items() if count > 1]
+        if twice:
+            raise BadInput(
+                f"the table has the column '{twice[0]}' {_times(named[twice[0]])}", hint="give each column its own name"
+            )
+
+    def cell(self, row: int, column: str) -> str:
+        """Return what stands in a column of a row (counted from 0), or refuse a cell that is no text."""
+        if column in self.constants:
+            return self.constants[column]
+        found = self.rows[row][self.columns.index(column)]
+        if isinstance(found, Unusable):
+            hint = "fill it in, or leave the row out" if found == EMPTY else "put text or a number there"
+            raise BadInput(f"row {row + 1:,}, column '{column}' {found.why}", hint=hint)
+        return found
+
+
+EMPTY = Unusable("is empty")
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
+
+
+def as_table(data: Any) -> Table:
+    """Return what a user passed as ``data`` as a table: a path, a frame, a series, rows or columns of plain values."""
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, (str, os.PathLike)):
+        return read_table(data)
+    if hasattr(data, "to_pandas"):  # Polars and Arrow
+        data = data.to_pandas()
+    if hasattr(data, "columns") and hasattr(data, "iloc"):
+        columns = [str(name).strip() for name in data.columns]
+        return _of_columns(columns, [list(data.iloc[:, i].array) for i in range(len(columns))])
+    if hasattr(data, "array"):
+        return _of_columns([str(data.name or PROMPT_COLUMN)], [list(data.array)])
+    if isinstance(data, Mapping):
+        return _from_json(dict(data), "the table")
+    if isinstance(data, Iterable) and not isinstance(data, (bytes, set, frozenset)):
+        return _from_json(list(data), "the table")
+    raise BadInput(f"data must be a table, not {type(data).__name__}", hint="pass a DataFrame, a list of dicts, or a path")
+
+
+# -- files --------------------------------------------------------------------------------------------------------------------
+
+
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """Return the rows of a ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` or ``.txt`` file.
+
+    Fields of a ``.csv`` are separated by commas, semicolons or tabs, whichever its heading has most of. A ``.txt`` holds one
+    prompt a line; the others may also hold a list of strings.
+    """
+    file = Path(path)
+    ending = file.suffix.lower()
+    if "\0" not in str(path) and not file.is_file():
+        raise BadInput(f"there is no file '{file.name}'", hint="check the path of the prompts")
+    if ending not in READERS:
+        raise BadInput(f"'{file.name}' is not a table of prompts", hint=ENDINGS)
+    return READERS[ending](read_text(file, what="the table"), f"'{file.name}'")
+
+
+def _from_text(text: str, named: str) -> Table:
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if RULE.fullmatch(line.strip()):
+            raise BadInput(f"{named}: line {number:,} is {line.strip()}", hint="for prompts of several lines use .jsonl")
+    return Table((PROMPT_COLUMN,), tuple((line,) for line in lines if line.strip()))
+
+
+def _from_csv(text: str, named: str) -> Table:
+    return _from_fields(text, named, max(DELIMITERS, key=_heading(text).count))
+
+
+def _from_tsv(text: str, named: str) -> Table:
+    return _from_fields(text, named, "\t")
+
+
+def _heading(text: str) -> str:
+    """Return the first line that is not blank, without what stands in quotes."""
+    return re.sub(r'"[^"]*"', "", text.lstrip("\n").partition("\n")[0])
+
+
+def _from_fields(text: str, named: str, delimiter: str) -> Table:
+    records = list(_records(text, named, delimiter))
+    if not records:
+        raise BadInput(f"{named} has no rows", hint="write a heading and at least one row")
+    (_, heading), *rows = records
+    if rows and all(len(fields) == len(heading) + 1 and not fields[-1] for _, fields in rows):
+        rows = [(line, fields[:-1]) for line, fields in rows]  # a comma at the end of every row ends it
+    for line, fields in rows:
+        if len(fields) != len(heading):
+            counts = f"line {line:,} has {_fields(len(fields))}, the heading {len(heading):,}"
+            raise BadInput(f"{named}: {counts}", hint="put quotes around text with commas")
+    return Table(
+        tuple(name.strip() for name in heading),
+        tuple(tuple(cell or EMPTY for cell in fields) for _, fields in rows),
+    )
+
+
+def _fields(count: int) -> str:
+    return "1 field" if count == 1 else f"{count:,} fields"
+
+
+def _records(text: str, named: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each record that is not blank, with the number of the line it begins on."""
+    before = csv.field_size_limit(LONGEST_CELL)  # which belongs to the process, so it is put back
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        begins = 1
+        for fields in reader:
+            if fields:
+                yield begins, fields
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        what = "a quote is not closed" if "end of data" in str(error) else "text follows a closing quote"
+        raise BadInput(f"{named}: line {begins:,}: {what}", hint='write a quote inside quotes as ""') from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _from_lines(text: str, named: str) -> Table:
+    numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    hint = "write one JSON object a line, or name a file that holds one list .json"
+    values = [_parsed(line, f"{named}: line {number:,}", hint) for number, line in numbered]
+    if values and isinstance(values[0], list):
+        raise BadInput(f"{named}: line {numbered[0][0]:,} holds a list", hint=hint)
+    return _from_json(values, named)
+
+
+def _from_json_text(text: str, named: str) -> Table:
+    return _from_json(_parsed(text, named, "write a list of objects, or name a file with one object a line .jsonl"), named)
+
+
+class _Written(str):
+    """A number, or true or false, of a JSON file, as it is written there."""
+
+    __slots__ = ()
+
+
+def _parsed(text: str, named: str, hint: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        if twice:
+            raise BadInput(f"{named} has '{twice[0]}' twice in one object", hint="give each column its own name")
+        return dict(pairs)
+
+    def constant(word: str) -> object:
+        return None if word == "NaN" else _Written(word)
+
+    try:
+        value = json.loads(text, parse_int=_Written, parse_float=_Written, parse_constant=constant, object_pairs_hook=once)
+        return _as_written(value)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno:,}, column {error.colno:,}"
+        raise BadInput(f"{named} is not JSON: {error.msg} ({where})", hint=hint) from None
+    except RecursionError:
+        raise BadInput(f"{named} is nested too deep", hint=hint) from None
+
+
+def _as_written(value: Any) -> Any:
+    if isinstance(value, bool):
+        return _Written(str(value).lower())
+    if isinstance(value, list):
+        return [_as_written(item) for item in value]
+    return {name: _as_written(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+# -- plain values and frames --------------------------------------------------------------------------------------------------
+
+
+def _from_json(value: Any, named: str) -> Table:
+    """Return a list of objects, a list of texts, or an object of columns as a table."""
+    if isinstance(value, Mapping):
+        return _from_object(value, named)
+    if not isinstance(value, list):
+        raise BadInput(f"{named} holds {_holds(value)}, not a list", hint="write a list of objects or of strings")
+    if all(_is_text(item) for item in value):
+        return Table((PROMPT_COLUMN,), tuple((str(item),) for item in value))
+    columns: dict[str, None] = {}
+    for number, item in enumerate(value, 1):
+        if not isinstance(item, Mapping):
+            raise BadInput(f"{named}: row {number:,} holds {_holds(item)}, not an object", hint="write every row the same way")
+        columns.update(dict.fromkeys(item))
+    return _of_columns([str(name).strip() for name in columns], [[row.get(name) for row in value] for name in columns])
+
+
+def _from_object(value: Mapping[Any, Any], named: str) -> Table:
+    columns = [list(c.values()) if isinstance(c, Mapping) else c for c in value.values()]
+    if not columns or any(isinstance(c, str) or not isinstance(c, Iterable) for c in columns):
+        raise BadInput(f"{named} holds one object", hint="write a list of objects, or an object with a list for each column")
+    listed = [list(c) for c in columns]
+    if len({len(c) for c in listed}) > 1:
+        lengths = ", ".join(f"'{name}' {len(c):,}" for name, c in zip(value, listed, strict=True))
+        raise BadInput(f"the columns of {named} are not of one length: {lengths}", hint="give every column a value for each row")
+    return _of_columns([str(name).strip() for name in value], listed)
+
+
+def _of_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> Table:
+    return Table(tuple(names), tuple(zip(*map(_cells, columns), strict=True)))
+
+
+def _cells(column: list[Any]) -> list[Cell]:
+    """Return the values of one column as text.
+
+    Numbers are written whole where all of the column are, since a column of whole numbers with a gap becomes one of floats in
+    pandas; moments are written as dates where none has a time of day.
+    """
+    floats = [v for v in column if _is_float(v) and not math.isnan(v)]
+    whole = all(v.is_integer() and abs(v) < WHOLE_FLOATS for v in floats)
+    moments = [v for v in column if isinstance(v, datetime) and not _is_missing(v)]
+    dates = all(v.timetz() == time() for v in moments)
+
+    def cell(value: Any) -> Cell:
+        if _is_missing(value):
+            return EMPTY
+        if _is_float(value) and whole:
+            return str(int(value))
+        if isinstance(value, datetime) and dates:
+            return str(value.date())
+        is_scalar = hasattr(value, "dtype") and getattr(value, "shape", None) == ()  # of NumPy
+        if is_scalar or isinstance(value, (str, Number, date, time, timedelta, PurePath, UUID)):
+            return str(value)
+        return Unusable(f"holds {_holds(value)}")
+
+    return [cell(value) for value in column]
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or type(value).__name__ in ("float16", "float32")
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return getattr(value, "shape", ()) == () and not isinstance(value, str) and _is_unequal_to_itself(value)
+
+
+def _is_unequal_to_itself(value: Any) -> bool:
+    try:
+        return bool(value != value)  # noqa: PLR0124 - as every kind of NaN and NaT is
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, _Written)
+
+
+def _holds(value: Any) -> str:
+    """Return what a value is, in the words of JSON where it has one."""
+    if isinstance(value, _Written):
+        return "a number"
+    if value is None:
+        return "nothing"
+    names = {dict: "an object", list: "a list", bool: "true or false", str: "text", int: "a number", float: "a number"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+READERS = {
+    ".csv": _from_csv,
+    ".tsv": _from_tsv,
+    ".jsonl": _from_lines,
+    ".ndjson": _from_lines,
+    ".json": _from_json_text,
+    ".txt": _from_text,
+}

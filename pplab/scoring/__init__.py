@@ -1,0 +1,1 @@
+"""Who scores an answer: the surface scores, the metrics that users register, and their registry."""

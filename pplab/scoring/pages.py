@@ -1,0 +1,27 @@
+"""The pages of documentation, one a metric, that travel with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pplab.errors import NotFound, did_you_mean
+from pplab.scoring import registry
+
+PAGES = ("creativity", "coherence", "structure", "completeness", "diversity", "custom")
+
+
+def doc(name: str) -> str:
+    """Return the page on a metric as Markdown; of a user's metric, its docstring.
+
+    Examples
+    --------
+    >>> doc("coherence").startswith("# Coherence")
+    True
+    """
+    if name in PAGES:
+        return (Path(__file__).with_name("docs") / f"{name}.md").read_text(encoding="utf-8")
+    function = registry.user_metric(name)
+    if function is None:
+        known = (*PAGES, *(info.name for info in registry.registered() if not info.built_in))
+        raise NotFound(f"there is no page on '{name}'", hint=did_you_mean(name, known) or f"pages: {', '.join(known)}")
+    return f"# {name}\n\n{function.__doc__ or ''}"

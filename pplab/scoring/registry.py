@@ -1,0 +1,167 @@
+"""All metrics by name: the four of this room, and those a user registers with a decorator."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from typing import TYPE_CHECKING
+
+from pplab.errors import BadInput
+from pplab.log import caught
+from pplab.plan.vocabulary import SCORES, MetricInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Scorer = Callable[[str, str], "float | None"]
+
+_ONE_LINE = {
+    "creativity": "Varied, unusual, wide-ranging wording, as long as it is plausible English and not repeated.",
+    "coherence": "Plausible, well-formed sentences that do not go round in circles.",
+    "structure": "The form the prompt asks for is met, and the markup is well-formed.",
+    "completeness": "What the prompt asks about is covered and the answer is finished.",
+}
+_users: dict[str, tuple[MetricInfo, Scorer]] = {}  # the one mutable state of this room: filled by `metric`, per process
+
+
+def metric(
+    name: str, *, low: float | None = 0, high: float | None = 1, higher_is_better: bool = True
+) -> Callable[[Scorer], Scorer]:
+    """Register a function ``(text, prompt) -> float | None`` as a metric that appears wherever the four do.
+
+    Parameters
+    ----------
+    name
+        A lower-case identifier of at most 40 characters that is not one of the four. Registering a name again with a
+        function of the same qualified name replaces it (a notebook cell run twice); with another function it is refused.
+    low, high
+        The range of the values, ``None`` where it has no end; a value outside it becomes ``None`` with the reason in
+        ``detail``. It is stored with each experiment, as is the direction.
+    higher_is_better
+        The direction in which verdicts, charts and cards read it.
+
+    Raises
+    ------
+    BadInput
+        For a bad or taken name, an empty range, or a function without docstring or that does not take two arguments.
+
+    Examples
+    --------
+    >>> @metric("brevity", low=0, high=1)
+    ... def brevity(text, prompt):
+    ...     "One over the number of words."
+    ...     return 1 / max(1, len(text.split()))
+    >>> [m.name for m in registered() if not m.built_in]
+    ['brevity']
+    >>> unregister("brevity")
+    """
+
+    def register(function: Scorer) -> Scorer:
+        doc = _checked_doc(name, low, high, function)
+        info = MetricInfo(
+            name, None if low is None else float(low), None if high is None else float(high), bool(higher_is_better), doc
+        )
+        taken = _users.get(name)
+        if taken and _identity(taken[1]) != _identity(function):
+            raise BadInput(f"the metric '{name}' is already registered", hint="choose another name, or unregister it")
+        _users[name] = (info, function)
+        return function
+
+    return register
+
+
+def unregister(name: str) -> None:
+    """Forget a user's metric; the four cannot be removed."""
+    if name not in _users:
+        raise BadInput(f"no metric of yours is called '{name}'", hint="pplab.metrics.registered() lists all metrics")
+    del _users[name]
+
+
+def registered() -> tuple[MetricInfo, ...]:
+    """Return all metrics: the four in their fixed order, then users' by registration.
+
+    Examples
+    --------
+    >>> [m.name for m in registered()][:4]
+    ['creativity', 'coherence', 'structure', 'completeness']
+    """
+    return tuple(filter(None, map(built_in, SCORES))) + tuple(info for info, _ in _users.values())
+
+
+def built_in(name: str) -> MetricInfo | None:
+    """Return one of the four."""
+    return MetricInfo(name, 0.0, 1.0, True, _ONE_LINE[name], built_in=True) if name in SCORES else None
+
+
+def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[MetricInfo, ...]:
+    """Return what is known of some metrics: as it was stored, else as it is registered now, else no more than the name.
+
+    Examples
+    --------
+    >>> [info.high for info in described(["creativity", "words", "odd"], [MetricInfo("words", 0, 500)])]
+    [1.0, 500, None]
+    """
+    known = {info.name: info for info in (*registered(), *stored)}
+    return tuple(built_in(name) or known.get(name) or MetricInfo(name, None, None) for name in names)
+
+
+def users_values(text: str, prompt: str) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return the values of users' metrics, and for each that has none the reason. Never raises."""
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for name, (info, function) in _users.items():
+        value, reason = _call(info, function, text, prompt)
+        values[name] = value
+        if value is None:
+            reasons[name] = reason
+    return values, reasons
+
+
+def user_metric(name: str) -> Scorer | None:
+    """Return the function registered under ``name``, if any."""
+    return _users[name][1] if name in _users else None
+
+
+def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[float | None, str]:
+    try:
+        value = function(text, prompt)
+    except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
+        caught(f"the metric {info.name} failed", error)
+        return None, f"raised {type(error).__name__}: {error}"[:200]
+    if value is None:
+        return None, "not applicable"
+    try:
+        figure = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None, f"returned {type(value).__name__}, not a number"
+    if not math.isfinite(figure):
+        return None, f"returned {figure}"
+    if not info.holds(figure):
+        bounds = ("-inf" if info.low is None else f"{info.low:g}"), ("inf" if info.high is None else f"{info.high:g}")
+        return None, f"returned {figure:g}, outside [{', '.join(bounds)}]"
+    return figure, ""
+
+
+def _checked_doc(name: str, low: float | None, high: float | None, function: Scorer) -> str:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
+    if name in (*SCORES, "diversity"):
+        raise BadInput(f"'{name}' is one of pplab's own metrics", hint="choose another name")
+    ends = [end for end in (low, high) if end is not None]
+    if not all(map(math.isfinite, ends)) or (len(ends) == 2 and not ends[0] < ends[1]):
+        raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high, or None for no limit")
+    if not callable(function):
+        raise BadInput(f"the metric '{name}' is not a function", hint="decorate a function (text, prompt) -> float")
+    try:
+        inspect.signature(function).bind("text", "prompt")
+    except TypeError:
+        raise BadInput(f"the metric '{name}' must take (text, prompt)", hint="give it exactly these two") from None
+    doc = inspect.getdoc(function)
+    if not doc:
+        raise BadInput(f"the metric '{name}' has no docstring", hint="say in one line what it measures")
+    return doc.split("\n", 1)[0]
+
+
+def _identity(function: Scorer) -> tuple[str, str]:
+    return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))

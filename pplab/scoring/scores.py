@@ -1,0 +1,193 @@
+"""Scores of one response and of many: who calls which metric, and what is said when one cannot judge."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput
+from pplab.inputs.visible import visible
+from pplab.scoring import registry
+from pplab.scoring.surface import explain
+from pplab.scoring.surface.coherence import coherence
+from pplab.scoring.surface.completeness import completeness
+from pplab.scoring.surface.creativity import creativity
+from pplab.scoring.surface.diversity import phrases
+from pplab.scoring.surface.plausibility import plausibility
+from pplab.scoring.surface.repetition import repetition
+from pplab.scoring.surface.requirement_checks import verify
+from pplab.scoring.surface.requirements import requirements
+from pplab.scoring.surface.structure import structure
+from pplab.scoring.surface.text import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pplab.scoring.surface.diversity import Phrases
+
+METRICS_VERSION = "2"
+"""Stored with every response. It is raised whenever any text could get another score than before: a formula, a weight,
+the word table, a requirement newly detected. Scores of different versions are not compared."""
+
+FEWEST_WORDS = 4
+"""Below this many words nothing can be said about wording."""
+
+REMEMBERED = 20_000
+"""Prompts and sources up to this many characters are read once and remembered, the 256 latest of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the metrics say about one response.
+
+    Attributes
+    ----------
+    creativity, coherence, structure, completeness : float or None
+        In [0, 1], higher is better; ``None`` where the metric cannot judge (the reason is in ``detail``).
+    detail : dict
+        Metric name -> its sub-scores, under ``"raw"`` the measures behind them, under ``"reason"`` why it is ``None``.
+    metrics : dict
+        Values of the metrics registered with `pplab.metrics.metric`, by name.
+    """
+
+    creativity: float | None
+    coherence: float | None
+    structure: float | None
+    completeness: float | None
+    detail: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+    def explain(self) -> str:
+        """Say in plain words what lowered the scores, most important first; one paragraph.
+
+        Examples
+        --------
+        >>> from pplab.metrics import score
+        >>> found = score("Tea is nice. Tea is nice. Tea is nice.", "List exactly 5 bullet points about tea.")
+        >>> print(found.explain())  # doctest: +ELLIPSIS
+        Asked for exactly 5 bullet points, has 0. Says one sentence 3 times: "tea is nice". ...
+        """
+        return explain.explain(self.detail)
+
+
+def score(
+    text: str,
+    prompt: str = "",
+    *,
+    source: str | None = None,
+    finish_reason: str | None = None,
+    peers: Sequence[str] = (),
+) -> Scores:
+    """Score one response.
+
+    Parameters
+    ----------
+    text
+        The response. Any string is scored: there is no input that raises. Characters that nobody sees (zero-width marks,
+        soft hyphens, another kind of space or line end) change no score; metrics of the user's own get the text as it is.
+    prompt
+        What was asked. Without it completeness and structure judge only what the text itself shows.
+    source
+        A text the response is to convey (an article to summarise), where there is one.
+    finish_reason
+        As the model's API gave it; ``"length"`` caps completeness.
+    peers
+        The other replicates of the same prompt and setting; with them creativity includes originality.
+
+    Examples
+    --------
+    >>> found = score("The lamp room smelled of oil and salt. Nobody had climbed up for years.", "Describe a lighthouse.")
+    >>> 0 < found.creativity < 1, found.coherence > 0.8
+    (True, True)
+    >>> score("从前有一座山", "").detail["coherence"]["reason"]
+    'in Chinese, and only English is judged'
+    """
+    return _score(text, prompt, source, finish_reason, tuple(peers), phrases)
+
+
+def score_many(
+    texts: Sequence[str],
+    prompts: str | Sequence[str] = "",
+    *,
+    sources: Sequence[str | None] | None = None,
+    finish_reasons: Sequence[str | None] | None = None,
+    peers: Sequence[Sequence[str]] | None = None,
+) -> list[Scores]:
+    """Score many responses: the same results as `score` one by one, with equal responses and peers worked out once.
+
+    Parameters
+    ----------
+    texts
+        The responses.
+    prompts
+        One prompt for all, or one each.
+    sources, finish_reasons, peers
+        One each, or ``None`` for none.
+
+    Raises
+    ------
+    BadInput
+        When the lists differ in length.
+
+    Examples
+    --------
+    >>> [s.structure is None for s in score_many(["A short answer to it.", ""], "Why?")]
+    [False, True]
+    """
+    count = len(texts)
+    columns = {
+        "prompts": [prompts] * count if isinstance(prompts, str) else list(prompts),
+        "sources": list(sources) if sources is not None else [None] * count,
+        "finish_reasons": list(finish_reasons) if finish_reasons is not None else [None] * count,
+        "peers": [tuple(p) for p in peers] if peers is not None else [()] * count,
+    }
+    for name, column in columns.items():
+        if len(column) != count:
+            raise BadInput(f"{len(column)} {name} for {count} texts", hint="give one for each text")
+    once = functools.cache(phrases)
+
+    @functools.cache
+    def scored(text: str, prompt: str, source: str | None, finish_reason: str | None, others: tuple[str, ...]) -> Scores:
+        return _score(text, prompt, source, finish_reason, others, once)
+
+    return [scored(*call) for call in zip(texts, *columns.values(), strict=True)]
+
+
+def _score(
+    text: str,
+    prompt: str,
+    source: str | None,
+    finish_reason: str | None,
+    peers: tuple[str, ...],
+    phrases_of: Callable[[str], Phrases],
+) -> Scores:
+    users, reasons = registry.users_values(text, prompt)  # theirs to decide what counts: they get what was written
+    text, prompt, source = visible(text), visible(prompt), source and visible(source)
+    reading = read(text)
+    verdicts = verify(requirements(prompt), text) if prompt else ()
+    values: dict[str, float | None] = {}
+    detail: dict[str, dict[str, Any]] = {}
+    few = f"fewer than {FEWEST_WORDS} words" if len(reading.words) < FEWEST_WORDS else ""
+    if reading.not_judged or few:
+        for name in ("creativity", "coherence"):
+            values[name], detail[name] = None, {"reason": reading.not_judged or few}
+    else:
+        plausible = plausibility(reading, _vocabulary(prompt) | _vocabulary(source or ""))
+        repeated = repetition(reading)
+        own, others = (phrases_of(text), [phrases_of(peer) for peer in peers]) if peers else (frozenset(), [])
+        values["creativity"], detail["creativity"] = creativity(reading, plausible, repeated, own, others)
+        values["coherence"], detail["coherence"] = coherence(reading, plausible, repeated)
+    values["structure"], detail["structure"] = structure(reading, verdicts)
+    values["completeness"], detail["completeness"] = completeness(reading, prompt, source, finish_reason, verdicts)
+    detail.update({name: {"reason": reason} for name, reason in reasons.items()})
+    return Scores(**values, detail=detail, metrics=users)
+
+
+def _vocabulary(text: str) -> frozenset[str]:
+    return _remembered(text) if len(text) <= REMEMBERED else frozenset(read(text).types)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(text: str) -> frozenset[str]:
+    return frozenset(read(text).types) if text else frozenset()

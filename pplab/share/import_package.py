@@ -1,0 +1,155 @@
+"""Brings a colleague's package into the lab: checked before anything enters, its origin kept, nothing ever overwritten."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput, NotFound
+from pplab.ids import derived_id
+from pplab.observe.events import event
+from pplab.observe.spans import CAUSE
+from pplab.share.container import as_path, unpacked
+from pplab.share.contents import as_line, read_store
+from pplab.share.verify import opened
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from pplab.share.contents import Contents
+    from pplab.store.store import Store
+
+FOLDER = "imports"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A package that is in the lab.
+
+    Attributes
+    ----------
+    experiments : tuple of str
+        The ids of its experiments.
+    responses : int
+    new : int
+        How many of the experiments were not here before.
+    origin : dict
+        Where it comes from: ``package`` (its sha256), ``lab``, ``user``, ``at`` (the time of its last event) and the audit head.
+    """
+
+    experiments: tuple[str, ...]
+    responses: int
+    new: int
+    origin: dict[str, Any]
+
+    @property
+    def words(self) -> str:
+        """What happened, in a sentence."""
+        count = f"{len(self.experiments)} {'experiment' if len(self.experiments) == 1 else 'experiments'}"
+        if not self.new:
+            return f"Nothing changed: the {count} of this package are here already, exactly so."
+        held = "" if self.new == len(self.experiments) else f", {len(self.experiments) - self.new} of them here already"
+        return f"{count} with {self.responses} responses imported{held}, run by {self.origin['user']}; every hash was checked."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the import as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def import_package(lab: Any, store: Store, path: str | os.PathLike[str]) -> Imported:
+    """Check a package and enter its rows; see `Lab.import_package`.
+
+    Everything is unpacked into a temporary folder, checked there, and moved to ``imports/`` of the lab in one step, so that the
+    colleague's own audit, recording and notebook stay at hand. The rows go through the journal, experiments last: a process that
+    dies in between leaves nothing that shows, and importing again completes it.
+    """
+    store.must_be_writable()
+    source = as_path(path)
+    with unpacked(source, lab.folder / FOLDER) as (folder, broken):
+        report, contents = opened(source, folder, broken)
+        new = _new_experiments(store, contents)
+        _refuse_other_calibrations(store, contents)
+        if folder != source:
+            _keep(folder, lab.folder / FOLDER / report.sha256[:16])
+    origin = {
+        "package": report.sha256,
+        "lab": report.lab,
+        "user": ", ".join(report.users),
+        "at": report.at,
+        "head": [report.head_seq, report.head_hash],
+    }
+    if new:
+        _enter(lab, contents, new, origin)
+    return Imported(
+        experiments=tuple(e.experiment_id for e in contents.experiments),
+        responses=len(contents.responses),
+        new=len(new),
+        origin=origin,
+    )
+
+
+def _new_experiments(store: Store, contents: Contents) -> set[str]:
+    """Return the experiments that are not here; refuse the package when one is here in another state."""
+    new = set()
+    for e in contents.experiments:
+        try:
+            stored = read_store(store, [store.find("experiment", e.experiment_id)])
+        except NotFound:
+            new.add(e.experiment_id)
+            continue
+        mine = {as_line(row, str) for name in ("experiments", "responses", "attempts") for row in stored.table(name)}
+        theirs = {as_line(e, str)}
+        theirs |= {as_line(r, str) for r in contents.responses if r.experiment_id == e.experiment_id}
+        theirs |= {as_line(a, str) for a in contents.attempts if a.experiment_id == e.experiment_id}
+        if mine != theirs:
+            raise BadInput(
+                f"experiment {e.experiment_id[:8]} is in this lab in another state, and an import never overwrites",
+                hint="import the package into another lab, for example with --store",
+            )
+    return new
+
+
+def _refuse_other_calibrations(store: Store, contents: Contents) -> None:
+    for c in contents.calibrations:
+        try:
+            stored = store.calibration(c.calibration_id)
+        except NotFound:  # as it should be
+            continue
+        if as_line(stored, str) != as_line(c, str):
+            raise BadInput(
+                f"calibration {c.calibration_id[:8]} is in this lab with other answers, and an import never overwrites",
+                hint="import the package into another lab, for example with --store",
+            )
+
+
+def _keep(folder: Path, target: Path) -> None:
+    """Move the unpacked package to its place, unless it is there; whoever may read the folder around it may read it."""
+    with contextlib.suppress(OSError):  # some file systems have no modes to change
+        folder.chmod(stat.S_IMODE(target.parent.stat().st_mode))
+    try:
+        folder.rename(target)
+    except OSError:  # there already, from an earlier import or by another process just now
+        if not target.is_dir():
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _enter(lab: Any, contents: Contents, new: set[str], origin: dict[str, Any]) -> None:
+    span = CAUSE.get()
+    about: dict[str, Any] = span.ids() if span else {}
+    rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]
+    rows += [r for r in contents.responses if r.experiment_id in new]
+    rows += [a for a in contents.attempts if a.experiment_id in new]
+    rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
+    said = {"sha256": origin["package"], "experiments": len(new)}
+    for experiment in sorted(new):  # imported again, also after a crash, it is the same event
+        done = derived_id("package_imported", origin["package"], experiment)
+        rows.append(
+            event("package_imported", lab.user, event_id=done, entity="experiment", entity_id=experiment, **about, **said)
+        )
+    lab.record(*rows, durable=True).result()

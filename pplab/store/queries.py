@@ -1,0 +1,343 @@
+"""Every question a lab asks its tables, as methods that the store inherits. Nothing is written here."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pplab.errors import BadInput, NotFound
+from pplab.inputs.values import listed, moment_text
+from pplab.store.record_types import KIND_OF, RECORD_TYPES, RecordType, parse_time, time_text
+from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+    from datetime import date
+
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+_Record = TypeVar("_Record")
+
+LATEST = "latest"
+PREFIX = 6
+_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")
+
+RESPONSE_COLUMNS = (
+    *("response_id", "experiment_id", "prompt_index", "prompt", "setting_index"),
+    *("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty", "seed", "replicate", "status", "text"),
+    *("error", "finish_reason", "model", "input_tokens", "output_tokens", "cost", "latency_ms"),
+    *("creativity", "coherence", "structure", "completeness", "request_key", "correlation_id"),
+)
+"""The columns of ``exp.responses`` and ``lab.responses()``, which notebooks depend on."""
+
+AUDIT_COLUMNS = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash", "hash")
+"""The columns of ``lab.audit()``."""
+
+_IN_PLAN_ORDER = "prompt_index, setting_index, replicate, response_id"
+
+
+def check_id(text: str) -> str:
+    """Return an id or the beginning of one, or raise `BadInput` when it cannot be one."""
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        raise BadInput(f"{str(text)[:60]!r} is not an id", hint="ids are letters, digits and dashes, or 'latest'")
+    if len(text) < PREFIX:
+        raise BadInput(f"'{text}' is too short for an id", hint=f"give at least {PREFIX} characters")
+    return text
+
+
+class Queries(ABC):
+    """The read side of a store. Each method sees everything this process wrote before."""
+
+    @abstractmethod
+    def reading(self) -> AbstractContextManager[DuckDBPyConnection]:
+        """Hold the tables for several reads, which then see the same state and cost one opening."""
+
+    def find(self, kind: str, prefix: str) -> str:
+        """Return the whole id of a row, given its beginning (at least six characters) or ``latest``.
+
+        Parameters
+        ----------
+        kind
+            A word of `KINDS`, such as ``experiment``.
+        prefix
+            The id, the beginning of one, or ``latest`` for the youngest row.
+
+        Raises
+        ------
+        NotFound
+            When there is none.
+        BadInput
+            When the text cannot be an id, or several begin with it.
+        """
+        with self.reading() as cursor:
+            return _find(cursor, RECORD_TYPES[kind], prefix)
+
+    def experiments(
+        self,
+        *,
+        user: str | None = None,
+        calibration_id: str | None = None,
+        status: str | None = None,
+        model: str | None = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row an experiment, oldest first, with how many of its replicates have a row, are ok, and their cost.
+
+        ``since`` is an ISO 8601 time; ``limit`` keeps the youngest.
+        """
+        where = _Where().equal(user=user, calibration_id=calibration_id, status=status, model=model).since("created_at", since)
+        query = f"""
+            WITH chosen AS (SELECT * FROM experiments {where} ORDER BY created_at DESC, experiment_id DESC {_limit(limit)})
+            SELECT experiment_id, created_at, updated_at, user, calibration_id, model, provider, planned, status, reason,
+                   coalesce(stored, 0) AS responses, coalesce(ok, 0) AS ok, cost, notebook, correlation_id
+            FROM chosen LEFT JOIN (
+                SELECT experiment_id, count(*) AS stored, count(*) FILTER (status = 'ok') AS ok, sum(cost) AS cost
+                FROM responses WHERE experiment_id IN (SELECT experiment_id FROM chosen) GROUP BY experiment_id
+            ) USING (experiment_id) ORDER BY created_at, experiment_id"""
+        with self.reading() as cursor:
+            return _frame(cursor, query, where.values)
+
+    def experiment(self, experiment_id: str) -> ExperimentRow:
+        """Return one experiment by its id, the beginning of its id, or ``latest``."""
+        with self.reading() as cursor:
+            return _one(cursor, ExperimentRow, experiment_id)
+
+    def responses(
+        self,
+        experiment_id: str | None = None,
+        *,
+        status: str | None = None,
+        user: str | None = None,
+        calibration_id: str | None = None,
+        model: str | None = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+        full: bool = False,
+    ) -> pd.DataFrame:
+        """Return one row a replicate, in plan order within each experiment, oldest experiment first.
+
+        The columns are `RESPONSE_COLUMNS`, or every column of the table with ``full``. ``model`` is the one that answered.
+        """
+        with self.reading() as cursor:
+            if experiment_id is not None:
+                experiment_id = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            where = _Where("r.").equal(experiment_id=experiment_id, status=status, model=model).since("created_at", since)
+            where.prefix = "e."
+            where.equal(user=user, calibration_id=calibration_id)
+            names = [column.name for column in RECORD_TYPES["response"].columns] if full else RESPONSE_COLUMNS
+            query = f"""
+                SELECT {", ".join(f"r.{name}" for name in names)}
+                FROM responses r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id {where}
+                ORDER BY e.created_at, r.experiment_id, r.{_IN_PLAN_ORDER.replace(", ", ", r.")} {_limit(limit)}"""
+            return _frame(cursor, query, where.values)
+
+    def response_rows(self, experiment_id: str) -> list[ResponseRow]:
+        """Return the responses of one experiment as records, in plan order."""
+        with self.reading() as cursor:
+            whole = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            return _records(cursor, ResponseRow, f"WHERE experiment_id = ? ORDER BY {_IN_PLAN_ORDER}", [whole])
+
+    def response(self, response_id: str) -> ResponseRow:
+        """Return one response by its id or the beginning of it."""
+        with self.reading() as cursor:
+            return _one(cursor, ResponseRow, response_id)
+
+    def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
+        """Return one row an HTTP request, by response and number."""
+        with self.reading() as cursor:
+            whole = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            answer = response_id and _find(cursor, RECORD_TYPES["response"], response_id)
+            where = _Where().equal(experiment_id=whole, response_id=answer)
+            return _frame(cursor, f"SELECT * FROM call_attempts {where} ORDER BY started_at, response_id, attempt", where.values)
+
+    def calibrations(self, *, user: str | None = None) -> pd.DataFrame:
+        """Return one row a calibration, oldest first."""
+        where = _Where().equal(user=user)
+        with self.reading() as cursor:
+            return _frame(cursor, f"SELECT * FROM calibrations {where} ORDER BY created_at, calibration_id", where.values)
+
+    def calibration(self, calibration_id: str) -> CalibrationRow:
+        """Return one calibration by its id, the beginning of its id, or ``latest``."""
+        with self.reading() as cursor:
+            return _one(cursor, CalibrationRow, calibration_id)
+
+    def analytics(self, *, user: str | None = None, calibration_id: str | None = None) -> pd.DataFrame:
+        """Return the running figures, one row a (user, calibration, measure): n, mean, standard deviation, m2 and time.
+
+        ``sd`` divides by n - 1 and is missing below two values; counts have neither mean nor deviation.
+        """
+        where = _Where().equal(user=user, calibration_id=calibration_id)
+        query = f"""
+            SELECT user, calibration_id, measure, n, mean, CASE WHEN n > 1 THEN sqrt(m2 / (n - 1)) END AS sd, m2, updated_at
+            FROM analytics_summaries {where} ORDER BY user, calibration_id, measure"""
+        with self.reading() as cursor:
+            return _frame(cursor, query, where.values)
+
+    def audit(
+        self,
+        event: str | None = None,
+        *,
+        actor: str | None = None,
+        correlation_id: str | None = None,
+        entity_id: str | None = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return audit rows in the order of the chain; ``limit`` keeps the last ones. ``payload`` is JSON text."""
+        where = _Where().equal(event=event, actor=actor, correlation_id=correlation_id, entity_id=entity_id)
+        where.since("occurred_at", since)
+        query = f"""
+            SELECT {", ".join(AUDIT_COLUMNS)}
+            FROM (SELECT * FROM audit_logs {where} ORDER BY seq DESC {_limit(limit)}) ORDER BY seq"""
+        with self.reading() as cursor:
+            return _frame(cursor, query, where.values)
+
+    def timing(
+        self,
+        kind: str | None = None,
+        *,
+        name: str | None = None,
+        correlation_id: str | None = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return timings, oldest first; ``limit`` keeps the last ones. ``duration_ns`` is in nanoseconds."""
+        where = _Where().equal(kind=kind, name=name, correlation_id=correlation_id).since("recorded_at", since)
+        return self._youngest("system_metrics", "recorded_at, metric_id", where, limit)
+
+    def cells(
+        self,
+        *,
+        session_id: str | None = None,
+        notebook: str | None = None,
+        status: str | None = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return cell executions, oldest first; ``limit`` keeps the last ones."""
+        where = _Where().equal(session_id=session_id, notebook=notebook, status=status).since("started_at", since)
+        return self._youngest("cell_executions", "started_at, execution_id", where, limit)
+
+    def exports(self) -> pd.DataFrame:
+        """Return one row an export job, oldest first."""
+        return self._youngest("experiment_exports", "created_at, export_id", _Where(), None)
+
+    def export(self, export_id: str) -> ExportRow:
+        """Return one export job by its id, the beginning of its id, or ``latest``."""
+        with self.reading() as cursor:
+            return _one(cursor, ExportRow, export_id)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows of each table."""
+        query = " UNION ALL ".join(f"SELECT '{kind.table}', count(*) FROM {kind.table}" for kind in RECORD_TYPES.values())
+        with self.reading() as cursor:
+            return dict(cursor.execute(query).fetchall())
+
+    def _youngest(self, table: str, order: str, where: _Where, limit: int | None) -> pd.DataFrame:
+        first = order.split(", ")
+        descending = ", ".join(f"{name} DESC" for name in first)
+        query = f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {descending} {_limit(limit)}) ORDER BY {order}"
+        with self.reading() as cursor:
+            return _frame(cursor, query, where.values)
+
+
+class _Where:
+    """Conditions that all hold, with their bound values."""
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
+        self.conditions: list[str] = []
+        self.values: list[object] = []
+
+    def equal(self, **values: object) -> _Where:
+        """Ask for equality with each value that is not ``None``, or with one of several."""
+        for name, value in values.items():
+            if value is not None:
+                any_of = [getattr(one, "id", one) for one in listed(value)]  # a calibration is named by its id
+                self.conditions.append(f"{self.prefix}{name} IN ({', '.join('?' * len(any_of)) or 'NULL'})")
+                self.values.extend(any_of)
+        return self
+
+    def since(self, name: str, moment: str | date | None) -> _Where:
+        """Ask for a time not before a moment: a datetime, a date or ISO 8601 text, in UTC where it names no zone."""
+        if moment is not None:
+            try:
+                self.values.append(parse_time(moment_text(moment)))
+            except (TypeError, ValueError):
+                raise BadInput(f"{moment!r} is not a time", hint="write it like 2026-11-23 or 2026-11-23T09:30") from None
+            self.conditions.append(f"{self.prefix}{name} >= ?")
+        return self
+
+    def __str__(self) -> str:
+        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def _limit(limit: int | None) -> str:
+    if limit is None:
+        return ""
+    if type(limit) is not int or limit < 0:
+        raise BadInput(f"limit={limit!r} is not a number of rows", hint="give a whole number of 0 or more")
+    return f"LIMIT {limit}"
+
+
+def _find(cursor: DuckDBPyConnection, kind: RecordType, prefix: str) -> str:
+    if prefix == LATEST:
+        created = kind.columns[[column.holds for column in kind.columns].index("time")].name
+        row = cursor.execute(f"SELECT {kind.key} FROM {kind.table} ORDER BY {created} DESC, rowid DESC LIMIT 1").fetchone()
+        if row is None:
+            raise NotFound(f"there is no {kind.name} yet")
+        return str(row[0])
+    check_id(prefix)
+    query = f"SELECT {kind.key} FROM {kind.table} WHERE starts_with({kind.key}, ?) ORDER BY {kind.key} LIMIT 2"
+    found = [str(key) for (key,) in cursor.execute(query, [prefix]).fetchall()]
+    if not found:
+        raise NotFound(f"no {kind.name} has the id '{prefix}'", hint="ids may be shortened to their first six characters")
+    if len(found) > 1 and found[0] != prefix:
+        raise BadInput(f"several {kind.name}s begin with '{prefix}'", hint="give more characters")
+    return found[0]
+
+
+def _one(cursor: DuckDBPyConnection, record: type[_Record], prefix: str) -> _Record:
+    kind = KIND_OF[record]
+    return _records(cursor, record, f"WHERE {kind.key} = ?", [_find(cursor, kind, prefix)])[0]
+
+
+def _records(cursor: DuckDBPyConnection, record: type[_Record], clause: str, values: Sequence[object]) -> list[_Record]:
+    kind = KIND_OF[record]
+    names = ", ".join(column.name for column in kind.columns)
+    found = cursor.execute(f"SELECT {names} FROM {kind.table} {clause}", values).fetchall()
+    return [record(**_fields(kind, row)) for row in found]
+
+
+def _fields(kind: RecordType, row: tuple[Any, ...]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for column, value in zip(kind.columns, row, strict=True):
+        if value is not None and column.holds == "time":
+            fields[column.name] = time_text(value)
+        elif value is not None and column.holds == "json":
+            fields[column.name] = json.loads(value)
+        else:
+            fields[column.name] = value
+    return fields
+
+
+_NULLABLE_INTEGERS = {
+    column.name for kind in RECORD_TYPES.values() for column in kind.columns if column.holds == "int" and column.nullable
+}
+
+
+def _frame(cursor: DuckDBPyConnection, query: str, values: Sequence[object]) -> pd.DataFrame:
+    """Return a query's rows with the same column types whatever they hold.
+
+    Integers that may be missing are pandas ``Int64``, since a float would round a 63-bit seed.
+    """
+    frame: pd.DataFrame = cursor.sql(query, params=list(values)).to_arrow_table().to_pandas(integer_object_nulls=True)
+    for name in frame.columns:
+        if name in _NULLABLE_INTEGERS:
+            frame[name] = frame[name].astype("Int64")
+    return frame

@@ -1,0 +1,140 @@
+"""The kinds of rows: which record goes to which table, under which key, with which columns; derived from `pplab.store.rows`."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pplab.store import rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INT64 = 2**63
+
+
+def canonical_json(value: object) -> str:
+    """Return the one text of a JSON value: keys sorted, no spaces, characters as they are.
+
+    Examples
+    --------
+    >>> canonical_json({"b": 1, "a": [None]})
+    '{"a":[null],"b":1}'
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def time_text(moment: datetime) -> str:
+    """Return a UTC moment as the text that rows carry, always with six digits of microseconds."""
+    return moment.isoformat(timespec="microseconds")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the UTC moment of a row's text, without offset; ``ValueError`` when it is not ISO 8601."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or not -INT64 <= value < INT64:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float | None:
+    if type(value) is not float and type(value) is not int:
+        raise TypeError
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def _time(value: object) -> datetime:
+    return parse_time(_text(value))
+
+
+CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "str": ("VARCHAR", _text),
+    "int": ("BIGINT", _integer),
+    "float": ("DOUBLE", _number),
+    "time": ("TIMESTAMP", _time),
+    "json": ("VARCHAR", canonical_json),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, what it holds (``str``, ``int``, ``float``, ``time`` or ``json``) and whether it may be NULL.
+
+    ``default`` stands in for a field that an older pplab did not write; `MISSING` when a line must carry it.
+    """
+
+    name: str
+    holds: str
+    nullable: bool
+    default: Any
+
+    @property
+    def sql_type(self) -> str:
+        """The DuckDB type of the column."""
+        return CHECKS[self.holds][0]
+
+    @property
+    def check(self) -> Callable[[Any], Any]:
+        """What turns a journal value into the table's value, or raises ``TypeError`` or ``ValueError``."""
+        return CHECKS[self.holds][1]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """One kind of row. ``revised`` rows replace an older revision; all others are written once."""
+
+    name: str
+    row: type[Any]
+    table: str
+    key: str
+    revised: bool
+    columns: tuple[Column, ...]
+
+
+def _column(field: Any) -> Column:
+    kind = field.type.removesuffix(" | None")
+    nullable = kind != field.type
+    holds = "time" if field.name.endswith("_at") else "json" if kind.startswith(("dict", "list")) else kind
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
+    else:
+        default = field.default if field.default is not MISSING else None if nullable else MISSING
+    return Column(field.name, holds, nullable, default)
+
+
+def _kind(name: str, row: type[Any], table: str, key: str) -> RecordType:
+    columns = tuple(_column(field) for field in fields(row))
+    return RecordType(name, row, table, key, any(column.name == "revision" for column in columns), columns)
+
+
+RECORD_TYPES: dict[str, RecordType] = {
+    kind.name: kind
+    for kind in (
+        _kind("calibration", rows.CalibrationRow, "calibrations", "calibration_id"),
+        _kind("experiment", rows.ExperimentRow, "experiments", "experiment_id"),
+        _kind("response", rows.ResponseRow, "responses", "response_id"),
+        _kind("attempt", rows.AttemptRow, "call_attempts", "attempt_id"),
+        _kind("export", rows.ExportRow, "experiment_exports", "export_id"),
+        _kind("event", rows.EventRow, "audit_logs", "event_id"),
+        _kind("metric", rows.MetricRow, "system_metrics", "metric_id"),
+        _kind("cell", rows.CellRow, "cell_executions", "execution_id"),
+    )
+}
+"""Every kind by the word that opens its journal lines."""
+
+KIND_OF: dict[type[Any], RecordType] = {kind.row: kind for kind in RECORD_TYPES.values()}
+"""The same kinds by their record."""

@@ -1,0 +1,88 @@
+"""Claims: a process says that it is running an experiment or an export, so that others know; freed by the system if it dies."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Self
+
+from pplab.errors import StoreBusy
+from pplab.store.filesystem import refused
+from pplab.store.lease import held, lock, unlock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class RunLock:
+    """The right to run one experiment, or one export; a context manager.
+
+    Raises
+    ------
+    StoreBusy
+        On entering, when it is being run already, by another process or by this one.
+    """
+
+    def __init__(self, folder: Path, id_: str) -> None:
+        self._path = folder / "running" / f"{id_}.lock"
+        self._fd: int | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            while self._fd is None:
+                self._try()
+        except OSError as error:
+            raise refused("it cannot be begun", error) from None
+        return self
+
+    def _try(self) -> None:
+        """Take the claim, unless its last holder removed the file between our opening and locking it."""
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)  # less the umask
+        try:
+            if not lock(fd, wait=False):
+                raise StoreBusy("this experiment is being run already", hint="wait for that run, or cancel it")
+            if self._still_there(fd):
+                self._fd = fd
+        finally:
+            if self._fd != fd:
+                os.close(fd)
+
+    def _still_there(self, fd: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(fd), self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def __exit__(self, *_error: object) -> None:
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            self._path.unlink(missing_ok=True)
+            unlock(fd)
+            os.close(fd)
+
+
+def is_locked(folder: Path, id_: str) -> bool:
+    """Return whether some process is running it now."""
+    try:
+        return held(folder / "running" / f"{id_}.lock")
+    except FileNotFoundError:
+        return False
+    except PermissionError:  # another user's file: it is removed when the run ends, so that it is there says enough
+        return True
+
+
+def running(folder: Path) -> set[str]:
+    """Return the ids of all that some process is running now."""
+    return {path.stem for path in (folder / "running").glob("*.lock") if is_locked(folder, path.stem)}
+
+
+def changes(tables: Path) -> tuple[int, int]:
+    """Return what changes when a run of the lab begins or ends, in whichever process, and when its tables are replaced."""
+    return _stat(tables.parent / "running", "st_mtime_ns"), _stat(tables, "st_ino")  # claims are files made and removed there
+
+
+def _stat(path: Path, name: str) -> int:
+    try:
+        return int(getattr(path.stat(), name))
+    except FileNotFoundError:
+        return 0

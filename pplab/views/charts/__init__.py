@@ -1,0 +1,1 @@
+"""Charts: small static SVGs, and the dashboard's plotly figure."""

@@ -1,0 +1,368 @@
+"""The dashboard's plotly figure: what it shows as plain values, and the one live figure that is made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pplab.views.escape import clip
+from pplab.views.theme import GREY, VERMILLION, series_colour, series_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pplab.views.records import Estimate
+
+MOST_ROWS: Final = 12
+"""Settings that are drawn; the table beside the figure has all."""
+SPREAD: Final = 0.14
+"""Distance between the marks of two metrics in one row, in rows."""
+MOVING_MS: Final = 300
+_FONT: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+_SYMBOLS: Final = {"circle": "circle", "square": "square", "triangle": "triangle-up", "diamond": "diamond"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingPoint:
+    """One setting as the figure draws it."""
+
+    label: str
+    scores: dict[str, Estimate]
+    precision: Estimate
+    personality: Estimate
+    on_front: bool
+    latency: float | None
+    latency_p90: float | None
+    output_tokens: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """All that the figure shows. ``curve`` maps a metric to its estimates, one for each of ``values``."""
+
+    settings: tuple[SettingPoint, ...]
+    parameter: str
+    values: tuple[float, ...]
+    curve: dict[str, tuple[Estimate, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the page looks: its theme, whether panels stand one below the other, whether nothing may move."""
+
+    dark: bool = False
+    narrow: bool = False
+    still: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """What a figure shows, and how."""
+
+    content: Content
+    look: Look
+
+
+def figure_widget(drawing: Drawing) -> Any:
+    """Return a new ``plotly.graph_objects.FigureWidget``; its first import takes a second or two, so do it in a thread."""
+    from plotly import graph_objects as go
+
+    class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
+        _set_trace_uid = False  # ours are the same in every run
+
+    made = Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
+    made._config = {"responsive": True, "displayModeBar": False}  # noqa: SLF001 - plotly 7 has no public way to a live figure's
+    return made
+
+
+def synchronise(figure: Any) -> None:
+    """Send the whole figure to a page that is about to show it.
+
+    Plotly sends differences only, and those that arrive before its 5 MB of JavaScript are loaded are lost. What it sends when a
+    notebook displays a figure is the whole.
+    """
+    figure._repr_mimebundle_()
+
+
+def redraw(figure: Any, before: Drawing, now: Drawing, *, move: bool) -> None:
+    """Show another drawing in a figure that shows ``before``.
+
+    Parameters
+    ----------
+    move
+        Let marks travel to their new places, unless the look forbids motion.
+    """
+    # Plotly checks whatever it is given, which costs more than finding out what differs.
+    placed = _differing(layout(before.content, before.look), layout(now.content, now.look))
+    drawn = [_differing(old, new) for old, new in zip(traces(before.content), traces(now.content), strict=True)]
+    with figure.batch_update():
+        figure.layout.update(placed, overwrite=True)  # an animation leaves titles and ticks as they are
+    travelling = move and not now.look.still
+    with figure.batch_animate(duration=MOVING_MS) if travelling else figure.batch_update():
+        for trace, new in zip(figure.data, drawn, strict=True):
+            trace.update(new, overwrite=True)
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
+# -- traces: always the same ones in the same order, so that an update never adds or removes any ------------------------------
+
+
+def traces(content: Content) -> list[dict[str, Any]]:
+    """Return the figure's traces as plain values, each with a ``uid`` that is the same in every run."""
+    shown = content.settings[:MOST_ROWS]
+    names = list(content.curve)
+    return [
+        *(_of_settings(name, index, len(names), shown) for index, name in enumerate(names)),
+        *(_of_parameter(name, index, content) for index, name in enumerate(names)),
+        _front(shown),
+        _plane(shown),
+        _latency(shown),
+        _tokens(shown),
+    ]
+
+
+def _base(uid: str, axes: str, **more: Any) -> dict[str, Any]:
+    return {"type": "scatter", "uid": f"pplab-{uid}", "xaxis": f"x{axes}", "yaxis": f"y{axes}", **more}
+
+
+def _of_settings(name: str, index: int, of: int, shown: Sequence[SettingPoint]) -> dict[str, Any]:
+    colour = series_colour(name, index)
+    offset = (index - (of - 1) / 2) * SPREAD
+    estimates = [point.scores[name] for point in shown]
+    return _base(
+        f"settings-{name}",
+        "",
+        name=name,
+        mode="markers",
+        x=[e.value for e in estimates],
+        y=[row + offset for row in range(len(shown))],
+        error_x=_reach(estimates, colour),
+        marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
+        customdata=[[point.label, e.words()] for point, e in zip(shown, estimates, strict=True)],
+        hovertemplate="%{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
+    )
+
+
+def _of_parameter(name: str, index: int, content: Content) -> dict[str, Any]:
+    colour = series_colour(name, index)
+    estimates = content.curve[name]
+    return _base(
+        f"curve-{name}",
+        "2",
+        name=name,
+        mode="lines+markers",
+        x=list(content.values),
+        y=[e.value for e in estimates],
+        error_y=_reach(estimates, colour),
+        line={"color": colour, "width": 2},
+        marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
+        customdata=[e.words() for e in estimates],
+        hovertemplate=content.parameter + " %{x:g}<br>" + name + " %{customdata}<extra></extra>",
+    )
+
+
+def _front(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+    front = sorted((p.precision.value or 0.0, p.personality.value or 0.0) for p in shown if p.on_front)
+    return _base(
+        "front",
+        "3",
+        name="Pareto front",
+        mode="lines",
+        x=[x for x, _ in front],
+        y=[y for _, y in front],
+        line={"color": VERMILLION, "width": 1.5, "dash": "dash"},
+        hoverinfo="skip",
+    )
+
+
+def _plane(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+    colours = [VERMILLION if point.on_front else GREY for point in shown]
+    precision, personality = [p.precision for p in shown], [p.personality for p in shown]
+    return _base(
+        "plane",
+        "3",
+        name="settings",
+        mode="markers+text",
+        x=[e.value for e in precision],
+        y=[e.value for e in personality],
+        error_x=_reach(precision, GREY),
+        error_y=_reach(personality, GREY),
+        text=[str(number) for number in range(1, len(shown) + 1)],
+        textfont={"color": "#FFFFFF", "size": 11},
+        marker={"color": colours, "size": 19, "opacity": 1},
+        customdata=[[p.label, p.precision.words(), p.personality.words()] for p in shown],
+        hovertemplate="%{customdata[0]}<br>precision %{customdata[1]}<br>personality %{customdata[2]}<extra></extra>",
+    )
+
+
+def _latency(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+    colour = series_colour("coherence", 0)
+    reach = [None if p.latency is None or p.latency_p90 is None else p.latency_p90 - p.latency for p in shown]
+    return _base(
+        "latency",
+        "4",
+        name="latency",
+        mode="markers",
+        x=[p.latency for p in shown],
+        y=list(range(len(shown))),
+        error_x={"type": "data", "array": reach, "arrayminus": [0] * len(shown), "symmetric": False, **_bar(colour)},
+        marker={"color": colour, "size": 9},
+        customdata=[[p.label, p.latency_p90] for p in shown],
+        hovertemplate="%{customdata[0]}<br>median %{x:,.0f} ms, 90 % within %{customdata[1]:,.0f} ms<extra></extra>",
+    )
+
+
+def _tokens(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+    return _base(
+        "tokens",
+        "5",
+        name="tokens",
+        mode="markers",
+        x=[p.output_tokens for p in shown],
+        y=list(range(len(shown))),
+        marker={"color": series_colour("structure", 0), "size": 9, "symbol": "square"},
+        customdata=[p.label for p in shown],
+        hovertemplate="%{customdata}<br>%{x:,.0f} tokens an answer<extra></extra>",
+    )
+
+
+def _reach(estimates: Sequence[Estimate], colour: str) -> dict[str, Any]:
+    known = [None not in (e.value, e.low, e.high) for e in estimates]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [(e.high or 0.0) - (e.value or 0.0) if k else None for e, k in zip(estimates, known, strict=True)],
+        "arrayminus": [(e.value or 0.0) - (e.low or 0.0) if k else None for e, k in zip(estimates, known, strict=True)],
+        **_bar(colour),
+    }
+
+
+def _bar(colour: str) -> dict[str, Any]:
+    return {"color": colour, "thickness": 1.5, "width": 3}
+
+
+# -- layout: in pixels from the top, since the height is ours, and in shares of the width, which is the page's -----------------
+
+_TITLES: Final = ("Scores by setting", "Scores by {parameter}", "Precision and personality", "Latency and tokens")
+_TOP: Final = 40
+_GAP: Final = 96
+_BOTTOM: Final = 52
+_LEFT: Final = 58
+_PANEL: Final = 270
+_LABEL: Final = 22  # characters of a line
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Where the four panels stand: their share of the width, their top and height in pixels, and the height of all."""
+
+    across: tuple[tuple[float, float], ...]
+    down: tuple[tuple[int, int], ...]
+    labels: float
+
+    @property
+    def inner(self) -> int:
+        return max(top + height for top, height in self.down)
+
+    def up(self, panel: int) -> list[float]:
+        """Return a panel's share of the height, counted from below as plotly does."""
+        top, height = self.down[panel]
+        return [1 - (top + height) / self.inner, 1 - top / self.inner]
+
+
+def _grid(rows: int, lines: int, *, narrow: bool) -> _Grid:
+    first = max(_PANEL, rows * (12 + 14 * lines))
+    if not narrow:
+        columns = ((0.0, 0.46), (0.55, 1.0))
+        second = first + _GAP
+        return _Grid((*columns, *columns), ((0, first), (0, first), (second, _PANEL), (second, _PANEL)), 0.11)
+    heights = (first, _PANEL, _PANEL, _PANEL)
+    tops = [sum(heights[:row]) + row * _GAP for row in range(4)]
+    return _Grid(((0.0, 1.0),) * 4, tuple(zip(tops, heights, strict=True)), 0.2)
+
+
+def height(drawing: Drawing) -> int:
+    """Return how many pixels high the figure is."""
+    return _TOP + _laid_out(drawing.content, drawing.look)[0].inner + _BOTTOM
+
+
+def _laid_out(content: Content, look: Look) -> tuple[_Grid, list[str]]:
+    words = [_lines(f"{number}  {point.label}") for number, point in enumerate(content.settings[:MOST_ROWS], start=1)]
+    return _grid(len(words), max((word.count("<br>") + 1 for word in words), default=1), narrow=look.narrow), words
+
+
+def layout(content: Content, look: Look) -> dict[str, Any]:
+    """Return the figure's layout as plain values; its height is that of the element it is shown in."""
+    ink, quiet = ("#E6E8EB", "#A9B0BA") if look.dark else ("#262A30", "#5A616B")
+    rule, edge = ("#80808040", "#808080A0")
+    shown = content.settings[:MOST_ROWS]
+    grid, words = _laid_out(content, look)
+    left, right = grid.across[3]
+    middle = (left + right) / 2
+    common = {"gridcolor": rule, "zeroline": False, "linecolor": edge, "tickcolor": edge, "fixedrange": True}
+
+    def axis(domain: Sequence[float], title: str = "", **more: Any) -> dict[str, Any]:
+        heading = {"text": title, "font": {"size": 12, "color": quiet}, "standoff": 8}
+        return {"domain": list(domain), "title": heading, **common, **more}
+
+    def rows(panel: int, ticks: Sequence[str], **more: Any) -> dict[str, Any]:
+        place: dict[str, Any] = {"tickvals": list(range(len(shown))), "range": [max(len(shown), 1) - 0.5, -0.5]}
+        return axis(grid.up(panel), ticktext=list(ticks), **place, showgrid=False, ticks="", **more)
+
+    numbers = [str(number) for number in range(1, len(shown) + 1)]
+    scores = _room([e for p in shown for e in p.scores.values()])
+    start, end = grid.across[0]
+    return {
+        "autosize": True,
+        "margin": {"l": _LEFT, "r": 16, "t": _TOP, "b": _BOTTOM, "pad": 4},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": _FONT, "size": 12, "color": ink},
+        "hovermode": "closest",
+        "dragmode": False,
+        "showlegend": False,
+        "annotations": [
+            *(_title(text.format(parameter=content.parameter), grid, panel) for panel, text in enumerate(_TITLES)),
+            _nothing("" if content.values else f"no experiment sets {content.parameter}", grid, quiet),
+        ],
+        "xaxis": axis((start + grid.labels, end), anchor="y", range=scores),
+        "yaxis": rows(0, words, anchor="x", tickfont={"size": 11}),
+        "xaxis2": axis(grid.across[1], content.parameter, anchor="y2"),
+        "yaxis2": axis(grid.up(1), anchor="x2", range=_room([e for line in content.curve.values() for e in line])),
+        "xaxis3": axis(grid.across[2], "precision: coherence and completeness", anchor="y3"),
+        "yaxis3": axis(grid.up(2), "personality: creativity", anchor="x3"),
+        "xaxis4": axis((left, middle - 0.03), "latency, ms (median to 90 %)", anchor="y4", rangemode="tozero", nticks=4),
+        "yaxis4": rows(3, numbers, anchor="x4"),
+        "xaxis5": axis((middle + 0.03, right), "tokens an answer", anchor="y5", rangemode="tozero", nticks=4),
+        "yaxis5": rows(3, numbers, anchor="x5"),
+    }
+
+
+def _title(text: str, grid: _Grid, panel: int) -> dict[str, Any]:
+    place = {"x": grid.across[panel][0], "y": grid.up(panel)[1], "xref": "paper", "yref": "paper"}
+    shifted = {"xanchor": "left", "xshift": 10 - _LEFT, "yanchor": "bottom", "yshift": 8}
+    return {"text": f"<b>{text}</b>", "showarrow": False, "font": {"size": 13}, **place, **shifted}
+
+
+def _nothing(text: str, grid: _Grid, colour: str) -> dict[str, Any]:
+    """Return what stands in the second panel when it has no points."""
+    x, y = (sum(ends) / 2 for ends in (grid.across[1], grid.up(1)))
+    return {"text": text, "showarrow": False, "font": {"color": colour}, "x": x, "y": y, "xref": "paper", "yref": "paper"}
+
+
+def _room(estimates: Sequence[Estimate]) -> list[float]:
+    """Return a range for scores that holds every interval with a little air, inside [0, 1] by a hair."""
+    edges = [edge for e in estimates for edge in (e.value, e.low, e.high) if edge is not None]
+    if not edges:
+        return [0.0, 1.0]
+    air = max(0.02, (max(edges) - min(edges)) * 0.08)
+    return [max(min(edges) - air, -0.02), min(max(edges) + air, 1.02)]
+
+
+def _lines(label: str) -> str:
+    """Return a label in at most two lines, broken after a comma where it has one."""
+    head, comma, tail = label.partition(", ")
+    return "<br>".join(clip(part, _LABEL) for part in ([head + ",", tail] if comma else [label]))

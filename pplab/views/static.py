@@ -1,0 +1,433 @@
+"""What each result looks like: composes the static parts (HTML beside plain text) from the objects that the lab returns.
+
+Nothing here may differ between two runs of one notebook: no ids, times, durations, costs or absolute paths, unless the user asked
+for ``--full``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from pplab.analysis import unjudged
+from pplab.views import html, text
+from pplab.views.charts import graph, svg
+from pplab.views.escape import escape_text
+from pplab.views.records import Card, Display, Estimate
+from pplab.views.static_views import STATIC_VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from pplab.plan.vocabulary import MetricInfo
+
+TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
+NOT_COMPARABLE = "This shows ids, times and durations: it differs from run to run and cannot be compared by a test."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown(Display):
+    """A display that also holds the data behind it as ``.df``."""
+
+    df: Any = None
+
+
+class _Page:
+    """Collects the two forms of a view side by side."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._html: list[str] = []
+        self._text: list[str] = []
+
+    def notice(self, kind: Any, words: str) -> _Page:
+        return self.add(html.notice(kind, words), text.notice(kind, words))
+
+    def pairs(self, pairs: Mapping[str, object]) -> _Page:
+        return self.add(html.key_values(pairs), text.key_values(pairs))
+
+    def table(self, rows: Any, chart: str = "", **options: Any) -> _Page:
+        drawn = html.table(rows, **options)
+        return self.add(html.beside(chart, drawn) if chart else drawn, text.table(rows, **options))
+
+    def cards(self, cards: Sequence[Card]) -> _Page:
+        return self.add(html.cards(cards), text.cards(cards))
+
+    def words(self, words: str) -> _Page:
+        lines = [escape_text(line) for line in words.splitlines()]
+        return self.add(
+            "".join(f'<p style="margin:6px 0">{escape(line)}</p>' for line in lines), "\n".join(fill(x, 96) for x in lines)
+        )
+
+    def add(self, markup: str, plain: str) -> _Page:
+        self._html.append(markup)
+        self._text.append(plain)
+        return self
+
+    def display(self) -> Display:
+        return Display(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text))
+
+    def shown(self, frame: Any) -> Shown:
+        return Shown(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text), df=frame)
+
+
+# -- where am I ---------------------------------------------------------------------------------------------------------------
+
+
+def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
+    counts = data["counts"]
+    door = "%pplab" if place == "notebook" else "pplab"
+    page = _Page("Precision + Personality Lab").pairs(
+        {
+            "lab": data["lab"],
+            "model": data["model"] if data["provider"] == "embedded" else f"{data['model']} at {data['provider']}",
+            "stored": ", ".join(_counted(counts[t], t.removesuffix("s")) for t in ("calibrations", "experiments", "responses")),
+        }
+    )
+    if latest is not None:
+        page.words(f"Latest experiment: {latest.status}" + (f", {latest.reason}" if latest.reason else "") + ".")
+    return page.notice("info", f"Next: {door} {data['next']}").display()
+
+
+def settings(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
+    rows = [{"setting": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
+    page = _Page("Settings").table(rows)
+    for line in keys:
+        page.words(line)
+    return page.display()
+
+
+def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
+    problems = [c for c in checks if c["state"] == "problem"]
+    page = _Page("Doctor").table(list(checks))
+    words = (
+        "Everything is in order." if not problems else f"{len(problems)} problem(s): " + "; ".join(p["check"] for p in problems)
+    )
+    return page.notice("success" if not problems else "error", words).display()
+
+
+def plain_text(words: str) -> Display:
+    return Display(html=f"<pre>{escape(words)}</pre>", text=words)
+
+
+def document(markdown: str) -> Display:
+    return Display(html=html.page("", html.model_html(markdown, cap=200_000)), text=markdown)
+
+
+# -- calibration --------------------------------------------------------------------------------------------------------------
+
+
+def questions(quiz: Sequence[Any]) -> Shown:
+    rows = [{"question": q.id, "text": q.text, "answers": ", ".join(f"{o.value} ({o.label})" for o in q.options)} for q in quiz]
+    page = _Page("Calibration quiz").table(rows)
+    page.words("Answer with --answers FILE (JSON: question to answer), or take --preset precise, balanced or expressive.")
+    return page.shown(rows)
+
+
+def calibration(made: Any) -> Display:
+    moves = [
+        {
+            "parameter": m["parameter"],
+            "end": m["bound"],
+            "moved by": f"{m['change']:+g}",
+            "because of": f"{m['question_id']}: {m['answer']}",
+        }
+        for m in made.explanation
+    ]
+    page = _Page("Calibration").notice("success", "The calibration is saved.")
+    page.pairs(
+        {
+            "precision": f"{made.scores['precision']:g} of 100",
+            "personality": f"{made.scores['personality']:g} of 100",
+            "confidence": f"{made.confidence:.2f}",
+        }
+    )
+    page.words(f"Persona: {made.persona}")
+    _ranges(page, made)
+    return page.table(moves, caption="Which answers moved them").display()
+
+
+def _ranges(page: _Page, made: Any) -> None:
+    ranges = [
+        {
+            "parameter": name,
+            "from": f"{r.low:g}",
+            "to": f"{r.high:g}",
+            "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
+        }
+        for name, r in made.ranges.items()
+    ]
+    chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
+    page.table(ranges, chart=chart, caption="Ranges")
+
+
+def studio(made: Any, model: str) -> Display:
+    """Return where the studio begins: its model, and the calibration's ranges if there is one."""
+    scores = f"precision {made.scores['precision']:g}, personality {made.scores['personality']:g}" if made else "none"
+    page = _Page("Experiment studio").pairs({"model": model, "calibration": scores})
+    if made:
+        _ranges(page, made)
+    example = "%%pplab run --calibration latest --sweep temperature --n 5" if made else "%%pplab run --n 5"
+    return page.words(f"Run this cell for the live studio, or send a prompt from a cell that begins with {example}").display()
+
+
+# -- experiments --------------------------------------------------------------------------------------------------------------
+
+
+def card(
+    row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
+) -> Card:
+    """Return the card of one response; ``reasons``: why a metric does not judge it, by metric."""
+    scored = row["status"] in ("ok", "truncated")
+    return Card(
+        status=row["status"],
+        text=row["text"] or "",
+        prompt=row["prompt"],
+        setting=setting,
+        replicate=int(row["replicate"]),
+        scores={m.name: _known(row.get(m.name)) for m in metrics} if scored else {},
+        scales={m.name: m for m in metrics if not m.built_in},
+        unjudged=unjudged.of_response(reasons) if scored else "",
+        error=_known(row["error"]),
+        input_tokens=_whole(row["input_tokens"]),
+        output_tokens=_whole(row["output_tokens"]),
+        badges=("embedded",) if embedded else (),
+    )
+
+
+def _known(value: Any) -> Any:
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) or value != value else value  # noqa: PLR0124
+
+
+def _whole(value: Any) -> int | None:
+    known = _known(value)
+    return None if known is None or str(known) == "<NA>" else int(known)
+
+
+def experiments(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Experiments")
+    if full:
+        return page.notice("warning", NOT_COMPARABLE).table(frame).shown(frame)
+    columns = {"model": "model", "status": "status", "planned": "replicates"}
+    return page.table(frame[list(columns)], headings=columns).shown(frame)
+
+
+# -- what happened ------------------------------------------------------------------------------------------------------------
+
+
+def audit(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Audit")
+    if full:
+        columns = ["seq", "occurred_at", "event", "actor", "entity", "entity_id", "correlation_id", "payload"]
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+    from pplab.observe.events import CATALOGUE
+
+    counts = frame["event"].value_counts().to_dict()
+    rows = [{"event": n, "count": counts[n], "meaning": e.meaning} for n, e in CATALOGUE.items() if n in counts]
+    return page.table(rows, headings={"event": "event", "count": "count", "meaning": "meaning"}).shown(frame)
+
+
+def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
+    page = _Page("Timing")
+    if full:
+        wanted = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ns", "correlation_id"]
+        columns = [c for c in wanted if c in frame.columns]
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+    keys = [c for c in ("kind", "name", "status") if c in frame.columns]
+    counts = frame.groupby(keys, sort=True).size().reset_index(name="count")
+    page.table(counts.to_dict("records"), headings={c: c for c in [*keys, "count"]})
+    return page.words("Durations are in .df and under --full: they differ from run to run.").shown(frame)
+
+
+def verified(report: Any) -> Display:
+    return _Page("Verification").notice("success" if report.ok else "error", _sentence(report.words)).display()
+
+
+def rebuilt(report: Any) -> Display:
+    page = _Page("Rebuild").table(report.df)
+    return page.notice("success" if report.equal or report.swapped else "error", _sentence(report.words)).display()
+
+
+def exported(made: Any) -> Display:
+    page = _Page("Export")
+    page.notice("success", f"{_counted(made.rows, 'row')} of {made.what} written as {made.format}.")
+    if made.link:
+        page.add(f"<p>{html.file_link(made.link)}</p>", made.link)
+    else:
+        page.words("The file is in exports/ beside the notebook; .path has its name.")
+    if made.note:
+        page.words(made.note)
+    return page.display()
+
+
+def experiment(exp: Any) -> Display:
+    """Return an experiment's verdict, table, chart and first hundred cards."""
+    with exp.reading():
+        return experiment_forms(exp, exp.responses)[1]
+
+
+def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
+    """Return an experiment's verdict, table and chart, without and with its first hundred cards; ``frame``: its responses."""
+    metrics, reasons = exp.metric_info, exp.unjudged
+    page = _about(exp, frame, metrics)
+    head = page.display()
+    labels = [s.label() for s in exp.plan.settings]
+    rows = frame.head(100).to_dict("records")
+    drawn = [
+        card(
+            row,
+            labels[int(row["setting_index"])],
+            embedded=exp.embedded,
+            metrics=metrics,
+            reasons=reasons.get(row["response_id"], {}),
+        )
+        for row in _grouped(rows)
+    ]
+    left = [Card(status="ok", text="")] * (len(frame) - len(rows))
+    return head, page.cards([*drawn, *left]).display()
+
+
+def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
+    plan = exp.plan
+    page = _Page("Experiment")
+    sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
+    size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
+    tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
+    page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
+    if exp.embedded:
+        page.words(
+            "The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others."
+        )
+    for words in exp.warnings:
+        page.notice("warning", words)
+    usable = bool((frame["status"] == "ok").any())
+    if usable:
+        page.words(exp.verdict().words)
+    summary = exp.summary()
+    return page.table(_summary_rows(summary, metrics), chart=_chart(summary, plan, metrics) if usable else "")
+
+
+def full_experiment(exp: Any) -> Shown:
+    """Return everything stored of an experiment's responses, as a table."""
+    page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
+    with exp.reading():
+        frame = exp.responses
+        page.pairs(
+            {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
+        )
+        return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
+
+
+def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:
+    return sorted(rows, key=lambda r: (r["prompt_index"], r["setting_index"], r["replicate"]))
+
+
+def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[dict[str, Any]]:
+    rows = []
+    for record in summary.to_dict("records"):
+        row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
+        row |= {m.label: _estimate(record, m.name) for m in metrics}
+        if (tokens := _whole(record.get("output_tokens"))) is not None:
+            row["tokens out"] = tokens
+        rows.append(row)
+    return rows
+
+
+def _estimate(record: Mapping[Any, Any], name: str) -> Estimate:
+    return Estimate(_known(record[name]), _known(record[f"{name}_low"]), _known(record[f"{name}_high"]))
+
+
+def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo]) -> str:
+    """Return a chart for the metrics of each range: one axis cannot show several."""
+    groups: dict[object, list[MetricInfo]] = {}
+    for m in metrics:
+        groups.setdefault((m.low, m.high) if m.low is not None and m.high is not None else m.name, []).append(m)
+    return "".join(_chart_of(summary, plan, group, (group[0].low, group[0].high)) for group in groups.values())
+
+
+def _chart_of(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo], within: tuple[float | None, float | None]) -> str:
+    records = summary.to_dict("records")
+    what = "Scores" if any(m.built_in for m in metrics) else ", ".join(m.name for m in metrics)
+    lower = [m.label for m in metrics if not m.higher_is_better]
+    swept = [name for name in plan.swept if name != "max_tokens"]
+    if len(swept) == 1 and len(records) > 1:
+        ordered = sorted(records, key=lambda r: r[swept[0]])
+        lines = {m.label: [svg.Point(float(r[swept[0]]), _estimate(r, m.name)) for r in ordered] for m in metrics}
+        title = f"{what} by {swept[0]}"
+        return svg.line_chart(lines, title=title, x_label=swept[0], within=within, lower_is_better=lower)
+    estimates = {m.label: [_estimate(r, m.name) for r in records] for m in metrics}
+    return svg.dot_chart([r["setting"] for r in records], estimates, title=f"{what} by setting", within=within)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+
+
+def told(result: Any) -> Display:
+    """Return a result of the analysis: its words."""
+    return _Page("").words(result.words).display()
+
+
+def trace(walked: Any, *, full: bool) -> Shown:
+    """Return the chain of cause: one box a kind of record with how many there are, or every record with its id."""
+    import dataclasses
+
+    import pandas as pd
+
+    frame = pd.DataFrame([dataclasses.asdict(n) for n in walked.nodes])
+    page = _Page("Trace")
+    if full:
+        return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).shown(frame)
+    counts = Counter(n.kind for n in walked.nodes)
+    order = sorted(counts, key=lambda kind: (TRACE_ORDER.index(kind) if kind in TRACE_ORDER else len(TRACE_ORDER), kind))
+    arrows = {(e.source[0], e.target[0]) for e in walked.edges}
+    links = [(a, b) for a in order for b in order if (a, b) in arrows and order.index(a) < order.index(b)]
+    boxes = [graph.Node(kind, kind, _counted(counts[kind], "record")) for kind in order]
+    rows = []
+    for kind in order:
+        causes = [a for a, b in links if b == kind]
+        rows.append({"record": kind, "count": counts[kind], "follows from": ", ".join(causes) or "-"})
+    page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
+    for kind in order:
+        _opened(page, kind, [node for node in walked.nodes if node.kind == kind])
+    return page.words("Ids and times are in .df and under --full.").shown(frame)
+
+
+def _opened(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
+    """Add the records of a kind, to be opened: what the first of them hold, or how many there are of each label."""
+    rows = [{name: _inline(value) for name, value in node.record.items()} for node in nodes if node.record]
+    count = _counted(len(nodes), "record") + (f", the first {len(rows)}" if 0 < len(rows) < len(nodes) else "")
+    if not rows:
+        rows = [{kind: label, "count": times} for label, times in sorted(Counter(node.label for node in nodes).items())]
+    drawn = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows)
+    page.add(f"<details><summary>{kind}: {count}</summary>{drawn}</details>", "")
+
+
+def _inline(value: Any) -> Any:
+    """Return a value as words on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_inline(inner)}" for name, inner in value.items())
+    if isinstance(value, list) and value:
+        return "; ".join(f"({_inline(inner)})" for inner in value) if isinstance(value[0], dict) else str(value)
+    return value
+
+
+def as_text(value: Any) -> str:
+    """Return what a terminal shows for the value of a command."""
+    view = STATIC_VIEWS.get((type(value).__module__, type(value).__name__))
+    if view is not None:
+        drawn: Display = globals()[view](value)
+        return drawn.text
+    if hasattr(value, "columns"):
+        return text.table(value, limit=1000)
+    return str(value)

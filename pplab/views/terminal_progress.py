@@ -1,0 +1,47 @@
+"""Progress of long work in a terminal."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from pplab.experiments.dependencies import Listener, Progress
+    from pplab.store.rows import ResponseRow
+
+
+class _Watched:
+    """Moves a bar of rich's."""
+
+    def __init__(self, bar: Bar, task: TaskID) -> None:
+        self._bar, self._task = bar, task
+
+    def progress(self, progress: Progress) -> None:
+        """Move the bar to where the run stands."""
+        words = f"{progress.in_flight} under way"
+        self._bar.update(self._task, completed=progress.done, total=max(1, progress.planned), description=words)
+
+    def arrived(self, row: ResponseRow) -> None:
+        """Do nothing: the bar counts."""
+
+
+@contextmanager
+def terminal_bar() -> Iterator[Listener | None]:
+    """Show rich's bar on standard error while the block runs, if it is a terminal."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _Watched(bar, bar.add_task("answers", total=None))

@@ -1,0 +1,1 @@
+"""The live widgets, one a module, and the base they share."""

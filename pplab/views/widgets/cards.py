@@ -1,0 +1,408 @@
+"""Response cards: one card an answer, as it arrives or in pages, with Retry where a call failed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
+
+from pplab.analysis import unjudged
+from pplab.errors import NotFound
+from pplab.log import thread
+from pplab.plan.settings import SETTING_FIELDS, Setting
+from pplab.views.html import model_html
+from pplab.views.records import Card, Display
+from pplab.views.widgets.base import LabWidget, chosen, owned
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from pplab.experiments.dependencies import Progress
+    from pplab.experiments.experiment import Experiment
+    from pplab.lab import Lab
+    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.plan.vocabulary import MetricInfo
+    from pplab.store.rows import ResponseRow
+
+PAGE = 100
+LIVE_CARDS = 100
+"""While a run is under way only its first answers become cards: the rest are counted, and paged when it has ended."""
+WRITING_SECONDS = 0.3
+"""How often the text of an answer that is being written is shown anew."""
+SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason")
+MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
+
+
+class ShownCard(TypedDict):
+    """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
+
+    ``unjudged`` says in words which metrics do not judge it and why.
+
+    While it is being written its status is ``writing`` and it has no id; its place (prompt, setting, replicate) never changes.
+    """
+
+    id: str
+    prompt_index: int
+    prompt: str
+    setting_index: int
+    setting: str
+    replicate: int
+    status: str
+    failed: bool
+    reason: str
+    badges: tuple[str, ...]
+    html: str
+    plain: str
+    scores: dict[str, float | None]
+    unjudged: str
+    finish_reason: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    latency_ms: float | None
+
+
+class Scale(TypedDict):
+    """The range of a metric of the user's own (``None``: no end, or none known) and its direction."""
+
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+
+
+class Counts(TypedDict):
+    """Where a run stands. ``until`` (UNIX seconds) is when the server, which asked to be left alone, is asked again."""
+
+    planned: int
+    done: int
+    failed: int
+    in_flight: int
+    paused: bool
+    until: float | None
+
+
+class Wanted(TypedDict):
+    """Which page, how sorted, and of which status and setting (``""`` and -1: all)."""
+
+    page: int
+    sort: str
+    status: str
+    setting: int
+
+
+class Ask(TypedDict):
+    """Show a page. What is wanted comes along because a changed trait may be sent later than a message."""
+
+    kind: Literal["ask"]
+    wanted: Wanted
+
+
+class Explain(TypedDict):
+    """Show what the scores of a response rest on."""
+
+    kind: Literal["explain"]
+    id: str
+
+
+class Resend(TypedDict):
+    """Send the call of a failed response again."""
+
+    kind: Literal["resend"]
+    id: str
+
+
+class Page(TypedDict):
+    """The cards of a page, and of how many they are a part."""
+
+    kind: Literal["page"]
+    page: int
+    total: int
+    cards: tuple[ShownCard, ...]
+
+
+class Arrived(TypedDict):
+    """One response that has just been stored or written on, new or where the one in the same place was."""
+
+    kind: Literal["arrived"]
+    card: ShownCard
+
+
+class Explained(TypedDict):
+    """What the scores of a response rest on: words, and each metric's sub-scores."""
+
+    kind: Literal["explained"]
+    id: str
+    words: str
+    parts: dict[str, dict[str, float | None]]
+
+
+class Cards(LabWidget):
+    """The responses of an experiment as cards.
+
+    Parameters
+    ----------
+    lab
+        Where they are stored.
+    experiment
+        Whose responses; ``None`` for a run that is about to begin, whose `progress` and answers (`arrived`) it is then told of.
+    blocking
+        Whether a run under way keeps the kernel busy, so that only an interrupt ends it early.
+    """
+
+    bundle: ClassVar[str] = "cards"
+    takes: ClassVar[tuple[type, ...]] = (Ask, Explain, Resend)
+    sends: ClassVar[tuple[type, ...]] = (Page, Arrived, Explained)
+
+    state = owned(Literal["waiting", "running", "done"], default="waiting")
+    blocking = owned(bool, default=False)
+    head = owned(str, default="")
+    settings = owned(tuple[str, ...], default=())
+    metrics = owned(tuple[str, ...], default=())
+    scales = owned(dict[str, Scale])
+    statuses = owned(dict[str, int])
+    counts = owned(Counts | None)
+    wanted = chosen(Wanted)
+
+    def __init__(self, lab: Lab, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
+        self._experiment: Experiment | None = None
+        self._frame: pd.DataFrame | None = None
+        self._plan: Plan | None = None
+        self._static: Display | None = None
+        self._arrived = 0
+        self._written: dict[PlannedCall, tuple[float, str]] = {}
+        self._resending = threading.Lock()
+        wanted = Wanted(page=0, sort="", status="", setting=-1)
+        self._reasons: Mapping[str, Mapping[str, str]] = {}
+        super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
+        if experiment is not None:
+            self.show_experiment(experiment)
+
+    # -- what Python tells it -------------------------------------------------------------------------------------------------
+
+    def show_experiment(self, experiment: Experiment) -> None:
+        """Show the stored responses of an experiment that has ended."""
+        with self._turn, experiment.reading():
+            self._experiment, self._plan = experiment, experiment.plan
+            self.settings = tuple(s.label() for s in self._plan.settings)
+            self.metrics = experiment.metrics
+            self.scales = _scales(experiment.metric_info)
+            self._read(experiment)
+            self.counts = None
+            self.state = "done"
+
+    def begin(self, experiment: Experiment | None) -> None:
+        """Show a run that nobody waits for; ``None``: one that is about to begin."""
+        with self._turn:
+            self._experiment, self._plan = experiment, experiment.plan if experiment else None
+            if experiment is None:
+                self._frame = self._static = self.counts = None
+                self._arrived = 0
+                self._written.clear()
+            self.head = ""
+            from pplab.scoring.registry import registered
+
+            self.scales = _scales(registered())
+            self.state = "running" if experiment else "waiting"
+
+    def arrived(self, row: ResponseRow) -> None:
+        """Show one response; called on whichever thread waits for it."""
+        with self._turn:
+            self._written.pop(_place(row), None)
+            self._arrived += 1
+            if self._arrived > LIVE_CARDS or self.state == "done":
+                return
+            values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
+            scores = {name: getattr(row, name, None) for name in FOUR} | dict(row.metrics)
+            reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
+            self.tell(Arrived(kind="arrived", card=_shown(values, scores, reasons, embedded=self._embedded)))
+
+    def writing(self, call: PlannedCall, piece: str) -> None:
+        """Show what has been written so far of a streamed answer, now and then."""
+        with self._turn:
+            if self._plan is None or self.state == "done" or self._arrived + len(self._written) > LIVE_CARDS:
+                return
+            shown, text = self._written.get(call, (0.0, ""))
+            text += piece
+            due = time.monotonic() - shown >= WRITING_SECONDS
+            self._written[call] = (time.monotonic() if due else shown, text)
+            if due:
+                self.tell(Arrived(kind="arrived", card=_unfinished(self._plan, call, text, embedded=self._embedded)))
+
+    def progress(self, progress: Progress) -> None:
+        """Show where the run stands."""
+        if self.state == "done":
+            return
+        self.counts = Counts(
+            planned=progress.planned,
+            done=progress.done,
+            failed=sum(progress.counts[s] for s in ("failed", "timeout", "rejected")),
+            in_flight=progress.in_flight,
+            paused=progress.paused,
+            until=progress.waiting_until,
+        )
+        if self.state == "waiting":
+            self.state = "running"
+
+    def static(self) -> Display:
+        """Return the experiment's static form."""
+        return self._static or Display(html=f"<small>{ARRIVING}</small>", text=ARRIVING)
+
+    def _read(self, experiment: Experiment) -> None:
+        from pplab.views import static
+
+        self._frame = experiment.responses
+        self._reasons = experiment.unjudged
+        self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
+        head, self._static = static.experiment_forms(experiment, self._frame)
+        self.head = head.html
+
+    # -- what the front end asks for --------------------------------------------------------------------------------------------
+
+    @property
+    def _embedded(self) -> bool:
+        return self._experiment.embedded if self._experiment is not None else self.lab.provider == "embedded"
+
+    def _take_ask(self, message: Ask) -> None:
+        if self._frame is None:
+            return
+        wanted = message["wanted"]
+        by = wanted["sort"]
+        found = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), by, lowest_first=self._lower_is_better(by))
+        pages = max(1, -(-len(found) // PAGE))
+        page = min(max(0, wanted["page"]), pages - 1)
+        rows = found.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
+        self.tell(Page(kind="page", page=page, total=len(found), cards=tuple(map(self._card, rows))))
+
+    def _take_explain(self, message: Explain) -> None:
+        from pplab.scoring.scores import Scores
+
+        row = self.lab.context.store.response(message["id"])
+        scores = Scores(
+            creativity=row.creativity,
+            coherence=row.coherence,
+            structure=row.structure,
+            completeness=row.completeness,
+            detail=row.detail,
+            metrics=row.metrics,
+        )
+        parts: dict[str, dict[str, float | None]] = {
+            name: {str(k): v for k, v in part.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+            for name, part in row.detail.items()
+            if isinstance(part, dict)
+        }
+        self.tell(Explained(kind="explained", id=message["id"], words=scores.explain(), parts=parts))
+
+    def _take_resend(self, message: Resend) -> None:
+        """Send one call again without holding up the kernel; its card changes when the answer is stored."""
+        if self._experiment is None:
+            raise NotFound("there is no experiment to send this call of again", hint="run the cell again")
+        experiment = self._experiment
+
+        def resend() -> None:
+            try:
+                with self._resending:  # an experiment takes one such wish at a time
+                    experiment.retry([message["id"]])
+                with self._turn, experiment.reading():
+                    self._read(experiment)
+                    self.tell(Arrived(kind="arrived", card=self._card(self._row(message["id"]))))
+            except Exception as error:  # noqa: BLE001 - shown in the widget, with a Retry button
+                self._failed = dict(message)
+                self.show(error)
+
+        thread(resend, name="pplab-resend").start()
+
+    def _row(self, response_id: str) -> dict[Hashable, Any]:
+        assert self._frame is not None
+        return self._frame.loc[self._frame["response_id"] == response_id].iloc[0].to_dict()
+
+    def _card(self, row: Mapping[Hashable, Any]) -> ShownCard:
+        reasons = self._reasons.get(row["response_id"], {})
+        return _shown(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
+
+    def _lower_is_better(self, name: str) -> bool:
+        return name in self.scales and not self.scales[name]["higher_is_better"]
+
+
+FOUR = ("creativity", "coherence", "structure", "completeness")
+ARRIVING = "pplab: answers are stored as they arrive"
+BADGES = {"rejected": "parameter rejected"}
+
+
+def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
+    """Return the scales of the user's own metrics."""
+    return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
+
+
+def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> ShownCard:
+    """Return the card of a response, given as a mapping from column to value."""
+    status = str(row["status"])
+    text = _words(row["text"]) or ""
+    known = {name: _number(value) for name, value in scores.items()} if status in ("ok", "truncated") else {}
+    card = Card(status=status, text=text, error=_words(row["error"]))
+    badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
+    return ShownCard(
+        id=str(row["response_id"]),
+        prompt_index=int(row["prompt_index"]),
+        prompt=str(row["prompt"])[:500],
+        setting_index=int(row["setting_index"]),
+        setting=Setting.of(**{n: v for n in SETTING_FIELDS if (v := _number(row[n])) is not None}).label(),
+        replicate=int(row["replicate"]),
+        status=status,
+        failed=card.failed or status == "cancelled",
+        reason=card.reason if status != "ok" else "",
+        badges=tuple(badges),
+        html=model_html(text),
+        plain=text,
+        scores=known,
+        unjudged=unjudged.of_response(reasons) if known else "",
+        finish_reason=_words(row["finish_reason"]),
+        input_tokens=_whole(row["input_tokens"]),
+        output_tokens=_whole(row["output_tokens"]),
+        cost=_number(row["cost"]),
+        latency_ms=_number(row["latency_ms"]),
+    )
+
+
+def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> ShownCard:
+    """Return the card of an answer that is being written."""
+    setting = plan.settings[call.setting_index].given()
+    known = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
+    place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
+    return _shown(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | known | place, {}, {}, embedded=embedded)
+
+
+def _place(row: ResponseRow) -> PlannedCall:
+    from pplab.plan.plan import PlannedCall
+
+    return PlannedCall(row.prompt_index, row.setting_index, row.replicate)
+
+
+def _chosen(frame: pd.DataFrame, status: str, setting: int) -> pd.DataFrame:
+    if status:
+        frame = frame[frame["status"] == status]
+    return frame[frame["setting_index"] == setting] if setting >= 0 else frame
+
+
+def _sorted(frame: pd.DataFrame, by: str, *, lowest_first: bool) -> pd.DataFrame:
+    """Return ``frame`` in plan order, or by a column, best or largest first."""
+    plan: Sequence[str] = ["prompt_index", "setting_index", "replicate"]
+    if by in frame.columns and by not in plan:
+        return frame.sort_values([by, *plan], ascending=[lowest_first, True, True, True], na_position="last", kind="stable")
+    return frame.sort_values(list(plan), kind="stable")
+
+
+def _number(value: Any) -> float | None:
+    if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124 - NaN is not equal to itself
+        return None
+    return float(value)
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number)
+
+
+def _words(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None

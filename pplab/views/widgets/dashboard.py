@@ -1,0 +1,328 @@
+"""The dashboard: live figures over every experiment of the lab, whichever kernel ran it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, get_args
+
+from pplab.errors import BadInput
+from pplab.log import thread
+from pplab.observe.events import event
+from pplab.observe.live import Live, NewRecords
+from pplab.operation import Operation
+from pplab.share.export import FORMATS
+from pplab.store.dashboard_queries import Filters, Rollup
+from pplab.store.drain import FINAL
+from pplab.store.rows import ExperimentRow
+from pplab.store.store import open_store
+from pplab.views.charts import figures
+from pplab.views.charts.figures import Drawing, Look
+from pplab.views.widgets.base import LabWidget, chosen, owned
+from pplab.views.widgets.dashboard_content import Board, Shown, matches, shown, with_experiment
+from pplab.views.widgets.download import Part, parts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pplab.lab import Lab
+    from pplab.observe.live import Change
+    from pplab.views.records import Display
+
+FILTERS: Final = ("user", "calibration", "model", "parameter")
+Parameter = Literal["temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"]
+
+
+class Surroundings(TypedDict):
+    """How the page around a view looks."""
+
+    dark: bool
+    narrow: bool
+    still: bool
+
+
+class Exporting(TypedDict):
+    """How far an export is; ``name`` is the file's, once it is written."""
+
+    state: Literal["working", "done"]
+    words: str
+    name: str
+
+
+class Ready(TypedDict):
+    """A view is there and wants the figure."""
+
+    kind: Literal["ready"]
+
+
+class Draw(TypedDict):
+    """The figure's JavaScript has loaded: a view asks for the whole figure, and is told when it has all of it."""
+
+    kind: Literal["draw"]
+    view: str
+
+
+class Refresh(TypedDict):
+    """The user asks for the figures again."""
+
+    kind: Literal["refresh"]
+
+
+class Export(TypedDict):
+    """The user asks for the experiments with these ids as a file."""
+
+    kind: Literal["export"]
+    ids: tuple[str, ...]
+    format: str
+
+
+class Download(TypedDict):
+    """A view asks for the bytes of the file that was exported last."""
+
+    kind: Literal["download"]
+    view: str
+
+
+class Dashboard(LabWidget):
+    """Tiles, charts, recent experiments and their export, up to date by itself.
+
+    Parameters
+    ----------
+    lab
+        Whose experiments are shown, those of other kernels included.
+
+    Attributes
+    ----------
+    user, calibration, model : str or None
+        Only the experiments of this user, calibration (an id) and model; ``None`` for all. Setting one reads the figures again.
+    parameter : str
+        Along which parameter the scores are drawn.
+    selected : tuple of str
+        Ids of the experiments that are ticked.
+
+    Examples
+    --------
+    >>> import pplab
+    >>> lab = pplab.Lab(store=":temp:")
+    >>> dashboard = Dashboard(lab)
+    >>> dashboard.parameter = "top_p"
+    >>> dashboard.close()
+    >>> lab.close()
+    """
+
+    bundle: ClassVar[str] = "dashboard"
+    takes: ClassVar[tuple[type, ...]] = (Ready, Draw, Refresh, Export, Download)
+    sends: ClassVar[tuple[type, ...]] = (Part, Draw)
+
+    board = owned(Board)
+    figure = owned(str, default="")
+    height = owned(int, default=0)
+    formats = owned(tuple[str, ...], default=FORMATS)
+    parameters = owned(tuple[str, ...], default=get_args(Parameter))
+    exporting = owned(Exporting | None)
+    user = chosen(str | None)
+    calibration = chosen(str | None)
+    model = chosen(str | None)
+    parameter = chosen(Parameter, default="temperature")
+    selected = chosen(tuple[str, ...], default=())
+    look = chosen(Surroundings, default=Surroundings(dark=False, narrow=False, still=False))
+
+    def __init__(self, lab: Lab) -> None:
+        self._figure: Any = None
+        self._heir: Dashboard | None = None
+        self._drawing: threading.Thread | None = None
+        self._exported: Path | None = None
+        self._live: Live | None = None
+        self._closed = False
+        self._board_turn = threading.Lock()
+        self._heard_of: dict[str, ExperimentRow] = {}
+        self._store = open_store(lab.folder)
+        try:
+            self._rollup = Rollup(self._store)
+            records = NewRecords(lab.folder / "journal", "experiment")
+            self._shown: Shown = self._read(Filters())
+            self._drawn = Drawing(self._shown.content, Look())
+            super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
+        except BaseException:
+            self._store.close()
+            raise
+        self._adopt()
+        self.observe(self._filtered, FILTERS)
+        self.observe(self._looked, "look")
+        self._live = Live(records, at_once=self._heard, settled=self._settled)
+
+    def static(self) -> Display:
+        """Return counts, charts and tables that do not vary between two runs."""
+        return self._shown.static()
+
+    def close(self) -> None:
+        """Stop following the lab, and free the figure's models and our own; closing twice does nothing."""
+        with self._turn:
+            closed, self._closed = self._closed, True
+            figure, self._figure = self._figure, None
+        if self._live is not None and not closed:
+            self._live.close()
+            self._store.close()
+        if figure is not None:
+            figure.close()
+        super().close()
+
+    def inherit(self, predecessor: LabWidget) -> None:
+        """Take over the figure of an earlier run of the cell, also one that is being made: making one takes seconds."""
+        if isinstance(predecessor, Dashboard):
+            with predecessor._turn:  # noqa: SLF001 - one of us
+                predecessor._heir = self  # noqa: SLF001
+                self._figure, predecessor._figure = predecessor._figure, None  # noqa: SLF001
+                self._drawn, self._drawing = predecessor._drawn, predecessor._drawing  # noqa: SLF001
+
+    def _adopt(self) -> None:
+        with self._turn:
+            if self._figure is not None:
+                self._take_figure(self._figure, self._drawn)
+
+    # -- reading and drawing --------------------------------------------------------------------------------------------------
+
+    def _read(self, filters: Filters) -> Shown:
+        return shown(self._rollup.read(filters), filters)
+
+    @property
+    def _filters(self) -> Filters:
+        return Filters(user=self.user, calibration_id=self.calibration, model=self.model, parameter=self.parameter)
+
+    def _refresh(self, *, move: bool) -> None:
+        """Read the figures and show them, in the tables and in the chart."""
+        with self._turn:
+            heard = dict(self._heard_of)
+            told = self._read(self._filters)
+            with self._board_turn:
+                self._shown = told
+                self._heard_of = {i: row for i, row in self._heard_of.items() if heard.get(i) is not row}
+                self._show_board(told.board)
+            self._redraw(move=move)
+
+    def _redraw(self, *, move: bool) -> None:
+        self.height = figures.height(self._drawing_now)
+        if self._figure is not None:
+            before, self._drawn = self._drawn, self._drawing_now
+            figures.redraw(self._figure, before, self._drawn, move=move)
+
+    @property
+    def _drawing_now(self) -> Drawing:
+        return Drawing(self._shown.content, Look(**self.look))
+
+    def _draw(self) -> None:
+        """Make the figure, on a thread of its own: importing plotly takes a second or two."""
+        drawing = self._drawing_now
+        try:
+            made = figures.figure_widget(drawing)
+        except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
+            self._fail(error, Ready(kind="ready"))
+        else:
+            self._hand_over(made, drawing)
+
+    def _hand_over(self, made: Any, drawn: Drawing) -> None:
+        """Give the figure to whoever shows it by now."""
+        with self._turn:
+            heir = self._heir
+            if heir is None and self._closed:
+                made.close()
+            elif heir is None:
+                self._take_figure(made, drawn)
+        if heir is not None:
+            heir._hand_over(made, drawn)  # noqa: SLF001 - one of us
+
+    def _take_figure(self, made: Any, drawn: Drawing) -> None:
+        self._figure, self._drawn = made, drawn
+        self._redraw(move=False)  # content and look may have changed since it was made
+        self.figure = f"anywidget:{made.model_id}"
+
+    def _fail(self, error: Exception, again: Any) -> None:
+        """Show an error with a Retry that hands in ``again``."""
+        with self._turn:
+            self._failed = dict(again)
+            self.show(error)
+
+    # -- what changed ---------------------------------------------------------------------------------------------------------
+
+    def _heard(self, changes: tuple[Change, ...]) -> None:
+        """Show what journal lines say, before the tables are read."""
+        with self._board_turn:  # not behind a reading of the tables
+            self._heard_of |= {c.row.experiment_id: c.row for c in changes if isinstance(c.row, ExperimentRow)}
+            self._show_board(self.board)
+
+    def _show_board(self, board: Board) -> None:
+        """Show a board with the lines that were heard since it was read."""
+        for row in self._heard_of.values():
+            if matches(self._filters, row):
+                board = with_experiment(board, row)
+        self.board = board
+
+    def _settled(self, changes: tuple[Change, ...]) -> None:
+        """Show what the tables say, and note in the audit that results of other kernels were shown."""
+        try:
+            self._refresh(move=True)
+            ids = [
+                c.row.experiment_id for c in changes if isinstance(c.row, ExperimentRow) and c.elsewhere and c.row.status in FINAL
+            ]
+            if ids:
+                self.lab.record(event("realtime_update_received", self.lab.user, entity="dashboard", experiments=ids))
+        except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
+            self._fail(error, Refresh(kind="refresh"))
+
+    # -- what the user does ---------------------------------------------------------------------------------------------------
+
+    def _filtered(self, _change: Any) -> None:
+        try:
+            self._take_refresh(Refresh(kind="refresh"))
+        except Exception as error:  # noqa: BLE001 - shown in the widget
+            self._fail(error, Refresh(kind="refresh"))
+        else:
+            self.problem = None
+
+    def _looked(self, _change: Any) -> None:
+        with self._turn:
+            self._redraw(move=False)
+
+    def _take_ready(self, _message: Ready) -> None:
+        if self._figure is None and (self._drawing is None or not self._drawing.is_alive()):
+            self._drawing = thread(self._draw, name="pplab-figure")
+            self._drawing.start()
+
+    def _take_draw(self, message: Draw) -> None:
+        if self._figure is not None:
+            figures.synchronise(self._figure)
+            self.tell(message)
+
+    def _take_refresh(self, _message: Refresh) -> None:
+        with self.timed("dashboard") as took, Operation(self.lab, "dashboard") as span:
+            took["correlation_id"] = span.correlation_id
+            self._refresh(move=True)
+
+    def _take_export(self, message: Export) -> None:
+        if not message["ids"]:
+            raise BadInput("no experiment is selected", hint="tick the experiments to export")
+        self.exporting = Exporting(state="working", words=f"Writing {_counted(len(message['ids']), 'experiment')}", name="")
+        thread(self._export, message, name="pplab-export").start()
+
+    def _export(self, message: Export) -> None:
+        try:
+            with self.timed("export") as took, Operation(self.lab, "dashboard") as span:
+                took["correlation_id"] = span.correlation_id
+                made = self.lab.export(list(message["ids"]), message["format"])
+        except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
+            self.exporting = None
+            self._fail(error, message)
+            return
+        self._exported = made.path
+        words = f"{_counted(made.rows, 'answer')} of {_counted(len(message['ids']), 'experiment')} exported as {made.format}."
+        self.exporting = Exporting(state="done", words=f"{words} {made.note}".strip(), name=made.path.name)
+
+    def _take_download(self, message: Download) -> None:
+        path = self._exported
+        if path is None:
+            raise BadInput("nothing was exported yet", hint="export first")
+        for part in parts(path.name, path.read_bytes(), message["view"]):
+            self.tell(part)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

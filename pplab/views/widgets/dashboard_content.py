@@ -1,0 +1,341 @@
+"""What the dashboard says: from the store's sums to scores with intervals, words, a static form and the figure's content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from pplab.analysis.pooled import pooled
+from pplab.plan.settings import Setting
+from pplab.store.dashboard_queries import METRICS, PARAMETERS, PRECISION, Filters
+from pplab.views import html, text
+from pplab.views.charts import svg
+from pplab.views.charts.figures import Content, SettingPoint
+from pplab.views.escape import clip, escape_text
+from pplab.views.records import Display, Estimate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pplab.store.dashboard_queries import Figures, Recent, SettingFigures, Sums
+    from pplab.store.rows import ExperimentRow
+
+EMPTY: Final = "There are no experiments yet. Run one and it appears here by itself."
+FILTERED: Final = "No experiment matches these filters."
+MOST_ROWS: Final = 20
+"""Rows of each table in the static form."""
+_PROMPT: Final = 90
+
+
+class Score(TypedDict):
+    """A mean with its interval."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Tiles(TypedDict):
+    """The figures at the top."""
+
+    experiments: int
+    responses: int
+    ok: int
+    failed: int
+    failure_rate: float | None
+    cost: float | None
+    latency: float | None
+    latency_p90: float | None
+
+
+class SettingRow(TypedDict):
+    """One row of the table of settings."""
+
+    label: str
+    responses: int
+    ok: int
+    failed: int
+    scores: dict[str, Score]
+    on_front: bool
+    latency: float | None
+    output_tokens: float | None
+    cost: float | None
+
+
+class ExperimentLine(TypedDict):
+    """One row of the list of recent experiments."""
+
+    id: str
+    revision: int
+    at: str
+    user: str
+    model: str
+    status: str
+    planned: int
+    responses: int
+    ok: int
+    failed: int
+    prompt: str
+
+
+class Choice(TypedDict):
+    """One value of a filter."""
+
+    value: str
+    label: str
+
+
+class Board(TypedDict):
+    """Everything that the dashboard shows, but its figure."""
+
+    tiles: Tiles
+    settings: tuple[SettingRow, ...]
+    settings_left_out: int
+    recent: tuple[ExperimentLine, ...]
+    users: tuple[Choice, ...]
+    models: tuple[Choice, ...]
+    calibrations: tuple[Choice, ...]
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One reading of the store in all its forms."""
+
+    filters: Filters
+    board: Board
+    content: Content
+
+    def static(self) -> Display:
+        """Return what stands in a notebook beside the live dashboard: nothing in it varies between two runs."""
+        return _static(self)
+
+
+def shown(figures: Figures, filters: Filters) -> Shown:
+    """Return what the dashboard shows of these figures."""
+    labels = _labels(figures.settings)
+    points = [_point(setting, label) for setting, label in zip(figures.settings, labels, strict=True)]
+    points = _with_front(points)
+    totals = figures.totals
+    sent = totals.responses - totals.cancelled
+    tiles = Tiles(
+        experiments=totals.experiments,
+        responses=totals.responses,
+        ok=totals.ok,
+        failed=totals.failed,
+        failure_rate=totals.failed / sent if sent else None,
+        cost=totals.cost,
+        latency=totals.latency.median,
+        latency_p90=totals.latency.p90,
+    )
+    board = Board(
+        tiles=tiles,
+        settings=tuple(_row(setting, point) for setting, point in zip(figures.settings, points, strict=True)),
+        settings_left_out=figures.settings_left_out,
+        recent=tuple(_line(one) for one in figures.recent),
+        users=tuple(Choice(value=user, label=escape_text(user)) for user in figures.choices.users),
+        models=tuple(Choice(value=model, label=escape_text(model)) for model in figures.choices.models),
+        calibrations=tuple(
+            Choice(
+                value=c.calibration_id, label=f"{c.calibration_id[:8]}, precision {c.precision:g}, personality {c.personality:g}"
+            )
+            for c in figures.choices.calibrations
+        ),
+        empty="" if totals.experiments else FILTERED if figures.choices.models else EMPTY,
+    )
+    content = Content(
+        settings=tuple(points),
+        parameter=filters.parameter,
+        values=tuple(point.value for point in figures.points),
+        curve={name: tuple(_estimate(point.measures[name]) for point in figures.points) for name in METRICS},
+    )
+    return Shown(filters, board, content)
+
+
+def with_experiment(board: Board, row: ExperimentRow) -> Board:
+    """Return the board with what a single journal line says of an experiment, until the sums are read again."""
+    known = {line["id"]: line for line in board["recent"]}
+    before = known.get(row.experiment_id)
+    if before is not None and before["revision"] >= row.revision:
+        return board
+    prompts = row.plan.get("prompts") or [""]
+    line = ExperimentLine(
+        id=row.experiment_id,
+        revision=row.revision,
+        at=row.created_at,
+        user=escape_text(row.user),
+        model=escape_text(row.model),
+        status=row.status,
+        planned=row.planned,
+        responses=before["responses"] if before else 0,
+        ok=before["ok"] if before else 0,
+        failed=before["failed"] if before else 0,
+        prompt=_prompt(str(prompts[0])),
+    )
+    others = tuple(line for line in board["recent"] if line["id"] != row.experiment_id)
+    recent = tuple(sorted((line, *others), key=lambda one: one["at"], reverse=True))[: max(len(board["recent"]), 1) + 1]
+    count = board["tiles"]["experiments"] + (before is None)
+    return {**board, "recent": recent, "tiles": {**board["tiles"], "experiments": count}, "empty": ""}
+
+
+def matches(filters: Filters, row: ExperimentRow) -> bool:
+    """Return whether an experiment counts under these filters."""
+    wanted = ((filters.user, row.user), (filters.calibration_id, row.calibration_id), (filters.model, row.model))
+    return all(value is None or value == found for value, found in wanted)
+
+
+# -- from sums to words -------------------------------------------------------------------------------------------------------
+
+
+def _estimate(sums: Sums) -> Estimate:
+    found = pooled(sums)
+    return Estimate(found.mean, found.low, found.high)
+
+
+def _point(setting: SettingFigures, label: str) -> SettingPoint:
+    scores = {name: _estimate(setting.measures[name]) for name in METRICS}
+    return SettingPoint(
+        label=label,
+        scores=scores,
+        precision=_estimate(setting.measures[PRECISION]),
+        personality=scores["creativity"],
+        on_front=False,
+        latency=setting.latency.median,
+        latency_p90=setting.latency.p90,
+        output_tokens=setting.output_tokens,
+    )
+
+
+def _with_front(points: Sequence[SettingPoint]) -> list[SettingPoint]:
+    """Mark the settings that no other beats: none is at least as good on both axes and better on one."""
+    import dataclasses
+
+    places = [(p.precision.value, p.personality.value) for p in points]
+    known = [place for place in places if None not in place]
+
+    def beaten(x: float, y: float) -> bool:
+        return any(a >= x and b >= y and (a, b) != (x, y) for a, b in known if a is not None and b is not None)
+
+    return [
+        dataclasses.replace(point, on_front=x is not None and y is not None and not beaten(x, y))
+        for point, (x, y) in zip(points, places, strict=True)
+    ]
+
+
+def _labels(settings: Sequence[SettingFigures]) -> list[str]:
+    """Return each setting in words, leaving out the parameters that all of them share."""
+    differing = [name for name in PARAMETERS if len({setting.parameters[name] for setting in settings}) > 1]
+    return [Setting.of(**_given(setting, differing or PARAMETERS)).label() for setting in settings]
+
+
+def _given(setting: SettingFigures, names: Sequence[str]) -> dict[str, float]:
+    return {name: value for name in names if (value := setting.parameters[name]) is not None}
+
+
+def _row(setting: SettingFigures, point: SettingPoint) -> SettingRow:
+    return SettingRow(
+        label=point.label,
+        responses=setting.responses,
+        ok=setting.ok,
+        failed=setting.failed,
+        scores={name: Score(value=e.value, low=e.low, high=e.high) for name, e in point.scores.items()},
+        on_front=point.on_front,
+        latency=point.latency,
+        output_tokens=setting.output_tokens,
+        cost=setting.cost,
+    )
+
+
+def _line(one: Recent) -> ExperimentLine:
+    return ExperimentLine(
+        id=one.experiment_id,
+        revision=one.revision,
+        at=one.created_at,
+        user=escape_text(one.user),
+        model=escape_text(one.model),
+        status=one.status,
+        planned=one.planned,
+        responses=one.responses,
+        ok=one.ok,
+        failed=one.failed,
+        prompt=_prompt(one.prompt),
+    )
+
+
+def _prompt(words: str) -> str:
+    return clip(escape_text(" ".join(words.split())), _PROMPT)
+
+
+# -- the static form ----------------------------------------------------------------------------------------------------------
+
+
+def _static(told: Shown) -> Display:
+    board, content = told.board, told.content
+    tiles = board["tiles"]
+    chosen = {name: value for name, value in (("user", told.filters.user), ("model", told.filters.model)) if value is not None}
+    counts = {
+        "experiments": f"{tiles['experiments']:,}",
+        "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable and {tiles['failed']:,} failed",
+        **{f"only {name}": value for name, value in chosen.items()},
+    }
+    parts = [(html.key_values(counts), text.key_values(counts))]
+    if board["empty"]:
+        parts.append((html.notice("info", board["empty"]), text.notice("info", board["empty"])))
+    else:
+        parts += [_settings(told), _plane(content), _recent(board)]
+    title = "Dashboard"
+    return Display(html=html.page(title, *(m for m, _ in parts)), text=text.page(title, *(plain for _, plain in parts)))
+
+
+def _settings(told: Shown) -> tuple[str, str]:
+    content = told.content
+    rows = [
+        {"setting": row["label"], "ok": f"{row['ok']:,} of {row['responses']:,}", **point.scores}
+        for row, point in zip(told.board["settings"], content.settings, strict=True)
+    ]
+    if len(content.values) > 1:
+        lines = {
+            name: [svg.Point(value, estimate) for value, estimate in zip(content.values, estimates, strict=True)]
+            for name, estimates in content.curve.items()
+        }
+        chart = svg.line_chart(lines, title=f"Scores by {content.parameter}", x_label=content.parameter)
+    else:
+        labels = [point.label for point in content.settings]
+        scores = {name: [point.scores[name] for point in content.settings] for name in METRICS}
+        chart = svg.dot_chart(labels, scores, title="Scores by setting")
+    table: dict[str, Any] = {"caption": "Settings, with 95 % intervals", "limit": MOST_ROWS}
+    return html.beside(chart, html.table(rows, **table)), text.table(rows, **table)
+
+
+def _plane(content: Content) -> tuple[str, str]:
+    points = [
+        svg.PlanePoint(point.label, point.precision, point.personality, on_front=point.on_front) for point in content.settings
+    ]
+    rows = [
+        {
+            "setting": point.label,
+            "precision": point.precision,
+            "personality": point.personality,
+            "Pareto front": "yes" if point.on_front else "",
+        }
+        for point in content.settings
+    ]
+    chart = svg.plane_chart(
+        points, title="Precision and personality", x_label="precision: coherence, completeness", y_label="personality: creativity"
+    )
+    table: dict[str, Any] = {"caption": "Where the settings stand", "limit": MOST_ROWS}
+    return html.beside(chart, html.table(rows, **table)), text.table(rows, **table)
+
+
+def _recent(board: Board) -> tuple[str, str]:
+    rows = [
+        {
+            "experiment": line["prompt"],
+            "model": line["model"],
+            "status": line["status"],
+            "ok": f"{line['ok']:,} of {line['planned']:,}",
+        }
+        for line in board["recent"]
+    ]
+    table: dict[str, Any] = {"caption": "Recent experiments", "limit": MOST_ROWS}
+    return html.table(rows, **table), text.table(rows, **table)
