@@ -29,7 +29,7 @@ def pytest_configure(config):
 
 
 def suite(path):
-    """Return the name by which ``PPLAB_TEST_SKIP`` leaves out a folder or file: ``browser``, ``metrics_ifeval``."""
+    """Return the name by which ``PPLAB_TEST_SKIP`` leaves out a folder or file: ``browser``, ``scoring_ifeval``."""
     return path.stem.removeprefix("test_")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pplab.views.widgets.cards import Cards
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 
 @pytest.mark.perf

@@ -13,7 +13,7 @@ from pplab.views import static
 from pplab.views.widgets.cards import Cards
 from tests.openings import Openings
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 
 @pytest.mark.perf

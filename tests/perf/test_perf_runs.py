@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.servers import FaultServer
-from tests.unit.run_labs import KEY, SOAK, lab_at
+from tests.unit.experiment_labs import KEY, SOAK, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

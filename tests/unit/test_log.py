@@ -8,7 +8,7 @@ import sys
 import threading
 
 import pytest
-from run_labs import KEY
+from experiment_labs import KEY
 
 import pplab
 from pplab import log

@@ -9,7 +9,7 @@ import pickle
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
-from run_labs import KEY, lab_at
+from experiment_labs import KEY, lab_at
 
 import pplab
 from pplab.errors import BadInput, PplabError

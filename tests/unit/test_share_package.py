@@ -16,7 +16,7 @@ from pplab.models.recording import Recording
 from pplab.share.package import environment
 from tests.servers import FaultServer
 from tests.unit import share_labs
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 
 def test_two_exports_are_the_same_bytes_whatever_happens_in_between(tmp_path):

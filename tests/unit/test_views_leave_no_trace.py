@@ -18,7 +18,7 @@ from pplab.views.widgets.console import Console
 from pplab.views.widgets.dashboard import Dashboard
 from pplab.views.widgets.studio import Studio
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 PROMPT = "Write a tagline for a notebook."
 PATIENCE = 60

@@ -7,8 +7,8 @@ import importlib
 import pkgutil
 
 import ifeval_checker
-import metric_texts as texts
 import pytest
+import scoring_texts as texts
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,7 +11,7 @@ from pplab.plan.plan import PlannedCall
 from pplab.views import static
 from pplab.views.widgets.cards import LIVE_CARDS, PAGE, Cards
 from tests.servers import FaultServer
-from tests.unit.run_labs import attempts, lab_at
+from tests.unit.experiment_labs import attempts, lab_at
 
 PROMPT = "Write a tagline for a notebook."
 

@@ -11,7 +11,7 @@ from pplab.experiments.same_failure import FEW, MANY, SameFailure
 from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import metric_texts as texts
 import pytest
+import scoring_texts as texts
 
 from pplab.metrics import diversity, metric, score, score_many, set_measures, unregister
 

@@ -17,7 +17,7 @@ from pplab.errors import BadInput
 from pplab.plan.settings import PARAMETERS
 from pplab.views.widgets.studio import Draft, Studio, code_of, wishes_of
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 PROMPT = "Write a tagline for a notebook."
 PATIENCE = 60

@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
-import metric_texts as texts
 import pytest
+import scoring_texts as texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,7 +202,7 @@ def test_score_many_wants_one_prompt_for_all_or_one_each():
 def test_scores_do_not_depend_on_the_hash_seed_of_the_process():
     code = (
         "import sys; sys.path[:0] = ['tests/unit']\n"
-        "import metric_texts as t; from pplab.metrics import score, diversity\n"
+        "import scoring_texts as t; from pplab.metrics import score, diversity\n"
         "print([score(x, 'Write about a keeper, ships and milk.', peers=[t.PLAIN]) for x in (t.PROSE, t.PLAIN, t.SALAD)],"
         " diversity([t.PROSE, t.PLAIN, t.SALAD]))"
     )

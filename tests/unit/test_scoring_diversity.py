@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-import metric_texts as texts
 import pytest
+import scoring_texts as texts
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,7 +14,7 @@ import pytest
 
 from pplab.errors import BadInput, NotFound, StoreBusy
 from tests.servers import FaultServer
-from tests.unit.run_labs import KEY, attempts, lab_at
+from tests.unit.experiment_labs import KEY, attempts, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import FaultServer
-from tests.unit.run_labs import KEY, SOAK, attempts, lab_at
+from tests.unit.experiment_labs import KEY, SOAK, attempts, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 import pplab
 from pplab.errors import BadInput
 from tests.servers import FaultServer
-from tests.unit.run_labs import attempts, lab_at
+from tests.unit.experiment_labs import attempts, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

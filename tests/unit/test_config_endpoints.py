@@ -11,7 +11,7 @@ from pplab.config.configuration import PPLab, change_settings, load_settings, re
 from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput
 from tests.servers.plain import PlainServer
-from tests.unit.test_keys_approved import KEY, OTHER, cloned, pplab_program, run
+from tests.unit.test_config_approvals import KEY, OTHER, cloned, pplab_program, run
 
 
 @pytest.fixture

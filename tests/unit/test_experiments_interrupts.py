@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.servers import FaultServer
-from tests.unit.run_labs import SOAK, lab_at
+from tests.unit.experiment_labs import SOAK, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from pplab.models.prices import Price
 from pplab.plan.plan import make_plan
 from pplab.store.history import ModelStats
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from pplab.errors import BadInput
 from pplab.experiments.caveats import caveats
 from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
-from tests.unit.run_labs import lab_at
+from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
