@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
 
-    from pplab.config.configuration import PPLab, Resolved
+    from pplab.config.configuration import EffectiveConfiguration, PPLab
     from pplab.models.recording import Recording
     from pplab.store.rows import Row
 
@@ -29,15 +29,15 @@ class LabContext:
 
     Parameters
     ----------
-    resolved
-        Every setting, decided.
+    effective_configuration
+        The configuration in effect.
 
     Attributes
     ----------
-    configuration : Resolved
-        The settings in force; a recording may stand for its own model.
-    unrecorded : Resolved
-        The settings as they are without a recording.
+    effective_configuration : EffectiveConfiguration
+        The configuration in effect; a recording may stand for its own model.
+    unrecorded : EffectiveConfiguration
+        The same without a recording.
     scrub : Scrubber
         Removes keys from text.
     store : Store
@@ -47,36 +47,36 @@ class LabContext:
         What calls are recorded to and answered from.
     """
 
-    def __init__(self, resolved: Resolved) -> None:
-        self.configuration = self.unrecorded = resolved
-        self.scrub = Scrubber(*resolved.secrets)
-        self.store = open_store(resolved.folder or TEMPORARY)
-        self.store.add_secret(*resolved.secrets)
-        self.access = Access(resolved, self.scrub)
+    def __init__(self, effective_configuration: EffectiveConfiguration) -> None:
+        self.effective_configuration = self.unrecorded = effective_configuration
+        self.scrub = Scrubber(*effective_configuration.secrets)
+        self.store = open_store(effective_configuration.folder or TEMPORARY)
+        self.store.add_secret(*effective_configuration.secrets)
+        self.access = Access(effective_configuration, self.scrub)
         self.recording: Recording | None = None
         self._closed = False
-        if resolved.recording:
-            self.answer_from(resolved.recording)
+        if effective_configuration.recording:
+            self.answer_from(effective_configuration.recording)
 
     @property
     def user(self) -> str:
         """Who is named in the audit."""
-        return self.configuration.user
+        return self.effective_configuration.user
 
     @property
     def model(self) -> str:
         """The model that a run asks."""
-        return self.configuration.model
+        return self.effective_configuration.model
 
     @property
     def provider(self) -> str:
         """The host of the model's server, or ``embedded``."""
-        return self.configuration.provider
+        return self.effective_configuration.provider
 
     @property
-    def settings(self) -> PPLab:
+    def configuration(self) -> PPLab:
         """What the user configured (traitlets)."""
-        return self.configuration.settings
+        return self.effective_configuration.configuration
 
     @property
     def folder(self) -> Path:
@@ -86,7 +86,7 @@ class LabContext:
     @property
     def name(self) -> str:
         """What to call the lab where a path would name the machine."""
-        return TEMPORARY if self.configuration.folder is None else self.folder.name
+        return TEMPORARY if self.effective_configuration.folder is None else self.folder.name
 
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
@@ -105,8 +105,8 @@ class LabContext:
         if self.recording is not None:
             self.recording.settle()
         self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
-        self.configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
-        self.access.answer_from(self.recording, self.configuration)
+        self.effective_configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
+        self.access.answer_from(self.recording, self.effective_configuration)
         return self.recording
 
     def close(self) -> None:

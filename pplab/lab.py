@@ -67,6 +67,8 @@ class Lab:
         An OpenAI-compatible server. Default: ``PPLAB_BASE_URL``, else ``OPENAI_BASE_URL``; with a key alone, OpenAI.
     api_key
         Default: ``OPENAI_API_KEY``. Never stored.
+    configuration
+        What takes the place of the lab's own ``config.json``; ``settings`` is its former name.
 
     Examples
     --------
@@ -86,10 +88,12 @@ class Lab:
         base_url: str | None = None,
         api_key: str | None = None,
         *,
+        configuration: PPLab | None = None,
         settings: PPLab | None = None,
     ) -> None:
+        configuration = configuration if configuration is not None else settings
         self._context = LabContext(
-            resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, settings=settings)
+            resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=configuration)
         )
         self._store = self._context.store
         self._runs = RunManager(self, self._context)
@@ -116,7 +120,7 @@ class Lab:
     @property
     def unset_variables(self) -> tuple[str, ...]:
         """The variables of the environment that the model's endpoint names and that hold nothing."""
-        endpoint = self._context.configuration.endpoint
+        endpoint = self._context.effective_configuration.endpoint
         return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
 
     @property
@@ -130,9 +134,14 @@ class Lab:
         return self._context.name
 
     @property
+    def configuration(self) -> PPLab:
+        """What was configured: the lab's own file and, in a notebook, ``%config PPLab``."""
+        return self._context.configuration
+
+    @property
     def settings(self) -> PPLab:
-        """The settings in force (traitlets)."""
-        return self._context.settings
+        """The `configuration`, by its former name."""
+        return self.configuration
 
     @property
     def recording(self) -> Recording | None:

@@ -12,7 +12,7 @@ from IPython.core.completer import SimpleCompletion, completion_matcher
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
-from pplab.config.configuration import PPLab, find_store, load_settings
+from pplab.config.configuration import PPLab, find_store, load_configuration
 from pplab.errors import PplabError
 from pplab.log import caught, thread
 from pplab.observe.cell_audit import CellAudit
@@ -31,13 +31,8 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
 MOST_EARLY = 10_000
-RESOLVED = (
-    "store",
-    "user",
-    "model",
-    "base_url",
-    "endpoints",
-)  # the settings that a lab is made with; the others are read when they matter
+LAB_TRAITS = ("store", "user", "model", "base_url", "endpoints")
+"""The part of the configuration that a lab is made with; the rest is read when it matters."""
 
 
 @magics_class
@@ -94,7 +89,7 @@ class Extension:
     """Everything that ``%load_ext pplab`` adds to one shell.
 
     Loading is quick because the lab is opened on a thread of its own; cells that end before it is open wait in memory.
-    It is itself the recorder of the cell audit, so that a lab opened anew with other settings goes on recording.
+    It is itself the recorder of the cell audit, so that a lab opened anew with another configuration goes on recording.
     """
 
     def __init__(self, shell: InteractiveShell) -> None:
@@ -105,8 +100,8 @@ class Extension:
         self._early: deque[Iterator[Row]] = deque(maxlen=MOST_EARLY)
         self._opening = thread(self._open, name="pplab-open", daemon=False)
         self._session: Session | None = None
-        self.settings = _settings(shell)
-        self._audit = CellAudit(shell, self, lambda: self.settings.audit_source)
+        self.configuration = _configuration(shell)
+        self._audit = CellAudit(shell, self, lambda: self.configuration.audit_source)
         self._matcher = _matcher(self)
         self._restore: list[Callable[[], None]] = []
 
@@ -122,12 +117,12 @@ class Extension:
         return self._session
 
     def lab(self) -> Lab:
-        """Return the extension's lab, opened on first use and again after a setting that it is made with has changed."""
+        """Return the extension's lab, opened on first use and again after the configuration that it is made with has changed."""
         with self._lock:
             if self._lab is None:
                 from pplab.lab import Lab
 
-                self._lab = Lab(settings=self.settings)
+                self._lab = Lab(configuration=self.configuration)
                 self._labs.append(self._lab)
             while self._early:
                 self._lab.record_later(self._early[0])
@@ -141,7 +136,7 @@ class Extension:
             caught("the lab could not be opened", error)
 
     def _forget_lab(self, _change: object) -> None:
-        """Let the next use open a lab with the changed settings; static and runs of the former one go on with it."""
+        """Let the next use open a lab with the changed configuration; views and runs of the former lab go on with it."""
         with self._lock:  # one that is being opened now is the former one
             self._lab = None
 
@@ -177,10 +172,10 @@ class Extension:
         configurables: list[Any] = shell.configurables  # any configurable can be listed by %config, not only shells
         made = PPLabMagics(shell, self)  # which IPython adds to the configurables
         shell.register_magics(made)
-        configurables.append(self.settings)
+        configurables.append(self.configuration)
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
-        self.settings.observe(self._forget_lab, names=RESOLVED)
+        self.configuration.observe(self._forget_lab, names=LAB_TRAITS)
         added = show_results(shell)
         self._audit.register()
 
@@ -191,7 +186,7 @@ class Extension:
                 else:
                     magics[kind]["pplab"] = former
             hide_results(shell, added)
-            for configurable in (made, self.settings):
+            for configurable in (made, self.configuration):
                 configurables.remove(configurable)
 
         self._restore.append(restore)
@@ -203,7 +198,7 @@ class Extension:
         shell.magics_manager.registry.pop(REGISTERED, None)
         if shell.Completer is not None and self._matcher in shell.Completer.custom_matchers:
             shell.Completer.custom_matchers.remove(self._matcher)
-        self.settings.unobserve(self._forget_lab, names=RESOLVED)
+        self.configuration.unobserve(self._forget_lab, names=LAB_TRAITS)
         for restore in self._restore:
             restore()
         if self._early:
@@ -214,12 +209,12 @@ class Extension:
             lab.close()
 
 
-def _settings(shell: InteractiveShell) -> PPLab:
-    """Return the settings: the lab's own file first, then what the user configured for IPython."""
+def _configuration(shell: InteractiveShell) -> PPLab:
+    """Return the configuration: the lab's own file first, then what the user configured for IPython."""
     configured = shell.config.get("PPLab", {})
-    settings = load_settings(find_store(configured.get("store")))
-    settings.update_config(shell.config)
-    return settings
+    configuration = load_configuration(find_store(configured.get("store")))
+    configuration.update_config(shell.config)
+    return configuration
 
 
 @contextmanager

@@ -277,9 +277,9 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             "config",
-            "show the settings, or change some and keep them in the lab",
+            "show the configuration, or change it and keep the change in the lab",
             general.config,
-            arguments=(Argument("changes", "NAME=VALUE", "*", "setting"),),
+            arguments=(Argument("changes", "NAME=VALUE", "*", "configuration"),),
             options=(
                 Option(
                     "--approve",
@@ -425,7 +425,7 @@ def _candidates(kind: str | None, session: Session) -> list[str]:
         "parameter": lambda: [f"{name}=" for name in PARAMETERS],
         "probed": lambda: list(PARAMETERS),
         "event": lambda: list(CATALOGUE),
-        "setting": lambda: [f"{name}=" for name in PPLab.names()],
+        "configuration": lambda: [f"{name}=" for name in PPLab.names()],
         "experiment": lambda: ["latest", *session.open_lab().ids("experiment")],
         "calibration": lambda: ["latest", *session.open_lab().ids("calibration")],
     }

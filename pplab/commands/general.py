@@ -301,19 +301,19 @@ def sql(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 def config(session: Session, arguments: argparse.Namespace) -> CommandResult:
     from pplab.config.approvals import approve, read_grant
-    from pplab.config.configuration import PPLab, change_settings
+    from pplab.config.configuration import PPLab, change_configuration
     from pplab.views import static as views
 
     lab = session.lab(arguments)
     approve([read_grant(text) for text in arguments.approve or ()])
     if arguments.changes:
         lab.must_be_writable()
-        change_settings(lab.settings, pairs("config", arguments.changes) or {}, lab.folder)
+        change_configuration(lab.configuration, pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
-    data = {name: {"value": getattr(lab.settings, name), "help": traits[name].help} for name in PPLab.names()}
+    data = {name: {"value": getattr(lab.configuration, name), "help": traits[name].help} for name in PPLab.names()}
     keys = [words for _, _, words in _keys(lab)]
     values = {name: item["value"] for name, item in data.items()}
-    return CommandResult(views.settings(data, keys), values | {"keys": keys})
+    return CommandResult(views.configuration(data, keys), values | {"keys": keys})
 
 
 def _keys(lab: Lab) -> list[tuple[Grant, bool, str]]:
@@ -321,7 +321,7 @@ def _keys(lab: Lab) -> list[tuple[Grant, bool, str]]:
     from pplab.config.approvals import unapproved
     from pplab.config.configuration import grants_of
 
-    grants = grants_of(lab.settings.in_folder)
+    grants = grants_of(lab.configuration.stored_in_lab)
     missing = unapproved(grants)
     return [
         (

@@ -84,11 +84,11 @@ class Session:
         if not wanted:
             return self.open_lab()
         base = None if "store" in wanted else self.open_lab()
-        key = (base, *sorted(wanted.items()))  # with its settings changed the session has another lab
+        key = (base, *sorted(wanted.items()))  # after a change of the configuration the session has another lab
         if key not in self._others:
             if base is not None:
                 store = TEMPORARY if base.name == TEMPORARY else base.folder
-                wanted = {"store": store, "user": base.user, "settings": base.settings, **wanted}
+                wanted = {"store": store, "user": base.user, "configuration": base.configuration, **wanted}
             self._others[key] = Lab(**wanted)
         return self._others[key]
 

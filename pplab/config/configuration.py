@@ -1,4 +1,4 @@
-"""Where settings come from: an argument, then the configuration (traitlets), then the environment, then the default."""
+"""The configuration: an argument decides, else what the user configured (traitlets), else the environment, else the default."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPENAI_MODEL = "gpt-4o-mini"
 
 
 class PPLab(Configurable):
-    """Settings of the Precision + Personality Lab."""
+    """The configuration of the Precision + Personality Lab."""
 
     store = Unicode("", help="The lab's folder, or ':temp:' for a lab that ends with its process.").tag(config=True)
     user = Unicode("", help="Who is named in the audit.").tag(config=True)
@@ -59,7 +59,7 @@ class PPLab(Configurable):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.in_folder: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
+        self.stored_in_lab: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
 
     @validate("store", "user", "model")
     def _printable(self, proposal: dict[str, Any]) -> str:
@@ -71,14 +71,14 @@ class PPLab(Configurable):
 
     @validate("base_url")
     def _plain_base_url(self, proposal: dict[str, Any]) -> str:
-        """Refuse an address that is none, or that carries a password: settings are written to files and shown."""
+        """Refuse an address that is none, or that carries a password: the configuration is written to a file and shown."""
         if not proposal["value"]:
             return ""
         try:
-            bare, found = check_base_url(proposal["value"])
+            bare, credentials = check_base_url(proposal["value"])
         except BadInput as error:
             raise TraitError(str(error)) from None
-        if found or secret_parameters(bare):
+        if credentials or secret_parameters(bare):
             raise TraitError(f"it carries a password or key, which is never stored; set {KEY} instead, or PPLAB_BASE_URL")
         return bare
 
@@ -89,20 +89,22 @@ class PPLab(Configurable):
 
         table: dict[str, Any] = proposal["value"]
         try:
-            found = read_endpoints(table)
+            endpoints = read_endpoints(table)
         except BadInput as error:
             raise TraitError(str(error)) from None
-        return {name: {**fields, "base_url": found[name].base_url} for name, fields in table.items()}
+        return {name: {**fields, "base_url": endpoints[name].base_url} for name, fields in table.items()}
 
     @classmethod
     def names(cls) -> list[str]:
-        """Return the names of all settings."""
+        """Return the names of all entries."""
         return sorted(cls.class_traits(config=True))
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
-    """What a lab will use. Keys never appear in a representation; ``secrets`` are values to be scrubbed.
+class EffectiveConfiguration:
+    """The configuration in effect: what a lab will use, with arguments and environment taken into account.
+
+    Keys never appear in a representation; ``secrets`` are values to be scrubbed.
 
     ``grants`` are what the user must have approved before anything is sent, because the address stands in the lab's folder;
     ``given`` are the base URL and the key that were arguments.
@@ -115,7 +117,7 @@ class Resolved:
     provider: str
     offline: bool
     recording: str | None
-    settings: PPLab
+    configuration: PPLab
     endpoint: Endpoint | None = None
     grants: tuple[Grant, ...] = ()
     given: tuple[str | None, str | None] = field(default=(None, None), repr=False)
@@ -127,7 +129,7 @@ class Resolved:
         """Return what to call another model so that this lab's server is asked for it."""
         from pplab.config.endpoints import read_endpoints, split_model
 
-        if self.endpoint is None or split_model(model, read_endpoints(self.settings.endpoints))[1] is not None:
+        if self.endpoint is None or split_model(model, read_endpoints(self.configuration.endpoints))[1] is not None:
             return model
         return f"{model}@{self.endpoint.name}"
 
@@ -145,9 +147,9 @@ def resolve(
     model: str | None = None,
     base_url: str | None = None,
     api_key: str | None = None,
-    settings: PPLab | None = None,
-) -> Resolved:
-    """Decide every setting once; see the module's first line for the order.
+    configuration: PPLab | None = None,
+) -> EffectiveConfiguration:
+    """Return the configuration in effect, decided once; see the module's first line for the order.
 
     Raises
     ------
@@ -158,10 +160,13 @@ def resolve(
     from pplab.config.endpoints import read_endpoints, split_model
 
     env = os.environ
-    folder = find_folder(store if store is not None else (settings.store if settings else "") or env.get("PPLAB_STORE") or None)
-    settings = settings or load_settings(folder)
-    table = read_endpoints(settings.endpoints)
-    wanted, endpoint = split_model(model or settings.model or env.get("PPLAB_MODEL") or None, table)
+    if store is None:
+        store = (configuration.store if configuration else "") or env.get("PPLAB_STORE") or None
+    folder = find_folder(store)
+    configuration = configuration or load_configuration(folder)
+    stored = configuration.stored_in_lab
+    table = read_endpoints(configuration.endpoints)
+    wanted, endpoint = split_model(model or configuration.model or env.get("PPLAB_MODEL") or None, table)
     if endpoint is not None:
         if base_url:
             raise BadInput(
@@ -171,35 +176,35 @@ def resolve(
         key = api_key or env.get(endpoint.key_env or "") or None
         headers = endpoint.headers()
         names = [*([endpoint.key_env or KEY] if api_key else []), *(name for name in endpoint.variables if env.get(name))]
-        foreign = settings.in_folder.get("endpoints", {}).get(endpoint.name) == settings.endpoints[endpoint.name]
+        foreign = stored.get("endpoints", {}).get(endpoint.name) == configuration.endpoints[endpoint.name]
     else:
-        url = base_url or settings.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
+        url = base_url or configuration.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
         key, headers = api_key or env.get(KEY) or None, {}
         names = [KEY] if key else []
-        foreign = not base_url and bool(settings.base_url) and settings.in_folder.get("base_url") == settings.base_url
-    found: list[str] = []
+        foreign = not base_url and bool(configuration.base_url) and stored.get("base_url") == configuration.base_url
+    credentials: list[str] = []
     if url:
-        url, found = check_base_url(url)
+        url, credentials = check_base_url(url)
     if endpoint is None and (wanted == EMBEDDED or (not url and not key)):
         wanted, url, provider, names = wanted or EMBEDDED, None, EMBEDDED, []
     else:
         url = url or OPENAI_URL
         provider = urlsplit(url).netloc
         wanted = wanted or OPENAI_MODEL
-    secrets = (key, *found, *(secret_parameters(url) if url else ()), *environment_secrets(table.values()))
-    return Resolved(
+    secrets = (key, *credentials, *(secret_parameters(url) if url else ()), *environment_secrets(table.values()))
+    return EffectiveConfiguration(
         folder=folder,
-        user=check_user(user or settings.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
+        user=check_user(user or configuration.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
         model=wanted,
         base_url=url,
         provider=provider,
         offline=env.get("PPLAB_OFFLINE", "") not in ("", "0"),
         recording=env.get("PPLAB_RECORDING") or None,
-        settings=settings,
+        configuration=configuration,
         endpoint=endpoint,
         grants=tuple(Grant.of(name, url) for name in dict.fromkeys(names)) if foreign and url else (),
         given=(base_url, api_key),
-        api_key=key or (found[-1] if found else None),
+        api_key=key or (credentials[-1] if credentials else None),
         headers=headers,
         secrets=tuple(secret for secret in secrets if secret),
     )
@@ -207,12 +212,12 @@ def resolve(
 
 def environment_secrets(endpoints: Iterable[Endpoint] = ()) -> list[str]:
     """Return the keys and passwords that the environment holds, also those that ``endpoints`` name."""
-    found = [os.environ.get(name, "") for name in (KEY, *(name for one in endpoints for name in one.variables))]
+    secrets = [os.environ.get(name, "") for name in (KEY, *(name for one in endpoints for name in one.variables))]
     for name in ADDRESSES:
         with suppress(BadInput):  # refused where it is used
             url, credentials = check_base_url(os.environ.get(name, ""))
-            found += [*credentials, *secret_parameters(url)]
-    return [secret.strip() for secret in found if secret.strip()]
+            secrets += [*credentials, *secret_parameters(url)]
+    return [secret.strip() for secret in secrets if secret.strip()]
 
 
 def find_store(store: str | os.PathLike[str] | None) -> Path | None:
@@ -255,35 +260,35 @@ def _system_user() -> str:
         return "unknown"
 
 
-def load_settings(folder: Path | None) -> PPLab:
-    """Return the settings stored in the lab's ``config.json``, or the defaults."""
-    settings, stored = PPLab(), _stored(folder)
+def load_configuration(folder: Path | None) -> PPLab:
+    """Return the configuration stored in the lab's ``config.json``, or the defaults."""
+    configuration, stored = PPLab(), _stored(folder)
     for name, value in stored.items():
-        set_value(settings, name, value)
-    settings.in_folder = {name: getattr(settings, name) for name in stored}
-    return settings
+        set_value(configuration, name, value)
+    configuration.stored_in_lab = {name: getattr(configuration, name) for name in stored}
+    return configuration
 
 
-def grants_of(in_folder: Mapping[str, Any]) -> list[Grant]:
-    """Return which keys would go where by what stands in a lab's folder (`PPLab.in_folder`)."""
+def grants_of(stored_in_lab: Mapping[str, Any]) -> list[Grant]:
+    """Return which keys would go where by what stands in a lab's folder (`PPLab.stored_in_lab`)."""
     from pplab.config.approvals import Grant
     from pplab.config.endpoints import read_endpoints
 
-    url = in_folder.get("base_url")
-    named = read_endpoints(in_folder.get("endpoints", {})).values()
+    url = stored_in_lab.get("base_url")
+    named = read_endpoints(stored_in_lab.get("endpoints", {})).values()
     pairs = [*([(KEY, url)] if url else []), *((variable, one.base_url) for one in named for variable in one.variables)]
     return list(dict.fromkeys(Grant.of(*pair) for pair in pairs))
 
 
-def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
-    """Set some settings, and keep those, and no others, in the lab's ``config.json``; all of them or none.
+def change_configuration(configuration: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
+    """Change some entries of the configuration and keep them in the lab's ``config.json``: all of them, or none if one is wrong.
 
-    Addresses that the user gives here are the user's word: their keys may go there from now on, until the setting is emptied.
+    Addresses that the user gives here are the user's word: their keys may go there from now on, until the entry is emptied.
 
     Raises
     ------
     BadInput
-        If a setting is unknown or a value not allowed; nothing is changed then.
+        If a name is unknown or a value not allowed; nothing is changed then.
     """
     from pplab.config.approvals import approve, withdraw
 
@@ -298,10 +303,11 @@ def change_settings(settings: PPLab, changes: Mapping[str, Any], folder: Path) -
     temporary.write_text(json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n", "utf-8")
     temporary.replace(folder / CONFIG_FILE)
     new = {name: getattr(tried, name) for name in changes}
-    former = {name: settings.in_folder.get(name) for name in new if not new[name] and settings.in_folder.get(name)}
+    before = configuration.stored_in_lab
+    former = {name: before[name] for name in new if not new[name] and before.get(name)}
     for name, value in new.items():
-        setattr(settings, name, value)
-    settings.in_folder = {**settings.in_folder, **new}
+        setattr(configuration, name, value)
+    configuration.stored_in_lab = {**before, **new}
     withdraw(grants_of(former))
     grants = grants_of(new)
     try:
@@ -322,18 +328,18 @@ def _stored(folder: Path | None) -> dict[str, Any]:
         ) from None
 
 
-def set_value(settings: PPLab, name: str, value: Any) -> None:
-    """Set one setting; text is read as JSON where the setting is not text itself."""
+def set_value(configuration: PPLab, name: str, value: Any) -> None:
+    """Set one entry of the configuration; text is read as JSON where the entry is not text itself."""
     names = PPLab.names()
     if name not in names:
-        raise BadInput(f"unknown setting '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}")
-    if isinstance(value, str) and not isinstance(getattr(settings, name), str):
+        raise BadInput(f"the configuration has no '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}")
+    if isinstance(value, str) and not isinstance(getattr(configuration, name), str):
         try:
             value = json.loads(value)
         except ValueError:
             raise BadInput(f"{name}={value} cannot be read", hint="write numbers plainly and tables as JSON") from None
     try:
-        setattr(settings, name, value)
+        setattr(configuration, name, value)
     except TraitError as error:
         shown = name if isinstance(value, dict) else f"{name}={value!r}"
         raise BadInput(f"{shown} is not allowed", hint=str(error)) from None

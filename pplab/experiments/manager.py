@@ -112,9 +112,8 @@ class RunManager:
         )
 
     def defaults(self) -> dict[str, Any]:
-        """Return the options of a plan that the settings decide."""
-        settings = self._context.settings
-        return {"deadline": settings.deadline, "max_concurrency": self._access.max_concurrency}
+        """Return the options of a plan that the configuration decides."""
+        return {"deadline": self._context.configuration.deadline, "max_concurrency": self._access.max_concurrency}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration

@@ -15,7 +15,7 @@ from pplab.models.event_loop import LoopThread
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pplab.config.configuration import Resolved
+    from pplab.config.configuration import EffectiveConfiguration
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
     from pplab.models.recording import RecordedSource, Recording
@@ -29,36 +29,36 @@ ASSUMED_MAX_TOKENS = 4096  # the longest answer assumed where the user set no li
 class Access:
     """Everything a run needs to reach the model; nothing is imported or opened before the first run."""
 
-    def __init__(self, resolved: Resolved, scrub: Scrubber) -> None:
+    def __init__(self, effective: EffectiveConfiguration, scrub: Scrubber) -> None:
         self.loop = LoopThread()
-        self._resolved = resolved
+        self._effective = effective
         self._scrub = scrub
         self._client: ModelClient | None = None
         self._parents: list[ModelClient] = []
         self._recording: Recording | None = None
         self._guard = Guard()
 
-    def answer_from(self, recording: Recording | None, resolved: Resolved) -> None:
+    def answer_from(self, recording: Recording | None, effective: EffectiveConfiguration) -> None:
         """Put a recording in front of the model from here on (``None``: take it away)."""
         with self._guard:
-            self._recording, self._resolved = recording, resolved
+            self._recording, self._effective = recording, effective
 
     @property
     def unreachable(self) -> str:
         """Why nobody is asked for what is not recorded; empty when somebody is."""
-        if self._resolved.offline:
+        if self._effective.offline:
             return "PPLAB_OFFLINE is set"
-        if self._resolved.provider != EMBEDDED and self._resolved.base_url is None:
+        if self._effective.provider != EMBEDDED and self._effective.base_url is None:
             return "there is no key to ask the model with"
         return ""
 
     def _not_approved(self) -> BadInput | None:
         """Return what to say before a key goes to an address that stands in the lab's folder, if nobody has approved it."""
-        missing = unapproved(self._resolved.grants)
+        missing = unapproved(self._effective.grants)
         if not missing:
             return None
         names, address = " and ".join(grant.variable for grant in missing), missing[0].address
-        command = self._resolved.approving(missing)
+        command = self._effective.approving(missing)
         return BadInput(
             f"the lab's folder names the server {address}, and you have not approved that {names} may be sent there",
             hint=f"if you trust it, type once: pplab {command} (in a notebook: %pplab {command}); a program sets"
@@ -70,14 +70,14 @@ class Access:
         """Return where answers come from."""
         if self._recording is not None:
             return self._recorded(self._recording)
-        if self._resolved.offline and self._resolved.provider != EMBEDDED:
+        if self._effective.offline and self._effective.provider != EMBEDDED:
             raise Offline(
-                f"PPLAB_OFFLINE is set, so {self._resolved.model} at {self._resolved.provider} cannot be asked",
+                f"PPLAB_OFFLINE is set, so {self._effective.model} at {self._effective.provider} cannot be asked",
                 hint="unset PPLAB_OFFLINE, or use the embedded model",
             )
-        if self._resolved.provider == EMBEDDED and self._resolved.model != EMBEDDED:
+        if self._effective.provider == EMBEDDED and self._effective.model != EMBEDDED:
             raise BadInput(
-                f"there is neither a key nor a base URL, so {self._resolved.model} cannot be asked",
+                f"there is neither a key nor a base URL, so {self._effective.model} cannot be asked",
                 hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
             )
         if (error := self._not_approved()) is not None:
@@ -88,7 +88,7 @@ class Access:
         from pplab.models.recording import RecordedSource
 
         why = self.unreachable or str(self._not_approved() or "")
-        return RecordedSource(recording, self._resolved.provider, None if why else self._model(), why)
+        return RecordedSource(recording, self._effective.provider, None if why else self._model(), why)
 
     def _model(self) -> ModelClient:
         self._leave_to_parent()
@@ -109,11 +109,11 @@ class Access:
         from pplab.models.client import ModelClient
 
         transport = None
-        if self._resolved.provider == EMBEDDED:
+        if self._effective.provider == EMBEDDED:
             from pplab.models.embedded import EmbeddedTransport
 
             transport = EmbeddedTransport()
-        r = self._resolved
+        r = self._effective
         return ModelClient(
             r.provider,
             r.base_url,
@@ -127,21 +127,21 @@ class Access:
     @property
     def max_concurrency(self) -> int:
         """The most calls under way at once, where a run does not say."""
-        endpoint = self._resolved.endpoint
-        most: int = (endpoint.max_concurrency if endpoint else None) or self._resolved.settings.max_concurrency
+        endpoint = self._effective.endpoint
+        most: int = (endpoint.max_concurrency if endpoint else None) or self._effective.configuration.max_concurrency
         return most
 
     def price(self, model: str) -> Price | None:
         """Return the price of ``model``, the user's table first, or ``None`` if it is unknown."""
         from pplab.models import prices
 
-        return prices.price(model, self._resolved.settings.prices)
+        return prices.price(model, self._effective.configuration.prices)
 
     def cost(self, model: str, input_tokens: int | None, output_tokens: int | None) -> float | None:
         """Return the US dollars of one call, or ``None`` if the price or a count is unknown."""
         from pplab.models import prices
 
-        return prices.cost(model, input_tokens, output_tokens, self._resolved.settings.prices)
+        return prices.cost(model, input_tokens, output_tokens, self._effective.configuration.prices)
 
     def worst_cost(self, model: str, size: int, max_tokens: int | None) -> float | None:
         """Return the most one call can cost: a token for each of the ``size`` bytes sent, and every token of the answer's limit.
@@ -153,7 +153,7 @@ class Access:
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
         """What the user knows about models and their parameters; see `pplab.models.capabilities`."""
-        known: Mapping[str, Mapping[str, str]] = self._resolved.settings.capabilities
+        known: Mapping[str, Mapping[str, str]] = self._effective.configuration.capabilities
         return known
 
     def close(self) -> None:
@@ -170,19 +170,19 @@ class Access:
             recording.settle()
 
 
-def recorded_model(resolved: Resolved, recording: Recording) -> Resolved:
-    """Return ``resolved`` with the recording's model, where there is neither a key nor a server to ask another one.
+def recorded_model(effective: EffectiveConfiguration, recording: Recording) -> EffectiveConfiguration:
+    """Return ``effective`` with the recording's model, where there is neither a key nor a server to ask another one.
 
     A recording that holds calls of the embedded model leaves it as it is.
     """
     calls = recording.calls()
-    if resolved.base_url or resolved.provider != EMBEDDED or not calls or any(c.provider == EMBEDDED for c in calls):
-        return resolved
+    if effective.base_url or effective.provider != EMBEDDED or not calls or any(c.provider == EMBEDDED for c in calls):
+        return effective
     from pplab.models.recording_format import sole_model
 
-    wanted = None if resolved.model == EMBEDDED else resolved.model
+    wanted = None if effective.model == EMBEDDED else effective.model
     found = sole_model(calls, wanted)
     if found is None and wanted is None:
-        return resolved  # several: which one is said with each run
-    provider, model = found or (calls[0].provider, resolved.model)
-    return replace(resolved, provider=provider, model=model)
+        return effective  # several: which one is said with each run
+    provider, model = found or (calls[0].provider, effective.model)
+    return replace(effective, provider=provider, model=model)

@@ -95,9 +95,9 @@ def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
     return page.notice("info", f"Next: {door} {data['next']}").display()
 
 
-def settings(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
-    rows = [{"setting": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
-    page = _Page("Settings").table(rows)
+def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
+    rows = [{"name": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
+    page = _Page("Configuration").table(rows)
     for line in keys:
         page.words(line)
     return page.display()

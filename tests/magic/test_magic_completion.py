@@ -80,7 +80,7 @@ def test_other_code_is_left_alone(loaded):
 
 
 def test_completion_is_silent_when_the_lab_cannot_be_opened(loaded, extension, monkeypatch, capsys):
-    extension.settings.store = "s3://bucket"
+    extension.configuration.store = "s3://bucket"
     assert "latest" not in offered(loaded, "%pplab results ")
     assert capsys.readouterr() == ("", "")
 

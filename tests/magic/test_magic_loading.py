@@ -118,24 +118,24 @@ def test_config_changes_settings_at_once_and_earlier_results_stay_usable(loaded,
 def test_config_refuses_what_is_not_allowed(loaded, extension):
     loaded.run_cell("%config PPLab.deadline = -1")
     loaded.run_cell("%config PPLab.base_url = 'ftp://example.org'")
-    assert extension.settings.deadline == 120
-    assert extension.settings.base_url == ""
+    assert extension.configuration.deadline == 120
+    assert extension.configuration.base_url == ""
 
 
 def test_the_config_command_persists_and_only_what_was_asked_for(loaded, extension, tmp_path):
     loaded.run_cell("%config PPLab.user = 'grace'")
     loaded.run_cell("%pplab config deadline=30 'prices={\"big\": [1, 2]}'")
-    assert extension.settings.deadline == 30
+    assert extension.configuration.deadline == 30
     with pplab.Lab(store=tmp_path / ".pplab") as lab:
-        assert lab.settings.deadline == 30
-        assert lab.settings.prices == {"big": [1, 2]}
+        assert lab.configuration.deadline == 30
+        assert lab.configuration.prices == {"big": [1, 2]}
         assert lab.user == "ada"
 
 
 def test_a_config_command_with_one_wrong_setting_changes_nothing(loaded, extension, tmp_path, capsys):
     assert not loaded.run_cell("%pplab config deadline=30 max_concurrency=0").success
     assert "max_concurrency" in capsys.readouterr().err
-    assert extension.settings.deadline == 120
+    assert extension.configuration.deadline == 120
     assert not (tmp_path / ".pplab" / "config.json").exists()
 
 
@@ -145,8 +145,8 @@ def test_what_the_user_configured_for_ipython_wins_over_the_labs_file(shell, tmp
     shell.run_cell("%unload_ext pplab")
     shell.config.PPLab.deadline = 7.0
     shell.run_cell("%load_ext pplab")
-    settings = shell.magics_manager.registry["PPLabMagics"].extension.settings
-    assert (settings.deadline, settings.max_concurrency) == (7, 4)
+    configuration = shell.magics_manager.registry["PPLabMagics"].extension.configuration
+    assert (configuration.deadline, configuration.max_concurrency) == (7, 4)
 
 
 def test_a_lab_that_cannot_be_opened_is_told_in_one_line_and_its_cells_are_kept(loaded, extension, capsys):

@@ -12,7 +12,7 @@ import pytest
 import pplab
 from pplab.config.addresses import normal_address
 from pplab.config.approvals import Grant, approve, unapproved, withdraw
-from pplab.config.configuration import change_settings, load_settings
+from pplab.config.configuration import change_configuration, load_configuration
 from pplab.errors import BadInput, PplabError
 from tests.servers.plain import PlainServer
 
@@ -31,11 +31,11 @@ def key(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def cloned(tmp_path, **settings):
-    """Return the folder of a lab that came with settings."""
+def cloned(tmp_path, **configuration):
+    """Return the folder of a lab that came with a configuration."""
     folder = tmp_path / "repository" / ".pplab"
     folder.mkdir(parents=True)
-    (folder / "config.json").write_text(json.dumps({"PPLab": settings}))
+    (folder / "config.json").write_text(json.dumps({"PPLab": configuration}))
     return folder
 
 
@@ -75,7 +75,7 @@ def test_however_a_lab_is_reached_the_rule_is_the_same(tmp_path, server, key, mo
         (tmp_path / ".pplab").symlink_to(folder)
         options = {}
     elif how == "another user or model":
-        options |= {"user": "grace", "model": "other", "settings": load_settings(folder)}
+        options |= {"user": "grace", "model": "other", "configuration": load_configuration(folder)}
     with pytest.raises(BadInput, match="not approved"):
         run(**options)
     assert server.asked == []
@@ -113,7 +113,7 @@ def test_programs_may_approve_several_addresses_and_hear_of_one_that_is_none(tmp
 
 def test_what_the_user_types_approves_once_and_outside_of_the_lab(tmp_path, server, key):
     folder = tmp_path / "lab"
-    change_settings(load_settings(folder), {"base_url": server.base_url, "model": "m"}, folder)
+    change_configuration(load_configuration(folder), {"base_url": server.base_url, "model": "m"}, folder)
     assert run(store=folder).status == "completed"
     assert unapproved([Grant.of("OPENAI_API_KEY", server.base_url)]) == []
     assert [one.name for one in folder.glob("*approv*")] == []
@@ -125,7 +125,7 @@ def test_what_the_user_types_approves_once_and_outside_of_the_lab(tmp_path, serv
 
 def test_changing_another_setting_approves_nothing(tmp_path, server, key):
     folder = cloned(tmp_path, base_url=server.base_url, model="m")
-    change_settings(load_settings(folder), {"deadline": 9}, folder)
+    change_configuration(load_configuration(folder), {"deadline": 9}, folder)
     with pytest.raises(BadInput, match="not approved"):
         run(store=folder)
 
@@ -134,17 +134,17 @@ def test_without_a_place_for_approvals_a_server_without_key_can_still_be_set(tmp
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "file"))
     folder = tmp_path / "lab"
-    change_settings(load_settings(folder), {"base_url": server.base_url, "model": "m"}, folder)
+    change_configuration(load_configuration(folder), {"base_url": server.base_url, "model": "m"}, folder)
     assert run(store=folder).status == "completed"
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with pytest.raises(PplabError, match="cannot be written"):
-        change_settings(load_settings(folder), {"base_url": server.base_url}, folder)
+        change_configuration(load_configuration(folder), {"base_url": server.base_url}, folder)
 
 
 def test_emptying_a_setting_withdraws_what_it_approved(tmp_path, server, key):
     folder = tmp_path / "lab"
-    change_settings(load_settings(folder), {"base_url": server.base_url}, folder)
-    change_settings(load_settings(folder), {"base_url": ""}, folder)
+    change_configuration(load_configuration(folder), {"base_url": server.base_url}, folder)
+    change_configuration(load_configuration(folder), {"base_url": ""}, folder)
     assert unapproved([Grant.of("OPENAI_API_KEY", server.base_url)]) != []
 
 
@@ -275,7 +275,7 @@ def test_a_lab_elsewhere_is_approved_without_changing_the_one_that_is_near(tmp_p
     _, said = pplab_program(capsys, "run", "hello", "--n", "1", "--store", str(folder))
     typed = said.split("type once: pplab ")[1].split(" (in a notebook")[0]
     assert pplab_program(capsys, *typed.split())[0] == 0
-    assert load_settings(tmp_path / ".pplab").base_url == ""
+    assert load_configuration(tmp_path / ".pplab").base_url == ""
     assert pplab_program(capsys, "run", "hello", "--n", "1", "--store", str(folder))[0] == 0
     assert server.keys == [f"Bearer {KEY}"]
 

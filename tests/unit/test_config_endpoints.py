@@ -7,7 +7,7 @@ import json
 import pytest
 
 import pplab
-from pplab.config.configuration import PPLab, change_settings, load_settings, resolve, set_value
+from pplab.config.configuration import PPLab, change_configuration, load_configuration, resolve, set_value
 from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput
 from tests.servers.plain import PlainServer
@@ -32,8 +32,8 @@ def keys(monkeypatch):
 
 
 def test_a_model_at_an_endpoint_is_asked_there_with_its_own_key_and_headers(tmp_path, server, keys):
-    settings = PPLab(endpoints=table(server))
-    with pplab.Lab(store=tmp_path / "lab", model="qwen3:8b@local", settings=settings) as lab:
+    configuration = PPLab(endpoints=table(server))
+    with pplab.Lab(store=tmp_path / "lab", model="qwen3:8b@local", configuration=configuration) as lab:
         made = lab.run("hello", n=1)
         assert (made.status, lab.model, lab.provider) == ("completed", "qwen3:8b", f"127.0.0.1:{server.port}")
         stored = lab.experiments().iloc[0]
@@ -46,15 +46,15 @@ def test_a_model_at_an_endpoint_is_asked_there_with_its_own_key_and_headers(tmp_
 
 
 def test_the_identity_of_a_call_is_that_of_the_plain_model_at_the_plain_address(tmp_path, server, keys):
-    with pplab.Lab(store=tmp_path / "lab", model="m@local", settings=PPLab(endpoints=table(server))) as lab:
+    with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=PPLab(endpoints=table(server))) as lab:
         at_endpoint = lab.run("hello", n=1).responses["request_key"].tolist()
     with pplab.Lab(store=tmp_path / "lab2", model="m", base_url=server.base_url) as lab:
         assert lab.run("hello", n=1).responses["request_key"].tolist() == at_endpoint
 
 
 def test_an_endpoint_without_key_env_gets_no_key(tmp_path, server, keys):
-    settings = PPLab(endpoints={"open": {"base_url": server.base_url}})
-    with pplab.Lab(store=tmp_path / "lab", model="m@open", settings=settings) as lab:
+    configuration = PPLab(endpoints={"open": {"base_url": server.base_url}})
+    with pplab.Lab(store=tmp_path / "lab", model="m@open", configuration=configuration) as lab:
         assert lab.run("hello", n=1).status == "completed"
     assert server.keys == [None]
 
@@ -62,30 +62,30 @@ def test_an_endpoint_without_key_env_gets_no_key(tmp_path, server, keys):
 def test_the_model_of_the_environment_may_be_at_an_endpoint(server, keys, monkeypatch):
     monkeypatch.setenv("PPLAB_MODEL", "m@local")
     monkeypatch.setenv("PPLAB_BASE_URL", "http://localhost:1/v1")
-    got = resolve(settings=PPLab(endpoints=table(server)))
+    got = resolve(configuration=PPLab(endpoints=table(server)))
     assert (got.model, got.base_url, got.api_key) == ("m", server.base_url, OTHER)
 
 
 def test_a_models_own_at_sign_stays_where_no_endpoint_has_that_name(server, keys):
-    settings = PPLab(endpoints=table(server))
-    assert resolve(model="claude-3-5-sonnet@20240620", settings=settings).model == "claude-3-5-sonnet@20240620"
-    assert resolve(model="a@b@local", settings=settings).model == "a@b"
+    configuration = PPLab(endpoints=table(server))
+    assert resolve(model="claude-3-5-sonnet@20240620", configuration=configuration).model == "claude-3-5-sonnet@20240620"
+    assert resolve(model="a@b@local", configuration=configuration).model == "a@b"
     assert split_model("m@anything", {}) == ("m@anything", None)
 
 
 def test_a_name_that_is_nearly_an_endpoints_is_refused_with_it(server):
     with pytest.raises(BadInput, match="did you mean 'local'"):
-        resolve(model="m@locl", settings=PPLab(endpoints=table(server)))
+        resolve(model="m@locl", configuration=PPLab(endpoints=table(server)))
 
 
 def test_an_endpoint_and_a_base_url_exclude_each_other(server):
     with pytest.raises(BadInput, match="give one"):
-        resolve(model="m@local", base_url="http://localhost:1/v1", settings=PPLab(endpoints=table(server)))
+        resolve(model="m@local", base_url="http://localhost:1/v1", configuration=PPLab(endpoints=table(server)))
 
 
 def test_an_endpoint_limits_the_calls_under_way_where_a_run_does_not_say(tmp_path, server, keys):
-    settings = PPLab(endpoints=table(server, max_concurrency=3))
-    with pplab.Lab(store=tmp_path / "lab", model="m@local", settings=settings) as lab:
+    configuration = PPLab(endpoints=table(server, max_concurrency=3))
+    with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=configuration) as lab:
         plans = [lab.run("hello", n=1).id, lab.run("hello", n=1, max_concurrency=5).id]
         assert [lab.experiment(one).plan.max_concurrency for one in plans] == [3, 5]
 
@@ -93,7 +93,7 @@ def test_an_endpoint_limits_the_calls_under_way_where_a_run_does_not_say(tmp_pat
 def test_the_studio_asks_another_model_at_the_same_endpoint(tmp_path, server, keys):
     from pplab.views.widgets.studio import Studio
 
-    with pplab.Lab(store=tmp_path / "lab", model="m@local", settings=PPLab(endpoints=table(server))) as lab:
+    with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=PPLab(endpoints=table(server))) as lab:
         studio = Studio(lab)
         try:
             other = studio._lab_for("n")
@@ -152,7 +152,7 @@ def test_an_endpoint_in_a_cloned_lab_gets_neither_key_nor_header_before_approval
 
 def test_a_lab_cannot_ask_for_another_variable_at_an_address_that_was_approved_for_one(tmp_path, server, keys):
     own = tmp_path / "own"
-    change_settings(load_settings(own), {"base_url": server.base_url}, own)
+    change_configuration(load_configuration(own), {"base_url": server.base_url}, own)
     fields = {"base_url": server.base_url, "headers_env": {"x-stolen": "AZURE_KEY"}}
     with pytest.raises(BadInput, match="AZURE_KEY"):
         run(store=cloned(tmp_path, endpoints={"local": fields}, model="m@local"))
@@ -161,9 +161,9 @@ def test_a_lab_cannot_ask_for_another_variable_at_an_address_that_was_approved_f
 
 def test_typed_endpoints_are_approved_and_withdrawn_with_the_setting(tmp_path, server, keys):
     folder = tmp_path / "lab"
-    change_settings(load_settings(folder), {"endpoints": table(server)}, folder)
+    change_configuration(load_configuration(folder), {"endpoints": table(server)}, folder)
     assert run(store=folder, model="m@local").status == "completed"
-    change_settings(load_settings(folder), {"endpoints": {}}, folder)
+    change_configuration(load_configuration(folder), {"endpoints": {}}, folder)
     with pytest.raises(BadInput, match="not approved"):
         run(store=cloned(tmp_path, endpoints=table(server)), model="m@local")
 
@@ -178,7 +178,7 @@ def test_no_value_of_a_header_is_stored_or_shown(tmp_path, keys, monkeypatch):
     echo = b'{"error": {"message": "wrong api-key azure-canary-0123456789 and %s"}}' % OTHER.encode()
     with PlainServer(lambda _: (401, echo, {})) as rude:
         folder = tmp_path / "lab"
-        change_settings(load_settings(folder), {"endpoints": table(rude), "model": "m@local"}, folder)
+        change_configuration(load_configuration(folder), {"endpoints": table(rude), "model": "m@local"}, folder)
         made = run(store=folder)
     assert made.status == "failed"
     kept = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
@@ -197,19 +197,19 @@ def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp
     from pplab.commands import command_table
     from pplab.commands.session import Session
 
-    settings = PPLab()
+    configuration = PPLab()
     labs = []
 
     def open_lab():
-        if not labs or labs[-1].settings is not settings:
-            labs.append(pplab.Lab(store=tmp_path / "lab", settings=settings))
+        if not labs or labs[-1].configuration is not configuration:
+            labs.append(pplab.Lab(store=tmp_path / "lab", configuration=configuration))
         return labs[-1]
 
     session = Session(open_lab, "notebook")
     words = ["run", "hello", "--n", "1", "--model", "m@local", "--json"]
     with pytest.raises(BadInput, match="neither a key nor a base URL"):
         command_table.perform(words, session)
-    settings = PPLab(endpoints=table(server))
+    configuration = PPLab(endpoints=table(server))
     assert command_table.perform(words, session).exit_code == 0
     session.close()
     for lab in labs:

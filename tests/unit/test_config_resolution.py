@@ -1,4 +1,4 @@
-"""Where settings come from: argument, configuration, environment, default; and what is refused."""
+"""Where the configuration comes from: argument, what was configured, environment, default; and what is refused."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import pplab
 from pplab.config.configuration import (
     PPLab,
-    change_settings,
+    change_configuration,
     check_base_url,
     find_folder,
-    load_settings,
+    load_configuration,
     resolve,
     set_value,
 )
@@ -52,10 +52,10 @@ def test_an_address_means_that_server_with_or_without_a_key(monkeypatch):
 def test_an_argument_wins_over_the_configuration_and_that_over_the_environment(monkeypatch):
     monkeypatch.setenv("PPLAB_USER", "from the environment")
     monkeypatch.setenv("PPLAB_MODEL", "embedded")
-    settings = PPLab(user="from the configuration")
+    configuration = PPLab(user="from the configuration")
     assert resolve().user == "from the environment"
-    assert resolve(settings=settings).user == "from the configuration"
-    assert resolve(settings=settings, user="given").user == "given"
+    assert resolve(configuration=configuration).user == "from the configuration"
+    assert resolve(configuration=configuration, user="given").user == "given"
 
 
 def test_the_user_is_the_hubs_or_the_systems_where_nothing_is_said(monkeypatch):
@@ -143,14 +143,14 @@ def test_a_store_that_is_a_file_is_refused(tmp_path):
 def test_a_damaged_config_file_is_told_in_one_line(tmp_path, text):
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(BadInput):
-        load_settings(tmp_path)
+        load_configuration(tmp_path)
 
 
 def test_changes_are_kept_beside_what_others_changed(tmp_path):
-    change_settings(PPLab(), {"deadline": "9"}, tmp_path)
-    change_settings(PPLab(), {"model": "embedded"}, tmp_path)
+    change_configuration(PPLab(), {"deadline": "9"}, tmp_path)
+    change_configuration(PPLab(), {"model": "embedded"}, tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["PPLab"] == {"deadline": 9, "model": "embedded"}
-    assert load_settings(tmp_path).deadline == 9
+    assert load_configuration(tmp_path).deadline == 9
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 
@@ -241,3 +241,9 @@ def test_a_working_folder_that_was_removed_is_named(tmp_path, monkeypatch):
     for store in (None, "lab"):
         with pytest.raises(BadInput, match="working folder was removed"):
             pplab.Lab(store=store)
+
+
+def test_a_lab_takes_its_configuration_also_under_the_former_name(tmp_path):
+    configuration = PPLab(user="ada")
+    with pplab.Lab(tmp_path / "lab", settings=configuration) as lab:
+        assert (lab.user, lab.settings, lab.configuration) == ("ada", configuration, configuration)

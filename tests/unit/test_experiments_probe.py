@@ -105,7 +105,7 @@ def test_what_is_known_of_a_model_warns_beside_its_sweeps_unless_the_user_knows_
 
 def test_the_settings_say_what_the_user_knows(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
-        lab.settings.capabilities = {"fast": {"temperature": "ignored"}}
+        lab.configuration.capabilities = {"fast": {"temperature": "ignored"}}
         assert "known to have it ignored" in lab.preflight("x", sweep=SWEEP).words
 
 

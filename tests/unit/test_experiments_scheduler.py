@@ -103,7 +103,9 @@ def test_closing_the_lab_ends_its_runs_and_a_later_lab_resumes_them(server: Faul
 
 def priced(tmp_path: Path, server: FaultServer, model: str) -> pplab.Lab:
     lab = lab_at(tmp_path, server, model)
-    lab.settings.prices = {model: [100.0, 1000.0]}  # dollars per million: an answer of the server's 12 and 60 tokens is $0.0612
+    lab.configuration.prices = {
+        model: [100.0, 1000.0]
+    }  # dollars per million: an answer of the server's 12 and 60 tokens is $0.0612
     return lab
 
 

@@ -249,9 +249,11 @@ class Studio(LabWidget):
             if name not in self._others:
                 from pplab.lab import Lab
 
-                known = self.lab.context.configuration
+                effective = self.lab.context.effective_configuration
                 store = TEMPORARY if self.lab.name == TEMPORARY else self.lab.folder
-                self._others[name] = Lab(store, self.lab.user, known.same_server(name), *known.given, settings=known.settings)
+                self._others[name] = Lab(
+                    store, self.lab.user, effective.same_server(name), *effective.given, configuration=effective.configuration
+                )
             return self._others[name]
 
     # -- running --------------------------------------------------------------------------------------------------------------
