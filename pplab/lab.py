@@ -523,7 +523,7 @@ class Lab:
         if what != "experiments" and ids is not None:
             raise BadInput(f"what={what!r} takes no ids", hint="leave the ids out")
         chosen = self._ids_of("latest" if ids is None else ids) if what == "experiments" else []
-        return export(self, self._store, chosen, format, path, what)
+        return export(self._context, chosen, format, path, what)
 
     @verb
     def import_package(self, path: str | os.PathLike[str]) -> Imported:
@@ -541,7 +541,7 @@ class Lab:
         """
         from pplab.share.import_package import import_package
 
-        return import_package(self, self._store, path)
+        return import_package(self._context, path)
 
     @verb
     def verify(self, path: str | os.PathLike[str] | None = None) -> VerifyReport | PackageReport:

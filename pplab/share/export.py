@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.context import LabContext
     from pplab.store.store import Store
 
 FORMATS = ("csv", "json", "parquet", "package")
@@ -78,16 +79,16 @@ class Export:
         return f"Export({self.what}, {self.format}, {self.rows} rows)"
 
 
-def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.PathLike[str] | None, what: str) -> Export:
+def export(context: LabContext, ids: list[str], format: str, path: str | os.PathLike[str] | None, what: str) -> Export:
     """Write the file and its job row; see `Lab.export`."""
     for name, value, known in (("format", format, FORMATS), ("what", what, SUBJECTS)):
         if value not in known:
             raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(str(value), known) or f"use one of: {', '.join(known)}")
     if format == "package" and what != "experiments":
         raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
-    file = target(path, lab.folder, what, SUFFIXES.get(format, format))
-    with job(lab, store, what=what, format=format, ids=ids, name=file.name, records=len(ids)) as complete:
-        content = _content(lab, store, ids, format, what)
+    file = target(path, context.folder, what, SUFFIXES.get(format, format))
+    with job(context, what=what, format=format, ids=ids, name=file.name, records=len(ids)) as complete:
+        content = _content(context, ids, format, what)
         try:
             write_atomically(file, content.data)
         except OSError as error:
@@ -109,7 +110,7 @@ def export(lab: Any, store: Store, ids: list[str], format: str, path: str | os.P
 
 @contextmanager
 def job(
-    lab: Any, store: Store, *, what: str, format: str, ids: list[str], name: str, records: int
+    context: LabContext, *, what: str, format: str, ids: list[str], name: str, records: int
 ) -> Iterator[Callable[[Content], ExportRow]]:
     """Record an export: its row says ``running`` until it is complete, or until whatever ended it is noted.
 
@@ -117,8 +118,8 @@ def job(
 
     Parameters
     ----------
-    lab, store
-        Where it is recorded.
+    context
+        Of the lab in which it is recorded.
     what, format, ids, name
         What is exported, of which experiments, and the file's name.
     records
@@ -129,14 +130,14 @@ def job(
     callable
         To be called with the `Content` once the file is written; returns the completed row.
     """
-    store.must_be_writable()
-    span, head = CAUSE.get(), store.head()
+    context.store.must_be_writable()
+    span, head = CAUSE.get(), context.store.head()
     row = ExportRow(
         export_id=new_id(),
         revision=0,
         created_at=now(),
         completed_at=None,
-        user=lab.user,
+        user=context.user,
         what=what,
         format=format,
         experiment_ids=ids,
@@ -159,31 +160,31 @@ def job(
             "rows": content.rows,
         }
         done = dataclasses.replace(row, revision=1, completed_at=now(), status="completed", **said)
-        lab.record(done, event("export_completed", lab.user, **about, **said), durable=True).result()
+        context.record(done, event("export_completed", context.user, **about, **said), durable=True).result()
         return done
 
-    with RunLock(lab.folder, row.export_id):
+    with RunLock(context.folder, row.export_id):
         try:
-            asked = event("export_requested", lab.user, **about, what=what, format=format, records=records)
-            lab.record(asked, row)
+            asked = event("export_requested", context.user, **about, what=what, format=format, records=records)
+            context.record(asked, row)
             yield complete
         except BaseException as error:
             status, words = "interrupted", "it was interrupted"
             if isinstance(error, Exception):
-                status, words = "failed", lab.scrub(in_words(error, "export").message)
+                status, words = "failed", context.scrub(in_words(error, "export").message)
             try:
-                lab.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
+                context.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
             except Exception as unnoted:  # noqa: BLE001 - beside what ended it the lesser news
                 caught("that an export failed was not noted", unnoted)
             raise
 
 
-def _content(lab: Any, store: Store, ids: list[str], format: str, what: str) -> Content:
+def _content(context: LabContext, ids: list[str], format: str, what: str) -> Content:
     if format == "package":
         from pplab.share.package import package
 
-        return package(store, ids, lab.scrub)
-    return as_bytes(without_secrets(_frame(store, ids, what), lab.scrub), format, what)
+        return package(context.store, ids, context.scrub)
+    return as_bytes(without_secrets(_frame(context.store, ids, what), context.scrub), format, what)
 
 
 def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from pplab.context import LabContext
     from pplab.share.contents import Contents
     from pplab.store.store import Store
 
@@ -61,21 +62,22 @@ class Imported:
         return dataclasses.asdict(self)
 
 
-def import_package(lab: Any, store: Store, path: str | os.PathLike[str]) -> Imported:
+def import_package(context: LabContext, path: str | os.PathLike[str]) -> Imported:
     """Check a package and enter its rows; see `Lab.import_package`.
 
     Everything is unpacked into a temporary folder, checked there, and moved to ``imports/`` of the lab in one step, so that the
     colleague's own audit, recording and notebook stay at hand. The rows go through the journal, experiments last: a process that
     dies in between leaves nothing that shows, and importing again completes it.
     """
+    store = context.store
     store.must_be_writable()
     source = as_path(path)
-    with unpacked(source, lab.folder / FOLDER) as (folder, broken):
+    with unpacked(source, context.folder / FOLDER) as (folder, broken):
         report, contents = opened(source, folder, broken)
         new = _new_experiments(store, contents)
         _refuse_other_calibrations(store, contents)
         if folder != source:
-            _keep(folder, lab.folder / FOLDER / report.sha256[:16])
+            _keep(folder, context.folder / FOLDER / report.sha256[:16])
     origin = {
         "package": report.sha256,
         "lab": report.lab,
@@ -84,7 +86,7 @@ def import_package(lab: Any, store: Store, path: str | os.PathLike[str]) -> Impo
         "head": [report.head_seq, report.head_hash],
     }
     if new:
-        _enter(lab, contents, new, origin)
+        _enter(context, contents, new, origin)
     return Imported(
         experiments=tuple(e.experiment_id for e in contents.experiments),
         responses=len(contents.responses),
@@ -139,7 +141,7 @@ def _keep(folder: Path, target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _enter(lab: Any, contents: Contents, new: set[str], origin: dict[str, Any]) -> None:
+def _enter(context: LabContext, contents: Contents, new: set[str], origin: dict[str, Any]) -> None:
     span = CAUSE.get()
     about: dict[str, Any] = span.ids() if span else {}
     rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]
@@ -150,6 +152,6 @@ def _enter(lab: Any, contents: Contents, new: set[str], origin: dict[str, Any]) 
     for experiment in sorted(new):  # imported again, also after a crash, it is the same event
         done = derived_id("package_imported", origin["package"], experiment)
         rows.append(
-            event("package_imported", lab.user, event_id=done, entity="experiment", entity_id=experiment, **about, **said)
+            event("package_imported", context.user, event_id=done, entity="experiment", entity_id=experiment, **about, **said)
         )
-    lab.record(*rows, durable=True).result()
+    context.record(*rows, durable=True).result()

@@ -166,7 +166,7 @@ def test_lines_that_are_no_rows_are_refused_in_words(tmp_path, bob, line):
 def test_an_import_that_dies_halfway_shows_nothing_and_is_completed_by_the_next(tmp_path, monkeypatch):
     path = share_labs.package(tmp_path)
     with pplab.Lab(store=tmp_path / "bob", user="bob") as bob:
-        record = bob.record
+        record = bob.context.record
 
         def dies(*rows, durable=False):
             if any(type(row).__name__ == "ExperimentRow" for row in rows):
@@ -175,7 +175,7 @@ def test_an_import_that_dies_halfway_shows_nothing_and_is_completed_by_the_next(
                 raise OSError("power cut")
             return record(*rows, durable=durable)
 
-        monkeypatch.setattr(bob, "record", dies)
+        monkeypatch.setattr(bob.context, "record", dies)
         with pytest.raises(PplabError):
             bob.import_package(path)
         monkeypatch.undo()

@@ -338,7 +338,7 @@ class Console(LabWidget):
         frame = without_secrets(matching_events(self._store, self._filters), self.lab.scrub)
         name = f"pplab-audit-{now()[:19].replace(':', '')}.{message['format']}"
         about: dict[str, Any] = {"what": "audit", "format": message["format"], "ids": [], "name": name, "records": len(frame)}
-        with job(self.lab, self._store, **about) as complete:
+        with job(self.lab.context, **about) as complete:
             content = as_bytes(frame, message["format"], "audit")
             complete(content)
         for part in parts(name, content.data, message["view"], note(content.neutralised)):
