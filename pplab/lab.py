@@ -25,6 +25,7 @@ from pplab.store.run_lock import is_locked
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
+    from datetime import date
     from pathlib import Path
     from types import TracebackType
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pplab.share.replay import Replay
     from pplab.share.rerun import Rerun
     from pplab.share.verify import PackageReport
+    from pplab.store.queries import AnyOf
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
@@ -405,20 +407,51 @@ class Lab:
         return self._runs.experiment(_named(experiment_id))
 
     @verb
-    def experiments(self, **filters: Any) -> pd.DataFrame:
-        """Return one row an experiment, oldest first. Filters: ``user``, ``calibration_id``, ``model``, ``status``, ``limit``."""
-        frame = self._store.experiments(**filters)
+    def experiments(
+        self,
+        *,
+        user: AnyOf = None,
+        calibration_id: AnyOf = None,
+        model: AnyOf = None,
+        status: AnyOf = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row an experiment, oldest first; `responses` says what the filters take."""
+        filters: dict[str, Any] = {"user": user, "calibration_id": calibration_id, "model": model, "since": since, "limit": limit}
+        frame = self._store.experiments(status=status, **filters)
         for index in frame.index[frame["status"] == "running"]:
             if not is_locked(self.folder, str(frame.loc[index, "experiment_id"])):
                 frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
         return frame
 
     @verb
-    def responses(self, experiment: Experiment | str | Sequence[Experiment | str] | None = None, **filters: Any) -> pd.DataFrame:
+    def responses(
+        self,
+        experiment: Experiment | str | Sequence[Experiment | str] | None = None,
+        *,
+        status: AnyOf = None,
+        user: AnyOf = None,
+        calibration_id: AnyOf = None,
+        model: AnyOf = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
         """Return one row a stored response, of one experiment, of several, or of all.
 
-        Filters: ``status``, ``user``, ``calibration_id``, ``model``, ``since``, ``limit``.
+        Parameters
+        ----------
+        experiment : Experiment, str or list of them, optional
+            Experiments or their ids.
+        status, user, calibration_id, model : str or list of str, optional
+            Rows with this value, or with one of these. ``model`` is the one that answered.
+        since : str, date or datetime, optional
+            Rows from this moment on, in UTC where it names no zone.
+        limit : int, optional
+            At most so many rows.
         """
+        filters: dict[str, Any] = {"status": status, "user": user, "calibration_id": calibration_id, "model": model}
+        filters |= {"since": since, "limit": limit}
         if experiment is None:
             return self._store.responses(**filters)
         import pandas as pd
@@ -433,9 +466,9 @@ class Lab:
         return self._store.response(response_id)
 
     @verb
-    def analytics(self, **filters: Any) -> pd.DataFrame:
+    def analytics(self, *, user: AnyOf = None, calibration_id: AnyOf = None) -> pd.DataFrame:
         """Return the summaries of every (user, calibration): one row a measure with n, mean and standard deviation."""
-        return self._store.analytics(**filters)
+        return self._store.analytics(user=user, calibration_id=calibration_id)
 
     @verb
     def compare(self, a: Experiment | str, b: Experiment | str) -> Comparisons:
@@ -458,19 +491,45 @@ class Lab:
     # -- what happened --------------------------------------------------------------------------------------------------------
 
     @verb
-    def audit(self, **filters: Any) -> pd.DataFrame:
-        """Return the audit in sequence. Filters: ``event, actor, correlation_id, entity_id, since, limit``."""
-        return self._store.audit(**filters)
+    def audit(
+        self,
+        event: AnyOf = None,
+        *,
+        actor: AnyOf = None,
+        correlation_id: AnyOf = None,
+        entity_id: AnyOf = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the audit in sequence; ``limit`` keeps the last events, `responses` says what the other filters take."""
+        filters: dict[str, Any] = {"actor": actor, "correlation_id": correlation_id, "entity_id": entity_id}
+        return self._store.audit(event, since=since, limit=limit, **filters)
 
     @verb
-    def timing(self, **filters: Any) -> pd.DataFrame:
-        """Return one row a timed operation or call. Filters: ``kind`` (``operation``, ``call``), ``name``, ``limit``."""
-        return self._store.timing(**filters)
+    def timing(
+        self,
+        kind: AnyOf = None,
+        *,
+        name: AnyOf = None,
+        correlation_id: AnyOf = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row a timed ``operation`` or ``call`` (its ``kind``), oldest first; ``limit`` keeps the last ones."""
+        return self._store.timing(kind, name=name, correlation_id=correlation_id, since=since, limit=limit)
 
     @verb
-    def cells(self, **filters: Any) -> pd.DataFrame:
-        """Return one row a cell execution, in the order they ended."""
-        return self._store.cells(**filters)
+    def cells(
+        self,
+        *,
+        session_id: AnyOf = None,
+        notebook: AnyOf = None,
+        status: AnyOf = None,
+        since: str | date | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return one row a cell execution, oldest first; ``limit`` keeps the last ones."""
+        return self._store.cells(session_id=session_id, notebook=notebook, status=status, since=since, limit=limit)
 
     @verb
     def trace(self, record_id: str | Experiment | Calibration) -> Trace:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -107,35 +106,29 @@ class Operation:
 
 
 class _Call:
-    """How a method is called, in words for who called it wrongly."""
+    """The signature of a method, and the words for a call that does not fit it."""
 
     def __init__(self, method: Callable[..., Any]) -> None:
         self.name = method.__name__
         self._signature = inspect.signature(method)
-        parameters = self._signature.parameters
-        self._passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        self._known = [p for p in parameters if p not in ("self", "filters", "options")]
-        if self._passes_on:  # what it passes on is listed in its docstring
-            self._known += re.findall(r"``(\w+)``", method.__doc__ or "")
+        self._parameters = [name for name in self._signature.parameters if name != "self"]
 
     def refusal(self, *args: Any, **kwargs: Any) -> BadInput | None:
         """Return what is wrong with a call, if anything is."""
-        unknown = () if self._passes_on else kwargs.keys() - self._signature.parameters.keys()
+        unknown = kwargs.keys() - set(self._parameters)
         if unknown:
-            return self.unknown(min(unknown))
+            word, known = min(unknown), ", ".join(self._parameters)
+            options = f"options: {known}" if known else "it takes none"
+            return BadInput(f"{self.name} has no option '{word}'", hint=did_you_mean(word, self._parameters) or options)
         try:
             self._signature.bind(*args, **kwargs)
         except TypeError as error:
-            return BadInput(f"{self.name}: {error}", hint=f"write {self.name}({', '.join(self._known)})")
+            return BadInput(f"{self.name}: {error}", hint=f"write {self.name}({', '.join(self._parameters)})")
         return None
-
-    def unknown(self, word: str) -> BadInput:
-        hint = did_you_mean(word, self._known) or f"options: {', '.join(self._known)}"
-        return BadInput(f"{self.name} has no option '{word}'", hint=hint)
 
 
 def checked(method: F) -> F:
-    """Let a method that is an operation in its own way refuse a call it does not know as `verb` does."""
+    """Make a method that opens its operation itself refuse, as `verb` does, a call that does not fit its signature."""
     call = _Call(method)
 
     @functools.wraps(method)
@@ -161,12 +154,6 @@ def verb(method: F) -> F:
             refusal = call.refusal(self, *args, **kwargs)
             if refusal is not None:
                 raise refusal
-            try:
-                return method(self, *args, **kwargs)
-            except TypeError as error:
-                strange = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-                if strange and strange[1] in kwargs:
-                    raise call.unknown(strange[1]) from None
-                raise
+            return method(self, *args, **kwargs)
 
     return cast("F", operation)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import listed, moment_text
@@ -13,7 +13,7 @@ from pplab.store.record_types import KIND_OF, RECORD_TYPES, RecordType, parse_ti
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _Record = TypeVar("_Record")
+AnyOf: TypeAlias = "str | Iterable[str] | None"
+"""A filter: a value, or several of which any may stand; ``None`` filters nothing."""
 
 LATEST = "latest"
 PREFIX = 6
@@ -79,10 +81,10 @@ class Queries(ABC):
     def experiments(
         self,
         *,
-        user: str | None = None,
-        calibration_id: str | None = None,
-        status: str | None = None,
-        model: str | None = None,
+        user: AnyOf = None,
+        calibration_id: AnyOf = None,
+        status: AnyOf = None,
+        model: AnyOf = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
@@ -111,10 +113,10 @@ class Queries(ABC):
         self,
         experiment_id: str | None = None,
         *,
-        status: str | None = None,
-        user: str | None = None,
-        calibration_id: str | None = None,
-        model: str | None = None,
+        status: AnyOf = None,
+        user: AnyOf = None,
+        calibration_id: AnyOf = None,
+        model: AnyOf = None,
         since: str | date | None = None,
         limit: int | None = None,
         full: bool = False,
@@ -155,7 +157,7 @@ class Queries(ABC):
             where = _Where().equal(experiment_id=whole, response_id=answer)
             return _frame(cursor, f"SELECT * FROM call_attempts {where} ORDER BY started_at, response_id, attempt", where.values)
 
-    def calibrations(self, *, user: str | None = None) -> pd.DataFrame:
+    def calibrations(self, *, user: AnyOf = None) -> pd.DataFrame:
         """Return one row a calibration, oldest first."""
         where = _Where().equal(user=user)
         with self.reading() as cursor:
@@ -166,7 +168,7 @@ class Queries(ABC):
         with self.reading() as cursor:
             return _one(cursor, CalibrationRow, calibration_id)
 
-    def analytics(self, *, user: str | None = None, calibration_id: str | None = None) -> pd.DataFrame:
+    def analytics(self, *, user: AnyOf = None, calibration_id: AnyOf = None) -> pd.DataFrame:
         """Return the running figures, one row a (user, calibration, measure): n, mean, standard deviation, m2 and time.
 
         ``sd`` divides by n - 1 and is missing below two values; counts have neither mean nor deviation.
@@ -180,11 +182,11 @@ class Queries(ABC):
 
     def audit(
         self,
-        event: str | None = None,
+        event: AnyOf = None,
         *,
-        actor: str | None = None,
-        correlation_id: str | None = None,
-        entity_id: str | None = None,
+        actor: AnyOf = None,
+        correlation_id: AnyOf = None,
+        entity_id: AnyOf = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
@@ -199,10 +201,10 @@ class Queries(ABC):
 
     def timing(
         self,
-        kind: str | None = None,
+        kind: AnyOf = None,
         *,
-        name: str | None = None,
-        correlation_id: str | None = None,
+        name: AnyOf = None,
+        correlation_id: AnyOf = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
@@ -213,9 +215,9 @@ class Queries(ABC):
     def cells(
         self,
         *,
-        session_id: str | None = None,
-        notebook: str | None = None,
-        status: str | None = None,
+        session_id: AnyOf = None,
+        notebook: AnyOf = None,
+        status: AnyOf = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:

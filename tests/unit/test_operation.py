@@ -36,11 +36,7 @@ class Notes:
         return self.add(a, a)
 
     @verb
-    def listed(self, **filters):
-        """Filters: ``event``, ``limit``."""
-        return self._list(**filters)
-
-    def _list(self, *, event=None, limit=None):
+    def listed(self, *, event=None, limit=None):
         return event, limit
 
     @verb
