@@ -19,6 +19,7 @@ from pplab.ids import new_id, now
 from pplab.inputs.values import in_units, listed, mapping
 from pplab.observe.events import event
 from pplab.operation import Operation, checked, verb
+from pplab.plan.request import RunRequest
 from pplab.store.rows import CalibrationRow
 from pplab.store.run_lock import is_locked
 
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
+
+HOOKS = ("on", "on_response", "on_text")
+"""Who listens to a run, which is no part of its request."""
 
 
 class Lab:
@@ -343,35 +347,36 @@ class Lab:
         Experiment
             Also when calls failed, and when it was interrupted (Ctrl-C, the kernel's interrupt); see its ``status``.
         """
-        options = {
-            "calibration": calibration,
-            "n": n,
-            "settings": settings,
-            "sweep": sweep,
-            "parameters": parameters,
-            "data": data,
-            "cluster": cluster,
-            "system": system,
-            "seed": seed,
-            "max_cost": max_cost,
-            "deadline": deadline,
-            "max_concurrency": max_concurrency,
-            "stream": stream,
-            "on_response": on_response,
-            "on": on,
-        }
+        request = RunRequest(
+            prompt=prompt,
+            calibration=calibration,
+            n=n,
+            settings=settings,
+            sweep=sweep,
+            parameters=parameters,
+            data=data,
+            cluster=cluster,
+            system=system,
+            seed=seed,
+            max_cost=max_cost,
+            deadline=deadline,
+            max_concurrency=max_concurrency,
+            stream=stream,
+        )
         with Interrupts() as interrupts, Operation(self, "run"):
-            return self._runs.begin(prompt, options, interrupts)
+            return self._runs.begin(request, interrupts, on_response=on_response, on=on)
 
     @verb
     def start(self, prompt: Any = None, **options: Any) -> Experiment:
         """Begin a run and return at once; see `run` for the parameters and `Experiment.wait`."""
-        return self._runs.begin(prompt, options)
+        hooks = {name: options.pop(name, None) for name in HOOKS}
+        return self._runs.begin(RunRequest.of(prompt=prompt, **options), **hooks)
 
     @verb
     def preflight(self, prompt: Any = None, **options: Any) -> Preflight:
         """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect."""
-        return self._runs.preflight(prompt, options)
+        request = {name: value for name, value in options.items() if name not in HOOKS}
+        return self._runs.preflight(RunRequest.of(prompt=prompt, **request))
 
     @checked
     def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:

@@ -16,10 +16,11 @@ from pplab.commands.session import CommandResult, Session, unwatched
 from pplab.commands.variables import put_in, taken_from
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.inputs.texts import decode, read_text
+from pplab.plan.request import RunRequest
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from pplab.config.approvals import Grant
@@ -83,12 +84,12 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
     again = [name for name in RESUME_OPTIONS if getattr(arguments, name)]
     if again:
         return _run_resume(session, lab, arguments, again)
-    prompt, wishes = _wishes(session, arguments)
+    request = request_of(session, arguments)
     if arguments.dry_run:
-        ahead = lab.preflight(prompt, **wishes)
+        ahead = lab.preflight(**request.given())
         return CommandResult(ahead, ahead.as_dict())
     with watched(session, lab, arguments) as shown:
-        made = lab.run(prompt, **wishes, on=shown)
+        made = lab.run(**request.given(), on=shown)
     return _ran(made)
 
 
@@ -139,31 +140,27 @@ def watched(session: Session, lab: Lab, arguments: argparse.Namespace) -> Abstra
     return unwatched(lab) if arguments.json else session.watch(lab)
 
 
-def _wishes(session: Session, arguments: argparse.Namespace) -> tuple[str | None, dict[str, Any]]:
-    """Return the prompt and the keyword arguments of `Lab.run` that the options stand for."""
-    prompt = _prompt(session, arguments)
-    sweep: dict[str, Any] = {}
-    for text in arguments.sweep or ():
+def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
+    """Return the request that the options of ``run`` make; an option is named as its field, but for these."""
+    fields = {
+        "prompt": _prompt(session, arguments),
+        "sweep": _sweep(arguments.sweep or ()),
+        "parameters": pairs("--set", arguments.set),
+        "data": arguments.prompts,
+    }
+    fields |= {field.name: getattr(arguments, field.name) for field in dataclasses.fields(RunRequest) if field.name not in fields}
+    return RunRequest(**fields)
+
+
+def _sweep(texts: Sequence[str]) -> dict[str, str | None] | None:
+    """Return the values of each swept parameter as they were written, ``None`` for a name alone."""
+    sweep: dict[str, str | None] = {}
+    for text in texts:
         name, has_values, values = text.partition("=")
         if name in sweep:
             raise BadInput(f"the sweep over {name} was given twice", hint="write all its values in one --sweep")
         sweep[name] = values if has_values else None
-    wishes = {
-        "calibration": arguments.calibration,
-        "n": arguments.n,
-        "settings": arguments.settings,
-        "sweep": sweep or None,
-        "parameters": pairs("--set", arguments.set),
-        "data": arguments.prompts,
-        "cluster": arguments.cluster,
-        "system": arguments.system,
-        "seed": arguments.seed,
-        "max_cost": arguments.max_cost,
-        "deadline": arguments.deadline,
-        "max_concurrency": arguments.max_concurrency,
-        "stream": arguments.stream or None,
-    }
-    return prompt, {name: value for name, value in wishes.items() if value is not None}
+    return sweep or None
 
 
 def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from pplab.models.recording import RecordedSource
     from pplab.models.types import Source
     from pplab.plan.plan import Plan, PlannedCall
+    from pplab.plan.request import RunRequest
     from pplab.plan.vocabulary import MetricInfo
 
-HOOKS = ("on", "on_response", "on_text")
 RESENDABLE_STATUSES = {
     "resume": frozenset({"cancelled"}),
     "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
@@ -97,19 +97,15 @@ class RunManager:
 
     # -- planning -------------------------------------------------------------------------------------------------------------
 
-    def plan(self, prompt: Any, options: dict[str, Any]) -> tuple[Plan, Calibration | None]:
-        """Return the plan that a user's wishes describe, and the calibration it works in."""
+    def plan(self, request: RunRequest) -> tuple[Plan, Calibration | None]:
+        """Return the plan of a request, and the calibration it works in."""
         from pplab.plan.request import build_plan
 
-        wishes = {name: value for name, value in options.items() if name not in (*HOOKS, "calibration")}
-        return build_plan(
-            prompt,
-            wishes,
-            model=self._context.model,
-            defaults=self.defaults(),
-            calibration=self._calibration(options.get("calibration")),
-            scrub=self._context.scrub,
+        calibration = self._calibration(request.calibration)
+        plan = build_plan(
+            request, model=self._context.model, calibration=calibration, scrub=self._context.scrub, **self.defaults()
         )
+        return plan, calibration
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the configuration decides."""
@@ -126,10 +122,9 @@ class RunManager:
 
     # -- running --------------------------------------------------------------------------------------------------------------
 
-    def begin(self, prompt: Any, options: dict[str, Any], interrupts: Interrupts | None = None) -> Experiment:
-        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
-        plan, calibration = self.plan(prompt, options)
-        hooks = {name: options.get(name) for name in HOOKS}
+    def begin(self, request: RunRequest, interrupts: Interrupts | None = None, **hooks: Any) -> Experiment:
+        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile. ``hooks``: those of `Run`."""
+        plan, calibration = self.plan(request)
         return self.begin_plan(plan, calibration.id if calibration else None, interrupts, **hooks)
 
     def begin_plan(
@@ -287,13 +282,13 @@ class RunManager:
 
     # -- before a run -----------------------------------------------------------------------------------------------
 
-    def preflight(self, prompt: Any, options: dict[str, Any]) -> Preflight:
+    def preflight(self, request: RunRequest) -> Preflight:
         """Return what a run would be; nothing is sent, and nothing is written down."""
         from pplab.experiments.caveats import caveats
         from pplab.experiments.preflight import preflight
         from pplab.scoring.registry import registered
 
-        plan, _ = self.plan(prompt, options)
+        plan, _ = self.plan(request)
         with self._store.reading():
             habits = history.model_stats(self._store, self._context.provider, plan.model)
             probes = self._store.audit("probe_completed")

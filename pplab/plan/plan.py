@@ -1,4 +1,4 @@
-"""From wishes to a plan: which prompts, under which settings, how often, in which order. Pure: nothing is sent or stored here."""
+"""The plan: which prompts, under which settings, how often, in which order. Pure: nothing is sent or stored here."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def make_plan(
     seed: int | None = None,
     **options: Any,
 ) -> Plan:
-    """Check every wish and return the plan; whatever is wrong raises `BadInput` in one line, before anything is sent.
+    """Return the plan of checked values; whatever is wrong raises `BadInput` in one line, before anything is sent.
 
     Parameters
     ----------

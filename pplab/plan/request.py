@@ -1,10 +1,11 @@
-"""From what a user passed to `Lab.run` to a plan: names checked, data filled in, the calibration's ranges and persona applied."""
+"""The request of a run, one record from every front end, and the plan built from it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.texts import read_text
@@ -19,22 +20,52 @@ if TYPE_CHECKING:
     from pplab.plan.settings import Range
 
 SWEEP = '{"temperature": [0, 0.7]}'
-RUN_OPTIONS = (
-    "calibration",
-    "n",
-    "settings",
-    "sweep",
-    "parameters",
-    "data",
-    "cluster",
-    "system",
-    "seed",
-    "max_cost",
-    "deadline",
-    "max_concurrency",
-    "stream",
-    "on_response",
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """Everything a user asks of a run, as it was given and not yet checked; `Lab.run` documents each field.
+
+    `Lab.run`, the ``run`` command and the studio each make one, and `build_plan` turns it into a plan. ``None`` is what was not
+    given. Who listens to the run is no part of it.
+    """
+
+    prompt: Any = None
+    calibration: Any = None
+    n: Any = None
+    settings: Any = None
+    sweep: Any = None
+    parameters: Any = None
+    data: Any = None
+    cluster: Any = None
+    system: Any = None
+    seed: Any = None
+    max_cost: Any = None
+    deadline: Any = None
+    max_concurrency: Any = None
+    stream: Any = None
+
+    @classmethod
+    def of(cls, **options: Any) -> RunRequest:
+        """Return the request with these options; a name that is none of them is refused with the nearest one.
+
+        Examples
+        --------
+        >>> RunRequest.of(prompt="Say hello.", sed=3)
+        Traceback (most recent call last):
+        pplab.errors.BadInput: run has no option 'sed'. did you mean 'seed'?
+        """
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                raise BadInput(
+                    f"run has no option '{name}'", hint=did_you_mean(name, known) or f"known options: {', '.join(known)}"
+                )
+        return cls(**options)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that were given, as the keywords of `Lab.run`."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
 class Calibrated(Protocol):
@@ -53,61 +84,64 @@ class Calibrated(Protocol):
         """The system message."""
 
 
-C = TypeVar("C", bound=Calibrated)
-
-
 def build_plan(
-    prompt: Any,
-    wishes: Mapping[str, Any],
+    request: RunRequest,
     *,
     model: str,
-    defaults: Mapping[str, Any],
-    calibration: C | None,
+    calibration: Calibrated | None,
+    deadline: float,
+    max_concurrency: int,
     scrub: Callable[[str], str],
-) -> tuple[Plan, C | None]:
-    """Return the plan and the calibration it works in; see `Lab.run` for the wishes."""
-    unknown = [name for name in wishes if name not in RUN_OPTIONS]
-    if unknown:
-        raise BadInput(
-            f"run has no option '{unknown[0]}'",
-            hint=did_you_mean(unknown[0], RUN_OPTIONS) or f"known options: {', '.join(RUN_OPTIONS)}",
-        )
-    w = dict(wishes)
-    prompts, clusters = _prompts(prompt, w.pop("data", None), w.pop("cluster", None))
-    prompts = [scrub(p) if isinstance(p, str) else p for p in prompts]
-    settings, sweep = w.pop("settings", None), w.pop("sweep", None)
-    seed, base = w.pop("seed", None), w.pop("parameters", None)
-    base = {} if base is None else mapping(base, "parameters", '{"max_tokens": 200}')
+) -> Plan:
+    """Return the plan that a request describes, or raise `BadInput` in one line.
+
+    Parameters
+    ----------
+    request
+        What the user asked for.
+    model
+        The model to ask.
+    calibration
+        The calibration that ``request.calibration`` names, if any.
+    deadline, max_concurrency
+        The configured values, which the request's own replace.
+    scrub
+        Takes keys out of text.
+    """
+    prompts, clusters = _prompts(request.prompt, request.data, request.cluster)
     ranges = calibration.ranges if calibration else None
+    base = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
+    settings = request.settings
     if isinstance(settings, int) and not isinstance(settings, bool):
         if not ranges:
             raise BadInput(
                 "a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings"
             )
-        settings = sample_ranges(ranges, settings, seed or 0, base)
-    if sweep is not None:
-        sweep = {name: _values(name, values, calibration) for name, values in mapping(sweep, "sweep", SWEEP).items()}
+        settings = sample_ranges(ranges, settings, request.seed or 0, base)
+    sweep = None
+    if request.sweep is not None:
+        sweep = {name: _values(name, values, calibration) for name, values in mapping(request.sweep, "sweep", SWEEP).items()}
         if ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
             base = {**base, "max_tokens": ranges["max_tokens"].high}
-    system = _text(w.pop("system", None)) or (calibration.persona if calibration else None)
+    system = _text(request.system) or (calibration.persona if calibration else None)
     if system is not None and not isinstance(system, str):
         raise BadInput(f"system must be text, not {type(system).__name__}", hint="pass a string, or a Path to a text file")
-    n = w.pop("n", None)
-    options = {**defaults, **{k: v for k, v in w.items() if v is not None and k != "calibration"}}
-    plan = make_plan(
-        prompts,
+    return make_plan(
+        [scrub(p) if isinstance(p, str) else p for p in prompts],
         model=model,
-        n=5 if n is None else n,
+        n=5 if request.n is None else request.n,
         settings=settings,
         sweep=sweep,
         base=base,
         ranges=ranges,
-        seed=seed,
+        seed=request.seed,
         system=scrub(system) if system else None,
         clusters=clusters,
-        **options,
+        deadline=deadline if request.deadline is None else request.deadline,
+        max_concurrency=max_concurrency if request.max_concurrency is None else request.max_concurrency,
+        max_cost=request.max_cost,
+        stream=False if request.stream is None else request.stream,
     )
-    return plan, calibration
 
 
 def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tuple[str, ...] | None]:

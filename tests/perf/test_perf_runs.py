@@ -117,12 +117,12 @@ def test_a_plan_of_100000_calls_is_made_and_begun_without_holding_its_answers(se
     import pandas as pd
 
     frame = pd.DataFrame({"number": range(25_000), "group": [i % 500 for i in range(25_000)]})
-    wishes = {"data": frame, "cluster": "group", "n": 4, "max_concurrency": 256}
+    options = {"data": frame, "cluster": "group", "n": 4, "max_concurrency": 256}
     with lab_at(tmp_path, server, "fast") as lab:
         ours(lab, 256, 256)
         with Memory() as memory:
             begun = time.perf_counter()
-            experiment = lab.start("Describe evening number {number} at the lighthouse.", **wishes)
+            experiment = lab.start("Describe evening number {number} at the lighthouse.", **options)
             planned = time.perf_counter() - begun
             while (SOAK and experiment.running) or experiment.progress["done"] < 4_000:
                 time.sleep(0.05)

@@ -82,7 +82,7 @@ def is_one_clear_line(error):
     ],
     ids=lambda options: ascii(options)[:60],
 )  # fmt: skip
-def test_a_run_with_impossible_wishes_is_refused_and_nothing_is_sent(lab, options):
+def test_an_impossible_request_is_refused_and_nothing_is_sent(lab, options):
     with pytest.raises(PplabError) as refused:
         lab.run("hello", **options)
     assert is_one_clear_line(refused.value)

@@ -1,4 +1,4 @@
-"""From wishes to a plan: what is sent in which order, what is refused, and plans that survive being stored."""
+"""From a request to a plan: what is sent in which order, what is refused, and plans that survive being stored."""
 
 from __future__ import annotations
 
@@ -122,10 +122,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("wishes", "words"), REFUSED, ids=[f"{next(iter(w))}-{i}" for i, (w, _) in enumerate(REFUSED)])
-def test_a_wish_that_cannot_be_met_is_refused_in_one_line(wishes: dict[str, object], words: str) -> None:
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=[f"{next(iter(w))}-{i}" for i, (w, _) in enumerate(REFUSED)])
+def test_a_request_that_cannot_be_met_is_refused_in_one_line(options: dict[str, object], words: str) -> None:
     with pytest.raises(BadInput) as refused:
-        make_plan(**{"prompts": ["ok"], "model": "m", **wishes})
+        make_plan(**{"prompts": ["ok"], "model": "m", **options})
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
 

@@ -79,7 +79,7 @@ def test_a_parameter_that_is_rejected_now_and_was_not_fails_the_gate(tmp_path):
         ({"n": True}, "not a number of replicates"),
     ],
 )
-def test_odd_wishes_are_refused_in_one_line(tmp_path, options, why):
+def test_odd_options_are_refused_in_one_line(tmp_path, options, why):
     with share_labs.ada(tmp_path) as lab, pytest.raises(BadInput) as refusal:
         lab.check(share_labs.experiment_id(), **options)
     assert why in str(refusal.value)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pplab.commands import command_table
-from pplab.commands.general import _wishes
+from pplab.commands.general import request_of as request_of_command
 from pplab.commands.parser import split
 from pplab.commands.session import Session
 from pplab.errors import BadInput
 from pplab.plan.settings import PARAMETERS
-from pplab.views.widgets.studio import Draft, Studio, code_of, wishes_of
+from pplab.views.widgets.studio import Draft, Studio, code_of, request_of
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
 
@@ -238,20 +239,17 @@ def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
     line, _, body = code_of(made, "embedded").partition("\n")
     command, arguments = command_table.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
     arguments.prompt = [body]
-    prompt, wishes = _wishes(Session(lambda: None, "notebook"), arguments)
-    for name, values in wishes.get("sweep", {}).items():
-        wishes["sweep"][name] = [float(value) for value in values.split(",")]
-    if "parameters" in wishes:
-        wishes["parameters"] = {name: float(value) for name, value in wishes["parameters"].items()}
+    request = request_of_command(Session(lambda: None, "notebook"), arguments)
+    sweep = request.sweep and {name: [float(value) for value in values.split(",")] for name, values in request.sweep.items()}
+    parameters = request.parameters and {name: float(value) for name, value in request.parameters.items()}
     assert command.name == "run"
-    assert (prompt, wishes) == wishes_of(made)
+    assert replace(request, sweep=sweep, parameters=parameters) == request_of(made)
 
 
 @given(DRAFTS)
 def test_a_draft_with_values_never_draws_settings_from_the_ranges(made):
-    _, wishes = wishes_of(made)
     if made["calibration"] and any(made["values"].values()):
-        assert wishes.get("sweep")
+        assert request_of(made).sweep
 
 
 def test_in_a_terminal_the_studio_says_where_to_open_it(lab):

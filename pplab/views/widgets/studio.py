@@ -11,6 +11,7 @@ from pplab.calibration import Calibration
 from pplab.config.configuration import EMBEDDED, TEMPORARY
 from pplab.errors import BadInput, PplabError, in_words
 from pplab.log import caught, thread
+from pplab.plan.request import RunRequest
 from pplab.plan.settings import PARAMETERS
 from pplab.views.widgets.base import LabWidget, chosen, owned
 from pplab.views.widgets.cards import Cards
@@ -224,8 +225,8 @@ class Studio(LabWidget):
                 columns = read_table(draft["table"].strip()).columns
             elif not draft["prompt"].strip():
                 return _nothing(UNWRITTEN)
-            prompt, wishes = self._wishes(draft)
-            return _ahead(self._lab_for(draft["model"]).manager.preflight(prompt, wishes), columns)
+            request = self._request(draft)
+            return _ahead(self._lab_for(draft["model"]).manager.preflight(request), columns)
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
             if not isinstance(error, PplabError):
                 caught("the estimate failed", error)
@@ -233,12 +234,12 @@ class Studio(LabWidget):
             told.scrub(self.lab.scrub)
             return Ahead(possible=False, line=told.message, more=(told.hint,) if told.hint else (), columns=columns)
 
-    def _wishes(self, draft: Draft) -> tuple[str | None, dict[str, Any]]:
-        """Return the prompt and the keyword arguments of `Lab.run` that a draft stands for."""
+    def _request(self, draft: Draft) -> RunRequest:
+        """Return the request that a draft makes; values outside of the calibration are refused unless the draft allows them."""
         calibration = next((c for c in self.calibrations if c["id"] == draft["calibration"]), None)
         if calibration is not None and not draft["beyond"]:
             _check_inside(draft["values"], calibration)
-        return wishes_of(draft)
+        return request_of(draft)
 
     def _lab_for(self, model: str) -> Lab:
         """Return the lab, or another door to the same store whose runs ask ``model``."""
@@ -261,18 +262,18 @@ class Studio(LabWidget):
     def _take_run(self, message: Run) -> None:
         if self.state != "ready":
             raise BadInput("a run is under way", hint="wait for it, or cancel it")
-        prompt, wishes = self._wishes(message["draft"])
+        request = self._request(message["draft"])
         self.state = "starting"
         self._shown.begin(None)
         self.cards = f"anywidget:{self._shown.model_id}"
-        work = (message, self._lab_for(message["draft"]["model"]), prompt, wishes)
+        work = (message, self._lab_for(message["draft"]["model"]), request)
         thread(self._run, *work, name="pplab-studio").start()
 
-    def _run(self, message: Run, lab: Lab, prompt: str | None, wishes: dict[str, Any]) -> None:
+    def _run(self, message: Run, lab: Lab, request: RunRequest) -> None:
         """Run to the end on a thread of its own: the kernel stays free for other cells."""
         try:
             with self.timed("run") as took:
-                self.experiment = experiment = lab.start(prompt, **wishes, on=self._shown, on_text=self._shown.writing)
+                self.experiment = experiment = lab.start(**request.given(), on=self._shown, on_text=self._shown.writing)
                 took["correlation_id"] = experiment.correlation_id
                 self._shown.begin(experiment)
                 self.state = "running"
@@ -313,28 +314,28 @@ class Studio(LabWidget):
 # -- pure: from a draft to a run ------------------------------------------------------------------------------------------------
 
 
-def wishes_of(draft: Draft) -> tuple[str | None, dict[str, Any]]:
-    """Return the prompt and the keyword arguments of `Lab.run` that a draft stands for.
+def request_of(draft: Draft) -> RunRequest:
+    """Return the request that a draft makes.
 
     Examples
     --------
     >>> draft = Draft(prompt="Hi", table="", system="", model="embedded", calibration="", beyond=False,
     ...               values={"temperature": (0.0, 1.0), "top_p": (0.9,)}, n=3, stream=False)
-    >>> wishes_of(draft)
-    ('Hi', {'n': 3, 'sweep': {'temperature': [0.0, 1.0]}, 'parameters': {'top_p': 0.9}})
+    >>> request_of(draft).given()
+    {'prompt': 'Hi', 'n': 3, 'sweep': {'temperature': [0.0, 1.0]}, 'parameters': {'top_p': 0.9}, 'stream': False}
     """
     sweep, fixed = _sweep_and_fixed(draft)
-    wishes = {
-        "n": draft["n"],
-        "sweep": sweep,
-        "parameters": fixed,
-        "calibration": draft["calibration"],
-        "data": draft["table"].strip(),
-        "system": _line(draft["system"]),
-        "stream": draft["stream"],
-    }
-    prompt = draft["prompt"].rstrip("\n")
-    return prompt or (None if draft["table"].strip() else ""), {k: v for k, v in wishes.items() if v or k == "n"}
+    table = draft["table"].strip() or None
+    return RunRequest(
+        prompt=draft["prompt"].rstrip("\n") or (None if table else ""),
+        calibration=draft["calibration"] or None,
+        n=draft["n"],
+        sweep=sweep or None,
+        parameters=fixed or None,
+        data=table,
+        system=_line(draft["system"]) or None,
+        stream=draft["stream"],
+    )
 
 
 def code_of(draft: Draft, model: str) -> str:

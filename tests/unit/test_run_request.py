@@ -1,0 +1,61 @@
+"""The request of a run: one record, which every front end makes and whose fields are the options of a run."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+
+import pytest
+
+from pplab.commands import command_table
+from pplab.commands.general import request_of
+from pplab.commands.session import Session
+from pplab.errors import BadInput
+from pplab.lab import HOOKS, Lab
+from pplab.plan.request import RunRequest
+
+FIELDS = [field.name for field in fields(RunRequest)]
+LINE = {
+    "calibration": (["--calibration", "latest"], "latest"),
+    "n": (["--n", "3"], 3),
+    "settings": (["--settings", "4"], 4),
+    "sweep": (["--sweep", "temperature=0,1", "--sweep", "top_p"], {"temperature": "0,1", "top_p": None}),
+    "parameters": (["--set", "max_tokens=20"], {"max_tokens": "20"}),
+    "data": (["--prompts", "topics.csv"], "topics.csv"),
+    "cluster": (["--cluster", "topic"], "topic"),
+    "system": (["--system", "Be kind."], "Be kind."),
+    "seed": (["--seed", "7"], 7),
+    "max_cost": (["--max-cost", "0.5"], 0.5),
+    "deadline": (["--deadline", "9"], 9.0),
+    "max_concurrency": (["--max-concurrency", "2"], 2),
+    "stream": (["--stream"], True),
+}
+
+
+def test_the_options_of_a_run_in_python_are_the_fields_of_the_request():
+    assert sorted(inspect.signature(Lab.run).parameters.keys() - {"self", *HOOKS}) == sorted(FIELDS)
+
+
+def test_the_run_command_offers_every_field_of_the_request():
+    assert sorted(["prompt", *LINE]) == sorted(FIELDS)
+
+
+@pytest.mark.parametrize("field", LINE)
+def test_an_option_of_the_command_becomes_its_field(field):
+    words, value = LINE[field]
+    _, arguments = command_table.parse(["run", "Say hello.", *words], door="pplab")
+    request = request_of(Session(lambda: None, "terminal"), arguments)
+    assert getattr(request, field) == value
+    assert request.prompt == "Say hello."
+
+
+@pytest.mark.parametrize("verb", ["run", "start", "preflight"])
+@pytest.mark.parametrize(("wrong", "right"), [("sed", "seed"), ("sweeps", "sweep"), ("max_costs", "max_cost"), ("datas", "data")])
+def test_an_option_that_does_not_exist_is_refused_with_the_nearest_one(verb, wrong, right, lab):
+    with pytest.raises(BadInput, match=f"no option '{wrong}'. did you mean '{right}'"):
+        getattr(lab, verb)("Say hello.", **{wrong: 1})
+
+
+def test_a_request_lists_what_was_given_and_nothing_else():
+    request = RunRequest.of(prompt="", n=3, sweep=None)
+    assert request.given() == {"prompt": "", "n": 3}
