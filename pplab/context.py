@@ -103,7 +103,7 @@ class LabContext:
         from pplab.models.recording import Recording
 
         if self.recording is not None:
-            self.recording.settle()
+            self.recording.sort_lines()
         self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
         self.effective_configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
         self.access.answer_from(self.recording, self.effective_configuration)

@@ -308,7 +308,7 @@ def _answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Ite
     if not isinstance(source, RecordedSource):
         return calls
     listed = list(calls)
-    source.refuse_missing(make_call(plan, source.provider, planned)[0] for planned in listed)
+    source.require_recorded(make_call(plan, source.provider, planned)[0] for planned in listed)
     return listed
 
 

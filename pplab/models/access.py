@@ -167,7 +167,7 @@ class Access:
                 self.loop.submit(client.aclose()).result(timeout=5)
         self.loop.close()
         if recording is not None:
-            recording.settle()
+            recording.sort_lines()
 
 
 def recorded_model(effective: EffectiveConfiguration, recording: Recording) -> EffectiveConfiguration:

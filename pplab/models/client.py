@@ -15,7 +15,7 @@ from pplab.models.capabilities import token_limit_name
 from pplab.models.http import Exchange, Request, connect, exchange
 from pplab.models.retry import asked_wait, backoff
 from pplab.models.route import Route, basic
-from pplab.models.types import Attempt, Call, Reply
+from pplab.models.types import FINAL_STATUSES, Attempt, Call, Reply
 from pplab.secrets import MASK, split_credentials
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 PROXIED = frozenset(
     {"connection_lost", "not_json_api", "server_error", "timeout", "unreachable", "unreadable"}
 )  # may be its fault
-USABLE = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +174,7 @@ class ModelClient:
             await asyncio.sleep(wait)
         reply = done.reply
         words = [reply.error, note]
-        if lost_before and not done.lost and reply.status not in USABLE:
+        if lost_before and not done.lost and reply.status not in FINAL_STATUSES:
             words.append("an earlier attempt was sent and may have been billed")
         if proxy is not None and reply.error_code in PROXIED and proxy.url not in (reply.error or ""):
             words.append(f"asked through the proxy {proxy}")
@@ -255,7 +254,7 @@ class ModelClient:
     def _decide(self, done: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:
         """Return the decision on an attempt, the seconds to wait, and what to add to its words."""
         if not done.retry:
-            return ("accept" if done.reply.status in USABLE else "stop"), None, ""
+            return ("accept" if done.reply.status in FINAL_STATUSES else "stop"), None, ""
         said = "" if done.refusal is None or done.raw is None else done.raw.decode("utf-8", "replace")
         asked = asked_wait(done.headers, time.time(), said)
         left = ends - asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""The file of a recording and the source that answers from it: found calls are answered, others are asked and added."""
+"""Recordings: a file of calls and their outcomes, and the source that answers from it and asks the model for other calls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pplab.errors import BadInput, Offline, PplabError
 from pplab.forks import Guard
 from pplab.ids import now
 from pplab.inputs.paths import given_path
-from pplab.models.recording_format import SETTLED, Asked, Recorded, from_line, nearest, to_line
-from pplab.models.types import Reply
+from pplab.models.recording_format import RecordedCall, RecordedRequest, from_line, nearest, to_line
+from pplab.models.types import FINAL_STATUSES, Reply
 from pplab.store.lease import lock
 
 if TYPE_CHECKING:
@@ -27,32 +27,32 @@ if TYPE_CHECKING:
 
 HEADER = '{"format":"pplab-recording","version":1}\n'
 IDLE_S = 0.3  # how long a recording rests before the lines added at its end are sorted in
-MISSING_CODE = "not_recorded"
+NOT_RECORDED = "not_recorded"
 
 
 @dataclass(frozen=True, slots=True)
-class Stale:
-    """A recorded call that may no longer be what the model would say, and why."""
+class StaleCall:
+    """A recorded call that the model might answer differently today, with the reason."""
 
-    asked: Asked
-    why: str
+    request: RecordedRequest
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What a recording holds and what it did since it was opened.
+class RecordingReport:
+    """Counts of what a recording holds and of how it was used since it was opened.
 
     Attributes
     ----------
     calls
-        Recorded calls, further takes of one call counted once.
+        Recorded calls, further attempts of one call counted once.
     answered, added
         Calls answered from it and added to it by this process.
     models
         ``(provider, model that answered)`` and how many calls each has.
     oldest : str or None
         When its oldest call was recorded, ISO 8601 UTC.
-    stale : tuple of Stale
+    stale : tuple of StaleCall
     """
 
     calls: int
@@ -60,12 +60,12 @@ class Report:
     added: int
     models: dict[tuple[str, str], int]
     oldest: str | None
-    stale: tuple[Stale, ...]
+    stale: tuple[StaleCall, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         models = [{"provider": p, "model": m, "calls": n} for (p, m), n in self.models.items()]
-        stale = [{"model": s.asked.model, "replicate": s.asked.replicate, "why": s.why} for s in self.stale]
+        stale = [{"model": s.request.model, "replicate": s.request.replicate, "why": s.reason} for s in self.stale]
         counts = {"calls": self.calls, "answered": self.answered, "added": self.added}
         return {**counts, "models": models, "oldest": self.oldest, "stale": stale}
 
@@ -83,7 +83,7 @@ class Recording:
     scrub
         Removes secrets from text; everything written has passed it.
     max_age_days
-        Report calls recorded longer ago than this many days as stale.
+        Age above which a recorded call is reported as stale.
 
     Raises
     ------
@@ -100,14 +100,14 @@ class Recording:
         self._scrub = scrub
         self._max_age_days = max_age_days
         self._guard = Guard()
-        self._takes: dict[str, list[Recorded]] = {}
-        self._asked: Counter[str] = Counter()
+        self._attempts: dict[str, list[RecordedCall]] = {}
+        self._positions: Counter[str] = Counter()
         self._answered = self._added = 0
         self._unsorted = False
-        self._seen: tuple[int, int, int] | None = None
+        self._last_stamp: tuple[int, int, int] | None = None
         self._refresh()
 
-    # -- what is recorded -----------------------------------------------------------------------------------------------------
+    # -- recorded calls ------------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -117,106 +117,108 @@ class Recording:
     @property
     def words(self) -> str:
         """What the recording does, the same on every run, and a warning when some of it may be stale."""
-        text = f"From here on, calls are answered from {self.name} where it has them; others are asked and added to it."
+        text = (
+            f"From here on, calls recorded in {self.name} are answered from it; all others go to the model and are added to it."
+        )
         stale = self.report().stale
         if stale:
             count = f"{len(stale)} recorded {'call' if len(stale) == 1 else 'calls'}"
-            text += f"\nWarning: {count} may be stale, the first {stale[0].why}."
+            text += f"\nWarning: {count} may be stale, the first {stale[0].reason}."
         return text
 
     def __repr__(self) -> str:
         return f"Recording({self.name})"
 
     def __deepcopy__(self, _memo: object) -> Self:
-        return self  # it stands for one file, and two of it would each count what was asked
+        return self  # it stands for one file, and two copies would each count the requests
 
     def __copy__(self) -> Self:
         return self
 
     def __reduce__(self) -> NoReturn:
         raise BadInput(
-            f"the recording '{self.name}' cannot be carried into another process, for it knows the keys to leave out",
-            hint="carry the lab that uses it, or make it there: lab.use_recording(path)",
+            f"the recording '{self.name}' cannot be sent to another process: it holds the keys that it masks",
+            hint="send the lab that uses it, or call lab.use_recording(path) there",
         )
 
-    def calls(self) -> list[Asked]:
+    def calls(self) -> list[RecordedRequest]:
         """Return every recorded call, once."""
         with self._guard:
             self._refresh()
-            return [takes[0].asked for takes in self._takes.values()]
+            return [attempts[0].request for attempts in self._attempts.values()]
 
     def has(self, key: str) -> bool:
         """Return whether a call with this identity is recorded, by any process."""
         with self._guard:
-            if key not in self._takes:
+            if key not in self._attempts:
                 self._refresh()
-            return key in self._takes
+            return key in self._attempts
 
-    def next_attempt(self, key: str, *, strict: bool) -> Recorded | None:
-        """Return what this call is answered with now, or ``None`` when the model must be asked.
+    def next_attempt(self, key: str, *, offline: bool) -> RecordedCall | None:
+        """Return the next recorded outcome of a call, or ``None`` when the model must be asked.
 
-        The first time a process asks it gets the first take, and so on. Past the last take an outcome that would not change is
-        given again; a fault is, too, when the model cannot be asked (``strict``).
+        A process gets the first outcome with its first request, the second with the next, and so on. After the last recorded
+        outcome: final outcomes are repeated; failures are repeated only when ``offline``.
         """
         with self._guard:
-            if key not in self._takes:
+            if key not in self._attempts:
                 self._refresh()
-            takes, at = self._takes.get(key), self._asked[key]
-            if not takes:
+            attempts, at = self._attempts.get(key), self._positions[key]
+            if not attempts:
                 return None
-            if at >= len(takes) and not strict and takes[-1].reply.status not in SETTLED:
+            if at >= len(attempts) and not offline and attempts[-1].reply.status not in FINAL_STATUSES:
                 return None
-            self._asked[key] += 1
+            self._positions[key] += 1
             self._answered += 1
-            return takes[min(at, len(takes) - 1)]
+            return attempts[min(at, len(attempts) - 1)]
 
-    def report(self) -> Report:
-        """Say what is recorded, by whomever, what was used here, and which calls may be stale."""
+    def report(self) -> RecordingReport:
+        """Return counts of what is recorded (by any process) and of what was used here, and the calls that may be stale."""
         with self._guard:
             self._refresh()
-            first = [takes[0] for takes in self._takes.values()]
-            models = Counter((r.asked.provider, r.reply.model or r.asked.model) for r in first)
+            first = [attempts[0] for attempts in self._attempts.values()]
+            models = Counter((r.request.provider, r.reply.model or r.request.model) for r in first)
             oldest = min((r.recorded_at for r in first), default=None)
-            stale = tuple(self._stale(first))
-            return Report(len(first), self._answered, self._added, dict(sorted(models.items())), oldest, stale)
+            stale = tuple(self._stale_calls(first))
+            return RecordingReport(len(first), self._answered, self._added, dict(sorted(models.items())), oldest, stale)
 
-    def _stale(self, recorded: list[Recorded]) -> Iterator[Stale]:
+    def _stale_calls(self, recorded: list[RecordedCall]) -> Iterator[StaleCall]:
         latest: dict[tuple[str, str], tuple[str, str]] = {}
         for r in recorded:
             if r.reply.model:
-                asked = (r.asked.provider, r.asked.model)
-                latest[asked] = max(latest.get(asked, ("", "")), (r.recorded_at, r.reply.model))
+                model = (r.request.provider, r.request.model)
+                latest[model] = max(latest.get(model, ("", "")), (r.recorded_at, r.reply.model))
         before = None
         if self._max_age_days is not None:
             before = (datetime.now(UTC) - timedelta(days=self._max_age_days)).strftime("%Y-%m-%dT%H:%M:%S.%f")
         for r in recorded:
-            newest = latest.get((r.asked.provider, r.asked.model), ("", ""))[1]
+            newest = latest.get((r.request.provider, r.request.model), ("", ""))[1]
             if before is not None and r.recorded_at < before:
-                yield Stale(r.asked, f"recorded on {r.recorded_at[:10]}, more than {self._max_age_days:g} days ago")
+                yield StaleCall(r.request, f"recorded on {r.recorded_at[:10]}, more than {self._max_age_days:g} days ago")
             elif r.reply.model and r.reply.model != newest:
-                yield Stale(r.asked, f"answered by {r.reply.model}, later calls by {newest}")
+                yield StaleCall(r.request, f"answered by {r.reply.model}, later calls by {newest}")
 
-    def miss(self, asked: Asked, why: str) -> Offline:
-        """Return the error of a call that is not recorded and cannot be asked."""
+    def missing_call_error(self, request: RecordedRequest, reason: str) -> Offline:
+        """Return the error of a call that is not recorded while the model cannot be asked (``reason``)."""
         return Offline(
-            f"a call is not in the recording '{self.name}', and {why}: {nearest(asked, self.calls())}",
-            hint="ask for what is recorded, or record it where the model can be reached",
+            f"a call is not in the recording '{self.name}', and {reason}: {nearest(request, self.calls())}",
+            hint="use the recorded prompts and settings, or record this call where the model can be reached",
         )
 
     # -- the file -------------------------------------------------------------------------------------------------------------
 
-    def add(self, recorded: Recorded) -> None:
+    def add(self, recorded: RecordedCall) -> None:
         """Write one more outcome of a call; it is in the file when this returns."""
-        key = recorded.asked.key
+        key = recorded.request.key
         with self._guard:
-            takes = self._takes.setdefault(key, [])
-            recorded = replace(recorded, take=len(takes))
-            takes.append(recorded)
-            self._asked[key] = len(takes)
+            attempts = self._attempts.setdefault(key, [])
+            recorded = replace(recorded, attempt=len(attempts))
+            attempts.append(recorded)
+            self._positions[key] = len(attempts)
             self._added += 1
             self._unsorted = True
-            with self._opened() as file:
-                alone = _stamp(os.fstat(file.fileno())) == self._seen  # else another process added what we have not read yet
+            with self._locked_file() as file:
+                alone = _stamp(os.fstat(file.fileno())) == self._last_stamp  # else another process has added to it
                 end = file.seek(0, os.SEEK_END)
                 start = b"" if end else HEADER.encode()
                 if end:
@@ -225,21 +227,21 @@ class Recording:
                 file.write(start + to_line(recorded, self._scrub).encode())
                 file.flush()
                 if alone or not end:
-                    self._seen = _stamp(os.fstat(file.fileno()))
+                    self._last_stamp = _stamp(os.fstat(file.fileno()))
 
-    def settle(self) -> None:
+    def sort_lines(self) -> None:
         """Sort what this process added into the file."""
         with self._guard:
             if not self._unsorted:
                 return
             self._unsorted = False
-            with self._opened() as file:
+            with self._locked_file() as file:
                 write_recording(self.path, self._read(file.read()), self._scrub)
             self._refresh()
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[BufferedRandom]:
-        """Hold the file, locked; one that was replaced while we waited for its lock is opened again."""
+    def _locked_file(self) -> Iterator[BufferedRandom]:
+        """Open the file with its lock held; one that was replaced while we waited for the lock is opened again."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             while True:
@@ -252,7 +254,7 @@ class Recording:
         except OSError as error:
             raise PplabError(
                 f"the recording '{self.name}' cannot be written: {error.strerror}",
-                hint="choose a place that can be written",
+                hint="choose a folder that you may write to",
                 code="recording",
             ) from None
 
@@ -262,74 +264,77 @@ class Recording:
             stat = self.path.stat()
         except FileNotFoundError:
             return
-        seen = _stamp(stat)
-        if seen == self._seen:
+        stamp = _stamp(stat)
+        if stamp == self._last_stamp:
             return
-        self._takes = {}
+        self._attempts = {}
         for recorded in self._read(self.path.read_bytes()):
-            takes = self._takes.setdefault(recorded.asked.key, [])
-            if recorded.take == len(takes):  # two processes may have recorded the same take: the first in the file counts
-                takes.append(recorded)
-        self._seen = seen
+            attempts = self._attempts.setdefault(recorded.request.key, [])
+            if recorded.attempt == len(
+                attempts
+            ):  # two processes may have recorded the same attempt: the first in the file counts
+                attempts.append(recorded)
+        self._last_stamp = stamp
 
-    def _read(self, data: bytes) -> list[Recorded]:
-        out: list[Recorded] = []
+    def _read(self, data: bytes) -> list[RecordedCall]:
+        calls: list[RecordedCall] = []
         lines = data.split(b"\n")
-        torn = lines.pop()  # what a dying process left without an end was acknowledged to nobody
+        torn = lines.pop()  # a line without an end: its process died before the call was reported as recorded
         if (lines and lines[0] + b"\n" != HEADER.encode()) or (torn and not lines):
-            raise BadInput(f"'{self.name}' is not a recording", hint="name another file; recordings are made with pplab record")
+            raise BadInput(f"'{self.name}' is not a recording", hint="name another file; pplab record makes recordings")
         for number, line in enumerate(lines[1:], 2):
             try:
                 if line:
-                    out.append(from_line(line.decode("utf-8")))
+                    calls.append(from_line(line.decode("utf-8")))
             except (ValueError, TypeError, BadInput) as error:
                 raise BadInput(
-                    f"line {number} of the recording '{self.name}' cannot be read: {error}", hint="take the line out"
+                    f"line {number} of the recording '{self.name}' cannot be read: {error}",
+                    hint="delete the line, or restore the file",
                 ) from None
-        return sorted(out, key=Recorded.order)
+        return sorted(calls, key=RecordedCall.sort_key)
 
 
 def _stamp(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def write_recording(path: Path, recorded: Iterable[Recorded], scrub: Callable[[str], str]) -> None:
-    """Write a whole recording in place of ``path``, sorted, each (call, take) once, atomically."""
+def write_recording(path: Path, recorded: Iterable[RecordedCall], scrub: Callable[[str], str]) -> None:
+    """Write a whole recording in place of ``path``, sorted, each attempt of a call once, atomically."""
     lines: dict[tuple[Any, ...], str] = {}
-    for one in sorted(recorded, key=Recorded.order):
-        lines.setdefault(one.order(), to_line(one, scrub))
+    for call in sorted(recorded, key=RecordedCall.sort_key):
+        lines.setdefault(call.sort_key(), to_line(call, scrub))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.write_bytes((HEADER + "".join(lines.values())).encode())
     temporary.replace(path)
 
 
 class RecordedSource:
-    """Answers calls from a recording, and asks ``model`` for the others and records them.
+    """A source of replies: recorded calls are answered from a recording, others by ``model``, and recorded.
 
     Parameters
     ----------
     recording
     provider
-        Who would serve the model, part of a call's identity.
+        Host of the server that would answer, part of a call's identity.
     model
-        Who is asked for what is not recorded; ``None``: nobody, such a call is an error.
-    why
-        Why nobody is asked, in words.
+        The source of replies that are not recorded; ``None``: such a call is an error.
+    reason
+        Why there is no such source.
     """
 
-    def __init__(self, recording: Recording, provider: str, model: Any | None, why: str = "") -> None:
+    def __init__(self, recording: Recording, provider: str, model: Any | None, reason: str = "") -> None:
         self.recording = recording
         self.provider = provider
         self._model = model
-        self._why = why
-        self._under_way = 0
+        self._reason = reason
+        self._calls_in_progress = 0
 
-    def refuse_missing(self, calls: Iterable[Call]) -> None:
-        """Raise `Offline` for the first call that can neither be answered from the recording nor asked."""
+    def require_recorded(self, calls: Iterable[Call]) -> None:
+        """Raise `Offline` for the first call that is not recorded, if there is no model to ask."""
         if self._model is None:
             for call in calls:
                 if not self.recording.has(call.request_key):
-                    raise self.recording.miss(self._asked(call), self._why)
+                    raise self.recording.missing_call_error(self._request(call), self._reason)
 
     async def complete(
         self,
@@ -339,47 +344,47 @@ class RecordedSource:
         on_attempt: Callable[[Attempt], None] | None = None,
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
-        """Return the outcome of one call; nothing is opened for one that is recorded."""
-        found = self.recording.next_attempt(call.request_key, strict=self._model is None)
-        if found is not None:
-            return self._again(found, call, on_attempt, on_text)
+        """Return the outcome of one call; a recorded one needs no connection."""
+        recorded = self.recording.next_attempt(call.request_key, offline=self._model is None)
+        if recorded is not None:
+            return self._replay(recorded, call, on_attempt, on_text)
         if self._model is None:
-            error = self.recording.miss(self._asked(call), self._why)
-            return Reply(status="failed", error=error.message, error_code=MISSING_CODE, stop_run=True)
-        self._under_way += 1
+            error = self.recording.missing_call_error(self._request(call), self._reason)
+            return Reply(status="failed", error=error.message, error_code=NOT_RECORDED, stop_run=True)
+        self._calls_in_progress += 1
         pieces: list[str] = []
 
-        def hear(text: str) -> None:
+        def collect(text: str) -> None:
             pieces.append(text)
             if on_text is not None:
                 on_text(text)
 
         try:
-            reply: Reply = await self._model.complete(call, deadline=deadline, on_attempt=on_attempt, on_text=hear)
+            reply: Reply = await self._model.complete(call, deadline=deadline, on_attempt=on_attempt, on_text=collect)
         finally:
-            self._under_way -= 1
+            self._calls_in_progress -= 1
         lengths = tuple(map(len, pieces)) if call.stream and "".join(pieces) == reply.text else ()
-        self.recording.add(Recorded(asked=self._asked(call), reply=reply, recorded_at=now(), pieces=lengths))
-        asyncio.get_running_loop().call_later(IDLE_S, self._settle_if_idle)
+        self.recording.add(RecordedCall(request=self._request(call), reply=reply, recorded_at=now(), pieces=lengths))
+        asyncio.get_running_loop().call_later(IDLE_S, self._sort_if_idle)
         return reply
 
-    def _again(
+    def _replay(
         self,
-        found: Recorded,
+        recorded: RecordedCall,
         call: Call,
         on_attempt: Callable[[Attempt], None] | None,
         on_text: Callable[[str], None] | None,
     ) -> Reply:
         if on_attempt is not None:
-            for attempt in found.reply.attempts:
+            for attempt in recorded.reply.attempts:
                 on_attempt(replace(attempt, replayed=True))
         if on_text is not None and call.stream:
-            for piece in found.heard():
+            for piece in recorded.text_pieces():
                 on_text(piece)
-        return found.reply if call.stream else replace(found.reply, first_token_ms=None)
+        return recorded.reply if call.stream else replace(recorded.reply, first_token_ms=None)
 
-    def _asked(self, call: Call) -> Asked:
-        return Asked(
+    def _request(self, call: Call) -> RecordedRequest:
+        return RecordedRequest(
             provider=self.provider,
             model=call.model,
             messages=call.messages,
@@ -387,6 +392,6 @@ class RecordedSource:
             replicate=call.replicate,
         )
 
-    def _settle_if_idle(self) -> None:
-        if not self._under_way:
-            self.recording.settle()
+    def _sort_if_idle(self) -> None:
+        if not self._calls_in_progress:
+            self.recording.sort_lines()

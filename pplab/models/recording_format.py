@@ -1,4 +1,4 @@
-"""Recordings: calls and their outcomes in a file that can stand in for the model. What is in a line; the file is in `tape`."""
+"""The line format of a recording: one call and its outcome as a line of JSON. The file is in `pplab.models.recording`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 KEPT_RAW = 2_000  # characters of a faulty answer's body that a recording keeps; a good answer's body is not kept twice
-SETTLED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
-"""Outcomes that asking again would not better; a later retry of any other outcome is recorded as a further take."""
 
 _NUMBER = (int, float)
 _REPLY: dict[str, tuple[type, ...]] = {
@@ -55,8 +53,8 @@ _ATTEMPT: dict[str, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a recorded call asked for: what its identity covers."""
+class RecordedRequest:
+    """The request of a recorded call: all that its identity covers, and nothing else."""
 
     provider: str
     model: str
@@ -71,33 +69,34 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """One line of a recording.
+class RecordedCall:
+    """A call and one outcome of it: one line of a recording.
 
     Attributes
     ----------
-    asked : Asked
+    request : RecordedRequest
     reply : Reply
     recorded_at : str
         ISO 8601 UTC.
-    take : int
-        0 for the first outcome of this call, 1 for the next (a retry after a fault), and so on.
+    attempt : int
+        The attempt number: 0 for the first outcome of this call, 1 for the next (a retry after a failure), and so on; ``take`` in
+        the file.
     pieces : tuple of int
         The lengths of the pieces in which a streamed text arrived; empty when it came at once.
     """
 
-    asked: Asked
+    request: RecordedRequest
     reply: Reply
     recorded_at: str
-    take: int = 0
+    attempt: int = 0
     pieces: tuple[int, ...] = ()
 
-    def order(self) -> tuple[str, str, str, str, int, int]:
-        """Return what the lines of a file are sorted by, so that a change of one call changes one line."""
-        a = self.asked
-        return a.provider, a.model, _dump(list(a.messages)), _dump(dict(a.parameters)), a.replicate, self.take
+    def sort_key(self) -> tuple[str, str, str, str, int, int]:
+        """Return the key by which the lines of a file are sorted, so that a change of one call changes one line."""
+        r = self.request
+        return r.provider, r.model, _dump(list(r.messages)), _dump(dict(r.parameters)), r.replicate, self.attempt
 
-    def heard(self) -> list[str]:
+    def text_pieces(self) -> list[str]:
         """Return the pieces of text as a stream delivered them."""
         if sum(self.pieces) != len(self.reply.text):
             return [self.reply.text] if self.reply.text else []
@@ -112,18 +111,18 @@ def _dump(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
 
 
-def to_line(recorded: Recorded, scrub: Callable[[str], str]) -> str:
+def to_line(recorded: RecordedCall, scrub: Callable[[str], str]) -> str:
     r"""Return a recorded call as one line of JSON, ending in ``\n``, secrets masked, fields with default values left out."""
-    asked = recorded.asked
+    request = recorded.request
     line: dict[str, Any] = {
         "request": {
-            "provider": asked.provider,
-            "model": asked.model,
-            "messages": [dict(m) for m in asked.messages],
-            "parameters": {k: v for k, v in sorted(asked.parameters.items()) if v is not None},
-            "replicate": asked.replicate,
+            "provider": request.provider,
+            "model": request.model,
+            "messages": [dict(m) for m in request.messages],
+            "parameters": {k: v for k, v in sorted(request.parameters.items()) if v is not None},
+            "replicate": request.replicate,
         },
-        "reply": _given(recorded.reply, _REPLY),
+        "reply": _non_default_fields(recorded.reply, _REPLY),
         "recorded_at": recorded.recorded_at,
     }
     for name in ("requested", "sent"):  # nearly always what was asked for
@@ -135,8 +134,8 @@ def to_line(recorded: Recorded, scrub: Callable[[str], str]) -> str:
         line["reply"]["attempts"] = [_attempt(a) for a in recorded.reply.attempts]
     if recorded.pieces:
         line["pieces"] = list(recorded.pieces)
-    if recorded.take:
-        line["take"] = recorded.take
+    if recorded.attempt:
+        line["take"] = recorded.attempt
     return json.dumps(masked(line, scrub), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -174,7 +173,7 @@ def _masked(value: Any, scrub: Callable[[str], str]) -> Any:
     return value
 
 
-def _given(record: Any, names: Iterable[str]) -> dict[str, Any]:
+def _non_default_fields(record: Any, names: Iterable[str]) -> dict[str, Any]:
     """Return the fields of a record that differ from their defaults, numbers of milliseconds to a tenth."""
     out: dict[str, Any] = {}
     defaults = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(record)}
@@ -186,22 +185,22 @@ def _given(record: Any, names: Iterable[str]) -> dict[str, Any]:
     return out
 
 
-def _plain_attempt(recorded: Recorded) -> bool:
+def _plain_attempt(recorded: RecordedCall) -> bool:
     """Return whether the attempts say nothing that the reply does not: one request, answered well."""
     attempts = recorded.reply.attempts
     return len(attempts) == 1 and attempts[0].decision == "accept" and attempts[0].http_status == 200 and not attempts[0].error
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    out = _given(attempt, [n for n in _ATTEMPT if not n.startswith("raw")])
+    out = _non_default_fields(attempt, [n for n in _ATTEMPT if not n.startswith("raw")])
     out.setdefault("decision", attempt.decision)
     if attempt.raw is not None and attempt.decision != "accept":
         out["raw"] = attempt.raw.decode("utf-8", "backslashreplace")[:KEPT_RAW]
-        out |= _given(attempt, ["raw_size", "raw_sha256"])
+        out |= _non_default_fields(attempt, ["raw_size", "raw_sha256"])
     return out
 
 
-def from_line(line: str) -> Recorded:
+def from_line(line: str) -> RecordedCall:
     """Return the recorded call of one line.
 
     Raises
@@ -210,13 +209,13 @@ def from_line(line: str) -> Recorded:
         When the line is no recorded call: not JSON, a field missing, unknown or of another type.
     """
     try:
-        data = json.loads(line, parse_constant=_refused)
+        data = json.loads(line, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     _check(data, {"request": (dict,), "reply": (dict,), "recorded_at": (str,), "pieces": (list,), "take": (int,)}, 3)
     request = data["request"]
-    kinds: dict[str, tuple[type, ...]] = {"provider": (str,), "model": (str,), "messages": (list,)}
-    _check(request, kinds | {"parameters": (dict,), "replicate": (int,)}, 5)
+    types: dict[str, tuple[type, ...]] = {"provider": (str,), "model": (str,), "messages": (list,)}
+    _check(request, types | {"parameters": (dict,), "replicate": (int,)}, 5)
     if not all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in request["messages"]):
         raise ValueError("a message is not text")
     reply = dict(data["reply"])
@@ -227,33 +226,33 @@ def from_line(line: str) -> Recorded:
     pieces = data.get("pieces", [])
     if not all(type(n) is int and n >= 0 for n in pieces):
         raise ValueError("pieces are not lengths")
-    made = _one_attempt(data, reply) if attempts is None else tuple(_read_attempt(a) for a in attempts)
+    read_attempts = _one_attempt(data, reply) if attempts is None else tuple(_read_attempt(a) for a in attempts)
     for name in ("requested", "sent"):
         reply.setdefault(name, request["parameters"])
-    asked = Asked(**{**request, "messages": tuple(request["messages"])})
-    return Recorded(
-        asked=asked,
-        reply=Reply(**reply, attempts=made),
+    recorded_request = RecordedRequest(**{**request, "messages": tuple(request["messages"])})
+    return RecordedCall(
+        request=recorded_request,
+        reply=Reply(**reply, attempts=read_attempts),
         recorded_at=data["recorded_at"],
-        take=data.get("take", 0),
+        attempt=data.get("take", 0),
         pieces=tuple(pieces),
     )
 
 
-def _refused(word: str) -> float:
+def _refuse_constant(word: str) -> float:
     raise ValueError(f"{word} is not a number")
 
 
-def _check(data: Any, kinds: Mapping[str, tuple[type, ...]], needed: int) -> None:
+def _check(data: Any, types: Mapping[str, tuple[type, ...]], needed: int) -> None:
     """Refuse what is not an object with these fields, of which the first ``needed`` must be there."""
     if not isinstance(data, dict):
         raise ValueError("not an object")  # noqa: TRY004 - to the caller a line is either a recorded call or not
-    if missing := [name for name in list(kinds)[:needed] if name not in data]:
+    if missing := [name for name in list(types)[:needed] if name not in data]:
         raise ValueError(f"{missing[0]} is missing")
     for name, value in data.items():
-        if name not in kinds:
+        if name not in types:
             raise ValueError(f"unknown field {name!r}")
-        if type(value) not in kinds[name]:
+        if type(value) not in types[name]:
             raise ValueError(f"{name} is of another type")
 
 
@@ -270,68 +269,75 @@ def _read_attempt(data: Any) -> Attempt:
 
 # -- the nearest recorded call ------------------------------------------------------------------------------------------------
 
-SHOWN = 60
-COMPARED = 50
+SHOWN_CHARS = 60
+MOST_COMPARED = 50
 
 
-def nearest(asked: Asked, recorded: Sequence[Asked]) -> str:
-    """Say which recorded call comes closest to one that is not recorded, and what differs, in one line.
+def nearest(request: RecordedRequest, recorded: Sequence[RecordedRequest]) -> str:
+    """Return the recorded call that comes closest to one that is not recorded, and what differs, as one line of words.
 
     Examples
     --------
     >>> hello = ({"role": "user", "content": "Hello"},)
     >>> def call(t, replicate=0):
-    ...     return Asked(provider="p", model="m", messages=hello, parameters={"temperature": t}, replicate=replicate)
+    ...     return RecordedRequest(provider="p", model="m", messages=hello, parameters={"temperature": t}, replicate=replicate)
     >>> nearest(call(0.8), [call(0.7), call(1.2, replicate=3)])
     'the nearest recorded call differs in temperature (0.8 asked, 0.7 recorded)'
     """
     if not recorded:
         return "nothing is recorded yet"
-    ranked = sorted(recorded, key=lambda other: _distance(asked, other))[:COMPARED]
-    best = max(ranked, key=lambda other: (-len(_differences(asked, other)), _likeness(asked, other), -_apart(asked, other)))
-    parts = [f"{name} ({_short(mine)} asked, {_short(theirs)} recorded)" for name, mine, theirs in _differences(asked, best)]
+    ranked = sorted(recorded, key=lambda other: _distance(request, other))[:MOST_COMPARED]
+    best = max(
+        ranked,
+        key=lambda other: (
+            -len(_differences(request, other)),
+            _text_similarity(request, other),
+            -_numeric_distance(request, other),
+        ),
+    )
+    parts = [f"{name} ({_quoted(mine)} asked, {_quoted(theirs)} recorded)" for name, mine, theirs in _differences(request, best)]
     return f"the nearest recorded call differs in {' and in '.join(parts)}"
 
 
-def _differences(a: Asked, b: Asked) -> list[tuple[str, object, object]]:
+def _differences(a: RecordedRequest, b: RecordedRequest) -> list[tuple[str, object, object]]:
     """Return what differs: name, value in ``a``, value in ``b``."""
     ours, theirs = _parts(a), _parts(b)
     return [(name, ours.get(name), theirs.get(name)) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
 
 
-def _parts(asked: Asked) -> dict[str, object]:
-    words = {"user": "the prompt", "system": "the system message"}
-    said: dict[str, object] = {}
-    for message in asked.messages:
-        name = words.get(message.get("role", ""), message.get("role", "a message"))
-        said[name] = message.get("content", "")
-    return {"provider": asked.provider, "model": asked.model, **said, **asked.parameters, "replicate": asked.replicate}
+def _parts(request: RecordedRequest) -> dict[str, object]:
+    names = {"user": "the prompt", "system": "the system message"}
+    texts: dict[str, object] = {}
+    for message in request.messages:
+        name = names.get(message.get("role", ""), message.get("role", "a message"))
+        texts[name] = message.get("content", "")
+    return {"provider": request.provider, "model": request.model, **texts, **request.parameters, "replicate": request.replicate}
 
 
-def _distance(a: Asked, b: Asked) -> tuple[int, float]:
-    return len(_differences(a, b)), _apart(a, b)
+def _distance(a: RecordedRequest, b: RecordedRequest) -> tuple[int, float]:
+    return len(_differences(a, b)), _numeric_distance(a, b)
 
 
-def _apart(a: Asked, b: Asked) -> float:
+def _numeric_distance(a: RecordedRequest, b: RecordedRequest) -> float:
     """Return how far the numbers of two calls are apart in all."""
     return sum(abs(x - y) for _, x, y in _differences(a, b) if isinstance(x, (int, float)) and isinstance(y, (int, float)))
 
 
-def _likeness(a: Asked, b: Asked) -> float:
+def _text_similarity(a: RecordedRequest, b: RecordedRequest) -> float:
     """Return how alike the texts of two calls are, from 0 to 1 each."""
     texts = [(x, y) for _, x, y in _differences(a, b) if isinstance(x, str) and isinstance(y, str)]
     return sum(difflib.SequenceMatcher(None, x[:2000], y[:2000], autojunk=False).quick_ratio() for x, y in texts)
 
 
-def _short(value: object) -> str:
+def _quoted(value: object) -> str:
     if value is None:
         return "none"
     text = " ".join(value.split()) if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
-    quoted = text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-    return f"'{quoted}'" if isinstance(value, str) else quoted
+    shortened = text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 1]}…"
+    return f"'{shortened}'" if isinstance(value, str) else shortened
 
 
-def sole_model(recorded: Iterable[Asked], wanted: str | None) -> tuple[str, str] | None:
+def sole_model(recorded: Iterable[RecordedRequest], wanted: str | None) -> tuple[str, str] | None:
     """Return the one (provider, model) of a recording, or of its calls to the model ``wanted``; ``None`` where it is not one."""
-    found = {(a.provider, a.model) for a in recorded if wanted in (None, a.model)}
-    return found.pop() if len(found) == 1 else None
+    models = {(r.provider, r.model) for r in recorded if wanted in (None, r.model)}
+    return models.pop() if len(models) == 1 else None

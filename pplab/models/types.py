@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STATUSES = ("ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected", "failed", "timeout", "cancelled")
+FINAL_STATUSES = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
+"""Outcomes that asking again would not change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.experiments.response_writer import make_call
-from pplab.models.recording_format import Asked, Recorded, masked
+from pplab.models.recording_format import RecordedCall, RecordedRequest, masked
 from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.store.drain_log import DrainLog
@@ -102,33 +102,33 @@ def row_sha256(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def recorded_calls(contents: Contents) -> Iterator[Recorded]:
+def recorded_calls(contents: Contents) -> Iterator[RecordedCall]:
     """Yield every answered or failed call as a recording has it, so that a plan can be run again without the model.
 
-    A call that two experiments made has a take for each.
+    A call that two experiments made has an attempt for each.
     """
     plans = contents.plans
     providers = {e.experiment_id: e.provider for e in contents.experiments}
     tried: dict[str, list[AttemptRow]] = {}
     for attempt in contents.attempts:
         tried.setdefault(attempt.response_id, []).append(attempt)
-    takes: dict[str, int] = {}
+    attempt_counts: dict[str, int] = {}
     for row in contents.responses:
         if not row.attempts:
             continue  # never sent
         plan, provider = plans[row.experiment_id], providers[row.experiment_id]
         call, _ = make_call(plan, provider, PlannedCall(row.prompt_index, row.setting_index, row.replicate))
-        asked = Asked(
+        request = RecordedRequest(
             provider=provider,
             model=call.model,
             messages=call.messages,
             parameters=call.parameters,
             replicate=call.replicate,
         )
-        take = takes.get(call.request_key, 0)
-        takes[call.request_key] = take + 1
+        number = attempt_counts.get(call.request_key, 0)
+        attempt_counts[call.request_key] = number + 1
         attempts = tuple(map(_attempt, tried.get(row.response_id, [])[-row.attempts :]))  # not those of an earlier pass
-        yield Recorded(asked=asked, reply=_reply(row, attempts), recorded_at=row.created_at, take=take)
+        yield RecordedCall(request=request, reply=_reply(row, attempts), recorded_at=row.created_at, attempt=number)
 
 
 def _reply(row: ResponseRow, attempts: tuple[Attempt, ...]) -> Reply:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pplab import __version__
 from pplab.models.recording import HEADER
-from pplab.models.recording_format import Recorded, to_line
+from pplab.models.recording_format import RecordedCall, to_line
 from pplab.share import audit_slice, crate
 from pplab.share.container import pack
 from pplab.share.contents import TABLES, as_line, lab_id, read_store, recorded_calls, row_sha256
@@ -61,7 +61,7 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Co
     readable = _readable(contents, scrub)
     data |= {f"data/responses.{kind}": made.data for kind, made in readable.items()}
     rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name in TABLES for n, line in enumerate(lines[name], 1)]
-    calls = sorted(recorded_calls(contents), key=Recorded.order)
+    calls = sorted(recorded_calls(contents), key=RecordedCall.sort_key)
     tags = {
         "bagit.txt": BAGIT,
         AUDIT: audit_slice.as_lines(audit).encode(),

@@ -15,7 +15,7 @@ import pplab
 from pplab.errors import BadInput, Offline, PplabError
 from pplab.experiments.concurrency import ConcurrencyLimit
 from pplab.models.recording import HEADER, RecordedSource, Recording
-from pplab.models.recording_format import Asked, Recorded
+from pplab.models.recording_format import RecordedCall, RecordedRequest
 from pplab.models.types import Call, Reply
 from tests.servers import FaultServer
 
@@ -175,31 +175,33 @@ def test_streamed_text_arrives_in_the_recorded_pieces_at_once(tmp_path):
 
 
 def test_pieces_that_do_not_make_up_the_text_give_it_whole():
-    call = Recorded(asked=None, reply=Reply(status="ok", text="one two"), recorded_at="x", pieces=(4, 3))
-    assert call.heard() == ["one ", "two"]
-    assert replace(call, pieces=(1,)).heard() == ["one two"]
+    call = RecordedCall(request=None, reply=Reply(status="ok", text="one two"), recorded_at="x", pieces=(4, 3))
+    assert call.text_pieces() == ["one ", "two"]
+    assert replace(call, pieces=(1,)).text_pieces() == ["one two"]
 
 
-def made(n: int, text: str = "an answer", *, model: str = "m", at: str = "2026-11-23T01:00:00.000000") -> Recorded:
-    asked = Asked(provider="p", model="m", messages=({"role": "user", "content": "Hello"},), parameters={}, replicate=n)
-    return Recorded(asked=asked, reply=Reply(status="ok", text=text, model=model), recorded_at=at)
+def recorded_call(n: int, text: str = "an answer", *, model: str = "m", at: str = "2026-11-23T01:00:00.000000") -> RecordedCall:
+    request = RecordedRequest(
+        provider="p", model="m", messages=({"role": "user", "content": "Hello"},), parameters={}, replicate=n
+    )
+    return RecordedCall(request=request, reply=Reply(status="ok", text=text, model=model), recorded_at=at)
 
 
 def test_the_file_is_sorted_however_calls_arrive_and_recording_again_gives_the_same_bytes(tmp_path):
     for name, order in (("a", [2, 0, 3, 1]), ("b", [3, 2, 1, 0])):
         recording = Recording(tmp_path / name)
         for n in order:
-            recording.add(made(n))
-        recording.settle()
+            recording.add(recorded_call(n))
+        recording.sort_lines()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def _add_many(path, start, count):
     recording = Recording(path)
     for n in range(start, start + count):
-        recording.add(made(n, f"answer {n}"))
+        recording.add(recorded_call(n, f"answer {n}"))
         if n % 7 == 0:
-            recording.settle()
+            recording.sort_lines()
 
 
 def test_several_processes_record_into_one_file_and_lose_nothing(tmp_path):
@@ -218,11 +220,11 @@ def test_several_processes_record_into_one_file_and_lose_nothing(tmp_path):
 def test_a_last_line_cut_short_by_a_crash_is_passed_over_and_recording_goes_on(tmp_path):
     path = tmp_path / "calls.jsonl"
     recording = Recording(path)
-    recording.add(made(0))
+    recording.add(recorded_call(0))
     with path.open("ab") as file:
         file.write(b'{"request":{"provider":"p"')
     again = Recording(path)
-    again.add(made(1))
+    again.add(recorded_call(1))
     assert len(again.calls()) == 2
     with pytest.raises(BadInput, match="line 3"):  # now it stands between two whole lines, and somebody has to look at it
         Recording(path)
@@ -246,20 +248,20 @@ def test_a_name_that_cannot_be_a_file_is_refused(name):
 def test_calls_by_an_older_model_and_old_calls_are_reported_as_stale(tmp_path):
     path = tmp_path / "calls.jsonl"
     recording = Recording(path)
-    recording.add(made(0, model="m-2025-01-01", at="2025-01-02T00:00:00.000000"))
-    recording.add(made(1, model="m-2026-01-01", at="2026-01-02T00:00:00.000000"))
+    recording.add(recorded_call(0, model="m-2025-01-01", at="2025-01-02T00:00:00.000000"))
+    recording.add(recorded_call(1, model="m-2026-01-01", at="2026-01-02T00:00:00.000000"))
     stale = recording.report().stale
-    assert [s.asked.replicate for s in stale] == [0]
-    assert stale[0].why == "answered by m-2025-01-01, later calls by m-2026-01-01"
+    assert [s.request.replicate for s in stale] == [0]
+    assert stale[0].reason == "answered by m-2025-01-01, later calls by m-2026-01-01"
     old = Recording(path, max_age_days=1).report().stale
     assert len(old) == 2
-    assert "more than 1 days ago" in old[1].why
+    assert "more than 1 days ago" in old[1].reason
     assert "may be stale" in recording.words
 
 
 def test_an_old_call_is_not_stale_unless_an_age_was_asked_for(tmp_path):
     recording = Recording(tmp_path / "calls.jsonl")
-    recording.add(made(0, at="2001-01-02T00:00:00.000000"))
+    recording.add(recorded_call(0, at="2001-01-02T00:00:00.000000"))
     assert recording.report().stale == ()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.models.recording_format import Asked, Recorded, from_line, nearest, sole_model, to_line
+from pplab.models.recording_format import RecordedCall, RecordedRequest, from_line, nearest, sole_model, to_line
 from pplab.models.types import STATUSES, Attempt, Reply
 from pplab.secrets import Scrubber
 
@@ -17,10 +17,12 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 NUMBER = st.floats(0, 1e6).map(lambda x: round(x, 1))
 
 
-def asked(prompt: str = "Hello", replicate: int = 0, model: str = "m", system: str | None = None, **parameters: object) -> Asked:
+def request(
+    prompt: str = "Hello", replicate: int = 0, model: str = "m", system: str | None = None, **parameters: object
+) -> RecordedRequest:
     messages = ({"role": "system", "content": system},) if system else ()
     messages = (*messages, {"role": "user", "content": prompt})
-    return Asked(provider="p", model=model, messages=messages, parameters=parameters, replicate=replicate)
+    return RecordedRequest(provider="p", model=model, messages=messages, parameters=parameters, replicate=replicate)
 
 
 attempts = st.builds(
@@ -57,13 +59,13 @@ replies = st.builds(
 
 
 @given(replies, TEXT, st.integers(0, 50), st.integers(0, 5))
-def test_a_line_gives_back_what_was_recorded(reply, prompt, replicate, take):
-    call = asked(prompt, replicate, temperature=0.7)
-    whole = Recorded(asked=call, reply=reply, recorded_at="2026-11-23T01:00:00.000000", take=take)
+def test_a_line_gives_back_what_was_recorded(reply, prompt, replicate, attempt):
+    call = request(prompt, replicate, temperature=0.7)
+    whole = RecordedCall(request=call, reply=reply, recorded_at="2026-11-23T01:00:00.000000", attempt=attempt)
     line = to_line(whole, str)
     back = from_line(line)
     assert line.count("\n") == 1
-    assert (back.asked, back.take, back.asked.key) == (call, take, call.key)
+    assert (back.request, back.attempt, back.request.key) == (call, attempt, call.key)
     for name in (
         "status",
         "text",
@@ -91,7 +93,7 @@ def test_a_line_of_a_good_answer_is_small_and_does_not_say_anything_twice():
         latency_ms=12.345,
         attempts=(Attempt(attempt=1, started_at="x", latency_ms=12.3, http_status=200, raw=b'{"choices": []}' * 50),),
     )
-    line = to_line(Recorded(asked=asked(temperature=0.7), reply=reply, recorded_at="2026-11-23T01:00:00.000000"), str)
+    line = to_line(RecordedCall(request=request(temperature=0.7), reply=reply, recorded_at="2026-11-23T01:00:00.000000"), str)
     assert len(line) < 300
     back = from_line(line).reply
     assert dict(back.sent) == dict(back.requested) == {"temperature": 0.7}
@@ -118,7 +120,7 @@ def test_a_key_in_the_answer_the_error_or_the_prompt_is_not_recorded():
         usage={"note": KEY[::-1]},
         attempts=(Attempt(attempt=1, started_at="x", latency_ms=1, decision="stop", raw=KEY.encode().hex().encode()),),
     )
-    line = to_line(Recorded(asked=asked(f"use {KEY}"), reply=reply, recorded_at="x"), Scrubber(KEY))
+    line = to_line(RecordedCall(request=request(f"use {KEY}"), reply=reply, recorded_at="x"), Scrubber(KEY))
     for form in (KEY, KEY[::-1], KEY.encode().hex()):
         assert form not in line
 
@@ -127,8 +129,8 @@ def test_a_key_in_the_answer_the_error_or_the_prompt_is_not_recorded():
     st.lists(st.tuples(st.sampled_from(["Hello", "Hallo", "What is rain?"]), st.integers(0, 3), NUMBER), min_size=1, max_size=8)
 )
 def test_the_nearest_call_is_always_named_with_what_differs(known):
-    recorded = [asked(p, r, temperature=t) for p, r, t in known]
-    words = nearest(asked("Hello", 9, temperature=0.123), recorded)
+    recorded = [request(p, r, temperature=t) for p, r, t in known]
+    words = nearest(request("Hello", 9, temperature=0.123), recorded)
     assert words.startswith("the nearest recorded call differs in")
     assert "replicate (9 asked" in words
     assert "\n" not in words
@@ -137,25 +139,25 @@ def test_the_nearest_call_is_always_named_with_what_differs(known):
 @pytest.mark.parametrize(
     ("missing", "named"),
     [
-        (asked("Hello", temperature=0.8), "temperature (0.8 asked, 0.7 recorded)"),
-        (asked("Hello", temperature=0.7, top_p=0.9), "top_p (0.9 asked, none recorded)"),
-        (asked("Hello!", temperature=0.7), "the prompt ('Hello!' asked, 'Hello' recorded)"),
-        (asked("Hello", system="Be brief.", temperature=0.7), "the system message ('Be brief.' asked, none recorded)"),
-        (asked("Hello", model="other", temperature=0.7), "model ('other' asked, 'm' recorded)"),
-        (asked("Hello", 2, temperature=0.7), "replicate (2 asked, 0 recorded)"),
+        (request("Hello", temperature=0.8), "temperature (0.8 asked, 0.7 recorded)"),
+        (request("Hello", temperature=0.7, top_p=0.9), "top_p (0.9 asked, none recorded)"),
+        (request("Hello!", temperature=0.7), "the prompt ('Hello!' asked, 'Hello' recorded)"),
+        (request("Hello", system="Be brief.", temperature=0.7), "the system message ('Be brief.' asked, none recorded)"),
+        (request("Hello", model="other", temperature=0.7), "model ('other' asked, 'm' recorded)"),
+        (request("Hello", 2, temperature=0.7), "replicate (2 asked, 0 recorded)"),
     ],
 )
 def test_a_miss_says_what_differs(missing, named):
-    others = [asked("Something else entirely", temperature=0.7), asked("Hello", temperature=1.9)]
-    assert nearest(missing, [*others, asked("Hello", temperature=0.7)]).endswith(f"differs in {named}")
+    others = [request("Something else entirely", temperature=0.7), request("Hello", temperature=1.9)]
+    assert nearest(missing, [*others, request("Hello", temperature=0.7)]).endswith(f"differs in {named}")
 
 
 def test_nothing_recorded_is_said_so():
-    assert nearest(asked(), []) == "nothing is recorded yet"
+    assert nearest(request(), []) == "nothing is recorded yet"
 
 
 def test_a_recording_of_one_model_names_it_and_one_of_several_does_not():
-    assert sole_model([asked(), asked(replicate=1)], None) == ("p", "m")
-    assert sole_model([asked(), asked(model="other")], None) is None
-    assert sole_model([asked(), asked(model="other")], "other") == ("p", "other")
+    assert sole_model([request(), request(replicate=1)], None) == ("p", "m")
+    assert sole_model([request(), request(model="other")], None) is None
+    assert sole_model([request(), request(model="other")], "other") == ("p", "other")
     assert sole_model([], None) is None
