@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pplab.config.configuration import TEMPORARY
-from pplab.errors import PplabError
+from pplab.config.addresses import check_base_url, secret_parameters
+from pplab.config.configuration import TEMPORARY, resolve
+from pplab.errors import BadInput, PplabError
 from pplab.models.access import Access, recorded_model
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
 
     from pplab.config.configuration import EffectiveConfiguration, PPLab
@@ -79,6 +81,12 @@ class LabContext:
         return self.effective_configuration.configuration
 
     @property
+    def unset_variables(self) -> tuple[str, ...]:
+        """The variables of the environment that the model's endpoint names and that hold nothing."""
+        endpoint = self.effective_configuration.endpoint
+        return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
+
+    @property
     def folder(self) -> Path:
         """The lab's folder."""
         return Path(self.store.folder)
@@ -114,3 +122,53 @@ class LabContext:
         self.access.close()
         self._closed = True
         self.store.close()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # it stands for one folder; a copy would be the same lab, open twice
+
+    def __reduce__(self) -> tuple[Callable[[_Address], LabContext], tuple[_Address]]:
+        """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""
+        own = self.unrecorded
+        if own.folder is None:
+            raise BadInput(
+                "a lab that ends with its process cannot be carried into another", hint="give it a folder: pplab.Lab('.pplab')"
+            )
+        base_url = own.given[0]
+        if base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
+            base_url = None  # it holds a key; the other process must have it from its environment
+        recording = None if self.recording is None else str(self.recording.path)
+        asked = own.same_server(own.model)
+        return _open_again, (_Address(str(own.folder), own.user, asked, base_url, recording, self.model, self.provider),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What opens a lab in another process, without its keys; ``model`` and ``provider`` are what it must ask there."""
+
+    folder: str
+    user: str
+    asked: str
+    base_url: str | None
+    recording: str | None
+    model: str
+    provider: str
+
+
+def _open_again(address: _Address) -> LabContext:
+    """Open a lab in the process it was carried to, and make sure that it asks the same model there."""
+    context = LabContext(
+        resolve(store=address.folder, user=address.user, model=address.asked, base_url=address.base_url)
+    )
+    if address.recording is not None:
+        context.answer_from(address.recording)
+    if (context.model, context.provider) != (address.model, address.provider):
+        there = f"{context.model} at {context.provider}"
+        context.close()
+        raise BadInput(
+            f"the lab asks {address.model} at {address.provider} where it came from, and would ask {there} in this process",
+            hint="set the same environment here (OPENAI_API_KEY, PPLAB_BASE_URL), or give base_url to pplab.Lab",
+        )
+    return context

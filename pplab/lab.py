@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pplab.config.addresses import check_base_url, secret_parameters
 from pplab.config.configuration import resolve
 from pplab.context import LabContext
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
-from pplab.experiments.manager import RunManager, here
+from pplab.experiments.manager import RunManager
 from pplab.experiments.repository import LOST
 from pplab.forks import Guard
 from pplab.ids import new_id, now
@@ -98,11 +97,16 @@ class Lab:
         settings: PPLab | None = None,
     ) -> None:
         configuration = configuration if configuration is not None else settings
-        self._context = LabContext(
-            resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=configuration)
-        )
-        self._store = self._context.store
-        self._runs = RunManager(self, self._context)
+        given = resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=configuration)
+        self.__setstate__(RunManager(LabContext(given)))
+
+    def __getstate__(self) -> RunManager:
+        return self._runs  # which opens its context again in the process it is carried to
+
+    def __setstate__(self, runs: RunManager) -> None:
+        self._runs = runs
+        self._context = runs.context
+        self._store = runs.context.store
         self._guard = Guard()
         self._closed = False
 
@@ -122,12 +126,6 @@ class Lab:
     def provider(self) -> str:
         """The host of the model's server, or ``embedded``."""
         return self._context.provider
-
-    @property
-    def unset_variables(self) -> tuple[str, ...]:
-        """The variables of the environment that the model's endpoint names and that hold nothing."""
-        endpoint = self._context.effective_configuration.endpoint
-        return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
 
     @property
     def folder(self) -> Path:
@@ -168,26 +166,9 @@ class Lab:
         """Return ``text`` without keys."""
         return self._context.scrub(text)
 
-    @property
-    def read_only(self) -> str:
-        """Why this lab can only be read, from the tables as they are; an empty string when it can be written."""
-        return self._store.read_only
-
-    def unreadable_journals(self) -> list[str]:
-        """Return the names of journals that this user may not read, and whose records are therefore not in the tables."""
-        return self._store.unreadable()
-
-    def must_be_writable(self) -> None:
-        """Raise, before anything is done, when this lab can only be read."""
-        self._store.must_be_writable()
-
     def record(self, *rows: Row, durable: bool = False) -> Future[None]:
         """Queue rows for the journal; the future resolves when they are written (and, if ``durable``, on disk)."""
         return self._context.record(*rows, durable=durable)
-
-    def record_later(self, rows: Iterable[Row]) -> None:
-        """Queue rows that are made by iterating, on the journal's thread."""
-        self._context.record_later(rows)
 
     def close(self) -> None:
         """Give up this lab; what it recorded is written. Another lab or the extension on the same store goes on."""
@@ -209,27 +190,6 @@ class Lab:
 
     def __deepcopy__(self, _memo: object) -> Self:
         return self  # it stands for one folder; a copy would be the same lab, open twice
-
-    def __reduce__(self) -> tuple[Callable[..., Lab], tuple[Any, ...]]:
-        """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""
-        made = self._context.unrecorded
-        if made.folder is None:
-            raise BadInput(
-                "a lab that ends with its process cannot be carried into another", hint="give it a folder: pplab.Lab('.pplab')"
-            )
-        base_url = made.given[0]
-        if base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
-            base_url = None  # it holds a key; the other process must have it from its environment
-        recording = None if self.recording is None else str(self.recording.path)
-        return _carried, (
-            str(made.folder),
-            made.user,
-            made.same_server(made.model),
-            base_url,
-            recording,
-            self.model,
-            self.provider,
-        )
 
     def __repr__(self) -> str:
         return f"Lab(model={self.model}, user={self.user})"
@@ -731,18 +691,3 @@ def _named(wanted: Any) -> str:
     if not isinstance(wanted, str):
         raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="give an Experiment or its id")
     return wanted
-
-
-def _carried(store: str, user: str, asked: str, base_url: str | None, recording: str | None, model: str, provider: str) -> Lab:
-    """Open a lab in the process it was carried to, and make sure that it asks the same model there."""
-    lab = Lab(store, user, asked, base_url)
-    if recording is not None:
-        lab.use_recording(recording)
-    if (lab.model, lab.provider) != (model, provider):
-        found = f"{lab.model} at {lab.provider}"
-        lab.close()
-        raise BadInput(
-            f"the lab asks {model} at {provider} where it came from, and would ask {found} in this process",
-            hint="set the same environment here (OPENAI_API_KEY, PPLAB_BASE_URL), or give base_url to pplab.Lab",
-        )
-    return lab

@@ -125,7 +125,7 @@ class Extension:
                 self._lab = Lab(configuration=self.configuration)
                 self._labs.append(self._lab)
             while self._early:
-                self._lab.record_later(self._early[0])
+                self._lab.context.record_later(self._early[0])
                 self._early.popleft()  # only now, or the next cell could overtake it
             return self._lab
 
@@ -153,7 +153,7 @@ class Extension:
         """Queue rows of the cell audit, which are made on the journal's thread when a lab is open."""
         lab = self._lab
         if lab is not None and not self._early:
-            lab.record_later(rows)
+            lab.context.record_later(rows)
             return
         self._early.append(rows)
         if self._lab is not None:

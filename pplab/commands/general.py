@@ -304,7 +304,7 @@ def config(session: Session, arguments: argparse.Namespace) -> CommandResult:
     lab = session.lab(arguments)
     approve([read_grant(text) for text in arguments.approve or ()])
     if arguments.changes:
-        lab.must_be_writable()
+        lab.context.store.must_be_writable()
         change_configuration(lab.configuration, pairs("config", arguments.changes) or {}, lab.folder)
     traits = PPLab.class_traits(config=True)
     data = {name: {"value": getattr(lab.configuration, name), "help": traits[name].help} for name in PPLab.names()}
@@ -363,14 +363,14 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
         check("lab", True, f"{lab.name}, {report.rows:,} audit rows, chain verified")
     except PplabError as error:
         check("lab", False, str(error))
-    hidden = lab.unreadable_journals()
+    hidden = lab.context.store.unreadable()
     if hidden:
         check("journals", False, f"not in the tables, for they may not be read (chmod g+r): {', '.join(hidden)}")
-    why = lab.read_only
+    why = lab.context.store.read_only
     check("writable", not why, f"the lab can only be read: {why}" if why else "the lab's folder can be written")
     where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
     check("model", True, f"{lab.model}, {where}")
-    for variable in lab.unset_variables:
+    for variable in lab.context.unset_variables:
         check("key", False, f"{variable} is not set, so {lab.provider} is not sent it")
     try:
         for grant, approved, words in _keys(lab):

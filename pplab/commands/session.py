@@ -55,7 +55,7 @@ class Session:
     def lab(self, arguments: argparse.Namespace) -> Lab:
         """Return the session's lab, or one that differs from it in what the arguments say; both use the session's recording."""
         lab = self._lab(arguments)
-        if (why := lab.read_only) and lab.folder not in self._told:
+        if (why := lab.context.store.read_only) and lab.folder not in self._told:
             self._told.add(lab.folder)
             print(f"{self.door}: the lab can only be read ({why}): its tables are shown as they are", file=sys.stderr)
         if self.recording is not None and (lab.recording is None or lab.recording.path != self.recording[0]):
