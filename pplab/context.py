@@ -159,9 +159,7 @@ class _Address:
 
 def _open_again(address: _Address) -> LabContext:
     """Open a lab in the process it was carried to, and make sure that it asks the same model there."""
-    context = LabContext(
-        resolve(store=address.folder, user=address.user, model=address.asked, base_url=address.base_url)
-    )
+    context = LabContext(resolve(store=address.folder, user=address.user, model=address.asked, base_url=address.base_url))
     if address.recording is not None:
         context.answer_from(address.recording)
     if (context.model, context.provider) != (address.model, address.provider):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -17,13 +16,15 @@ from pplab.forks import Guard
 from pplab.ids import new_id, now
 from pplab.inputs.values import in_units, listed, mapping
 from pplab.observe.events import event
+from pplab.observe.spans import current_span
 from pplab.operation import Operation, checked, verb
 from pplab.plan.request import RunRequest
 from pplab.store.rows import CalibrationRow
 from pplab.store.run_lock import is_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import os
+    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
     from datetime import date
     from pathlib import Path
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pplab.experiments.preflight import Preflight
     from pplab.experiments.probe import Probe
     from pplab.models.recording import Recording
+    from pplab.plan.plan import PlannedCall
     from pplab.plan.settings import Setting
     from pplab.share.export import Export
     from pplab.share.import_package import Imported
@@ -51,9 +53,6 @@ if TYPE_CHECKING:
     from pplab.store.rows import EventRow, ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
-
-HOOKS = ("on", "on_response", "on_text")
-"""Who listens to a run, which is no part of its request."""
 
 
 class Lab:
@@ -209,7 +208,7 @@ class Lab:
         from pplab import calibration as room
 
         checked = room.read_answers(answers)
-        span = here()
+        span = current_span()
         self.record(self._event("calibration_started", quiz_version=room.QUIZ_VERSION))
         derived = room.derive(checked)
         row = CalibrationRow(
@@ -262,6 +261,7 @@ class Lab:
         max_concurrency: int | None = None,
         stream: bool = False,
         on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
         """Sample answers and return the experiment when all have arrived.
@@ -298,6 +298,8 @@ class Lab:
             Ask for answers piece by piece.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
+        on_text : callable, optional
+            Called with each planned call and piece of its answer, with ``stream``.
         on : object, optional
             Whose ``arrived(response)`` is called likewise, and ``progress(progress)`` (``.planned``, ``.done``, ``.in_flight``,
             ``.cost``, ``.counts``) about ten times a second.
@@ -324,19 +326,92 @@ class Lab:
             stream=stream,
         )
         with Interrupts() as interrupts, Operation(self, "run"):
-            return self._runs.begin(request, interrupts, on_response=on_response, on=on)
+            return self._runs.begin(request, interrupts, on_response=on_response, on_text=on_text, on=on)
 
     @verb
-    def start(self, prompt: Any = None, **options: Any) -> Experiment:
-        """Begin a run and return at once; see `run` for the parameters and `Experiment.wait`."""
-        hooks = {name: options.pop(name, None) for name in HOOKS}
-        return self._runs.begin(RunRequest.of(prompt=prompt, **options), **hooks)
+    def start(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        *,
+        calibration: Calibration | str | None = None,
+        n: int = 5,
+        settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
+        sweep: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        data: pd.DataFrame | str | os.PathLike[str] | None = None,
+        cluster: str | None = None,
+        system: str | None = None,
+        seed: int | None = None,
+        max_cost: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        stream: bool = False,
+        on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
+        on: Listener | None = None,
+    ) -> Experiment:
+        """Begin a run and return at once; see `Experiment.wait`.
+
+        The parameters are those of `run`.
+        """
+        request = RunRequest(
+            prompt=prompt,
+            calibration=calibration,
+            n=n,
+            settings=settings,
+            sweep=sweep,
+            parameters=parameters,
+            data=data,
+            cluster=cluster,
+            system=system,
+            seed=seed,
+            max_cost=max_cost,
+            deadline=deadline,
+            max_concurrency=max_concurrency,
+            stream=stream,
+        )
+        return self._runs.begin(request, on_response=on_response, on_text=on_text, on=on)
 
     @verb
-    def preflight(self, prompt: Any = None, **options: Any) -> Preflight:
-        """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect."""
-        request = {name: value for name, value in options.items() if name not in HOOKS}
-        return self._runs.preflight(RunRequest.of(prompt=prompt, **request))
+    def preflight(
+        self,
+        prompt: str | Sequence[str] | None = None,
+        *,
+        calibration: Calibration | str | None = None,
+        n: int = 5,
+        settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
+        sweep: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        data: pd.DataFrame | str | os.PathLike[str] | None = None,
+        cluster: str | None = None,
+        system: str | None = None,
+        seed: int | None = None,
+        max_cost: float | None = None,
+        deadline: float | None = None,
+        max_concurrency: int | None = None,
+        stream: bool = False,
+    ) -> Preflight:
+        """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect.
+
+        The parameters are those of `run`. Nothing is sent.
+        """
+        request = RunRequest(
+            prompt=prompt,
+            calibration=calibration,
+            n=n,
+            settings=settings,
+            sweep=sweep,
+            parameters=parameters,
+            data=data,
+            cluster=cluster,
+            system=system,
+            seed=seed,
+            max_cost=max_cost,
+            deadline=deadline,
+            max_concurrency=max_concurrency,
+            stream=stream,
+        )
+        return self._runs.preflight(request)
 
     @checked
     def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
@@ -681,7 +756,7 @@ class Lab:
         return self._store.find("experiment", _named(wanted))
 
     def _event(self, name: str, *, entity: str | None = None, entity_id: str | None = None, **payload: Any) -> EventRow:
-        return event(name, self.user, entity=entity, entity_id=entity_id, **here().ids(), **payload)
+        return event(name, self.user, entity=entity, entity_id=entity_id, **current_span().ids(), **payload)
 
 
 def _named(wanted: Any) -> str:

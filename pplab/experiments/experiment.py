@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pplab.analysis.recommend import Recommendation
     from pplab.analysis.records import Comparisons
     from pplab.analysis.verdicts import Verdict
+    from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
     from pplab.experiments.repository import ExperimentRepository, Stored
     from pplab.experiments.run import Run
@@ -34,16 +35,19 @@ EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the s
 
 
 class Manager(Protocol):
-    """Who runs the experiments of a lab (`pplab.experiments.manager.Runs`)."""
+    """Who runs the experiments of a lab (`pplab.experiments.manager.RunManager`)."""
 
-    lab: Any
+    context: LabContext
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
         """What the user knows about models and their parameters."""
 
     def again(self, experiment_id: str, kind: str, **options: Any) -> Run:
-        """Send what is missing, or what failed, or more; see `pplab.experiments.manager.Runs.again`."""
+        """Send what is missing, or what failed, or more; see `pplab.experiments.manager.RunManager.again`."""
+
+    def experiment(self, wanted: str) -> Experiment:
+        """Return a stored experiment by its id."""
 
 
 class Experiment:
@@ -92,9 +96,9 @@ class Experiment:
         return stored
 
     @property
-    def lab(self) -> Any:
-        """The lab it belongs to."""
-        return self._manager.lab
+    def context(self) -> LabContext:
+        """The context of the lab it belongs to."""
+        return self._manager.context
 
     @property
     def id(self) -> str:
@@ -330,16 +334,10 @@ class Experiment:
     def __deepcopy__(self, _memo: object) -> Experiment:
         return self  # it stands for what is stored, of which there is one
 
-    def __reduce__(self) -> tuple[Callable[[Any, str], Experiment], tuple[Any, str]]:
-        return _carried, (self.lab, self.id)
+    def __reduce__(self) -> tuple[Callable[[str], Experiment], tuple[str]]:
+        return self._manager.experiment, (self.id,)
 
     def __repr__(self) -> str:
         plan = self.plan
         size = f"{len(plan.prompts)} prompt(s) x {len(plan.settings)} setting(s) x {plan.replicates}"
         return f"Experiment({self.status}: {size} on {self.model})"
-
-
-def _carried(lab: Any, experiment_id: str) -> Experiment:
-    """Return an experiment in the process it was carried to."""
-    experiment: Experiment = lab.experiment(experiment_id)
-    return experiment

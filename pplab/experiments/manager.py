@@ -17,7 +17,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.events import event
-from pplab.observe.spans import CAUSE, Span
+from pplab.observe.spans import current_span
 from pplab.operation import Operation
 from pplab.store import history
 from pplab.store.rows import ExperimentRow
@@ -52,19 +52,19 @@ class RunManager:
 
     Parameters
     ----------
-    lab
-        What their experiments belong to.
     context
-        Whose user, model and settings they use, where they are written, and what answers them.
+        Whose user, model and configuration they use, where they are written, and what answers them.
     """
 
-    def __init__(self, lab: Any, context: LabContext) -> None:
-        self.lab = lab
-        self._context = context
+    def __init__(self, context: LabContext) -> None:
+        self.context = context
         self._store = context.store
         self._access = context.access
         self._running: list[Run] = []
         atexit.register(self.end)
+
+    def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext]]:
+        return RunManager, (self.context,)  # in another process there are no runs of this one to follow
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
@@ -102,14 +102,12 @@ class RunManager:
         from pplab.plan.request import build_plan
 
         calibration = self._calibration(request.calibration)
-        plan = build_plan(
-            request, model=self._context.model, calibration=calibration, scrub=self._context.scrub, **self.defaults()
-        )
+        plan = build_plan(request, model=self.context.model, calibration=calibration, scrub=self.context.scrub, **self.defaults())
         return plan, calibration
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the configuration decides."""
-        return {"deadline": self._context.configuration.deadline, "max_concurrency": self._access.max_concurrency}
+        return {"deadline": self.context.configuration.deadline, "max_concurrency": self._access.max_concurrency}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration
@@ -149,20 +147,20 @@ class RunManager:
             revision=0,
             created_at=(at := now()),
             updated_at=at,
-            user=self._context.user,
+            user=self.context.user,
             calibration_id=calibration_id,
             model=plan.model,
-            provider=recorded.provider if recorded else self._context.provider,
+            provider=recorded.provider if recorded else self.context.provider,
             plan=plan.as_dict(),
             planned=len(plan),
             status="running",
             reason=None,
-            notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self._context.scrub(name),
+            notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self.context.scrub(name),
             software=_software(),
-            correlation_id=here().correlation_id,
+            correlation_id=current_span().correlation_id,
         )
         with ExitStack() as held:
-            claim = held.enter_context(RunLock(self._context.folder, row.experiment_id))
+            claim = held.enter_context(RunLock(self.context.folder, row.experiment_id))
             work = {"planned": len(plan), **hooks}
             execution = self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
         return Experiment(self, self.stored(row.experiment_id), execution)
@@ -187,9 +185,9 @@ class RunManager:
         from pplab.experiments.resume import missing_calls
         from pplab.plan.plan import check_cost
 
-        with Interrupts() as interrupts, Operation(self._context, kind), ExitStack() as held:
+        with Interrupts() as interrupts, Operation(self.context, kind), ExitStack() as held:
             self._store.must_be_writable()
-            claim = held.enter_context(RunLock(self._context.folder, experiment_id))  # what is missing cannot change from here on
+            claim = held.enter_context(RunLock(self.context.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
             self._same_model(row)
             stored = history.outcomes(self._store, experiment_id)
@@ -200,7 +198,7 @@ class RunManager:
             kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
             why = f"top up to {plan.replicates}" if kind == "top_up" else kind
             asked: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
-            self._context.record(event("retry_requested", self._context.user, **here().ids(), **asked))
+            self.context.record(event("retry_requested", self.context.user, **current_span().ids(), **asked))
             row = dataclasses.replace(
                 row,
                 revision=row.revision + 1,
@@ -214,7 +212,7 @@ class RunManager:
             return self._execute(row, plan, claim, held, interrupts, calls, **work)
 
     def _same_model(self, row: ExperimentRow) -> None:
-        lab = self._context
+        lab = self.context
         if (row.model, row.provider) != (lab.model, lab.provider):
             raise BadInput(
                 f"this experiment asked {row.model} at {row.provider}, this lab asks {lab.model} at {lab.provider}",
@@ -238,7 +236,7 @@ class RunManager:
         tools = self._tools(plan, recorded)
         room = self._room(plan, recorded)
         work |= {"most": room.calls, "caveats": (room.caveat,) if room.caveat else ()}
-        execution = Run(row, plan, tools, here(), claim, calls=_answerable(plan, calls, tools.source), **work)
+        execution = Run(row, plan, tools, current_span(), claim, calls=_answerable(plan, calls, tools.source), **work)
         if interrupts is not None:
             interrupts.hold()
         execution.start(self._access.loop)
@@ -254,7 +252,7 @@ class RunManager:
         """Return how many calls may be under way at once; answers that need no connection take no room."""
         from pplab.experiments.descriptors import Room, room
 
-        if recorded is not None or self._context.provider == EMBEDDED:
+        if recorded is not None or self.context.provider == EMBEDDED:
             return Room(plan.max_concurrency)
         return room(min(plan.max_concurrency, len(plan)))
 
@@ -269,15 +267,15 @@ class RunManager:
                 hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
             )
         return RunDependencies(
-            recorder=self._context,
+            recorder=self.context,
             source=recorded or self._access.source(),
             score=score,
             score_aside=any(not m.built_in for m in registered()),
             metrics_version=METRICS_VERSION,
             cost=self._access.cost,
             worst_cost=self._access.worst_cost,
-            scrub=self._context.scrub,
-            provider=recorded.provider if recorded else self._context.provider,
+            scrub=self.context.scrub,
+            provider=recorded.provider if recorded else self.context.provider,
         )
 
     # -- before a run -----------------------------------------------------------------------------------------------
@@ -290,13 +288,13 @@ class RunManager:
 
         plan, _ = self.plan(request)
         with self._store.reading():
-            habits = history.model_stats(self._store, self._context.provider, plan.model)
+            habits = history.model_stats(self._store, self.context.provider, plan.model)
             probes = self._store.audit("probe_completed")
-        warnings = caveats(plan, self._context.provider, self.capabilities, probes)
+        warnings = caveats(plan, self.context.provider, self.capabilities, probes)
         if caveat := self._room(plan).caveat:
             warnings = (*warnings, caveat)
         return preflight(
-            plan, self._context.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
+            plan, self.context.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
         )
 
 
@@ -318,13 +316,6 @@ def _scored_now(plan: Plan, before: tuple[MetricInfo, ...]) -> Plan:
 
     known = {info.name: info for info in (*before, *(m for m in registered() if not m.built_in))}
     return dataclasses.replace(plan, metrics=tuple(known.values()))
-
-
-def here() -> Span:
-    """Return the running operation's span; every verb is inside one."""
-    span = CAUSE.get()
-    assert span is not None
-    return span
 
 
 def _software() -> dict[str, str]:

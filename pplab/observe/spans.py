@@ -50,3 +50,10 @@ class Span:
 
 # What caused whatever happens next in this context: the running cell, or the operation that calls another one.
 CAUSE: ContextVar[Span | None] = ContextVar("pplab_cause", default=None)
+
+
+def current_span() -> Span:
+    """Return the span of the running operation; every verb is inside one."""
+    span = CAUSE.get()
+    assert span is not None
+    return span

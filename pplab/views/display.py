@@ -10,7 +10,7 @@ def mimebundle(view: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if view == "experiment":
         from pplab.views.widgets.cards import Cards
 
-        bundle: tuple[dict[str, Any], dict[str, Any]] = Cards(value.lab, value)._repr_mimebundle_()
+        bundle: tuple[dict[str, Any], dict[str, Any]] = Cards(value.context, value)._repr_mimebundle_()
         return bundle
     from pplab.views import static
 

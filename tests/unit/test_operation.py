@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 
 import pytest
 
+from pplab import Lab
 from pplab.errors import BadInput, PplabError
 from pplab.observe.spans import CAUSE, Span
 from pplab.operation import Operation, verb
@@ -188,3 +190,14 @@ def test_identifiers_are_made_when_they_are_asked_for_and_stay():
     assert child.correlation_id == span.correlation_id
     assert (len(span.correlation_id), len(span.span_id)) == (32, 16)
     assert span.ids() == span.ids()
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(Lab).items() if hasattr(value, "__wrapped__")])
+def test_every_verb_of_the_lab_spells_out_its_parameters_and_refuses_another_word(name, tmp_path):
+    method = getattr(Lab, name)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    assert [p.name for p in parameters if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) or p.annotation is p.empty] == []
+    with Lab(store=tmp_path / "lab") as lab:
+        for parameter in parameters[-1:]:
+            with pytest.raises(BadInput, match=f"{name} has no option '{parameter.name}s'. did you mean"):
+                getattr(lab, name)(**{f"{parameter.name}s": 1})

@@ -161,7 +161,7 @@ ASKED_FOR = {"quiz": {"calibrate"}, "studio": {"start"}, "dashboard": {"export"}
 def test_a_widget_calls_a_verb_only_for_what_a_person_asks_for():
     verbs = {name for name, value in vars(Lab).items() if hasattr(value, "__wrapped__")}
     assert {"run", "experiment", "audit", "preflight", *set().union(*ASKED_FOR.values())} <= verbs
-    for path in (Path(pplab.__file__).parent / "views").glob("*.py"):
+    for path in (Path(pplab.__file__).parent / "views").rglob("*.py"):
         called = {
             node.attr
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -174,4 +174,4 @@ def _is_lab(node):
     """Return whether an expression is the lab: ``lab``, ``self.lab``, or a call that returns one."""
     if isinstance(node, ast.Call):
         return "lab" in ast.unparse(node.func)
-    return ast.unparse(node) in ("lab", "self.lab", "exp.lab", "experiment.lab")
+    return ast.unparse(node) in ("lab", "self.lab")

@@ -22,6 +22,7 @@ from pplab.observe.events import event
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pplab.context import LabContext
     from pplab.lab import Lab
     from pplab.views.records import Display
 
@@ -86,7 +87,7 @@ class LabWidget(anywidget.AnyWidget):
     Parameters
     ----------
     lab
-        Where it reads, and who is named in the audit.
+        Where it reads, and who is named in the audit: a lab, or the context of one.
 
     Notes
     -----
@@ -109,8 +110,9 @@ class LabWidget(anywidget.AnyWidget):
                 setattr(cls, key, STATIC / f"{cls.bundle}.{suffix}")
         super().__init_subclass__(**options)
 
-    def __init__(self, lab: Lab, **state: Any) -> None:
-        self.lab = lab
+    def __init__(self, lab: Lab | LabContext, **state: Any) -> None:
+        context: Any = getattr(lab, "context", lab)
+        self._context: LabContext = context
         self._turn = threading.RLock()
         self._failed: dict[str, Any] | None = None
         self._sent = 0
@@ -152,7 +154,7 @@ class LabWidget(anywidget.AnyWidget):
             if kind == "retry" and self._failed is not None:
                 content, self._failed = self._failed, None
                 why = self.problem["code"] if self.problem else ""
-                self.lab.record(event("retry_requested", self.lab.user, replicates=0, why=why))
+                self._context.record(event("retry_requested", self._context.user, replicates=0, why=why))
             elif kind in ("retry", "dismiss"):
                 self.problem = self._failed = None
                 return
@@ -177,7 +179,7 @@ class LabWidget(anywidget.AnyWidget):
         if not isinstance(error, PplabError):  # one of ours is what the user has to mend
             caught(f"the {self.bundle} failed", error)
         told = in_words(error, self.bundle)
-        told.scrub(self.lab.scrub)
+        told.scrub(self._context.scrub)
         self.problem = Problem(code=told.code, message=told.message, hint=told.hint, correlation_id=told.correlation_id)
 
     @contextmanager

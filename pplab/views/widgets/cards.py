@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.context import LabContext
     from pplab.experiments.dependencies import Progress
     from pplab.experiments.experiment import Experiment
     from pplab.lab import Lab
@@ -165,7 +166,7 @@ class Cards(LabWidget):
     counts = owned(Counts | None)
     wanted = chosen(Wanted)
 
-    def __init__(self, lab: Lab, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
+    def __init__(self, lab: Lab | LabContext, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
         self._experiment: Experiment | None = None
         self._frame: pd.DataFrame | None = None
         self._plan: Plan | None = None
@@ -262,7 +263,7 @@ class Cards(LabWidget):
 
     @property
     def _embedded(self) -> bool:
-        return self._experiment.embedded if self._experiment is not None else self.lab.provider == "embedded"
+        return self._experiment.embedded if self._experiment is not None else self._context.provider == "embedded"
 
     def _take_ask(self, message: Ask) -> None:
         if self._frame is None:
@@ -278,7 +279,7 @@ class Cards(LabWidget):
     def _take_explain(self, message: Explain) -> None:
         from pplab.scoring.scores import Scores
 
-        row = self.lab.context.store.response(message["id"])
+        row = self._context.store.response(message["id"])
         scores = Scores(
             creativity=row.creativity,
             coherence=row.coherence,

@@ -194,6 +194,7 @@ class Console(LabWidget):
         correlation: str | None = None,
         limit: int | None = None,
     ) -> None:
+        self.lab = lab
         self.df: pd.DataFrame = lab.context.store.audit(event, actor=actor, correlation_id=correlation, limit=limit)
         self._last = 0
         self._closed = False

@@ -127,6 +127,7 @@ class Dashboard(LabWidget):
     look = chosen(Surroundings, default=Surroundings(dark=False, narrow=False, still=False))
 
     def __init__(self, lab: Lab) -> None:
+        self.lab = lab
         self._figure: Any = None
         self._heir: Dashboard | None = None
         self._drawing: threading.Thread | None = None

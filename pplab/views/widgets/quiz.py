@@ -111,6 +111,7 @@ class Quiz(LabWidget):
     step = chosen(int, default=0)
 
     def __init__(self, lab: Lab) -> None:
+        self.lab = lab
         self.calibration: Calibration | None = None
         self._proceeding: list[Callable[[Calibration], Any]] = []
         self._opened: list[Any] = []

@@ -145,6 +145,7 @@ class Studio(LabWidget):
     draft = chosen(Draft)
 
     def __init__(self, lab: Lab, calibration: Calibration | str | None = None) -> None:
+        self.lab = lab
         self.experiment: Experiment | None = None
         self._others: dict[str, Lab] = {}
         self._ending = threading.Event()
