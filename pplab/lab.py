@@ -20,7 +20,7 @@ from pplab.observe.spans import current_span
 from pplab.operation import Operation, checked, verb
 from pplab.plan.request import RunRequest
 from pplab.store.rows import CalibrationRow
-from pplab.store.run_lock import is_locked
+from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
     import os
@@ -461,7 +461,7 @@ class Lab:
         filters: dict[str, Any] = {"user": user, "calibration_id": calibration_id, "model": model, "since": since, "limit": limit}
         frame = self._store.experiments(status=status, **filters)
         for index in frame.index[frame["status"] == "running"]:
-            if not is_locked(self.folder, str(frame.loc[index, "experiment_id"])):
+            if not is_running(self.folder, str(frame.loc[index, "experiment_id"])):
                 frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
         return frame
 

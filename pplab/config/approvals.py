@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pplab.config.addresses import ADDRESSES, KEY, OPENAI_URL, normal_address
 from pplab.errors import BadInput, PplabError
+from pplab.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,8 +107,6 @@ def _read() -> set[Grant]:
 
 
 def _change(added: set[Grant], removed: set[Grant]) -> None:
-    import tempfile
-
     if not added | removed:
         return
     path = _file()
@@ -121,10 +120,7 @@ def _change(added: set[Grant], removed: set[Grant]) -> None:
     text = json.dumps({"approved": [grant._asdict() for grant in after]}, indent=1) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(prefix=FILE, dir=path.parent)  # made with mode 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(path)
+        write_atomically(path, text.encode(), mode=0o600)
     except OSError as error:
         raise PplabError(
             f"your approvals cannot be written: {error.strerror} ({path.parent})", hint=hint, code="system"

@@ -16,6 +16,7 @@ from traitlets.config import Configurable
 
 from pplab.config.addresses import ADDRESSES, KEY, OPENAI_URL, check_base_url, secret_parameters
 from pplab.errors import BadInput, PplabError, did_you_mean
+from pplab.files import write_atomically
 from pplab.inputs.paths import given_path, working_folder
 
 if TYPE_CHECKING:
@@ -298,10 +299,7 @@ def change_configuration(configuration: PPLab, changes: Mapping[str, Any], folde
     for name, value in changes.items():
         set_value(tried, name, value)
     kept = _stored(folder) | {name: getattr(tried, name) for name in changes}
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{CONFIG_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n", "utf-8")
-    temporary.replace(folder / CONFIG_FILE)
+    write_atomically(folder / CONFIG_FILE, (json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n").encode())
     new = {name: getattr(tried, name) for name in changes}
     before = configuration.stored_in_lab
     former = {name: before[name] for name in new if not new[name] and before.get(name)}

@@ -13,7 +13,7 @@ from pplab.experiments.resume import with_clusters, with_planned, with_users_met
 from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
-from pplab.store.run_lock import changes, is_locked
+from pplab.store.run_lock import changes, is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -167,7 +167,7 @@ class ExperimentRepository:
         store = self._store
         with store.reading():
             row = store.experiment(self.experiment_id)
-            if row.status == "running" and not is_locked(store.folder, row.experiment_id):
+            if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             return Stored(
                 row,

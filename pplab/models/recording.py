@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pplab.errors import BadInput, Offline, PplabError
+from pplab.files import lock, write_atomically
 from pplab.forks import Guard
 from pplab.ids import now
 from pplab.inputs.paths import given_path
 from pplab.models.recording_format import RecordedCall, RecordedRequest, from_line, nearest, to_line
 from pplab.models.types import FINAL_STATUSES, Reply
-from pplab.store.lease import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -303,9 +303,7 @@ def write_recording(path: Path, recorded: Iterable[RecordedCall], scrub: Callabl
     lines: dict[tuple[Any, ...], str] = {}
     for call in sorted(recorded, key=RecordedCall.sort_key):
         lines.setdefault(call.sort_key(), to_line(call, scrub))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_bytes((HEADER + "".join(lines.values())).encode())
-    temporary.replace(path)
+    write_atomically(path, (HEADER + "".join(lines.values())).encode())
 
 
 class RecordedSource:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.store.record_types import time_text
-from pplab.store.run_lock import is_locked
+from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -412,7 +412,7 @@ def _recent(cursor: DuckDBPyConnection, folder: Path) -> tuple[Recent, ...]:
     )
     for row in rows:
         row["created_at"] = time_text(row["created_at"])
-        if row["status"] == "running" and not is_locked(folder, row["experiment_id"]):
+        if row["status"] == "running" and not is_running(folder, row["experiment_id"]):
             row["status"] = "interrupted"  # its process ended without a word
     return tuple(Recent(**row) for row in rows)
 

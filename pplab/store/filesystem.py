@@ -1,4 +1,4 @@
-"""What a lab needs of its file system (permission, locks, room), and the words for what is missing. Nothing is stored here."""
+"""What a lab needs of its file system (permission, room), and the words for what is missing. Nothing is stored here."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreError
+from pplab.files import NO_LOCKS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ELSEWHERE = "use a lab elsewhere: --store PATH or PPLAB_STORE"
-NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.EOPNOTSUPP)})
-"""What systems answer where files cannot be locked (some NFS, SMB and FUSE mounts)."""
 NO_FOLDER_SYNC = frozenset({*NO_LOCKS, errno.EBADF, errno.EACCES, errno.EPERM, errno.EISDIR})
 """What systems answer where a folder cannot be synced; its names are then as safe as that system makes them."""
 
@@ -65,14 +64,6 @@ def in_short(error: OSError) -> str:
 def advice(error: OSError) -> str:
     """Return what to do about something that the system refused."""
     return HINTS.get(error.errno or 0, OTHERWISE)
-
-
-def no_locks(error: OSError) -> StoreError:
-    """Return the error of a file system that has no file locks, on which several processes could harm each other's records."""
-    return StoreError(
-        f"the file system of the lab has no file locks ({error.strerror})",
-        hint="keep the lab on a local disk (--store PATH or PPLAB_STORE), or mount the share with locks",
-    )
 
 
 def cannot_be_written(why: str) -> StoreError:

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreError
+from pplab.files import lock
 from pplab.log import caught, thread
 from pplab.secrets import Scrubber
 from pplab.store.filesystem import NO_FOLDER_SYNC, refused
 from pplab.store.journal_format import encode
-from pplab.store.lease import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -4,82 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreBusy, StoreError
+from pplab.files import lock, unlock
 from pplab.log import thread
-from pplab.store.filesystem import NO_LOCKS, no_locks, refused
+from pplab.store.filesystem import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LOCKED_BYTE = 1 << 30  # Windows locks are mandatory: lock a byte that nobody reads, so that the holder's pid stays readable
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def lock(fd: int, *, wait: bool, shared: bool = False) -> bool:  # noqa: ARG001 - Windows has exclusive locks only
-        """Take the lock of an open file; without ``wait`` return ``False`` at once when it is held."""
-        while True:
-            os.lseek(fd, LOCKED_BYTE, os.SEEK_SET)
-            try:
-                msvcrt.locking(fd, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-            except OSError:  # LK_LOCK gives up after ten seconds
-                if not wait:
-                    return False
-            else:
-                return True
-
-    def unlock(fd: int) -> None:
-        """Give the lock back."""
-        os.lseek(fd, LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def lock(fd: int, *, wait: bool, shared: bool = False) -> bool:
-        """Take the lock of an open file, alone or with others who only read; without ``wait`` return ``False`` when it is held.
-
-        Raises
-        ------
-        StoreError
-            When the file system has no locks.
-        """
-        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        try:
-            fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno in NO_LOCKS:
-                raise no_locks(error) from None
-            raise
-        return True
-
-    def unlock(fd: int) -> None:
-        """Give the lock back, also when a forked child still has the file open."""
-        fcntl.flock(fd, fcntl.LOCK_UN)
-
-
-def held(path: Path) -> bool:
-    """Return whether some process holds the lock of a file, which need only be readable.
-
-    Raises
-    ------
-    OSError
-        When there is no such file, or it may not be read.
-    """
-    fd = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
-    try:
-        if not lock(fd, wait=False, shared=True):
-            return True
-        unlock(fd)
-        return False
-    finally:
-        os.close(fd)
 
 
 class _Waiter:

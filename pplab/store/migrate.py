@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from pplab.errors import StoreError
+from pplab.files import replacement
 from pplab.store.connect import Connection
 
 if TYPE_CHECKING:
@@ -107,17 +108,15 @@ def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Conn
 
 def _create(path: Path, steps: tuple[Migration, ...]) -> None:
     """Make the file under another name first: a full disk or a kill must not leave half a file that nobody can open."""
-    part = path.with_name(f"{path.name}.part")
-    log = part.with_name(f"{part.name}.wal")
-    part.unlink(missing_ok=True)
-    log.unlink(missing_ok=True)
-    connection = Connection(part)
-    try:
-        _apply_all(connection, steps)
-    finally:
-        connection.close()
-    log.unlink(missing_ok=True)  # emptied by the checkpoint
-    part.replace(path)
+    with replacement(path) as part:
+        try:
+            connection = Connection(part)
+            try:
+                _apply_all(connection, steps)
+            finally:
+                connection.close()
+        finally:
+            part.with_name(f"{part.name}.wal").unlink(missing_ok=True)  # emptied by the checkpoint
 
 
 def _apply_all(connection: Connection, steps: Iterable[Migration]) -> None:

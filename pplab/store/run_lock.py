@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, Self
 
 from pplab.errors import StoreBusy
+from pplab.files import is_locked, lock, unlock
 from pplab.store.filesystem import refused
-from pplab.store.lease import held, lock, unlock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,19 +61,19 @@ class RunLock:
             os.close(fd)
 
 
-def is_locked(folder: Path, id_: str) -> bool:
+def is_running(folder: Path, id_: str) -> bool:
     """Return whether some process is running it now."""
     try:
-        return held(folder / "running" / f"{id_}.lock")
+        return is_locked(folder / "running" / f"{id_}.lock")
     except FileNotFoundError:
         return False
     except PermissionError:  # another user's file: it is removed when the run ends, so that it is there says enough
         return True
 
 
-def running(folder: Path) -> set[str]:
+def running_ids(folder: Path) -> set[str]:
     """Return the ids of all that some process is running now."""
-    return {path.stem for path in (folder / "running").glob("*.lock") if is_locked(folder, path.stem)}
+    return {path.stem for path in (folder / "running").glob("*.lock") if is_running(folder, path.stem)}
 
 
 def changes(tables: Path) -> tuple[int, int]:

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pplab.files import is_locked, write_atomically
 from pplab.store.filesystem import readable, refused
-from pplab.store.lease import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +90,7 @@ def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
 def _ended(path: Path) -> bool:
     """Return whether the writer of a file is gone. An empty file is one whose writer is about to lock it."""
     try:
-        return not held(path) and path.stat().st_size > 0
+        return not is_locked(path) and path.stat().st_size > 0
     except FileNotFoundError:
         return True  # compressed already
 
@@ -129,7 +129,7 @@ def keep_aside(journal: Path, name: str, offset: int, data: bytes, why: str) -> 
     """Keep bytes that are no record where a person can look at them; doing it twice changes nothing."""
     folder = journal / "damaged"
     folder.mkdir(exist_ok=True)
-    _write_atomically(folder / f"{name.removesuffix(OPEN)}.{offset}.{why}", data)
+    write_atomically(folder / f"{name.removesuffix(OPEN)}.{offset}.{why}", data)
 
 
 def kept_aside(journal: Path, why: str) -> list[str]:
@@ -146,14 +146,5 @@ def seal(journal: Path, name: str) -> None:
         return
     folder = journal / "sealed"
     folder.mkdir(exist_ok=True)
-    _write_atomically(folder / f"{name}.gz", gzip.compress(data, compresslevel=1, mtime=0))
+    write_atomically(folder / f"{name}.gz", gzip.compress(data, compresslevel=1, mtime=0))
     path.unlink(missing_ok=True)
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

@@ -359,11 +359,11 @@ class Store(Queries):
 
     def trace(self, anchor: str) -> Trace:
         """Return what led to a record and what followed from it, given any id or correlation id; see `pplab.store.trace`."""
-        from pplab.store.run_lock import running
+        from pplab.store.run_lock import running_ids
         from pplab.store.trace import trace
 
         with self.reading() as cursor:
-            return trace(cursor, anchor, running(self.folder))
+            return trace(cursor, anchor, running_ids(self.folder))
 
     def rebuild(self, *, swap: bool = False) -> RebuildReport:
         """Make the tables again from all journals and compare; with ``swap`` put them in place of the present ones.

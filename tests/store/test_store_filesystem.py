@@ -10,8 +10,9 @@ import pytest
 from store_records import event
 
 import pplab
+from pplab import files
 from pplab.errors import PplabError, StoreError
-from pplab.store import filesystem, lease, segments
+from pplab.store import filesystem, segments
 from pplab.store import journal as journal_module
 from pplab.store.store import open_store
 
@@ -29,9 +30,9 @@ def refusing(code):
 def test_a_file_system_without_locks_is_named_before_a_call_is_made(tmp_path, monkeypatch, code):
     with pplab.Lab(store=tmp_path / "lab") as lab:
         with monkeypatch.context() as patch:
-            patch.setattr(lease.fcntl, "flock", refusing(code))
+            patch.setattr(files.fcntl, "flock", refusing(code))
             for work in (lambda: lab.run("Say hello.", n=1), lab.experiments, lambda: lab.calibrate("precise"), lab.rebuild):
-                with pytest.raises(PplabError, match="file system of the lab has no file locks") as refused:
+                with pytest.raises(PplabError, match="file system has no file locks") as refused:
                     work()
                 assert "local disk" in str(refused.value)
                 assert "\n" not in str(refused.value)

@@ -12,9 +12,9 @@ import pytest
 from store_records import event, new_id
 
 from pplab.errors import StoreError
+from pplab.files import lock
 from pplab.store import journal as journal_module
 from pplab.store.journal import Journal
-from pplab.store.lease import lock
 
 
 @pytest.fixture
