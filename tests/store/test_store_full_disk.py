@@ -6,9 +6,10 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
-from store_processes import start
+from store_processes import PYTHONPATH, start
 from store_records import run
 
 from pplab.errors import StoreError
@@ -54,25 +55,48 @@ def test_a_file_that_may_not_grow_refuses_in_one_line_and_keeps_what_it_acknowle
     store.close()
 
 
+# -- a disk of 16 MB, in a mount namespace of its own ----------------------------------------------------------------------------
+
+MOUNTED = 'mount -t tmpfs -o size=16m,mode=1777 tmpfs "$0" && exec "$@"'
+
+
+def namespaces():
+    """Yield the commands that make a mount namespace: a user who is not root is root within a user namespace, or may use sudo."""
+    root = os.geteuid() == 0
+    yield ["unshare", "--mount"] if root else ["unshare", "--user", "--map-root-user", "--mount"]
+    if not root and shutil.which("sudo"):
+        yield ["sudo", "-n", "unshare", "--mount"]
+
+
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 16 MB, which root may mount, or who may run sudo without a password."""
+def on_small_disk(tmp_path):
+    """What a command begins with so that it finds a file system of 16 MB at a path, and the path."""
     mount = tmp_path / "disk"
     mount.mkdir()
-    sudo = [] if os.geteuid() == 0 or not shutil.which("sudo") else ["sudo", "-n"]
-    command = [*sudo, "mount", "-t", "tmpfs", "-o", "size=16m,mode=1777", "tmpfs", mount]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"no small disk may be mounted here: {done.stderr.strip()}")
-    yield mount
-    subprocess.run([*sudo, "umount", mount], check=True)
+    refusals = []
+    for namespace in namespaces() if shutil.which("unshare") else ():
+        begin = [*namespace, "sh", "-c", MOUNTED, str(mount), "env", f"PYTHONPATH={PYTHONPATH}", "PYTHONDONTWRITEBYTECODE=1"]
+        done = subprocess.run([*begin, "true"], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return begin, mount
+        refusals.append(done.stderr.strip())
+    pytest.skip(f"no small disk may be mounted here: {'; '.join(refusals) or 'there is no unshare'}")
 
 
 @pytest.mark.parametrize("drained_before", [False, True], ids=["new lab", "lab with tables"])
-def test_a_full_disk_loses_nothing_that_was_acknowledged_and_all_goes_on_when_there_is_room(small_disk, drained_before):
-    ballast = small_disk / "ballast"
+def test_a_full_disk_loses_nothing_that_was_acknowledged_and_all_goes_on_when_there_is_room(on_small_disk, drained_before):
+    begin, mount = on_small_disk
+    program = f"import pathlib, test_store_full_disk as t; t.fill_the_disk(pathlib.Path({str(mount)!r}), {drained_before})"
+    command = [*begin, sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def fill_the_disk(mount, drained_before):
+    """Do what the test is about, in a process that sees the small disk."""
+    ballast = mount / "ballast"
     ballast.write_bytes(bytes(12_000_000))
-    folder = small_disk / ".pplab"
+    folder = mount / ".pplab"
     if drained_before:
         store = open_store(folder)
         store.append(*run(2))
