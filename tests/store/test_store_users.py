@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,14 +18,15 @@ import pplab
 
 GROUP, ADA, GRACE = 54000, 54001, 54002
 ROOT = Path(pplab.__file__).parents[1]
-as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="other users are tried as root only")
+ROOT_USER = os.name == "posix" and os.geteuid() == 0
+with_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
 
 
 def modes(folder):
     return {path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@with_modes
 @pytest.mark.parametrize(("umask", "file", "directory"), [(0o002, 0o664, 0o775), (0o022, 0o644, 0o755), (0o077, 0o600, 0o700)])
 def test_files_and_folders_have_the_modes_that_the_umask_leaves(tmp_path, umask, file, directory):
     folder, before = tmp_path / "lab", os.umask(umask)
@@ -43,35 +45,77 @@ def test_files_and_folders_have_the_modes_that_the_umask_leaves(tmp_path, umask,
     assert {"lab.lock", "lab.duckdb", "ledger.jsonl", "journal", "backup"} <= found.keys()
 
 
-# -- other users, as other users ------------------------------------------------------------------------------------------------
+# -- other users ----------------------------------------------------------------------------------------------------------------
+# Root becomes them. Who is not root stays who they are, but is left, for as long as they play a user, only those rights on a file
+# or folder that this user has by its mode: the owner's bits of what that user made, else the group's or the others'.
+
+
+class Shared:
+    """A folder that Ada shares with a group: what is made in it belongs to the group."""
+
+    def __init__(self, place):
+        self.place = place
+        self.folder = place / "team"
+        self.folder.mkdir()
+        self.folder.chmod(0o2775)
+        self.made_by = {self.folder: ADA}
+        if ROOT_USER:
+            os.chown(self.folder, ADA, GROUP)
+            place.chmod(0o755)
+
+    def give_away(self):
+        """Let the folder be root's, and nobody else's to write in."""
+        self.folder.chmod(0o755)
+        self.made_by[self.folder] = None
+        if ROOT_USER:
+            os.chown(self.folder, 0, 0)
+
+    def play(self, user, code, *, umask=0o002, **environment):
+        """Run lines of Python as a user of the group; return what they printed as JSON.
+
+        The process does once, elsewhere, what it will do as that user, who may not be able to read where Python is.
+        """
+        env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG")}
+        env |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PPLAB_USER": f"user{user}", **environment}
+        with contextlib.nullcontext() if ROOT_USER else self._rights_of(user):
+            done = subprocess.run(
+                [sys.executable, "-c", BECOME, code, str(self.folder / "lab"), str(user), str(GROUP), str(umask)],
+                env=env, cwd="/", capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    @contextlib.contextmanager
+    def _rights_of(self, user):
+        before = {path: stat.S_IMODE(path.stat().st_mode) for path in self._paths()}
+        for path in reversed(before):  # a folder after what is in it
+            path.chmod(self._left_to(user, path, before[path]))
+        try:
+            yield
+        finally:
+            for path, mode in before.items():
+                if path.exists() and stat.S_IMODE(path.stat().st_mode) == self._left_to(user, path, mode):
+                    path.chmod(mode)
+            self.made_by |= {path: user for path in self._paths() if path not in before}
+
+    def _paths(self):
+        return [self.folder, *sorted(self.folder.rglob("*"))]
+
+    def _left_to(self, user, path, mode):
+        """Return a mode whose owner may do what the user may."""
+        if self.made_by.get(path) == user:
+            return mode
+        bits = mode & 0o7 if self.made_by.get(path, "somebody") is None else mode >> 3 & 0o7
+        return mode & ~0o700 | bits << 6
 
 
 @pytest.fixture
 def shared():
-    """A folder that a group shares: what is made in it belongs to the group."""
     place = Path(tempfile.mkdtemp(prefix="pplab-shared-"))
-    folder = place / "team"
-    folder.mkdir()
-    os.chown(folder, ADA, GROUP)
-    place.chmod(0o755)
-    folder.chmod(0o2775)
-    yield folder
+    yield Shared(place)
+    for folder in [place / "team", *(place / "team").rglob("*")]:
+        folder.chmod(0o700)
     shutil.rmtree(place)
-
-
-def as_user(user, shared, code, *, umask=0o002, **environment):
-    """Run lines of Python as another user; return what they printed as JSON.
-
-    The process does once, as root and elsewhere, what it will do as that user, who may not be able to read where Python is.
-    """
-    env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG")}
-    env |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PPLAB_USER": f"user{user}", **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", BECOME, code, str(shared / "lab"), str(user), str(GROUP), str(umask)],
-        env=env, cwd=shared, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 BECOME = """
@@ -86,9 +130,10 @@ with tempfile.TemporaryDirectory() as elsewhere, contextlib.redirect_stdout(io.S
         lab.run("hello", n=1)
     exec(code)
 lab_folder = Path(folder)
-os.setgroups([])
-os.setgid(int(group))
-os.setuid(int(user))
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(int(group))
+    os.setuid(int(user))
 os.umask(int(umask))
 os.chdir(lab_folder.parent)
 exec(code)
@@ -127,64 +172,63 @@ READING = [
 WRITING = [["run", "hello", "--n", "1"], ["calibrate", "--preset", "precise"], ["config", "model=x"], ["export"], ["rebuild"]]
 
 
-@as_root
+@with_modes
 def test_two_users_of_a_shared_folder_run_and_read_in_turn(shared):
-    assert as_user(ADA, shared, RUN) == 1
-    assert as_user(GRACE, shared, RUN) == 2
-    assert as_user(ADA, shared, READ) == [2, True]
-    assert as_user(GRACE, shared, RUN) == 3
-    assert as_user(ADA, shared, RUN) == 4
+    assert shared.play(ADA, RUN) == 1
+    assert shared.play(GRACE, RUN) == 2
+    assert shared.play(ADA, READ) == [2, True]
+    assert shared.play(GRACE, RUN) == 3
+    assert shared.play(ADA, RUN) == 4
 
 
-@as_root
+@with_modes
 def test_who_may_not_write_is_refused_before_anything_is_written_and_disturbs_nobody(shared):
-    assert as_user(ADA, shared, RUN) == 1
-    (shared / "lab" / "lab.lock").chmod(0o644)  # as versions before made it
-    before = modes(shared)
-    said = as_user(GRACE, shared, f"WORDS = {WRITING}\n{TRY}")
+    assert shared.play(ADA, RUN) == 1
+    (shared.folder / "lab" / "lab.lock").chmod(0o644)  # as versions before made it
+    before = modes(shared.folder)
+    said = shared.play(GRACE, f"WORDS = {WRITING}\n{TRY}")
     assert {code for code, _, _ in said.values()} == {1}, said
-    assert modes(shared) == before, "nothing was left behind"
-    assert as_user(ADA, shared, RUN) == 2
+    assert modes(shared.folder) == before, "nothing was left behind"
+    assert shared.play(ADA, RUN) == 2
 
 
-@as_root
+@with_modes
 def test_a_journal_that_another_user_made_for_themselves_stops_nobody_and_is_named(shared):
-    assert as_user(ADA, shared, RUN) == 1
-    assert as_user(GRACE, shared, RUN) == 2
-    journal = shared / "lab" / "journal" / "20260101T000000000000Z-1-aaaaaaaa.jsonl"
+    assert shared.play(ADA, RUN) == 1
+    assert shared.play(GRACE, RUN) == 2
+    journal = shared.folder / "lab" / "journal" / "20260101T000000000000Z-1-aaaaaaaa.jsonl"
     journal.write_text("{}\n")
     journal.chmod(0o600)
-    assert as_user(ADA, shared, READ) == [2, True]
-    assert as_user(ADA, shared, RUN) == 3
-    said = as_user(ADA, shared, f"WORDS = [['doctor']]\n{TRY}")["doctor"]
+    assert shared.play(ADA, READ) == [2, True]
+    assert shared.play(ADA, RUN) == 3
+    said = shared.play(ADA, f"WORDS = [['doctor']]\n{TRY}")["doctor"]
     assert said[0] == 1
     assert journal.name in said[1]
     assert "chmod g+r" in said[1]
 
 
-@as_root
+@with_modes
 def test_a_lab_that_may_only_be_read_shows_its_tables_as_they_are_and_says_so(shared):
-    assert as_user(ADA, shared, RUN) == 1
-    for path in [shared, *shared.rglob("*")]:
+    assert shared.play(ADA, RUN) == 1
+    for path in [shared.folder, *shared.folder.rglob("*")]:
         path.chmod(path.stat().st_mode & ~0o222)
-    before = modes(shared)
-    said = as_user(GRACE, shared, f"WORDS = {READING}\n{TRY}", HOME="/nowhere")
+    before = modes(shared.folder)
+    said = shared.play(GRACE, f"WORDS = {READING}\n{TRY}", HOME="/nowhere")
     wrong = {name: told for name, told in said.items() if told[0] != 0 or not told[1].strip()}
     assert wrong == {}
     assert "as they are" in said["results"][2]
-    said = as_user(GRACE, shared, f"WORDS = {WRITING}\n{TRY}", HOME="/nowhere")
+    said = shared.play(GRACE, f"WORDS = {WRITING}\n{TRY}", HOME="/nowhere")
     messages = {err for _, _, err in said.values()}
     assert {code for code, _, _ in said.values()} == {1}
     assert len(messages) == 1, messages
-    assert modes(shared) == before
+    assert modes(shared.folder) == before
 
 
-@as_root
+@with_modes
 def test_where_no_lab_can_be_made_every_command_says_the_same(shared):
-    os.chown(shared, 0, 0)
-    shared.chmod(0o755)
-    said = as_user(GRACE, shared, f"WORDS = {[*READING, *WRITING]}\n{TRY}", HOME="/nowhere")
+    shared.give_away()
+    said = shared.play(GRACE, f"WORDS = {[*READING, *WRITING]}\n{TRY}", HOME="/nowhere")
     messages = {err for _, _, err in said.values()}
     assert len(messages) == 1, messages
     assert "--store" in messages.pop()
-    assert list(shared.iterdir()) == []
+    assert list(shared.folder.iterdir()) == []
