@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from pplab.config.addresses import check_base_url, secret_parameters
 from pplab.config.configuration import TEMPORARY, resolve
 from pplab.errors import BadInput, PplabError
-from pplab.models.access import Access, recorded_model
+from pplab.models.access import ModelAccess, recorded_model
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
@@ -43,7 +43,7 @@ class LabContext:
     scrub : Scrubber
         Removes keys from text.
     store : Store
-    access : Access
+    access : ModelAccess
         What answers calls.
     recording : Recording or None
         What calls are recorded to and answered from.
@@ -54,7 +54,7 @@ class LabContext:
         self.scrub = Scrubber(*effective_configuration.secrets)
         self.store = open_store(effective_configuration.folder or TEMPORARY)
         self.store.add_secret(*effective_configuration.secrets)
-        self.access = Access(effective_configuration, self.scrub)
+        self.access = ModelAccess(effective_configuration, self.scrub)
         self.recording: Recording | None = None
         self._closed = False
         if effective_configuration.recording:
@@ -114,7 +114,7 @@ class LabContext:
             self.recording.sort_lines()
         self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
         self.effective_configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
-        self.access.answer_from(self.recording, self.effective_configuration)
+        self.access.use_recording(self.recording, self.effective_configuration)
         return self.recording
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The model a lab asks: its client (made on first use), the event loop it runs on, and what it costs."""
+"""A lab's access to its model: client (made on first use), event loop, recording, prices and capabilities."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pplab.config.addresses import KEY
 from pplab.config.approvals import APPROVE, unapproved
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, Offline
@@ -26,82 +27,82 @@ MESSAGE_TOKENS = 16  # what a chat template adds around two messages, generously
 ASSUMED_MAX_TOKENS = 4096  # the longest answer assumed where the user set no limit
 
 
-class Access:
-    """Everything a run needs to reach the model; nothing is imported or opened before the first run."""
+class ModelAccess:
+    """A lab's access to its model; nothing is imported or opened before the first run."""
 
     def __init__(self, effective: EffectiveConfiguration, scrub: Scrubber) -> None:
         self.loop = LoopThread()
         self._effective = effective
         self._scrub = scrub
         self._client: ModelClient | None = None
-        self._parents: list[ModelClient] = []
+        self._parent_clients: list[ModelClient] = []
         self._recording: Recording | None = None
         self._guard = Guard()
 
-    def answer_from(self, recording: Recording | None, effective: EffectiveConfiguration) -> None:
-        """Put a recording in front of the model from here on (``None``: take it away)."""
+    def use_recording(self, recording: Recording | None, effective: EffectiveConfiguration) -> None:
+        """Answer recorded calls from a recording from here on; ``None`` ends this."""
         with self._guard:
             self._recording, self._effective = recording, effective
 
     @property
-    def unreachable(self) -> str:
-        """Why nobody is asked for what is not recorded; empty when somebody is."""
+    def offline_reason(self) -> str:
+        """Why calls that are not recorded cannot be made; empty when they can."""
         if self._effective.offline:
             return "PPLAB_OFFLINE is set"
         if self._effective.provider != EMBEDDED and self._effective.base_url is None:
-            return "there is no key to ask the model with"
+            return "there is no key for the model"
         return ""
 
-    def _not_approved(self) -> BadInput | None:
-        """Return what to say before a key goes to an address that stands in the lab's folder, if nobody has approved it."""
+    def _approval_error(self) -> BadInput | None:
+        """Return the refusal to send a key to an address that only the lab's folder names, unless the user has approved it."""
         missing = unapproved(self._effective.grants)
         if not missing:
             return None
-        names, address = " and ".join(grant.variable for grant in missing), missing[0].address
+        variables, address = " and ".join(grant.variable for grant in missing), missing[0].address
         command = self._effective.approving(missing)
         return BadInput(
-            f"the lab's folder names the server {address}, and you have not approved that {names} may be sent there",
+            f"the lab's folder names the server {address}, and you have not approved that {variables} may be sent there",
             hint=f"if you trust it, type once: pplab {command} (in a notebook: %pplab {command}); a program sets"
             f" {APPROVE}={address}",
             code="not_approved",
         )
 
     def source(self) -> Source:
-        """Return where answers come from."""
+        """Return the source of replies: the recording, or the model's client."""
         if self._recording is not None:
             return self._recorded(self._recording)
         if self._effective.offline and self._effective.provider != EMBEDDED:
             raise Offline(
-                f"PPLAB_OFFLINE is set, so {self._effective.model} at {self._effective.provider} cannot be asked",
+                f"PPLAB_OFFLINE is set, so nothing can be sent to {self._effective.model} at {self._effective.provider}",
                 hint="unset PPLAB_OFFLINE, or use the embedded model",
             )
         if self._effective.provider == EMBEDDED and self._effective.model != EMBEDDED:
             raise BadInput(
-                f"there is neither a key nor a base URL, so {self._effective.model} cannot be asked",
+                f"there is neither a key nor a base URL for the model {self._effective.model}",
                 hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
             )
-        if (error := self._not_approved()) is not None:
+        if (error := self._approval_error()) is not None:
             raise error
         return self._model()
 
     def _recorded(self, recording: Recording) -> RecordedSource:
         from pplab.models.recording import RecordedSource
 
-        why = self.unreachable or str(self._not_approved() or "")
-        return RecordedSource(recording, self._effective.provider, None if why else self._model(), why)
+        reason = self.offline_reason or str(self._approval_error() or "")
+        return RecordedSource(recording, self._effective.provider, None if reason else self._model(), reason)
 
     def _model(self) -> ModelClient:
-        self._leave_to_parent()
+        self._reset_after_fork()
         with self._guard:
             if self._client is None:
                 self._client = self._connect()
             return self._client
 
-    def _leave_to_parent(self) -> None:
-        """Let go of a client that a forked process has from its parent, whose connections it is using; it is never destroyed."""
+    def _reset_after_fork(self) -> None:
+        """Put aside a client inherited through a fork: the parent uses its connections, so it is never closed here."""
         if self._guard.inherited:
             if self._client is not None:
-                self._parents.append(self._client)
+                self._parent_clients.append(self._client)
                 self._client = None
             self._guard.renew()
 
@@ -121,15 +122,28 @@ class Access:
             headers=r.headers,
             transport=transport,
             offline=r.offline,
+            access_hint=self._missing_key(),
             scrub=self._scrub,
         )
 
+    def _missing_key(self) -> str:
+        """Return which key or header a server is not sent, and why; empty when nothing is missing."""
+        endpoint, headers = self._effective.endpoint, self._effective.headers
+        key = (self._effective.api_key or "").strip()
+        if endpoint is None:
+            return "" if key else f"no key was sent, because {KEY} is not set"
+        if not (key or endpoint.variables):
+            return f"no key was sent, because the endpoint '{endpoint.name}' has no key_env"
+        unset = {"key": endpoint.key_env} if endpoint.key_env and not key else {}
+        unset |= {f"header {name}": variable for name, variable in endpoint.headers_env if name not in headers}
+        return "; ".join(f"no {part} was sent, because {variable} is not set" for part, variable in unset.items())
+
     @property
     def max_concurrency(self) -> int:
-        """The most calls under way at once, where a run does not say."""
+        """The most concurrent calls, where a run sets no limit."""
         endpoint = self._effective.endpoint
-        most: int = (endpoint.max_concurrency if endpoint else None) or self._effective.configuration.max_concurrency
-        return most
+        limit: int = (endpoint.max_concurrency if endpoint else None) or self._effective.configuration.max_concurrency
+        return limit
 
     def price(self, model: str) -> Price | None:
         """Return the price of ``model``, the user's table first, or ``None`` if it is unknown."""
@@ -152,13 +166,13 @@ class Access:
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
-        """What the user knows about models and their parameters; see `pplab.models.capabilities`."""
-        known: Mapping[str, Mapping[str, str]] = self._effective.configuration.capabilities
-        return known
+        """The user's own knowledge of models and their parameters; see `pplab.models.capabilities`."""
+        capabilities: Mapping[str, Mapping[str, str]] = self._effective.configuration.capabilities
+        return capabilities
 
     def close(self) -> None:
         """Close the client and stop the loop."""
-        self._leave_to_parent()
+        self._reset_after_fork()
         with self._guard:
             client, self._client = self._client, None
             recording, self._recording = self._recording, None
@@ -171,7 +185,7 @@ class Access:
 
 
 def recorded_model(effective: EffectiveConfiguration, recording: Recording) -> EffectiveConfiguration:
-    """Return ``effective`` with the recording's model, where there is neither a key nor a server to ask another one.
+    """Return ``effective`` with the recording's model, where there is neither a key nor a server for another one.
 
     A recording that holds calls of the embedded model leaves it as it is.
     """
@@ -181,8 +195,8 @@ def recorded_model(effective: EffectiveConfiguration, recording: Recording) -> E
     from pplab.models.recording_format import sole_model
 
     wanted = None if effective.model == EMBEDDED else effective.model
-    found = sole_model(calls, wanted)
-    if found is None and wanted is None:
-        return effective  # several: which one is said with each run
-    provider, model = found or (calls[0].provider, effective.model)
+    sole = sole_model(calls, wanted)
+    if sole is None and wanted is None:
+        return effective  # several: each run names one
+    provider, model = sole or (calls[0].provider, effective.model)
     return replace(effective, provider=provider, model=model)

@@ -1,4 +1,4 @@
-"""Asks a model over HTTP, the one way for every OpenAI-compatible server: attempts, retries, one deadline, one outcome a call."""
+"""The client of a model's server (any OpenAI-compatible one): attempts, retries, one deadline, one outcome a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pplab.config.addresses import chat_url, secret_parameters
 from pplab.errors import BadInput, Offline
 from pplab.models.capabilities import token_limit_name
 from pplab.models.http import Exchange, Request, connect, exchange
-from pplab.models.retry import asked_wait, backoff
+from pplab.models.retry import backoff, requested_wait
 from pplab.models.route import Route, basic
 from pplab.models.types import FINAL_STATUSES, Attempt, Call, Reply
 from pplab.secrets import MASK, split_credentials
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
-    from pplab.models.provider_errors import Refusal
+    from pplab.models.refusals import Refusal
 
 OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDED_URL = "http://embedded.invalid/v1"  # never resolved: a transport answers
-LESSONS = 2  # things a call may learn about the server's dialect; a server that contradicts itself is not followed further
+MOST_ADAPTATIONS = 2  # changes of dialect in one call; a server that contradicts itself is not followed further
 TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
-PROXIED = frozenset(
+PROXY_CODES = frozenset(
     {"connection_lost", "not_json_api", "server_error", "timeout", "unreachable", "unreadable"}
-)  # may be its fault
+)  # failures that a proxy on the way may have caused
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a model wants to be asked where compatible servers differ; learned from their refusals."""
+    """The dialect of a model's server: names and options in which compatible servers differ, known from their refusals."""
 
     token_limit: str
     stream_options: bool = True
 
 
 class ModelClient:
-    """A model's server, asked through the ``openai`` package (imported on first use).
+    """Client of a model's server, through the ``openai`` package (imported on first use).
 
     Retries are made here, not in the package: at most ``max_retries`` a call, with exponential backoff and full jitter or as long
     as the server asks (in a header or in words), for rate limits, passing server errors and lost connections; never for quota,
@@ -72,6 +72,8 @@ class ModelClient:
         Seconds one call may take in total, retries and waits included, unless `complete` is told otherwise.
     backoff
         Seconds: the most that is waited before the first retry; doubles with each.
+    access_hint
+        Added to the error when the server denies access: which key it was not sent, and why.
     scrub
         Removes secrets from text; applied to everything received before it is returned.
 
@@ -98,6 +100,7 @@ class ModelClient:
         max_retries: int = 4,
         deadline: float = 120.0,
         backoff: float = 0.5,
+        access_hint: str = "",
         scrub: Callable[[str], str] = lambda text: text,
     ) -> None:
         self.provider = provider
@@ -119,6 +122,7 @@ class ModelClient:
         credentials += [*(value.removeprefix("Basic ") for value in sent), *(proxy.credentials if proxy else ())]
         credentials += secret_parameters(self._url)
         self._secrets = tuple(secret for secret in (self._key, *credentials) if secret and len(secret) >= 6)
+        self._access_hint = access_hint
         self._scrub_more = scrub
         self._draw = random.Random()  # noqa: S311 - spreads retries in time, guards nothing
         self._dialects: dict[str, Dialect] = {}
@@ -137,11 +141,11 @@ class ModelClient:
         Parameters
         ----------
         call
-            What to ask.
+            The call.
         deadline
             Seconds for everything, retries and waits included; held within half a second.
         on_attempt
-            Is told of each attempt when it has ended and the decision is taken, before any wait (``wait_s`` seconds).
+            Is given each attempt when it has ended and the decision is taken, before any wait (``wait_s`` seconds).
         on_text
             Is given each further piece of text of a streamed call as it arrives.
 
@@ -157,33 +161,35 @@ class ModelClient:
         ends = asyncio.get_running_loop().time() + limit
         where, proxy = self._scrub(self._url), self._route.proxy
         attempts: list[Attempt] = []
-        retries, lessons, lost_before = 0, 0, False
+        retries, adaptations, billed_before = 0, 0, False
         while True:
             request = self._request(call, ends, limit)
-            done = await exchange(api, request, scrub=self._scrub, where=where, proxy=proxy, on_text=on_text)
-            learned = lessons < LESSONS and self._learn(call, request, done.refusal)
-            decision, wait, note = ("retry", 0.0, "") if learned else self._decide(done, retries, ends)
-            attempts.append(_attempt(len(attempts) + 1, done, decision, wait))
+            outcome = await exchange(api, request, scrub=self._scrub, where=where, proxy=proxy, on_text=on_text)
+            adapted = adaptations < MOST_ADAPTATIONS and self._adapt(call, request, outcome.refusal)
+            decision, wait, note = ("retry", 0.0, "") if adapted else self._decide(outcome, retries, ends)
+            attempts.append(_attempt(len(attempts) + 1, outcome, decision, wait))
             if on_attempt is not None:
                 on_attempt(attempts[-1])
             if decision != "retry" or wait is None:
                 break
-            lessons += learned
-            retries += not learned
-            lost_before = lost_before or done.lost
+            adaptations += adapted
+            retries += not adapted
+            billed_before = billed_before or outcome.may_be_billed
             await asyncio.sleep(wait)
-        reply = done.reply
+        reply = outcome.reply
         words = [reply.error, note]
-        if lost_before and not done.lost and reply.status not in FINAL_STATUSES:
+        if billed_before and not outcome.may_be_billed and reply.status not in FINAL_STATUSES:
             words.append("an earlier attempt was sent and may have been billed")
-        if proxy is not None and reply.error_code in PROXIED and proxy.url not in (reply.error or ""):
+        if reply.error_code == "auth":
+            words.append(self._access_hint)
+        if proxy is not None and reply.error_code in PROXY_CODES and proxy.url not in (reply.error or ""):
             words.append(f"asked through the proxy {proxy}")
         return replace(
             reply,
             status="cancelled" if decision == "pause" else reply.status,
             error="; ".join(filter(None, words)) or None,
             requested=dict(call.parameters),
-            rejected={"max_tokens" if name in TOKEN_LIMITS else name: said for name, said in reply.rejected.items()},
+            rejected={"max_tokens" if name in TOKEN_LIMITS else name: message for name, message in reply.rejected.items()},
             attempts=tuple(attempts),
             resume_at=None if wait is None else time.time() + wait,
         )
@@ -198,7 +204,7 @@ class ModelClient:
         if self._offline:
             raise Offline(
                 f"PPLAB_OFFLINE=1 is set, so {self._scrub(self._url)} was not asked",
-                hint="unset it, replay a recording, or use the embedded model",
+                hint="unset it, use a recording, or use the embedded model",
             )
         if self._api is None:
             self._api = connect(self._url, self._key, self._transport, self._route)
@@ -237,53 +243,53 @@ class ModelClient:
     def _dialect(self, model: str) -> Dialect:
         return self._dialects.get(model) or Dialect(token_limit_name(model))
 
-    def _learn(self, call: Call, request: Request, refusal: Refusal | None) -> bool:
-        """Take over another way of asking that the server's refusal calls for; return whether the request would now differ."""
+    def _adapt(self, call: Call, request: Request, refusal: Refusal | None) -> bool:
+        """Adopt the dialect that the server's refusal calls for; return whether the request would now differ."""
         if refusal is None or not (refusal.rename or refusal.no_stream_options):
             return False
-        known = self._dialect(call.model)
+        dialect = self._dialect(call.model)
         if refusal.rename:
             other = "max_tokens" if "max_completion_tokens" in request.sent else "max_completion_tokens"
-            known = replace(known, token_limit=other)
+            dialect = replace(dialect, token_limit=other)
         if refusal.no_stream_options:
-            known = replace(known, stream_options=False)
-        self._dialects[call.model] = known
-        again = self._request(call, request.ends, request.deadline)
-        return again.body != request.body
+            dialect = replace(dialect, stream_options=False)
+        self._dialects[call.model] = dialect
+        changed = self._request(call, request.ends, request.deadline)
+        return changed.body != request.body
 
-    def _decide(self, done: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:
-        """Return the decision on an attempt, the seconds to wait, and what to add to its words."""
-        if not done.retry:
-            return ("accept" if done.reply.status in FINAL_STATUSES else "stop"), None, ""
-        said = "" if done.refusal is None or done.raw is None else done.raw.decode("utf-8", "replace")
-        asked = asked_wait(done.headers, time.time(), said)
+    def _decide(self, outcome: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:
+        """Return the decision on an attempt, the seconds to wait, and what to add to its error."""
+        if not outcome.retry:
+            return ("accept" if outcome.reply.status in FINAL_STATUSES else "stop"), None, ""
+        text = "" if outcome.refusal is None or outcome.raw is None else outcome.raw.decode("utf-8", "replace")
+        requested = requested_wait(outcome.headers, time.time(), text)
         left = ends - asyncio.get_running_loop().time()
-        if asked is not None and asked >= left:
-            at = time.strftime("%H:%M" if asked >= 120 else "%H:%M:%S", time.localtime(time.time() + asked))
-            return "pause", asked, f"the server asks to wait {_duration(asked)}: retry at {at}"
+        if requested is not None and requested >= left:
+            at = time.strftime("%H:%M" if requested >= 120 else "%H:%M:%S", time.localtime(time.time() + requested))
+            return "pause", requested, f"the server asks to wait {_duration(requested)}: retry at {at}"
         if retries >= self._max_retries:
             return "stop", None, f"given up after {_attempts(retries + 1)}"
         spread = backoff(retries, self._backoff, self._draw)
-        wait = asked + min(spread, asked / 10) if asked else spread
+        wait = requested + min(spread, requested / 10) if requested else spread
         if wait >= left:
             return "stop", None, f"no time left for another attempt after {_attempts(retries + 1)}"
         return "retry", wait, ""
 
 
-def _attempt(number: int, done: Exchange, decision: str, wait: float | None) -> Attempt:
+def _attempt(number: int, outcome: Exchange, decision: str, wait: float | None) -> Attempt:
     return Attempt(
         attempt=number,
-        started_at=done.started_at,
-        latency_ms=done.latency_ms,
-        http_status=done.http_status,
-        headers=done.safe_headers,
+        started_at=outcome.started_at,
+        latency_ms=outcome.latency_ms,
+        http_status=outcome.http_status,
+        headers=outcome.safe_headers,
         decision=decision,
         wait_s=wait,
-        error_code=done.reply.error_code,
-        error=done.reply.error,
-        raw=done.raw,
-        raw_size=done.raw_size,
-        raw_sha256=done.raw_sha256,
+        error_code=outcome.reply.error_code,
+        error=outcome.reply.error,
+        raw=outcome.raw,
+        raw_size=outcome.raw_size,
+        raw_sha256=outcome.raw_sha256,
     )
 
 

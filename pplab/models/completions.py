@@ -89,7 +89,7 @@ class StreamReader:
     ----------
     done
         Whether the stream has said that it is complete (``[DONE]``).
-    fault
+    error
         An event that is an error (a JSON object) or cannot be read (a string); nothing after it is read.
 
     References
@@ -107,7 +107,7 @@ class StreamReader:
 
     def __init__(self) -> None:
         self.done = False
-        self.fault: dict[str, Any] | str | None = None
+        self.error: dict[str, Any] | str | None = None
         self._rest = bytearray()
         self._data: list[str] = []
         self._event = ""
@@ -133,7 +133,7 @@ class StreamReader:
         lines = bytes(self._rest[:end]).split(b"\n")
         del self._rest[: end + 1]
         for line in lines:
-            if self.done or self.fault is not None:
+            if self.done or self.error is not None:
                 break
             self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
         if self.done and (rest := self._thinking.close()):
@@ -180,12 +180,12 @@ class StreamReader:
         try:
             chunk = parse_json(data)
         except ValueError:
-            self.fault = data
+            self.error = data
             return
         if not isinstance(chunk, dict):
-            self.fault = data
+            self.error = data
         elif event == "error" or chunk.get("error"):
-            self.fault = chunk if "error" in chunk else {"error": chunk}
+            self.error = chunk if "error" in chunk else {"error": chunk}
         else:
             self._chunk(chunk)
 

@@ -16,11 +16,11 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines on one daemon thread, started on first use."""
+    """An event loop on one daemon thread, started on first use."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._parents: list[asyncio.AbstractEventLoop] = []
+        self._parent_loops: list[asyncio.AbstractEventLoop] = []
         self._guard = Guard()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
@@ -29,7 +29,7 @@ class LoopThread:
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the running loop; a forked process, which has none of its parent's threads, gets one of its own."""
-        self._leave_to_parent()
+        self._reset_after_fork()
         with self._guard:
             if self._loop is None or self._loop.is_closed():
                 self._loop = asyncio.new_event_loop()
@@ -38,17 +38,17 @@ class LoopThread:
 
     def close(self) -> None:
         """Stop the loop; work still scheduled on it is cancelled."""
-        self._leave_to_parent()
+        self._reset_after_fork()
         with self._guard:
             loop, self._loop = self._loop, None
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(loop.stop)
 
-    def _leave_to_parent(self) -> None:
-        """Let go of a loop that runs in the parent, without ending it: what it waits on is shared between the processes."""
+    def _reset_after_fork(self) -> None:
+        """Put aside a loop that runs in the parent process, without stopping it: both processes share the sockets it waits on."""
         if self._guard.inherited:
             if self._loop is not None:
-                self._parents.append(self._loop)
+                self._parent_loops.append(self._loop)
                 self._loop = None
             self._guard.renew()
 

@@ -1,4 +1,4 @@
-"""One HTTP request to a model's server and all that can come of it, as a value. No decision to ask again is taken here."""
+"""One HTTP request to a model's server and its outcome, as a value. Retries are decided in `pplab.models.client`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,9 @@ from urllib.parse import urlsplit
 from pplab.ids import now
 from pplab.log import caught
 from pplab.models.completions import StreamReader, parse_json, read_completion
-from pplab.models.provider_errors import (
-    Refusal,
-    asked_at,
-    error_in_success,
-    excerpt,
-    judge,
-    judge_in_success,
-    one_line,
-    provider_error,
-)
+from pplab.models.failures import CONNECT_S, MAY_BE_BILLED, Failure, failure_of
+from pplab.models.provider_errors import error_in_success, excerpt, one_line, provider_error
+from pplab.models.refusals import address_words, classify_error, classify_error_in_success
 from pplab.models.types import Reply
 
 if TYPE_CHECKING:
@@ -32,23 +25,19 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+    from pplab.models.refusals import Refusal
     from pplab.models.route import Proxy, Route
 
 LARGEST_BODY = 16 * 2**20  # bytes; a longer answer is given up
 LARGEST_REFUSAL = 2**20
-KEPT = 256 * 1024  # bytes of a body that are kept
-CONNECT_S = 10.0  # seconds to wait for a connection; the deadline may be sooner
+KEPT_BYTES = 256 * 1024  # bytes of a body that are kept
 CONNECTIONS = 1024
 # Seconds an idle connection is kept. Uvicorn, which serves vLLM and others, closes its side after 5; a request sent at that
-# moment is lost, so ours is closed first.
+# moment is may_be_billed, so ours is closed first.
 KEEP_ALIVE_S = 4.0
 DRAIN_S = 0.2  # seconds to wait for the end of a stream that has said it is done, so that its connection can serve again
 
 OPENAI_HOST = "api.openai.com"
-UNKNOWN_AUTHORITY = frozenset(
-    {18, 19, 20, 21}
-)  # OpenSSL's codes: self-signed, also in the chain; no issuer, no first certificate
-MAY_BE_BILLED = "the request was sent and may have been billed"
 SAFE_HEADERS = frozenset(
     {
         "content-type", "date", "openai-model", "openai-processing-ms", "openai-version", "request-id", "retry-after",
@@ -60,7 +49,9 @@ SAFE_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is sent once. ``sent`` are the sampling parameters in ``body``; ``ends`` is on the event loop's clock, in seconds.
+    """An HTTP request for one attempt.
+
+    ``sent`` are the sampling parameters in ``body``; ``ends`` is on the event loop's clock, in seconds.
 
     ``authorized``: with the client's key; otherwise with no ``Authorization`` but that in ``headers``, whatever the environment
     holds.
@@ -78,15 +69,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What came of a request. ``reply`` is the outcome if this was the last attempt; ``headers`` are all, in lower case.
+    """The outcome of a request. ``reply`` is the outcome if this was the last attempt; ``headers`` are all, in lower case.
 
-    ``retry``: the same request may succeed later. ``lost``: it was sent, and whether it was answered will never be known.
+    ``retry``: the same request may succeed later. ``may_be_billed``: it was sent, and whether it was answered is unknown.
     """
 
     reply: Reply
     refusal: Refusal | None = None
     retry: bool = False
-    lost: bool = False
+    may_be_billed: bool = False
     started_at: str
     latency_ms: float
     http_status: int | None = None
@@ -97,19 +88,8 @@ class Exchange:
     raw_sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """Why an answer did not arrive whole."""
-
-    code: str
-    error: str
-    retry: bool = False
-    lost: bool = False
-    wrong_address: bool = False
-
-
 class _RefusedError(Exception):
-    """Carries an answer with an error status past the client package, which would read its body without a limit."""
+    """An answer with an error status, carried past the client package, which would read its body without a limit."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         super().__init__(status)
@@ -132,7 +112,7 @@ def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | No
     import openai
 
     timeout = httpx2.Timeout(None, connect=CONNECT_S)
-    hooks: dict[str, list[Callable[..., Any]]] = {"response": [_take_refusals]}
+    hooks: dict[str, list[Callable[..., Any]]] = {"response": [_raise_refusal]}
     if transport is None:
         limits = httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
         # Loading the certificate authorities takes 20 ms; a plain http server is never shown any, an https one by default.
@@ -169,14 +149,14 @@ async def exchange(
     proxy: Proxy | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Exchange:
-    """Send a request and return what came of it; only cancellation is raised.
+    """Send a request and return its outcome; only cancellation is raised.
 
     Parameters
     ----------
     api
         A client from `connect`.
     request
-        What to send, and until when to wait.
+        The request, which says how long to wait.
     scrub
         Removes secrets from text; everything that leaves this function has passed it.
     where, proxy
@@ -184,25 +164,27 @@ async def exchange(
     on_text
         Is given each piece of a stream's text.
     """
-    arrival = _Arrival(request, scrub, on_text)
-    cut: _Cut | None = None
+    answer = _Answer(request, scrub, on_text)
+    failure: Failure | None = None
     try:
         async with asyncio.timeout_at(request.ends) as timer:
-            await arrival.receive(api)
+            await answer.receive(api)
     except _RefusedError as refused:
-        return arrival.refused(refused)
+        return answer.refused(refused)
     except _TooLargeError:
-        cut = _Cut("too_large", f"the answer is longer than {LARGEST_BODY // 2**20} MB and was given up")
+        failure = Failure("too_large", f"the answer is longer than {LARGEST_BODY // 2**20} MB and was given up")
     except Exception as error:  # noqa: BLE001 - whatever a transport raises becomes the outcome of this call, never of the run
         if timer.expired():
-            cut = _Cut("timeout", f"no complete answer within {request.deadline:g} s; {MAY_BE_BILLED}", lost=True)
+            failure = Failure("timeout", f"no complete answer within {request.deadline:g} s; {MAY_BE_BILLED}", may_be_billed=True)
         else:
-            cut = _why(error, where, proxy)
-    return arrival.outcome(cut)
+            failure = failure_of(error, where, proxy)
+            if failure.code == "transport":
+                caught("a call failed with an unexpected exception", error)
+    return answer.outcome(failure)
 
 
-class _Arrival:
-    """What has arrived of one answer so far."""
+class _Answer:
+    """An answer as far as it has arrived."""
 
     def __init__(self, request: Request, scrub: Callable[[str], str], on_text: Callable[[str], None] | None) -> None:
         self._request = request
@@ -222,7 +204,7 @@ class _Arrival:
         import httpx2
         import openai
 
-        answer = await api.post(
+        unread = await api.post(
             self._request.url,
             cast_to=httpx2.Response,
             body=self._request.body,
@@ -230,9 +212,9 @@ class _Arrival:
             stream=True,
             stream_cls=openai.AsyncStream[Any],
         )
-        response = cast("httpx2.Response", answer)  # cast_to hands over the response unread, whatever the package's types say
+        response = cast("httpx2.Response", unread)  # cast_to hands over the response unread, whatever the package's types say
         try:
-            self._opened(response.status_code, response.headers)
+            self._read_headers(response.status_code, response.headers)
             async with aclosing(response.aiter_bytes()) as pieces:
                 await self._read(pieces)
         finally:
@@ -251,37 +233,37 @@ class _Arrival:
 
     async def _read(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
-            self._take(piece)
+            self._append(piece)
             if self._stream is None:
                 continue
-            self._tell(self._stream.feed(piece))
-            if self._stream.fault is not None:
+            self._deliver(self._stream.feed(piece))
+            if self._stream.error is not None:
                 return
             if self._stream.done:
                 with suppress(TimeoutError):  # the answer is whole; only the connection ends later
                     async with asyncio.timeout(DRAIN_S):
                         async for rest in pieces:
-                            self._take(rest)
+                            self._append(rest)
                 return
         if self._stream is not None:
-            self._tell(self._stream.close())
+            self._deliver(self._stream.close())
 
-    def _opened(self, status: int, headers: Mapping[str, str]) -> None:
+    def _read_headers(self, status: int, headers: Mapping[str, str]) -> None:
         self._status = status
         self._headers = {name.lower(): value for name, value in headers.items()}
         kind = self._headers.get("content-type", "")
         if self._request.stream and status == 200 and "json" not in kind and "html" not in kind:
             self._stream = StreamReader()
 
-    def _take(self, piece: bytes) -> None:
+    def _append(self, piece: bytes) -> None:
         self._size += len(piece)
         self._hash.update(piece)
-        if self._stream is None or len(self._body) < KEPT:
+        if self._stream is None or len(self._body) < KEPT_BYTES:
             self._body += piece
         if self._size > LARGEST_BODY:
             raise _TooLargeError
 
-    def _tell(self, text: str) -> None:
+    def _deliver(self, text: str) -> None:
         if not text:
             return
         if self._first_token_ms is None:
@@ -296,61 +278,61 @@ class _Arrival:
 
     def refused(self, refused: _RefusedError) -> Exchange:
         """Return the outcome of an answer with an error status."""
-        self._opened(refused.status, refused.headers)
-        self._take(refused.body)
+        self._read_headers(refused.status, refused.headers)
+        self._append(refused.body)
         text = self._text()
         location = self._scrub(one_line(self._headers.get("location", "")))
-        return self._refusal(judge(refused.status, text, location, self._request.sent), text)
+        return self._refusal(classify_error(refused.status, text, location, self._request.sent), text)
 
-    def outcome(self, cut: _Cut | None) -> Exchange:
-        """Return the outcome of an answer that was read to its end, or until it was cut short."""
+    def outcome(self, failure: Failure | None) -> Exchange:
+        """Return the outcome of an answer that was read to its end, or until it broke off."""
         if self._stream is not None:
-            return self._streamed(self._stream, cut)
+            return self._streamed(self._stream, failure)
         text = self._text()
-        if cut is not None:
-            return self._failed(cut, text)
+        if failure is not None:
+            return self._failed(failure, text)
         try:
             body = parse_json(text)
         except ValueError:
             return self._failed(self._not_json(text), text)
         if not isinstance(body, dict):
-            return self._failed(_Cut("unreadable", "unreadable reply: JSON, but not a chat completion"), text)
-        if (said := error_in_success(body)) is not None:
-            return self._refusal(judge_in_success(said, self._request.sent), text)
+            return self._failed(Failure("unreadable", "unreadable reply: JSON, but not a chat completion"), text)
+        if (error := error_in_success(body)) is not None:
+            return self._refusal(classify_error_in_success(error, self._request.sent), text)
         if "choices" not in body:
-            return self._failed(_Cut("unreadable", f"unreadable reply: JSON without choices: {excerpt(text)}"), text)
+            return self._failed(Failure("unreadable", f"unreadable reply: JSON without choices: {excerpt(text)}"), text)
         return self._exchange(read_completion(body, self._request.sent), text)
 
-    def _streamed(self, stream: StreamReader, cut: _Cut | None) -> Exchange:
+    def _streamed(self, stream: StreamReader, failure: Failure | None) -> Exchange:
         """Return the outcome of a stream: what arrived before it broke is kept, and asking again would pay for it twice."""
         raw, partial = self._text(), stream.text
         if stream.done:  # whatever happened to the connection afterwards
             return self._exchange(stream.reply(self._request.sent), raw)
-        if cut is None and isinstance(stream.fault, dict):
-            said = provider_error(stream.fault)
-            refusal = judge_in_success(said, self._request.sent) if said is not None else None
+        if failure is None and isinstance(stream.error, dict):
+            error = provider_error(stream.error)
+            refusal = classify_error_in_success(error, self._request.sent) if error is not None else None
             if refusal is not None and not partial:
                 return self._refusal(refusal, raw)
-            code, words = (refusal.code, refusal.error) if refusal else ("provider_error", "the provider reported an error")
-            cut = _Cut(code, words)
-        elif cut is None and stream.fault is not None:
-            cut = _Cut("unreadable", f"unreadable event in the stream: {one_line(str(stream.fault)) or 'empty'}")
-        elif cut is None:
+            code, message = (refusal.code, refusal.error) if refusal else ("provider_error", "the provider reported an error")
+            failure = Failure(code, message)
+        elif failure is None and stream.error is not None:
+            failure = Failure("unreadable", f"unreadable event in the stream: {one_line(str(stream.error)) or 'empty'}")
+        elif failure is None:
             billed = "the text may be incomplete" if partial else MAY_BE_BILLED
-            cut = _Cut("broken_stream", f"the stream ended without [DONE]; {billed}", retry=True, lost=True)
+            failure = Failure("broken_stream", f"the stream ended without [DONE]; {billed}", retry=True, may_be_billed=True)
         if not partial:
-            return self._failed(cut, raw)
-        status = cut.code if cut.code in ("timeout", "filtered") else "truncated"
-        reply = replace(stream.reply(self._request.sent), status=status, error=cut.error, error_code=cut.code)
-        return self._exchange(reply, raw, lost=cut.lost)
+            return self._failed(failure, raw)
+        status = failure.code if failure.code in ("timeout", "filtered") else "truncated"
+        reply = replace(stream.reply(self._request.sent), status=status, error=failure.error, error_code=failure.code)
+        return self._exchange(reply, raw, may_be_billed=failure.may_be_billed)
 
-    def _not_json(self, text: str) -> _Cut:
+    def _not_json(self, text: str) -> Failure:
         shown = excerpt(text)
         if not shown:
-            return _Cut("unreadable", "unreadable reply: the body is empty")
+            return Failure("unreadable", "unreadable reply: the body is empty")
         if "html" in self._headers.get("content-type", "") or text.lstrip().startswith("<"):
-            return _Cut("not_json_api", f"not a JSON API: the server answered with a page: {shown}", wrong_address=True)
-        return _Cut("unreadable", f"unreadable reply: not JSON: {shown}")
+            return Failure("not_json_api", f"not a JSON API: the server answered with a page: {shown}", wrong_address=True)
+        return Failure("unreadable", f"unreadable reply: not JSON: {shown}")
 
     def _refusal(self, refusal: Refusal, text: str) -> Exchange:
         status = "rejected" if refusal.rejected else "filtered" if refusal.code == "filtered" else "failed"
@@ -364,24 +346,24 @@ class _Arrival:
         )
         return self._exchange(reply, text, refusal=refusal, retry=refusal.retry)
 
-    def _failed(self, cut: _Cut, text: str) -> Exchange:
-        status = "timeout" if cut.code == "timeout" else "failed"
-        error = self._with_address(cut.error, wrong=cut.wrong_address)
-        reply = Reply(status=status, error=error, error_code=cut.code, sent=self._request.sent)
-        return self._exchange(reply, text, retry=cut.retry, lost=cut.lost)
+    def _failed(self, failure: Failure, text: str) -> Exchange:
+        status = "timeout" if failure.code == "timeout" else "failed"
+        error = self._with_address(failure.error, wrong=failure.wrong_address)
+        reply = Reply(status=status, error=error, error_code=failure.code, sent=self._request.sent)
+        return self._exchange(reply, text, retry=failure.retry, may_be_billed=failure.may_be_billed)
 
     def _with_address(self, error: str, *, wrong: bool) -> str:
-        return f"{error}; {asked_at(self._request.url)}" if wrong else error
+        return f"{error}; {address_words(self._request.url)}" if wrong else error
 
     def _exchange(
-        self, reply: Reply, text: str, *, refusal: Refusal | None = None, retry: bool = False, lost: bool = False
+        self, reply: Reply, text: str, *, refusal: Refusal | None = None, retry: bool = False, may_be_billed: bool = False
     ) -> Exchange:
         latency = self._elapsed_ms()
         reply = replace(
             reply,
             text=self._scrub(reply.text) if reply.text else "",
             error=self._scrub(reply.error) if reply.error else None,
-            rejected={name: self._scrub(words) for name, words in reply.rejected.items()},
+            rejected={name: self._scrub(message) for name, message in reply.rejected.items()},
             latency_ms=latency,
             first_token_ms=self._first_token_ms,
         )
@@ -390,7 +372,7 @@ class _Arrival:
             reply=reply,
             refusal=refusal,
             retry=retry,
-            lost=lost,
+            may_be_billed=may_be_billed,
             started_at=self._started_at,
             latency_ms=latency,
             http_status=self._status,
@@ -400,7 +382,7 @@ class _Arrival:
                 for name, value in self._headers.items()
                 if name in SAFE_HEADERS or name.startswith(SAFE_PREFIXES)
             },
-            raw=text.encode("utf-8", "surrogateescape")[:KEPT] if answered else None,
+            raw=text.encode("utf-8", "surrogateescape")[:KEPT_BYTES] if answered else None,
             raw_size=self._size if answered else None,
             raw_sha256=self._hash.hexdigest() if answered else None,
         )
@@ -410,7 +392,7 @@ class _Arrival:
         return self._scrub(self._body.decode("utf-8", "surrogateescape"))
 
 
-async def _take_refusals(response: httpx2.Response) -> None:
+async def _raise_refusal(response: httpx2.Response) -> None:
     """Read an answer with an error status, up to a limit, and raise it (an event hook of the HTTP client)."""
     if response.status_code < 300:
         return
@@ -424,65 +406,3 @@ async def _take_refusals(response: httpx2.Response) -> None:
                 if len(body) > LARGEST_REFUSAL:
                     break
     raise _RefusedError(response.status_code, dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
-
-
-def _why(error: BaseException, where: str, proxy: Proxy | None) -> _Cut:
-    """Return what an exception of the client, its transport or the operating system means.
-
-    The package maps exceptions on the way up (a refused connection becomes a timeout), so the whole chain of causes is looked at.
-    """
-    import aiohttp
-    import httpx2
-
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-
-    def among(*kinds: type[BaseException]) -> BaseException | None:
-        return next((one for one in reversed(chain) if isinstance(one, kinds)), None)
-
-    if found := among(ssl.SSLCertVerificationError, aiohttp.ClientConnectorCertificateError):
-        return _Cut(
-            "unreachable", f"the certificate of {where} is not trusted: {one_line(str(found))}{_missing_authority(chain)}"
-        )
-    if proxy is not None and (found := among(aiohttp.ClientHttpProxyError)):
-        status = getattr(found, "status", 0)
-        return _Cut("unreachable", f"the proxy {proxy} does not connect to {where} (HTTP {status})")
-    if proxy is not None and among(aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError):
-        host = urlsplit(where).hostname
-        return _Cut(
-            "unreachable",
-            f"cannot connect to the proxy {proxy} on the way to {where}; correct it, or add {host} to NO_PROXY",
-            retry=True,
-        )
-    if among(aiohttp.ClientConnectorDNSError):
-        return _Cut("unreachable", f"the address {where} cannot be found", retry=True)
-    if found := among(aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        reason = found.strerror if isinstance(found, aiohttp.ClientConnectorError) else f"no connection within {CONNECT_S:g} s"
-        return _Cut("unreachable", f"cannot connect to {where} ({reason}); is the server running?", retry=True)
-    if found := among(aiohttp.InvalidURL, httpx2.InvalidURL, httpx2.UnsupportedProtocol):
-        return _Cut("unreachable", f"{where} is not an address that can be asked")
-    if among(httpx2.DecodingError):
-        return _Cut("unreadable", "unreadable reply: its compression is broken")
-    if among(aiohttp.ClientPayloadError):  # broke off within the body; caused by a parser's error, so it comes before those
-        return _lost()
-    if found := among(aiohttp.ClientResponseError, aiohttp.http_exceptions.HttpProcessingError):
-        return _Cut("unreadable", f"unreadable reply: not HTTP: {one_line(str(getattr(found, 'message', found)))}")
-    if among(httpx2.TransportError, aiohttp.ClientError, OSError, EOFError):
-        return _lost()
-    caught("a call met what is not known of its transport", error)
-    return _Cut("transport", f"the request could not be made: {type(error).__name__}: {one_line(str(error))}")
-
-
-def _missing_authority(chain: list[BaseException]) -> str:
-    """Return which variable to set where a certificate's authority is unknown; other faults are the certificate's own."""
-    codes = [getattr(error, "verify_code", 0) for error in chain]
-    if not UNKNOWN_AUTHORITY.intersection(codes):
-        return ""
-    return "; if the server is yours, set SSL_CERT_FILE to a file with its authority's certificate (PEM)"
-
-
-def _lost() -> _Cut:
-    return _Cut("connection_lost", f"the connection was lost; {MAY_BE_BILLED}", retry=True, lost=True)

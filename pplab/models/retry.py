@@ -1,4 +1,4 @@
-"""How long to wait before asking again: what the server asks for, otherwise exponential backoff with full jitter."""
+"""Waits between attempts: what the server asks for, otherwise exponential backoff with full jitter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 LONGEST_BACKOFF_S = 20.0
 EPOCH_S, EPOCH_MS = 1e9, 1e12  # numbers this large are instants, not durations
-READ_CHARS = 20_000  # of a body, for a wait in words
+READ_CHARS = 20_000  # of a body, searched for a wait
 _UNITS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _UNIT_WORDS = {
     **dict.fromkeys(("day", "days"), "d"),
@@ -27,7 +27,7 @@ _PART = rf"\d{{1,15}}(?:\.\d{{1,9}})?\s*(?:{_UNIT})(?![a-zµ])"
 _PARTS = re.compile(rf"(\d[\d.]*)\s*({_UNIT})(?![a-zµ])")
 _DURATION = rf"{_PART}(?:(?:\s|,|and\b)*{_PART})*"
 _INSTANT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"
-_IN_WORDS = re.compile(
+_WAIT_IN_TEXT = re.compile(
     r"(?:\b(?:retry|try|wait|available|resets?|resume)\w*(?: (?:again|your request|the request))?"
     r"(?: (?:in|after|at|for|until|on))?(?: (?:about|approximately|at least))?:? "
     rf"|[\"']retry_?(?:delay|after|in)[\"']\s*:\s*[\"']?)({_INSTANT}|{_DURATION})"
@@ -36,8 +36,8 @@ _IN_WORDS = re.compile(
 )
 
 
-def asked_wait(headers: Mapping[str, str], now: float, body: str = "") -> float | None:
-    """Return for how many seconds the server asks to be left alone, or ``None`` if it does not say.
+def requested_wait(headers: Mapping[str, str], now: float, body: str = "") -> float | None:
+    """Return the seconds that the server asks to wait, or ``None`` if it does not say.
 
     The first of these that can be understood: ``retry-after-ms`` (milliseconds), ``retry-after`` (seconds or an HTTP date, RFC
     9110 section 10.2.3; also ``1s``), the words of the refusal ("Please try again in 1.289s"), then the longest reset time among
@@ -48,25 +48,27 @@ def asked_wait(headers: Mapping[str, str], now: float, body: str = "") -> float 
     headers
         Response headers, names in lower case.
     now
-        The present, in UNIX seconds, for headers that name an instant.
+        The current time, in UNIX seconds, for headers that name an instant.
     body
-        What the server said.
+        The body of the refusal.
 
     Examples
     --------
-    >>> asked_wait({"retry-after": "2"}, 0.0)
+    >>> requested_wait({"retry-after": "2"}, 0.0)
     2.0
-    >>> asked_wait({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m30s"}, 0.0)
+    >>> requested_wait({"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "1m30s"}, 0.0)
     90.0
-    >>> asked_wait({}, 0.0, "Rate limit reached. Please try again in 1.289s.")
+    >>> requested_wait({}, 0.0, "Rate limit reached. Please try again in 1.289s.")
     1.289
     """
     if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
         return milliseconds / 1000
     for value in (headers.get("retry-after-ms"), headers.get("retry-after")):
-        if value is not None and (wait := _until(value, now)) is not None:
+        if value is not None and (wait := _seconds_until(value, now)) is not None:
             return wait
-    if (said := _IN_WORDS.search(body[:READ_CHARS])) is not None and (wait := _until(said[1] or said[2], now)) is not None:
+    if (match := _WAIT_IN_TEXT.search(body[:READ_CHARS])) is not None and (
+        wait := _seconds_until(match[1] or match[2], now)
+    ) is not None:
         return wait
     waits = [
         wait
@@ -74,7 +76,7 @@ def asked_wait(headers: Mapping[str, str], now: float, body: str = "") -> float 
         if "ratelimit" in name
         and "reset" in name
         and _number(headers.get(name.replace("reset", "remaining"), "0")) == 0
-        and (wait := _until(value, now)) is not None
+        and (wait := _seconds_until(value, now)) is not None
     ]
     return max(waits, default=None)
 
@@ -93,7 +95,7 @@ def _number(text: str | None) -> float | None:
     return float(text) if text is not None and re.fullmatch(r"\s*\d{1,15}(?:\.\d{1,9})?\s*", text) else None
 
 
-def _until(text: str, now: float) -> float | None:
+def _seconds_until(text: str, now: float) -> float | None:
     """Return the seconds until a time given as seconds, ``6m0s``, ``20 seconds``, UNIX seconds or milliseconds, or a date."""
     if (number := _number(text)) is not None:
         return number if number < EPOCH_S else max(0.0, (number / 1000 if number >= EPOCH_MS else number) - now)

@@ -126,12 +126,12 @@ class Rerun:
 
         own = self._context.recording
         if own is not None:
-            why = self._context.access.unreachable
+            why = self._context.access.offline_reason
             return RecordedSource(own, row.provider, None, why) if why else None
         if self._context.provider == EMBEDDED:
             live, why = row.provider == EMBEDDED, "there is neither a key nor a server"
         else:
-            live, why = not self._context.access.unreachable, self._context.access.unreachable
+            live, why = not self._context.access.offline_reason, self._context.access.offline_reason
         if live:
             return None
         if self._recording is not None:

@@ -45,6 +45,40 @@ def test_a_model_at_an_endpoint_is_asked_there_with_its_own_key_and_headers(tmp_
     assert headers["api-key"] == "azure-canary-0123456789"
 
 
+def deny(_path):
+    return 401, b'{"error": {"message": "who are you?"}}', {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "environment", "reason"),
+    [
+        ({"headers_env": {}}, {}, "no key was sent, because LOCAL_KEY is not set"),
+        ({"headers_env": {}}, {"LOCAL_KEY": " "}, "no key was sent, because LOCAL_KEY is not set"),
+        ({}, {"LOCAL_KEY": OTHER}, "no header api-key was sent, because AZURE_KEY is not set"),
+        ({}, {}, "no key was sent, because LOCAL_KEY is not set; no header api-key was sent, because AZURE_KEY is not set"),
+        ({"key_env": None, "headers_env": {}}, {}, "no key was sent, because the endpoint 'local' has no key_env"),
+        ({}, {"LOCAL_KEY": OTHER, "AZURE_KEY": KEY}, None),
+    ],
+)
+def test_an_access_denied_where_a_variable_is_not_set_names_the_variable(tmp_path, monkeypatch, fields, environment, reason):
+    for variable in ("LOCAL_KEY", "AZURE_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    with PlainServer(deny) as server:
+        configuration = PPLab(endpoints=table(server, **fields))
+        with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=configuration) as lab:
+            error = lab.run("hello", n=1).responses["error"][0]
+    assert error == "; ".join(filter(None, ["access denied (HTTP 401): who are you?", reason]))
+
+
+def test_an_access_denied_at_a_base_url_without_a_key_names_the_variable(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with PlainServer(deny) as server, pplab.Lab(store=tmp_path / "lab", model="m", base_url=server.base_url) as lab:
+        error = lab.run("hello", n=1).responses["error"][0]
+    assert error.endswith("who are you?; no key was sent, because OPENAI_API_KEY is not set")
+
+
 def test_the_identity_of_a_call_is_that_of_the_plain_model_at_the_plain_address(tmp_path, server, keys):
     with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=PPLab(endpoints=table(server))) as lab:
         at_endpoint = lab.run("hello", n=1).responses["request_key"].tolist()

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pplab.models.completions import StreamReader, count_tokens, parse_json, plain_text, read_completion
-from pplab.models.provider_errors import asked_at, excerpt, judge, judge_in_success, one_line, provider_error
+from pplab.models.provider_errors import excerpt, one_line, provider_error
+from pplab.models.refusals import address_words, classify_error, classify_error_in_success
 from pplab.models.types import STATUSES
 
 json_values = st.recursive(
@@ -46,7 +47,7 @@ def test_where_a_stream_is_cut_into_pieces_changes_nothing(cuts, crlf):
     told = "".join(reader.feed(data[low:high]) for low, high in itertools.pairwise(edges))
     reply = reader.reply({})
     assert told == reply.text == "Grüße, Welt 🙂"
-    assert (reader.done, reader.fault, reply.status, reply.input_tokens, reply.output_tokens) == (True, None, "ok", 3, 5)
+    assert (reader.done, reader.error, reply.status, reply.input_tokens, reply.output_tokens) == (True, None, "ok", 3, 5)
 
 
 @given(st.integers(0, len(STREAM) - 1))
@@ -76,7 +77,7 @@ def test_no_json_makes_a_reader_raise(value):
     reply = read_completion(body, {"temperature": 1})
     assert reply.status in STATUSES
     assert reply.status != "ok" or reply.text.strip()
-    assert judge(400, json.dumps(value), "", {"temperature": 1}).error
+    assert classify_error(400, json.dumps(value), "", {"temperature": 1}).error
     reader = StreamReader()
     reader.feed(f"data: {json.dumps(value)}\n\n".encode())
     assert reader.reply({}).status in STATUSES
@@ -85,7 +86,7 @@ def test_no_json_makes_a_reader_raise(value):
 @settings(max_examples=300)
 @given(st.integers(300, 599), st.text(max_size=300))
 def test_every_refusal_is_one_printable_line(status, body):
-    refusal = judge(status, body, "", {"temperature": 1})
+    refusal = classify_error(status, body, "", {"temperature": 1})
     assert refusal.error
     assert refusal.error.isprintable()
     assert len(refusal.error) < 300
@@ -261,7 +262,7 @@ def test_nan_in_a_body_becomes_null():
     ],
 )
 def test_each_status_has_its_meaning(status, error, code, retry, stop_run):
-    refusal = judge(status, json.dumps({"error": error}), "http://elsewhere/", {"temperature": 1})
+    refusal = classify_error(status, json.dumps({"error": error}), "http://elsewhere/", {"temperature": 1})
     assert (refusal.code, refusal.retry, refusal.stop_run) == (code, retry, stop_run)
 
 
@@ -314,11 +315,11 @@ TWO = [{"type": "value", "loc": ["body", name], "msg": "Input should be less tha
 )
 def test_a_rejected_parameter_is_found_in_the_providers_words(body, blamed):
     sent = {"temperature": 0.2, "top_p": 0.0, "max_tokens": 5}
-    assert list(judge(400, json.dumps(body), "", sent).rejected) == blamed
+    assert list(classify_error(400, json.dumps(body), "", sent).rejected) == blamed
 
 
 def test_of_several_rejected_parameters_each_is_named_plainly():
-    refusal = judge(422, json.dumps({"error": {"message": json.dumps(TWO)}}), "", {"temperature": 2, "top_p": 2})
+    refusal = classify_error(422, json.dumps({"error": {"message": json.dumps(TWO)}}), "", {"temperature": 2, "top_p": 2})
     assert refusal.error == (
         "the server rejects temperature and top_p: temperature: Input should be less than 1; top_p: Input should be less than 1"
     )
@@ -340,13 +341,13 @@ def test_of_several_rejected_parameters_each_is_named_plainly():
     ],
 )
 def test_a_filtered_prompt_is_no_failure_and_never_asked_again(status, body):
-    refusal = judge(status, json.dumps(body), "", {"temperature": 1})
+    refusal = classify_error(status, json.dumps(body), "", {"temperature": 1})
     assert (refusal.code, refusal.retry, refusal.stop_run) == ("filtered", False, False)
     assert "the provider's content filter stopped the prompt" in refusal.error
 
 
 def test_a_filter_in_an_error_that_came_with_status_200_is_one_too():
-    assert judge_in_success(provider_error({"error": {"code": "content_filter", "message": "x"}}), {}).code == "filtered"
+    assert classify_error_in_success(provider_error({"error": {"code": "content_filter", "message": "x"}}), {}).code == "filtered"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +355,7 @@ def test_a_filter_in_an_error_that_came_with_status_200_is_one_too():
     ["Unexpected endpoint or method. (POST /chat/completions)", "404 page not found", "The path /chat/completions was not found"],
 )
 def test_a_success_that_says_there_is_nothing_there_means_a_wrong_address(said):
-    refusal = judge_in_success(provider_error({"error": said}), {})
+    refusal = classify_error_in_success(provider_error({"error": said}), {})
     assert (refusal.code, refusal.wrong_address) == ("wrong_address", True)
 
 
@@ -368,7 +369,7 @@ def test_a_success_that_says_there_is_nothing_there_means_a_wrong_address(said):
     ],
 )
 def test_the_address_asked_is_named_and_v1_where_it_is_missing(url, tries):
-    words = asked_at(url)
+    words = address_words(url)
     assert words.startswith(f"asked {url}")
     assert words.endswith(f"try {tries}") if tries else "/v1:" not in words
 
@@ -384,13 +385,13 @@ def test_the_address_asked_is_named_and_v1_where_it_is_missing(url, tries):
     ],
 )
 def test_a_wish_for_the_other_name_of_the_token_limit_is_understood(sent, message, rename):
-    assert judge(400, json.dumps({"error": {"message": message}}), "", {sent: 5000}).rename is rename
+    assert classify_error(400, json.dumps({"error": {"message": message}}), "", {sent: 5000}).rename is rename
 
 
 def test_an_error_in_a_success_with_a_status_for_code_means_what_that_status_means():
-    assert judge_in_success(provider_error({"error": {"code": 429, "message": "slow"}}), {}).retry
-    assert judge_in_success(provider_error({"error": {"code": "insufficient_quota", "message": "empty"}}), {}).stop_run
-    assert not judge_in_success(provider_error({"error": {"message": "broke"}}), {}).retry
+    assert classify_error_in_success(provider_error({"error": {"code": 429, "message": "slow"}}), {}).retry
+    assert classify_error_in_success(provider_error({"error": {"code": "insufficient_quota", "message": "empty"}}), {}).stop_run
+    assert not classify_error_in_success(provider_error({"error": {"message": "broke"}}), {}).retry
 
 
 def test_an_html_page_is_shown_as_its_text():

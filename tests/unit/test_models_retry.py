@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab.models.retry import LONGEST_BACKOFF_S, asked_wait, backoff
+from pplab.models.retry import LONGEST_BACKOFF_S, backoff, requested_wait
 
 NOW = 1_790_000_000.0
 
@@ -54,7 +54,7 @@ NOW = 1_790_000_000.0
     ],
 )
 def test_the_servers_wish_is_understood_in_every_spelling(headers, seconds):
-    assert asked_wait(headers, NOW) == (None if seconds is None else pytest.approx(seconds))
+    assert requested_wait(headers, NOW) == (None if seconds is None else pytest.approx(seconds))
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_the_servers_wish_is_understood_in_every_spelling(headers, seconds):
     ],
 )
 def test_a_wish_in_words_is_understood(body, seconds):
-    assert asked_wait({}, NOW, body) == (None if seconds is None else pytest.approx(seconds))
+    assert requested_wait({}, NOW, body) == (None if seconds is None else pytest.approx(seconds))
 
 
 def test_what_a_header_says_counts_before_the_words_and_the_words_before_the_resets():
     resets = {"x-ratelimit-remaining-tokens": "0", "x-ratelimit-reset-tokens": "6m0s"}
-    assert asked_wait({"retry-after": "4", **resets}, NOW, "try again in 2s") == 4
-    assert asked_wait(resets, NOW, "try again in 2s") == 2
+    assert requested_wait({"retry-after": "4", **resets}, NOW, "try again in 2s") == 4
+    assert requested_wait(resets, NOW, "try again in 2s") == 2
 
 
 def test_a_header_that_cannot_be_understood_leaves_it_to_the_next():
-    assert asked_wait({"retry-after": "soon", "x-ratelimit-reset": "3s"}, NOW) == 3
+    assert requested_wait({"retry-after": "soon", "x-ratelimit-reset": "3s"}, NOW) == 3
 
 
 @given(
@@ -95,7 +95,7 @@ def test_a_header_that_cannot_be_understood_leaves_it_to_the_next():
     st.text(),
 )
 def test_no_header_and_no_words_make_a_wait_negative_or_raise(headers, body):
-    wait = asked_wait(headers, NOW, body)
+    wait = requested_wait(headers, NOW, body)
     assert wait is None or wait >= 0
 
 

@@ -311,7 +311,7 @@ def test_a_module_opens_with_one_line_that_names_its_room_and_stays_small(path):
 
 # -- no silent except -----------------------------------------------------------------------------------------------------------
 
-TELLS = {"caught", "show", "_fail", "_why"}
+TELLS = {"caught", "show", "_fail"}
 """What logs an error: `pplab.log.caught` does; the others hand it to that when the user has not caused it."""
 
 
