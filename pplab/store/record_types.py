@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INT64 = 2**63
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def canonical_json(value: object) -> str:
@@ -24,7 +25,7 @@ def canonical_json(value: object) -> str:
     >>> canonical_json({"b": 1, "a": [None]})
     '{"a":[null],"b":1}'
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL(value)
 
 
 def time_text(moment: datetime) -> str:
@@ -74,23 +75,16 @@ CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 class Column:
     """One column: its name, what it holds (``str``, ``int``, ``float``, ``time`` or ``json``) and whether it may be NULL.
 
-    ``default`` stands in for a field that an older pplab did not write; `MISSING` when a line must carry it.
+    ``default`` stands in for a field that an older pplab did not write; `MISSING` when a line must carry it. ``sql_type`` is its
+    DuckDB type; ``check`` turns a journal value into the table's value, or raises ``TypeError`` or ``ValueError``.
     """
 
     name: str
     holds: str
     nullable: bool
     default: Any
-
-    @property
-    def sql_type(self) -> str:
-        """The DuckDB type of the column."""
-        return CHECKS[self.holds][0]
-
-    @property
-    def check(self) -> Callable[[Any], Any]:
-        """What turns a journal value into the table's value, or raises ``TypeError`` or ``ValueError``."""
-        return CHECKS[self.holds][1]
+    sql_type: str
+    check: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +107,7 @@ def _column(field: Any) -> Column:
         default = field.default_factory()
     else:
         default = field.default if field.default is not MISSING else None if nullable else MISSING
-    return Column(field.name, holds, nullable, default)
+    return Column(field.name, holds, nullable, default, *CHECKS[holds])
 
 
 def _kind(name: str, row: type[Any], table: str, key: str) -> RecordType:
