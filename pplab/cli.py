@@ -1,4 +1,4 @@
-"""The terminal's door: ``pplab X`` is what ``%pplab X`` is in a notebook."""
+"""The terminal program: ``pplab X`` is what ``%pplab X`` is in a notebook."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
 from pplab.commands import command_table
-from pplab.commands.session import Session, as_json, as_json_error
+from pplab.commands.result import as_json, as_json_error
+from pplab.commands.session import Session
 from pplab.errors import Interrupted, PplabError, in_words
 from pplab.log import caught
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             opened.append(Lab())
         return opened[0]
 
-    session = Session(open_lab, "terminal", _watch)
+    session = Session(open_lab, "terminal", _progress_bar)
     try:
         return _run(words, session)
     except BrokenPipeError:  # whoever read our output has gone, as in `pplab sql ... | head`
@@ -54,19 +55,19 @@ def _run(words: list[str], session: Session) -> int:
     """Run one command and print what it leaves: with ``--json`` one line on standard output, whatever happens."""
     as_line = "--json" in words
     try:
-        done = command_table.perform(words, session)
-        shown = as_json(done) if as_line else _text(done.value)
+        result = command_table.perform(words, session)
+        output = as_json(result) if as_line else _text(result.value)
     except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
         if not isinstance(stopped, (PplabError, KeyboardInterrupt)):
             caught("a command failed", stopped)
-        error = in_words(stopped, session.door) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
+        error = in_words(stopped, session.program) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
         if as_line:
             print(as_json_error(error), flush=True)
         else:
             print(f"pplab: {error}", file=sys.stderr)
         return error.exit_code
-    print(shown, flush=True)
-    return done.exit_code
+    print(output, flush=True)
+    return result.exit_code
 
 
 def _text(value: object) -> str:
@@ -75,7 +76,7 @@ def _text(value: object) -> str:
     return static.as_text(value)
 
 
-def _watch(_lab: Lab) -> AbstractContextManager[Listener | None]:
+def _progress_bar(_lab: Lab) -> AbstractContextManager[Listener | None]:
     from pplab.views.terminal_progress import terminal_bar
 
     return terminal_bar()

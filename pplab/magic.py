@@ -1,4 +1,4 @@
-"""The notebook's door: magics, completion, displays and the cell audit, added to a shell and taken away again."""
+"""The notebook's extension: magics, completion, displays and the cell audit, added to a shell and taken away again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pplab.views.widgets.cards import Cards
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
-MOST_EARLY = 10_000
+MAX_WAITING = 10_000
 LAB_TRAITS = ("store", "user", "model", "base_url", "endpoints")
 """The part of the configuration that a lab is made with; the rest is read when it matters."""
 
@@ -49,24 +49,24 @@ class PPLabMagics(Magics):
     def pplab(self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None) -> Any:
         """Precision + Personality Lab: ``%pplab`` says where you are, ``%pplab help`` what there is."""
         from pplab.commands import command_table
-        from pplab.commands.parser import split
-        from pplab.commands.session import as_json, as_json_error
+        from pplab.commands.line import split
+        from pplab.commands.result import as_json, as_json_error
 
         as_line = "--json" in line.split()
         try:
             words = split(line, command_table.COMMANDS)
             as_line = "--json" in words
             variables = _variables(self.extension.shell, local_ns or {})
-            done = command_table.perform(words, self.extension.session, cell=cell, variables=variables)
+            result = command_table.perform(words, self.extension.session, cell=cell, variables=variables)
         except PplabError as error:
             if not as_line:
                 raise _usage_error(error) from error
             print(as_json_error(error))
             return None
         if as_line:
-            print(as_json(done))
+            print(as_json(result))
             return None
-        return done.value
+        return result.value
 
 
 def _variables(shell: InteractiveShell, local: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Extension:
         self._lock = threading.RLock()
         self._labs: list[Lab] = []
         self._lab: Lab | None = None
-        self._early: deque[Iterator[Row]] = deque(maxlen=MOST_EARLY)
+        self._waiting_rows: deque[Iterator[Row]] = deque(maxlen=MAX_WAITING)
         self._opening = thread(self._open, name="pplab-open", daemon=False)
         self._session: Session | None = None
         self.configuration = _configuration(shell)
@@ -113,7 +113,7 @@ class Extension:
         if self._session is None:
             from pplab.commands.session import Session
 
-            self._session = Session(self.lab, "notebook", _watch, say=print)
+            self._session = Session(self.lab, "notebook", _cards, say=print)
         return self._session
 
     def lab(self) -> Lab:
@@ -124,9 +124,9 @@ class Extension:
 
                 self._lab = Lab(configuration=self.configuration)
                 self._labs.append(self._lab)
-            while self._early:
-                self._lab.context.record_later(self._early[0])
-                self._early.popleft()  # only now, or the next cell could overtake it
+            while self._waiting_rows:
+                self._lab.context.record_later(self._waiting_rows[0])
+                self._waiting_rows.popleft()  # only now, or the next cell could overtake it
             return self._lab
 
     def _open(self) -> None:
@@ -135,7 +135,7 @@ class Extension:
         except Exception as error:  # noqa: BLE001 - cells wait in memory; the user hears of it from the next command
             caught("the lab could not be opened", error)
 
-    def _forget_lab(self, _change: object) -> None:
+    def _reopen_lab(self, _change: object) -> None:
         """Let the next use open a lab with the changed configuration; views and runs of the former lab go on with it."""
         with self._lock:  # one that is being opened now is the former one
             self._lab = None
@@ -152,10 +152,10 @@ class Extension:
     def record_later(self, rows: Iterator[Row]) -> None:
         """Queue rows of the cell audit, which are made on the journal's thread when a lab is open."""
         lab = self._lab
-        if lab is not None and not self._early:
+        if lab is not None and not self._waiting_rows:
             lab.context.record_later(rows)
             return
-        self._early.append(rows)
+        self._waiting_rows.append(rows)
         if self._lab is not None:
             self.lab()  # which takes those that wait, in their order
         elif not self._opening.is_alive():
@@ -175,8 +175,8 @@ class Extension:
         configurables.append(self.configuration)
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
-        self.configuration.observe(self._forget_lab, names=LAB_TRAITS)
-        added = show_results(shell)
+        self.configuration.observe(self._reopen_lab, names=LAB_TRAITS)
+        added = register_displays(shell)
         self._audit.register()
 
         def restore() -> None:
@@ -185,7 +185,7 @@ class Extension:
                     magics[kind].pop("pplab", None)
                 else:
                     magics[kind]["pplab"] = former
-            hide_results(shell, added)
+            unregister_displays(shell, added)
             for configurable in (made, self.configuration):
                 configurables.remove(configurable)
 
@@ -198,10 +198,10 @@ class Extension:
         shell.magics_manager.registry.pop(REGISTERED, None)
         if shell.Completer is not None and self._matcher in shell.Completer.custom_matchers:
             shell.Completer.custom_matchers.remove(self._matcher)
-        self.configuration.unobserve(self._forget_lab, names=LAB_TRAITS)
+        self.configuration.unobserve(self._reopen_lab, names=LAB_TRAITS)
         for restore in self._restore:
             restore()
-        if self._early:
+        if self._waiting_rows:
             self._open()
         if self._session is not None:
             self._session.close()
@@ -218,7 +218,7 @@ def _configuration(shell: InteractiveShell) -> PPLab:
 
 
 @contextmanager
-def _watch(lab: Lab) -> Iterator[Cards]:
+def _cards(lab: Lab) -> Iterator[Cards]:
     """Show answers as cards while they arrive; the result of the run then takes their place."""
     from IPython.display import display
 
@@ -254,7 +254,7 @@ def _matcher(extension: Extension) -> Callable[[CompletionContext], SimpleMatche
 # -- displays -----------------------------------------------------------------------------------------------------------------
 
 
-def show_results(shell: InteractiveShell) -> list[tuple[str, str]]:
+def register_displays(shell: InteractiveShell) -> list[tuple[str, str]]:
     """Give those results of the lab that have none their rich displays in this shell; return their classes."""
     formatter = _mimebundles(shell)
     added = []
@@ -265,8 +265,8 @@ def show_results(shell: InteractiveShell) -> list[tuple[str, str]]:
     return added
 
 
-def hide_results(shell: InteractiveShell, classes: list[tuple[str, str]]) -> None:
-    """Undo `show_results` for some classes."""
+def unregister_displays(shell: InteractiveShell, classes: list[tuple[str, str]]) -> None:
+    """Undo `register_displays` for some classes."""
     formatter = _mimebundles(shell)
     for module, name in classes:
         with suppress(KeyError):  # somebody else took it away

@@ -1,1 +1,1 @@
-"""The one command table, and what each command does; both magics and the terminal program are made from it."""
+"""Commands: their handlers by group, the one table of them, and the parser; both magics and the terminal program use them."""

@@ -34,7 +34,7 @@ def refuse_typography(words: Sequence[tuple[str, str]], flags: Collection[str], 
     Parameters
     ----------
     words
-        Each word and its role (see `pplab.commands.parser.roles`). One that is `Quoted` or holds a blank is meant as it is.
+        Each word and its role (see `pplab.commands.line.roles`). One that is `Quoted` or holds a blank is meant as it is.
     flags
         The options that the command knows.
     prose

@@ -270,6 +270,28 @@ def load_configuration(folder: Path | None) -> PPLab:
     return configuration
 
 
+@dataclass(frozen=True, slots=True)
+class KeyReport:
+    """A key that a lab's folder gives an address, and whether the user has approved that it goes there."""
+
+    grant: Grant
+    approved: bool
+
+    @property
+    def text(self) -> str:
+        """The same in one sentence."""
+        return f"{self.grant.variable} {'may go to' if self.approved else 'is not approved for'} {self.grant.address}"
+
+
+def key_reports(configuration: PPLab) -> list[KeyReport]:
+    """Return a report of each key that the lab's folder gives an address."""
+    from pplab.config.approvals import unapproved
+
+    grants = grants_of(configuration.stored_in_lab)
+    missing = unapproved(grants)
+    return [KeyReport(grant, grant not in missing) for grant in grants]
+
+
 def grants_of(stored_in_lab: Mapping[str, Any]) -> list[Grant]:
     """Return which keys would go where by what stands in a lab's folder (`PPLab.stored_in_lab`)."""
     from pplab.config.approvals import Grant

@@ -85,19 +85,17 @@ def test_the_error_object_carries_code_hint_and_correlation_id_but_the_text_does
 
 
 def test_an_unexpected_fault_is_one_line_too_and_keeps_its_cause(loaded, monkeypatch, capsys):
-    from pplab.commands import general
-
     def broken(*_):
         raise ZeroDivisionError("on the moon")
 
-    monkeypatch.setattr("pplab.commands.command_table.COMMANDS", {"verify": general and _command(broken)})
+    monkeypatch.setattr("pplab.commands.command_table.COMMANDS", {"verify": _command(broken)})
     result = loaded.run_cell("%pplab verify")
     assert "please report it" in capsys.readouterr().err
     assert isinstance(result.error_in_exec.__cause__.__cause__, ZeroDivisionError)
 
 
 def _command(run):
-    from pplab.commands.command_table import Command
+    from pplab.commands.command import Command
 
     return Command("verify", "verify", run)
 

@@ -103,7 +103,7 @@ def test_columns_go_before_variables_and_a_clash_is_said(asked, capsys):
     values = {"text": "my notes", "place": "Oslo {n} }}", "path": Path("p.csv")}
     sent = asked(f'%pplab run "Summarise {{text}} for {{place}}" --prompts $path {ONE}', **values)
     assert sent == ["Summarise my }} row for Oslo {n} }}", "Summarise {place} for Oslo {n} }}"]
-    assert "{text} is the column of the table; the variable of the same name is not used.\n" in capsys.readouterr().out
+    assert "{text} is a column of the table, so the variable of that name is not used.\n" in capsys.readouterr().out
     assert asked(f'%pplab run "Summarise {{n}}" --prompts p.csv {ONE}') == ["Summarise 1", "Summarise 2"]
     assert "column" not in capsys.readouterr().out
 

@@ -71,14 +71,14 @@ def test_a_whole_day_in_the_terminal(pp, tmp_path):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself_and_its_examples_can_be_read(pp, name):
     from pplab.commands.command_table import parse
-    from pplab.commands.parser import split
+    from pplab.commands.line import split
 
     code, out, err = pp(name, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"usage: pplab {name}")
     assert max(map(len, out.splitlines())) <= 120
     for example in COMMANDS[name].examples:
-        assert parse(split(example), door="pplab")[0].name == name
+        assert parse(split(example), program="pplab")[0].name == name
 
 
 @pytest.mark.parametrize(

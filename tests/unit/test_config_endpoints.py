@@ -7,6 +7,8 @@ import json
 import pytest
 
 import pplab
+from pplab.commands import command_table
+from pplab.commands.session import Session
 from pplab.config.configuration import PPLab, change_configuration, load_configuration, resolve, set_value
 from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput
@@ -228,9 +230,6 @@ def test_doctor_names_a_variable_that_is_not_set(tmp_path, server, capsys):
 
 
 def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp_path, server):
-    from pplab.commands import command_table
-    from pplab.commands.session import Session
-
     configuration = PPLab()
     labs = []
 
@@ -248,3 +247,17 @@ def test_a_command_in_a_notebook_asks_an_endpoint_from_when_it_is_configured(tmp
     session.close()
     for lab in labs:
         lab.close()
+
+
+@pytest.mark.parametrize("store", ["another lab", ":temp:"])
+def test_a_lab_named_by_an_option_is_asked_where_its_configuration_now_says(tmp_path, server, store):
+    folder = store if store == ":temp:" else str(tmp_path / store)
+    session = Session(lambda: pytest.fail("this session has no lab of its own"), "notebook")
+    run = ["run", "hello", "--n", "1", "--store", folder]
+    assert command_table.perform(run, session).value.responses["model"].tolist() == ["embedded"]
+    for changes in (["base_url=http://127.0.0.1:9/v1", "model=m"], [f"base_url={server.base_url}"]):
+        command_table.perform(["config", "--store", folder, *changes], session)
+    assert command_table.perform(run, session).value.status == "completed"
+    assert len(server.asked) == 1
+    assert len(command_table.perform(["results", "--list", "--store", folder], session).data) == 2
+    session.close()

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from pplab.commands import command_table
-from pplab.commands.general import request_of
+from pplab.commands.run_request import request_of
 from pplab.commands.session import Session
 from pplab.errors import BadInput
 from pplab.lab import HOOKS, Lab
@@ -43,7 +43,7 @@ def test_the_run_command_offers_every_field_of_the_request():
 @pytest.mark.parametrize("field", LINE)
 def test_an_option_of_the_command_becomes_its_field(field):
     words, value = LINE[field]
-    _, arguments = command_table.parse(["run", "Say hello.", *words], door="pplab")
+    _, arguments = command_table.parse(["run", "Say hello.", *words], program="pplab")
     request = request_of(Session(lambda: None, "terminal"), arguments)
     assert getattr(request, field) == value
     assert request.prompt == "Say hello."

@@ -110,7 +110,7 @@ def test_proceeding_without_a_callback_shows_a_cell_that_runs_in_the_calibrated_
     receive(quiz, kind="finish", answers=preset("precise"))
     receive(quiz, kind="proceed")
     line, _, prompt = quiz.cell.partition("\n")
-    command, arguments = command_table.parse(shlex.split(line.removeprefix("%%pplab ")), door="%pplab")
+    command, arguments = command_table.parse(shlex.split(line.removeprefix("%%pplab ")), program="%pplab")
     assert (command.name, command.cell, arguments.calibration) == ("run", "prompt", "latest")
     sweep = dict.fromkeys(arguments.sweep)
     experiment = lab.run(prompt, calibration=arguments.calibration, sweep=sweep, n=1)

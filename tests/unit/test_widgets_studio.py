@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pplab.commands import command_table
-from pplab.commands.general import request_of as request_of_command
-from pplab.commands.parser import split
+from pplab.commands.line import split
+from pplab.commands.run_request import request_of as request_of_command
 from pplab.commands.session import Session
 from pplab.errors import BadInput
 from pplab.plan.settings import PARAMETERS
@@ -237,7 +237,7 @@ DRAFTS = st.builds(
 @example(draft(system="-: no dash"))
 def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
     line, _, body = code_of(made, "embedded").partition("\n")
-    command, arguments = command_table.parse(split(line.removeprefix("%%pplab ")), door="%pplab")
+    command, arguments = command_table.parse(split(line.removeprefix("%%pplab ")), program="%pplab")
     arguments.prompt = [body]
     request = request_of_command(Session(lambda: None, "notebook"), arguments)
     sweep = request.sweep and {name: [float(value) for value in values.split(",")] for name, values in request.sweep.items()}

@@ -1,0 +1,65 @@
+"""Completion of a line: commands, options, and the values that the lab and the configuration know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pplab.commands.command import COMMON_OPTIONS
+from pplab.errors import PplabError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pplab.commands.command import Command
+    from pplab.commands.session import Session
+
+
+def completions(line: str, session: Session, commands: Mapping[str, Command]) -> list[str]:
+    """Return what may stand at the end of ``line`` (the text after ``%pplab``); see `pplab.commands.command_table.complete`."""
+    words = line.split()
+    fragment = words.pop() if words and not line[-1].isspace() else ""
+    if not words:
+        return [name for name in commands if name.startswith(fragment)]
+    command = commands.get(words[0])
+    if command is None:
+        return []
+    options = {option.flag: option for option in (*command.options, *COMMON_OPTIONS)}
+    last = options.get(words[-1])
+
+    def values(completes: str | None) -> list[str]:
+        return _values(completes, session, commands)
+
+    candidates: Sequence[str]
+    if last is not None and last.convert is not None:
+        candidates = last.choices or values(last.completes)
+    elif fragment.startswith("-"):
+        flag, equals, _ = fragment.partition("=")
+        if equals and flag in options:
+            candidates = [f"{flag}={value}" for value in options[flag].choices or values(options[flag].completes)]
+        else:
+            used = {word.partition("=")[0] for word in words}
+            candidates = [flag for flag, option in options.items() if option.repeat or flag not in used] + ["--help"]
+    else:
+        candidates = [value for argument in command.arguments for value in values(argument.completes)]
+    return [candidate for candidate in candidates if candidate.startswith(fragment)]
+
+
+def _values(completes: str | None, session: Session, commands: Mapping[str, Command]) -> list[str]:
+    """Return the values of one sort; a lab that cannot be read has no ids to offer."""
+    from pplab.config.configuration import PPLab
+    from pplab.observe.events import CATALOGUE
+    from pplab.plan.settings import PARAMETERS
+
+    sources: dict[str, Callable[[], list[str]]] = {
+        "command": lambda: [*commands, "metrics"],
+        "parameter": lambda: [f"{name}=" for name in PARAMETERS],
+        "parameter_name": lambda: list(PARAMETERS),
+        "event": lambda: list(CATALOGUE),
+        "configuration": lambda: [f"{name}=" for name in PPLab.names()],
+        "experiment": lambda: ["latest", *session.open_lab().ids("experiment")],
+        "calibration": lambda: ["latest", *session.open_lab().ids("calibration")],
+    }
+    try:
+        return sources[completes]() if completes else []
+    except PplabError:
+        return []

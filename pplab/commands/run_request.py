@@ -1,0 +1,95 @@
+"""The request of the ``run`` command: its options, and the prompt from the line, the cell, a file or standard input."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+from pplab.commands.options import name_value_pairs
+from pplab.commands.variables import substitute, variable_names
+from pplab.errors import BadInput
+from pplab.inputs.texts import decode, read_text
+from pplab.plan.request import RunRequest
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from pplab.commands.session import Session
+
+INPUT_LIMIT = 2_000_000  # bytes of a prompt
+
+
+def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
+    """Return the request that the options of ``run`` make; an option has the name of its field, but for those listed here."""
+    fields = {
+        "prompt": _prompt(session, arguments),
+        "sweep": _sweep(arguments.sweep or ()),
+        "parameters": name_value_pairs("--set", arguments.set),
+        "data": arguments.prompts,
+    }
+    fields |= {field.name: getattr(arguments, field.name) for field in dataclasses.fields(RunRequest) if field.name not in fields}
+    return RunRequest(**fields)
+
+
+def _sweep(texts: Sequence[str]) -> dict[str, str | None] | None:
+    """Return the values of each swept parameter as they were written, ``None`` for a name alone."""
+    sweep: dict[str, str | None] = {}
+    for text in texts:
+        name, has_values, values = text.partition("=")
+        if name in sweep:
+            raise BadInput(f"the sweep over {name} was given twice", hint="write all its values in one --sweep")
+        sweep[name] = values if has_values else None
+    return sweep or None
+
+
+def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
+    """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from."""
+    prompt = _with_variables(session, arguments, " ".join(arguments.prompt))
+    if prompt and arguments.prompt_file:
+        raise BadInput("the prompt was given twice", hint="give it as text or as --prompt-file")
+    if arguments.prompt_file:
+        prompt = read_text(arguments.prompt_file, what="the prompt file", limit=INPUT_LIMIT)
+    elif not prompt and arguments.prompts is None and session.front_end == "terminal" and sys.stdin and not sys.stdin.isatty():
+        prompt = _standard_input()
+    elif not prompt and arguments.prompts is None:
+        hint = (
+            "write it in the cell"
+            if session.front_end == "notebook"
+            else "give it as text, with --prompt-file or on standard input"
+        )
+        raise BadInput("there is no prompt", hint=hint)
+    return prompt.rstrip("\n") or (None if arguments.prompts is not None else "")
+
+
+def _with_variables(session: Session, arguments: argparse.Namespace, text: str) -> str:
+    """Return the prompt's text with the notebook's variables; in a template, columns of the table take precedence."""
+    if arguments.prompts is None:
+        return substitute(text, arguments.variables)
+    names = variable_names(text, arguments.variables)
+    if not names:
+        return text
+    from pplab.plan.tables import as_table
+
+    table = as_table(arguments.prompts)
+    columns = table.columns
+    for name in (name for name in names if name in columns and not arguments.json):
+        session.say(f"{{{name}}} is a column of the table, so the variable of that name is not used.")
+    values: dict[str, str] = {}
+
+    def as_constant(value: str) -> str:  # whose own braces are no placeholders
+        name = f"\0{len(values)}"  # which no column has
+        values[name] = value
+        return f"{{{name}}}"
+
+    template = substitute(text, arguments.variables, columns=columns, write=as_constant)
+    arguments.prompts = dataclasses.replace(table, constants=values)
+    return template
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read(INPUT_LIMIT + 1)
+    if len(data) > INPUT_LIMIT:
+        raise BadInput(f"standard input is larger than {INPUT_LIMIT / 1e6:g} MB", hint="shorten it")
+    return decode(data, "standard input")

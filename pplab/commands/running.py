@@ -1,0 +1,225 @@
+"""The commands of running: run, studio and probe ask a model; results and compare show what it answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pplab.commands.command import Argument, Command, Option, number, whole_number
+from pplab.commands.options import FULL, MODEL_OPTIONS
+from pplab.commands.result import CommandResult
+from pplab.commands.run_request import request_of
+from pplab.errors import BadInput, Interrupted
+from pplab.operation import Operation
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pplab.commands.session import Session
+    from pplab.experiments.experiment import Experiment
+    from pplab.lab import Lab
+
+RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
+RESUME_ACCEPTS = {*RESUME_OPTIONS, "n", "max_cost", "store", "user", "model", "base_url", "json", "variables"}
+
+
+def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Run a new experiment, or send what an earlier one still lacks."""
+    lab = session.lab(arguments)
+    resume = [name for name in RESUME_OPTIONS if getattr(arguments, name)]
+    if resume:
+        return _resume(session, lab, arguments, resume)
+    request = request_of(session, arguments)
+    if arguments.dry_run:
+        preflight = lab.preflight(**request.given())
+        return CommandResult(preflight, preflight.as_dict())
+    with session.progress(lab, arguments) as listener:
+        experiment = lab.run(**request.given(), on=listener)
+    return experiment_result(experiment)
+
+
+def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: list[str]) -> CommandResult:
+    if len(options) > 1:
+        raise BadInput(f"{' and '.join(RESUME_OPTIONS[name] for name in options)} cannot be combined", hint="give one of them")
+    option = options[0]
+    others = [name for name, value in vars(arguments).items() if not _is_unset(value) and name not in RESUME_ACCEPTS]
+    if others:
+        other = "prompt" if others[0] == "prompt" else "--" + others[0].replace("_", "-")
+        raise BadInput(f"{RESUME_OPTIONS[option]} takes no {other}", hint="the experiment's plan is kept as it is")
+    if option == "top_up" and arguments.n is None:
+        raise BadInput("--top-up needs --n", hint="write --top-up ID --n 20 to have 20 replicates in total")
+    if option != "top_up" and arguments.n is not None:
+        raise BadInput(f"{RESUME_OPTIONS[option]} takes no --n", hint="to add replicates, write --top-up ID --n 20")
+    experiment = lab.experiment(getattr(arguments, option))
+    with session.progress(lab, arguments) as listener:
+        if option == "top_up":
+            experiment = experiment.top_up(arguments.n, max_cost=arguments.max_cost, on=listener)
+        else:
+            send = experiment.resume if option == "resume" else experiment.retry_failed
+            experiment = send(max_cost=arguments.max_cost, on=listener)
+    return experiment_result(experiment)
+
+
+def _is_unset(value: Any) -> bool:
+    return value is None or value is False or (isinstance(value, list) and not value)
+
+
+def experiment_result(experiment: Experiment) -> CommandResult:
+    """Return an experiment as a result; one that failed or was interrupted is a failure to a program."""
+    with experiment.reading():
+        data = {
+            "id": experiment.id,
+            "status": experiment.status,
+            "reason": experiment.reason,
+            "correlation_id": experiment.correlation_id,
+            "warnings": experiment.warnings,
+            "responses": experiment.responses,
+            "summary": experiment.summary(),
+        }
+    exit_code = {"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0)
+    return CommandResult(experiment, data, exit_code=exit_code)
+
+
+def studio(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Open the studio."""
+    if session.front_end == "terminal":
+        raise BadInput("the studio needs a notebook", hint="open JupyterLab and run %pplab studio, or use: pplab run")
+    from pplab.views.widgets.studio import Studio
+
+    lab = session.lab(arguments)
+    with Operation(lab, "studio"):
+        view = Studio(lab, arguments.calibration)
+    return CommandResult(view, {"model": view.lab.model, "calibration": view.draft["calibration"] or None})
+
+
+def probe(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Test whether the model honours a parameter."""
+    report = session.lab(arguments).probe(
+        arguments.parameter or "temperature", prompt=arguments.prompt, n=6 if arguments.n is None else arguments.n
+    )
+    return CommandResult(report, report.as_dict())
+
+
+def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Show an experiment, or list all of them."""
+    from pplab.views import static as views
+
+    lab = session.lab(arguments)
+    if arguments.list:
+        frame = lab.experiments()
+        return CommandResult(views.experiments(frame, full=arguments.full), frame)
+    experiment = lab.experiment(arguments.id or "latest")
+    view = views.full_experiment(experiment) if arguments.full else experiment
+    return CommandResult(view, experiment_result(experiment).data)
+
+
+def compare(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Compare two settings of an experiment, or two experiments."""
+    lab = session.lab(arguments)
+    if arguments.a.isdigit() and arguments.b.isdigit() and len(arguments.a) < 6 and len(arguments.b) < 6:
+        comparison = lab.experiment(arguments.experiment or "latest").compare(int(arguments.a), int(arguments.b))
+    else:
+        comparison = lab.compare(arguments.a, arguments.b)
+    return CommandResult(comparison, comparison.as_dict())
+
+
+RUN_OPTIONS = (
+    Option("--n", "replicates: how often each prompt is asked under each setting (default 5)", whole_number, "N"),
+    Option(
+        "--set",
+        "give a parameter one value in every setting; may be repeated",
+        metavar="NAME=VALUE",
+        repeat=True,
+        completes="parameter",
+    ),
+    Option(
+        "--sweep",
+        "vary a parameter: NAME=a,b,c or NAME=low:high:count, or NAME alone for the calibration's values; repeat for a grid",
+        metavar="NAME=VALUES",
+        repeat=True,
+        completes="parameter",
+    ),
+    Option("--settings", "draw this many settings from the calibration's ranges", whole_number, "COUNT"),
+    *MODEL_OPTIONS,
+    Option(
+        "--calibration",
+        "use the ranges and persona of this calibration (an id, or latest)",
+        metavar="ID",
+        completes="calibration",
+    ),
+    Option(
+        "--prompts",
+        "a table of prompts: .csv, .tsv, .jsonl, .json, or .txt with one prompt a line; "
+        "{column} in the prompt is replaced by the value in each row",
+        metavar="FILE",
+        takes_objects=True,
+    ),
+    Option("--cluster", "a column of --prompts: rows with the same value count as one group in the intervals", metavar="COLUMN"),
+    Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),
+    Option("--max-cost", "a limit in US dollars; the run pauses before the call that could exceed it", number, "USD"),
+    Option("--max-concurrency", "how many calls may be under way at once (default 32)", whole_number, "N"),
+    Option("--deadline", "seconds one call may take in total, retries included (default 120)", number, "SECONDS"),
+    Option("--seed", "derive the seed of every replicate from this number", whole_number, "N"),
+    Option("--stream", "receive each answer piece by piece while it is written", None),
+    Option("--dry-run", "show what would be sent, and send nothing", None),
+    Option("--resume", "send the calls that this experiment still lacks", metavar="ID", completes="experiment"),
+    Option("--retry-failed", "send the failed calls of this experiment again", metavar="ID", completes="experiment"),
+    Option("--top-up", "add replicates to this experiment until it has --n of each", metavar="ID", completes="experiment"),
+    Option("--prompt-file", "read the prompt from this text file", metavar="FILE"),
+)
+
+COMMANDS = (
+    Command(
+        "run",
+        "ask a model the same prompt several times, under one or more settings",
+        run,
+        arguments=(Argument("prompt", "what to ask (in a notebook: the cell's body, or text in quotes)", "*", template=True),),
+        options=RUN_OPTIONS,
+        cell="prompt",
+        examples=(
+            'run "Why does it rain?" --n 5 --sweep temperature=0,0.7,1.2',
+            'run "Say hello" --calibration latest --n 3',
+            'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
+        ),
+    ),
+    Command(
+        "studio",
+        "put a run together by hand in a notebook: write a prompt, move sliders, run it and watch the answers",
+        studio,
+        options=(
+            Option("--calibration", "the ranges to begin with (default: the latest)", metavar="ID", completes="calibration"),
+            *MODEL_OPTIONS,
+        ),
+    ),
+    Command(
+        "results",
+        "show an experiment: verdict, table and cards",
+        results,
+        arguments=(Argument("id", "an experiment's id (default: the latest)", "?", "experiment"),),
+        options=(Option("--list", "list all experiments instead", None), FULL),
+    ),
+    Command(
+        "probe",
+        "test whether the model honours a parameter, with a few calls at each end of its range",
+        probe,
+        arguments=(Argument("parameter", "the parameter to test (default: temperature)", "?", "parameter_name"),),
+        options=(
+            Option("--n", "calls at each end (default 6)", whole_number, "N"),
+            Option("--prompt", "what to ask (default: an open question)", metavar="TEXT"),
+            *MODEL_OPTIONS,
+        ),
+        examples=("probe temperature", "probe top_p --model gpt-4o-mini"),
+    ),
+    Command(
+        "compare",
+        "compare two settings of one experiment, or two experiments, prompt by prompt",
+        compare,
+        arguments=(
+            Argument("a", "the index of a setting, or an experiment's id"),
+            Argument("b", "what to compare it with"),
+        ),
+        options=(
+            Option("--experiment", "whose settings to compare (default: the latest)", metavar="ID", completes="experiment"),
+        ),
+        examples=("compare 0 2",),
+    ),
+)
