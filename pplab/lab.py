@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pplab.config.configuration import resolve
 from pplab.context import LabContext
 from pplab.errors import BadInput
+from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
 from pplab.experiments.repository import LOST
@@ -326,7 +327,7 @@ class Lab:
             stream=stream,
         )
         with Interrupts() as interrupts, Operation(self, "run"):
-            return self._runs.begin(request, interrupts, on_response=on_response, on_text=on_text, on=on)
+            return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)
 
     @verb
     def start(
@@ -370,7 +371,7 @@ class Lab:
             max_concurrency=max_concurrency,
             stream=stream,
         )
-        return self._runs.begin(request, on_response=on_response, on_text=on_text, on=on)
+        return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text))
 
     @verb
     def preflight(
@@ -414,7 +415,9 @@ class Lab:
         return self._runs.preflight(request)
 
     @checked
-    def probe(self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6) -> Probe:
+    def probe(
+        self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6, on: Listener | None = None
+    ) -> Probe:
         """Ask whether the model honours a parameter: a handful of calls at both ends of it, and a test whether they differ.
 
         Parameters
@@ -425,6 +428,8 @@ class Lab:
             What to ask; default: an open question that is answered differently each time.
         n
             Calls at each end, at least 5.
+        on
+            The listener of each of the two runs, as in `run`.
 
         Returns
         -------
@@ -436,7 +441,7 @@ class Lab:
 
         with Interrupts() as interrupts, Operation(self, "probe"):
             plans = probe.plans(parameter, self.model, prompt, n, **self._runs.defaults())
-            ran = [self._runs.begin_plan(plan, None, interrupts) for plan in plans if not interrupts.count]
+            ran = [self._runs.start_plan(plan, Listeners(on=on), interrupts) for plan in plans if not interrupts.count]
             found = probe.judge(parameter, self.provider, ran)
             self.record(self._event("probe_completed", entity="experiment", entity_id=ran[0].id, **found.event()), durable=True)
             return found

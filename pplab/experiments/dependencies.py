@@ -1,4 +1,4 @@
-"""What a run needs from outside its room, as protocols and one record: where answers come from, who scores, who writes."""
+"""The dependencies of a run: the model source, the scorer, the price function and the recorder it is given, and its listeners."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from pplab.models.types import Source
+    from pplab.plan.plan import PlannedCall
     from pplab.store.rows import ResponseRow, Row
 
 
@@ -55,7 +56,7 @@ class Recorder(Protocol):
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands; written by the run, read by whoever shows it.
+    """The progress of a run; written by the run, read by whoever shows it.
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
     dollars and leaves out calls whose cost is unknown.
@@ -72,7 +73,7 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Who is told how one run goes, in the thread that waits for it or, when nobody does, in one of the run's own."""
+    """The listener of one run, called in the thread that waits for it or, when nobody does, in one of the run's own."""
 
     def progress(self, progress: Progress) -> None:
         """Take note of where it stands; called about ten times a second."""
@@ -81,9 +82,18 @@ class Listener(Protocol):
         """Take note of a response, once it is safe in the journal."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Everybody who follows one run: a listener, and the user's functions for each response and each piece of an answer."""
+
+    on: Listener | None = None
+    on_response: Callable[[ResponseRow], None] | None = None
+    on_text: Callable[[PlannedCall, str], None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class RunDependencies:
-    """What a run needs from outside this room.
+    """The model source, scorer, price functions and recorder that a run is given.
 
     ``cost`` gives the US dollars of a call from its model and token counts, ``worst_cost`` the most it can be from the model, the
     bytes of its messages and its token limit. ``score_aside``: scoring may take long or run the user's own code.

@@ -1,4 +1,4 @@
-"""How many calls the system has room for: each needs a connection, and a process may only have so many files open."""
+"""The limit that open files set to concurrent calls: each needs a connection, and a process may only have so many files open."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pplab.errors import PplabError
 RESERVED = 28
 """Descriptors left for everything else: the event loop, the journal and its successor, the tables, names looked up, imports."""
 
-LATE = (
+LATE_IMPORTS = (
     *(
         "openai.resources.chat.completions",
         "pplab.scoring.surface.form_requests",
@@ -25,14 +25,14 @@ LATE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class CallLimit:
     """How many calls may be under way at once, and a caveat when that is fewer than were wanted."""
 
     calls: int
     caveat: str = ""
 
 
-def room(wanted: int) -> Room:
+def call_limit(wanted: int) -> CallLimit:
     """Return how many of ``wanted`` concurrent calls the system's limit of open files leaves room for.
 
     The limit is left as it is: raising it is for whoever owns the process, since programs that call ``select`` break above 1,024.
@@ -44,7 +44,7 @@ def room(wanted: int) -> Room:
     """
     limit = _limit()
     if limit is None:
-        return Room(wanted)
+        return CallLimit(wanted)
     left = limit - _open() - RESERVED
     if left < 1:
         raise PplabError(
@@ -53,10 +53,10 @@ def room(wanted: int) -> Room:
             code="system",
         )
     if left >= wanted:
-        return Room(wanted)
-    for name in LATE:
+        return CallLimit(wanted)
+    for name in LATE_IMPORTS:
         importlib.import_module(name)
-    return Room(
+    return CallLimit(
         left, f"at most {left} calls are made at once instead of {wanted}: this process may open {limit} files (ulimit -n)"
     )
 

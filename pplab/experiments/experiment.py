@@ -7,7 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pplab.errors import BadInput, NotFound
+from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.resume import ResumeRequest
 from pplab.inputs.values import natural
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
@@ -43,8 +45,8 @@ class Manager(Protocol):
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
         """What the user knows about models and their parameters."""
 
-    def again(self, experiment_id: str, kind: str, **options: Any) -> Run:
-        """Send what is missing, or what failed, or more; see `pplab.experiments.manager.RunManager.again`."""
+    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
+        """Send what is missing, or what failed, or more; see `pplab.experiments.manager.RunManager.resume`."""
 
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by its id."""
@@ -69,29 +71,29 @@ class Experiment:
     plan : Plan
     """
 
-    def __init__(self, manager: Manager, repository: ExperimentRepository, execution: Run | None = None) -> None:
+    def __init__(self, manager: Manager, repository: ExperimentRepository, run: Run | None = None) -> None:
         self._manager = manager
         self._repository = repository
-        self._began = execution
+        self._started = run
 
     @property
-    def _execution(self) -> Run | None:
-        """What runs it in this process; a forked one reads what its parent's run stores."""
-        return None if self._began is None or self._began.inherited else self._began
+    def _run(self) -> Run | None:
+        """The run of this process; a forked one reads what its parent's run stores."""
+        return None if self._started is None or self._started.inherited else self._started
 
     @property
     def _row(self) -> ExperimentRow:
         """Return the row, without reading anything where this object has run it and nobody is known to have run it since."""
-        if self._execution is None:
+        if self._run is None:
             return self._repository.stored.row
         kept = self._repository.kept
-        row = self._execution.row
+        row = self._run.row
         return row if kept is None or kept.row.revision <= row.revision else self._repository.stored.row
 
     @property
     def _stored(self) -> Stored:
         stored = self._repository.stored
-        if self._execution is not None and self._execution.running:
+        if self._run is not None and self._run.running:
             return dataclasses.replace(stored, row=self._row)  # a run that is ending says so before that is written
         return stored
 
@@ -172,8 +174,8 @@ class Experiment:
 
         stored = self._stored
         found = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
-        failed = self._execution.failed_listeners if self._execution is not None else {}
-        met = self._execution.caveats if self._execution is not None else ()
+        failed = self._run.failed_listeners if self._run is not None else {}
+        met = self._run.caveats if self._run is not None else ()
         return (*found, *met, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
 
     @property
@@ -235,7 +237,7 @@ class Experiment:
         ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might. ``on_response`` and ``on`` as
         in `Lab.run`.
         """
-        return self._again("resume", max_cost=max_cost, on_response=on_response, on=on)
+        return self._resume(ResumeRequest(kind="resume", max_cost=max_cost), Listeners(on=on, on_response=on_response))
 
     def retry_failed(
         self,
@@ -245,11 +247,11 @@ class Experiment:
         on: Listener | None = None,
     ) -> Experiment:
         """Send again the calls that failed, timed out or were rejected, and those never sent; the rest is as in `resume`."""
-        return self._again("retry", max_cost=max_cost, on_response=on_response, on=on)
+        return self._resume(ResumeRequest(kind="retry", max_cost=max_cost), Listeners(on=on, on_response=on_response))
 
     def retry(self, response_ids: Sequence[str], *, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send just these replicates again; answers that are good already are not replaced."""
-        return self._again("retry", only=tuple(response_ids), on_response=on_response)
+        return self._resume(ResumeRequest(kind="retry", only=tuple(response_ids)), Listeners(on_response=on_response))
 
     def top_up(
         self,
@@ -260,12 +262,13 @@ class Experiment:
         on: Listener | None = None,
     ) -> Experiment:
         """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
-        return self._again("top_up", n=n, max_cost=max_cost, on_response=on_response, on=on)
+        request = ResumeRequest(kind="top_up", n=natural(n), max_cost=max_cost)
+        return self._resume(request, Listeners(on=on, on_response=on_response))
 
-    def _again(self, kind: str, **options: Any) -> Experiment:
-        if self._execution is not None and self._execution.run.stopping is not None:
-            self._execution.ended()  # an interrupted run may still be writing down what was never sent
-        self._began = self._manager.again(self.id, kind, **natural(options))
+    def _resume(self, request: ResumeRequest, listeners: Listeners) -> Experiment:
+        if self._run is not None and self._run.scheduler.stopping is not None:
+            self._run.ended()  # an interrupted run may still be writing down what was never sent
+        self._started = self._manager.resume(self.id, request, listeners)
         return self
 
     # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------
@@ -273,7 +276,7 @@ class Experiment:
     @property
     def running(self) -> bool:
         """Whether this process is still sending calls of it."""
-        return self._execution is not None and self._execution.running
+        return self._run is not None and self._run.running
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -281,9 +284,9 @@ class Experiment:
 
         ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then.
         """
-        if self._execution is None:
+        if self._run is None:
             return {}
-        p = self._execution.run.progress
+        p = self._run.scheduler.progress
         return {
             "planned": p.planned,
             "done": p.done,
@@ -297,23 +300,23 @@ class Experiment:
 
     def pause(self) -> None:
         """Send nothing new until `go_on`; calls under way are finished."""
-        if (run := self._under_way()) is not None:
-            run.pause()
+        if (scheduler := self._under_way()) is not None:
+            scheduler.pause()
 
     def go_on(self) -> None:
         """Go on after `pause`."""
-        if (run := self._under_way()) is not None:
-            run.go_on()
+        if (scheduler := self._under_way()) is not None:
+            scheduler.go_on()
 
     def cancel(self) -> None:
         """End the run now; what arrived is kept, the rest can be resumed."""
-        if (run := self._under_way()) is not None:
-            run.cancel()
+        if (scheduler := self._under_way()) is not None:
+            scheduler.cancel()
 
     def _under_way(self) -> Scheduler | None:
         """Return the run, if it is this process that runs it; refuse to steer one that another process runs."""
-        if self._execution is not None:
-            return self._execution.run
+        if self._run is not None:
+            return self._run.scheduler
         if self._repository.stored.row.status == "running":
             raise BadInput("this experiment is being run by another process", hint="pause or cancel it there, or wait() for it")
         return None
@@ -322,9 +325,9 @@ class Experiment:
         """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting."""
         with Interrupts() as interrupts:
             interrupts.hold()
-            if self._execution is not None:
-                self._execution.wait(interrupts=interrupts)
-            while self._execution is None and not interrupts.count and self._repository.stored.row.status == "running":
+            if self._run is not None:
+                self._run.wait(interrupts=interrupts)
+            while self._run is None and not interrupts.count and self._repository.stored.row.status == "running":
                 time.sleep(ELSEWHERE_S)
         return self
 

@@ -1,20 +1,17 @@
-"""How a lab runs experiments: begins them, waits for them, and sends again what is missing."""
+"""The run manager of a lab: plans experiments, starts and resumes their runs, and ends those under way when the lab closes."""
 
 from __future__ import annotations
 
 import atexit
 import dataclasses
-import platform
 import sys
-from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pplab import __version__
-from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
+from pplab.inputs.values import natural
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.events import event
 from pplab.observe.spans import current_span
@@ -24,27 +21,19 @@ from pplab.store.rows import ExperimentRow
 from pplab.store.run_lock import RunLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from pplab.calibration import Calibration
     from pplab.context import LabContext
-    from pplab.experiments.dependencies import RunDependencies
-    from pplab.experiments.descriptors import Room
+    from pplab.experiments.dependencies import Listeners
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
     from pplab.experiments.repository import ExperimentRepository
+    from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
     from pplab.models.recording import RecordedSource
-    from pplab.models.types import Source
-    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.plan.plan import Plan
     from pplab.plan.request import RunRequest
-    from pplab.plan.vocabulary import MetricInfo
-
-RESENDABLE_STATUSES = {
-    "resume": frozenset({"cancelled"}),
-    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
-    "top_up": frozenset({"cancelled"}),
-}
 
 
 class RunManager:
@@ -59,7 +48,6 @@ class RunManager:
     def __init__(self, context: LabContext) -> None:
         self.context = context
         self._store = context.store
-        self._access = context.access
         self._running: list[Run] = []
         atexit.register(self.end)
 
@@ -69,15 +57,15 @@ class RunManager:
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
         """What the user knows about models and their parameters."""
-        return self._access.capabilities
+        return self.context.access.capabilities
 
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
         from pplab.experiments.experiment import Experiment
 
-        found = self.stored(wanted)
-        found.refresh()  # so that one that is not there is refused now
-        return Experiment(self, found)
+        repository = self.stored(wanted)
+        repository.refresh()  # so that one that is not there is refused now
+        return Experiment(self, repository)
 
     def stored(self, wanted: str) -> ExperimentRepository:
         """Return what is stored of an experiment."""
@@ -88,12 +76,12 @@ class RunManager:
     def end(self) -> None:
         """End every run of this lab that is under way, at its closing or the program's end; what arrived is written."""
         atexit.unregister(self.end)
-        own = [execution for execution in self._running if not execution.inherited]  # a fork leaves its parent's runs alone
-        for execution in own:
-            if execution.running:
-                execution.run.cancel("the lab was closed")
-        for execution in own:
-            execution.ended()
+        own = [run for run in self._running if not run.inherited]  # a fork leaves its parent's runs alone
+        for run in own:
+            if run.running:
+                run.scheduler.cancel("the lab was closed")
+        for run in own:
+            run.ended()
 
     # -- planning -------------------------------------------------------------------------------------------------------------
 
@@ -107,7 +95,7 @@ class RunManager:
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the configuration decides."""
-        return {"deadline": self.context.configuration.deadline, "max_concurrency": self._access.max_concurrency}
+        return {"deadline": self.context.configuration.deadline, "max_concurrency": self.context.access.max_concurrency}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration
@@ -118,30 +106,49 @@ class RunManager:
             raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
         return Calibration.from_row(self._store.calibration(wanted))
 
+    def preflight(self, request: RunRequest) -> Preflight:
+        """Return what a run would be; nothing is sent, and nothing is written down."""
+        from pplab.experiments.caveats import caveats
+        from pplab.experiments.preflight import preflight
+        from pplab.experiments.run_setup import concurrent_calls
+        from pplab.scoring.registry import registered
+
+        plan, _ = self.plan(request)
+        provider = self.context.provider
+        with self._store.reading():
+            stats = history.model_stats(self._store, provider, plan.model)
+            probes = self._store.audit("probe_completed")
+        warnings = caveats(plan, provider, self.capabilities, probes)
+        if caveat := concurrent_calls(self.context, plan).caveat:
+            warnings = (*warnings, caveat)
+        return preflight(plan, provider, self.context.access.price(plan.model), stats, [m.name for m in registered()], warnings)
+
     # -- running --------------------------------------------------------------------------------------------------------------
 
-    def begin(self, request: RunRequest, interrupts: Interrupts | None = None, **hooks: Any) -> Experiment:
-        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile. ``hooks``: those of `Run`."""
+    def start(self, request: RunRequest, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
+        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
         plan, calibration = self.plan(request)
-        return self.begin_plan(plan, calibration.id if calibration else None, interrupts, **hooks)
+        return self.start_plan(plan, listeners, interrupts, calibration_id=calibration.id if calibration else None)
 
-    def begin_plan(
+    def start_plan(
         self,
         plan: Plan,
-        calibration_id: str | None = None,
+        listeners: Listeners,
         interrupts: Interrupts | None = None,
         *,
+        calibration_id: str | None = None,
         recorded: RecordedSource | None = None,
-        **hooks: Any,
     ) -> Experiment:
         """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
 
         ``recorded`` answers in place of the model.
         """
         from pplab.experiments.experiment import Experiment
+        from pplab.experiments.resume import PendingCalls
+        from pplab.experiments.run_setup import software_versions, with_current_metrics
 
         self._store.must_be_writable()
-        plan = _scored_now(plan, ())
+        plan = with_current_metrics(plan)
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
@@ -156,25 +163,16 @@ class RunManager:
             status="running",
             reason=None,
             notebook=(name := notebook_name(vars(sys.modules["__main__"]))) and self.context.scrub(name),
-            software=_software(),
+            software=software_versions(),
             correlation_id=current_span().correlation_id,
         )
         with ExitStack() as held:
-            claim = held.enter_context(RunLock(self.context.folder, row.experiment_id))
-            work = {"planned": len(plan), **hooks}
-            execution = self._execute(row, plan, claim, held, interrupts, plan.calls(), recorded, **work)
-        return Experiment(self, self.stored(row.experiment_id), execution)
+            lock = held.enter_context(RunLock(self.context.folder, row.experiment_id))
+            pending = PendingCalls(calls=plan.calls(), count=len(plan))
+            run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded)
+        return Experiment(self, self.stored(row.experiment_id), run)
 
-    def again(
-        self,
-        experiment_id: str,
-        kind: str,
-        *,
-        n: int | None = None,
-        only: tuple[str, ...] = (),
-        max_cost: float | None = None,
-        **hooks: Any,
-    ) -> Run:
+    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
         """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
 
         Raises
@@ -182,23 +180,22 @@ class RunManager:
         StoreBusy
             When it is being run already, here or in another process.
         """
-        from pplab.experiments.resume import missing_calls
+        from pplab.experiments.resume import pending_calls
+        from pplab.experiments.run_setup import with_current_metrics
         from pplab.plan.plan import check_cost
 
-        with Interrupts() as interrupts, Operation(self.context, kind), ExitStack() as held:
+        with Interrupts() as interrupts, Operation(self.context, request.kind), ExitStack() as held:
             self._store.must_be_writable()
-            claim = held.enter_context(RunLock(self.context.folder, experiment_id))  # what is missing cannot change from here on
+            lock = held.enter_context(RunLock(self.context.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
-            self._same_model(row)
-            stored = history.outcomes(self._store, experiment_id)
-            plan, calls, previous = missing_calls(row, stored, RESENDABLE_STATUSES[kind], n, only)
-            plan = _scored_now(plan, plan.metrics)
-            if max_cost is not None:
-                plan = dataclasses.replace(plan, max_cost=check_cost(max_cost))
-            kept = Counter(stored["status"]) - Counter(stored.loc[stored["response_id"].isin(previous), "status"])
-            why = f"top up to {plan.replicates}" if kind == "top_up" else kind
-            asked: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, "replicates": len(calls), "why": why}
-            self.context.record(event("retry_requested", self.context.user, **current_span().ids(), **asked))
+            self._refuse_another_model(row)
+            plan, pending = pending_calls(row, history.outcomes(self._store, experiment_id), request)
+            plan = with_current_metrics(plan, plan.metrics)
+            if request.max_cost is not None:
+                plan = dataclasses.replace(plan, max_cost=check_cost(natural(request.max_cost)))
+            why = f"top up to {plan.replicates}" if request.kind == "top_up" else request.kind
+            about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, **current_span().ids()}
+            self.context.record(event("retry_requested", self.context.user, **about, replicates=pending.count, why=why))
             row = dataclasses.replace(
                 row,
                 revision=row.revision + 1,
@@ -208,118 +205,42 @@ class RunManager:
                 status="running",
                 reason=None,
             )
-            work = {"planned": len(calls), "previous": previous, "already": kept, **hooks}
-            return self._execute(row, plan, claim, held, interrupts, calls, **work)
+            return self._run(row, plan, pending, lock, held, listeners, interrupts)
 
-    def _same_model(self, row: ExperimentRow) -> None:
-        lab = self.context
-        if (row.model, row.provider) != (lab.model, lab.provider):
+    def _refuse_another_model(self, row: ExperimentRow) -> None:
+        context = self.context
+        if (row.model, row.provider) != (context.model, context.provider):
             raise BadInput(
-                f"this experiment asked {row.model} at {row.provider}, this lab asks {lab.model} at {lab.provider}",
+                f"this experiment asked {row.model} at {row.provider}, this lab asks {context.model} at {context.provider}",
                 hint="open the lab with the model and base_url of the experiment",
             )
 
-    def _execute(
+    def _run(
         self,
         row: ExperimentRow,
         plan: Plan,
-        claim: RunLock,
+        pending: PendingCalls,
+        lock: RunLock,
         held: ExitStack,
+        listeners: Listeners,
         interrupts: Interrupts | None,
-        calls: Iterable[PlannedCall],
         recorded: RecordedSource | None = None,
-        **work: Any,
     ) -> Run:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.run import Run
+        from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
-        tools = self._tools(plan, recorded)
-        room = self._room(plan, recorded)
-        work |= {"most": room.calls, "caveats": (room.caveat,) if room.caveat else ()}
-        execution = Run(row, plan, tools, current_span(), claim, calls=_answerable(plan, calls, tools.source), **work)
+        dependencies = run_dependencies(self.context, plan, recorded)
+        limit = concurrent_calls(self.context, plan, recorded)
+        pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
+        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, listeners)
         if interrupts is not None:
             interrupts.hold()
-        execution.start(self._access.loop)
+        run.start(self.context.access.loop)
         held.pop_all()
-        self._running = [*(e for e in self._running if e.running), execution]
+        self._running = [*(r for r in self._running if r.running), run]
         if interrupts is None:
-            execution.listen()
+            run.listen()
         else:
-            execution.wait(interrupts)
-        return execution
-
-    def _room(self, plan: Plan, recorded: RecordedSource | None = None) -> Room:
-        """Return how many calls may be under way at once; answers that need no connection take no room."""
-        from pplab.experiments.descriptors import Room, room
-
-        if recorded is not None or self.context.provider == EMBEDDED:
-            return Room(plan.max_concurrency)
-        return room(min(plan.max_concurrency, len(plan)))
-
-    def _tools(self, plan: Plan, recorded: RecordedSource | None) -> RunDependencies:
-        from pplab.experiments.dependencies import RunDependencies
-        from pplab.scoring.registry import registered
-        from pplab.scoring.scores import METRICS_VERSION, score
-
-        if plan.max_cost is not None and self._access.price(plan.model) is None:
-            raise BadInput(
-                f"the price of {plan.model} is unknown, so max_cost cannot be kept",
-                hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
-            )
-        return RunDependencies(
-            recorder=self.context,
-            source=recorded or self._access.source(),
-            score=score,
-            score_aside=any(not m.built_in for m in registered()),
-            metrics_version=METRICS_VERSION,
-            cost=self._access.cost,
-            worst_cost=self._access.worst_cost,
-            scrub=self.context.scrub,
-            provider=recorded.provider if recorded else self.context.provider,
-        )
-
-    # -- before a run -----------------------------------------------------------------------------------------------
-
-    def preflight(self, request: RunRequest) -> Preflight:
-        """Return what a run would be; nothing is sent, and nothing is written down."""
-        from pplab.experiments.caveats import caveats
-        from pplab.experiments.preflight import preflight
-        from pplab.scoring.registry import registered
-
-        plan, _ = self.plan(request)
-        with self._store.reading():
-            habits = history.model_stats(self._store, self.context.provider, plan.model)
-            probes = self._store.audit("probe_completed")
-        warnings = caveats(plan, self.context.provider, self.capabilities, probes)
-        if caveat := self._room(plan).caveat:
-            warnings = (*warnings, caveat)
-        return preflight(
-            plan, self.context.provider, self._access.price(plan.model), habits, [m.name for m in registered()], warnings
-        )
-
-
-def _answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Iterable[PlannedCall]:
-    """Return ``calls``; when a recording alone answers, refuse them all before the first if it does not have each."""
-    from pplab.experiments.response_writer import make_call
-    from pplab.models.recording import RecordedSource
-
-    if not isinstance(source, RecordedSource):
-        return calls
-    listed = list(calls)
-    source.require_recorded(make_call(plan, source.provider, planned)[0] for planned in listed)
-    return listed
-
-
-def _scored_now(plan: Plan, before: tuple[MetricInfo, ...]) -> Plan:
-    """Return the plan with the user's metrics that its responses are scored by now, and ``before`` were."""
-    from pplab.scoring.registry import registered
-
-    known = {info.name: info for info in (*before, *(m for m in registered() if not m.built_in))}
-    return dataclasses.replace(plan, metrics=tuple(known.values()))
-
-
-def _software() -> dict[str, str]:
-    """Return the versions that an experiment depends on."""
-    from importlib.metadata import version
-
-    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
+            run.wait(interrupts)
+        return run

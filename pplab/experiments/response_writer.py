@@ -53,27 +53,29 @@ class ResponseWriter:
     ----------
     experiment_id, plan
         The experiment.
-    tools
+    dependencies
         Whose user and prices are used.
     span
         The operation that runs it.
-    previous
-        By response id, the revision of stored rows that give way.
+    replaced
+        The revision of each stored row that gives way, by response id.
     """
 
-    def __init__(self, experiment_id: str, plan: Plan, tools: RunDependencies, span: Span, previous: Mapping[str, int]) -> None:
+    def __init__(
+        self, experiment_id: str, plan: Plan, dependencies: RunDependencies, span: Span, replaced: Mapping[str, int]
+    ) -> None:
         self._experiment_id = experiment_id
         self._plan = plan
-        self._tools = tools
+        self._dependencies = dependencies
         self._span = span
-        self._previous = previous
-        self._user = tools.recorder.user
+        self._replaced = replaced
+        self._user = dependencies.recorder.user
 
     def ask(self, planned: PlannedCall) -> Asked:
         """Return what is to be sent for a planned call."""
-        call, seed = make_call(self._plan, self._tools.provider, planned)
+        call, seed = make_call(self._plan, self._dependencies.provider, planned)
         row_id = response_id(self._experiment_id, planned)
-        revision = self._previous[row_id] + 1 if row_id in self._previous else 0
+        revision = self._replaced[row_id] + 1 if row_id in self._replaced else 0
         return Asked(planned, call, seed, Span("call", self._span), row_id, revision)
 
     def started(self, asked: Asked) -> EventRow:
@@ -141,7 +143,7 @@ class ResponseWriter:
             completeness=scores.completeness if scores else None,
             metrics=dict(scores.metrics) if scores else {},
             detail=dict(scores.detail) if scores else {},
-            metrics_version=self._tools.metrics_version,
+            metrics_version=self._dependencies.metrics_version,
             requested=dict(reply.requested) or dict(call.parameters),
             sent=dict(reply.sent),
             rejected=dict(reply.rejected),
@@ -156,7 +158,7 @@ class ResponseWriter:
     def _cost(self, reply: Reply) -> float | None:
         if reply.status == "cancelled":  # never sent, or abandoned: nobody knows
             return None
-        return self._tools.cost(self._plan.model, reply.input_tokens, reply.output_tokens)
+        return self._dependencies.cost(self._plan.model, reply.input_tokens, reply.output_tokens)
 
     def _attempt(self, attempt: Attempt, asked: Asked) -> AttemptRow:
         return AttemptRow(

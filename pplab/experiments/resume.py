@@ -1,63 +1,115 @@
-"""Looking at a stored experiment against its plan: which replicates are missing, and the row that each of them has."""
+"""A stored experiment against its plan: the calls still to be made, and a row for every replicate without one."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
 from pplab.plan.plan import MAX_CALLS, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
     from pplab.plan.plan import PlannedCall
     from pplab.store.rows import ExperimentRow
 
+RESENDABLE = {
+    "resume": frozenset({"cancelled"}),
+    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
+    "top_up": frozenset({"cancelled"}),
+}
+"""The statuses of stored responses whose calls are sent again, by kind of pass."""
 ORDER = ["prompt_index", "setting_index", "replicate"]
 
 
-def missing_calls(
-    row: ExperimentRow, stored: pd.DataFrame, resent: frozenset[str], n: int | None = None, only: tuple[str, ...] = ()
-) -> tuple[Plan, list[PlannedCall], dict[str, int]]:
-    """Return the plan, the calls still to be made, and the revision of each stored row that they replace.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequest:
+    """Everything a user asks of another pass over an experiment.
+
+    Attributes
+    ----------
+    kind : {"resume", "retry", "top_up"}
+        Which stored responses are sent again besides the calls never sent, see `RESENDABLE`.
+    n : int or None
+        The new number of replicates, at least the present one; ``None`` keeps it.
+    only : tuple of str
+        Response ids to restrict the pass to; none restricts nothing.
+    max_cost : float or None
+        US dollars that the pass may spend; ``None`` keeps the plan's limit.
+    """
+
+    kind: Literal["resume", "retry", "top_up"]
+    n: int | None = None
+    only: tuple[str, ...] = ()
+    max_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCalls:
+    """The calls of one pass over an experiment, and what is stored of the experiment already.
+
+    Attributes
+    ----------
+    calls : iterable of PlannedCall
+        In the order in which they are sent.
+    count : int
+        How many there are.
+    kept : mapping
+        Replicates that have a row and are not asked again, by status.
+    replaced : mapping
+        The revision of each stored row that gives way, by response id.
+    """
+
+    calls: Iterable[PlannedCall]
+    count: int
+    kept: Mapping[str, int] = field(default_factory=dict)
+    replaced: Mapping[str, int] = field(default_factory=dict)
+
+
+def pending_calls(row: ExperimentRow, stored: pd.DataFrame, request: ResumeRequest) -> tuple[Plan, PendingCalls]:
+    """Return the plan and the calls still to be made.
 
     Parameters
     ----------
     row, stored
         The experiment, and ``response_id``, ``status`` and ``revision`` of its responses.
-    resent
-        The statuses of stored responses that are sent again.
-    n
-        The new number of replicates, at least the present one; ``None`` keeps it.
-    only
-        Response ids to restrict this to.
+    request
+        What is sent again, and how many replicates there shall be.
     """
     plan = Plan.from_dict(row.plan)
-    if n is not None:
-        if isinstance(n, bool) or not isinstance(n, int) or n < plan.replicates:
-            raise BadInput(f"n={n!r} is less than the {plan.replicates} replicates there are", hint="give a larger whole number")
-        plan = dataclasses.replace(plan, replicates=n)
-        if len(plan) > MAX_CALLS:
-            raise BadInput(f"this plan would have {len(plan):,} calls, more than {MAX_CALLS:,}", hint="use a smaller n")
-    unknown = set(only) - {response_id(row.experiment_id, c) for c in plan.calls()} if only else set()
+    if request.n is not None:
+        plan = _with_replicates(plan, request.n)
+    unknown = set(request.only) - {response_id(row.experiment_id, c) for c in plan.calls()} if request.only else set()
     if unknown:
         raise NotFound(f"this experiment has no response {min(unknown)}", hint="use ids from exp.responses")
-    known = dict(zip(stored["response_id"], zip(stored["status"], stored["revision"], strict=True), strict=True))
-    calls, previous = [], {}
+    outcomes = dict(zip(stored["response_id"], zip(stored["status"], stored["revision"], strict=True), strict=True))
+    calls, replaced = [], {}
     for call in plan.calls():
         rid = response_id(row.experiment_id, call)
-        if only and rid not in only:
+        if request.only and rid not in request.only:
             continue
-        status, revision = known.get(rid, (None, None))
-        if status is None or status in resent:
+        status, revision = outcomes.get(rid, (None, None))
+        if status is None or status in RESENDABLE[request.kind]:
             calls.append(call)
             if revision is not None:
-                previous[rid] = int(revision)
-    return plan, calls, previous
+                replaced[rid] = int(revision)
+    kept = Counter(status for rid, (status, _) in outcomes.items() if rid not in replaced)
+    return plan, PendingCalls(calls=calls, count=len(calls), kept=kept, replaced=replaced)
+
+
+def _with_replicates(plan: Plan, n: int) -> Plan:
+    if isinstance(n, bool) or not isinstance(n, int) or n < plan.replicates:
+        raise BadInput(f"n={n!r} is less than the {plan.replicates} replicates there are", hint="give a larger whole number")
+    plan = dataclasses.replace(plan, replicates=n)
+    if len(plan) > MAX_CALLS:
+        raise BadInput(f"this plan would have {len(plan):,} calls, more than {MAX_CALLS:,}", hint="use a smaller n")
+    return plan
 
 
 def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:

@@ -19,15 +19,17 @@ from pplab.log import caught, thread
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.dependencies import Listener, RunDependencies
-    from pplab.experiments.scheduler import Ended
+    from pplab.experiments.dependencies import Listeners, RunDependencies
+    from pplab.experiments.descriptors import CallLimit
+    from pplab.experiments.resume import PendingCalls
+    from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
     from pplab.observe.spans import Span
-    from pplab.plan.plan import Plan, PlannedCall
-    from pplab.store.rows import ExperimentRow, ResponseRow, Row
+    from pplab.plan.plan import Plan
+    from pplab.store.rows import ExperimentRow, Row
 
 WAIT_SECONDS = 0.1  # how often a waiting user's progress bar is brought up to date
 SETTLE_SECONDS = 0.5  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
@@ -35,78 +37,73 @@ END_SECONDS = 30.0  # how long whoever must have it ended (a resume, the lab's c
 
 
 class Run:
-    """A run on the loop's thread, and the experiment's row before and after it.
+    """One pass over an experiment on the loop's thread, and the experiment's row before and after it.
 
     Parameters
     ----------
     row
         The experiment as it starts.
-    plan, tools, span
-        What is run, with what, under which operation.
-    claim
+    plan, pending
+        What is run: the plan, and the calls of this pass.
+    dependencies
+        What answers, scores, prices and records.
+    span
+        The operation that runs it.
+    lock
         Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
-    calls, planned, already, previous
-        The calls of this pass and how many, the replicates that stay, and the revisions that give way; see `Run` and `Writer`.
-    most, caveats
-        How many calls the system has room for, and what that means to who reads the results.
-    on
-        Who is told of progress and arrivals.
-    on_response, on_text
-        The user's functions. They and ``on`` are called in the thread that waits (`wait`), or in one of their own (`listen`),
-        never on the loop, so that they may take their time.
+    limit
+        How many calls may be under way at once.
+    listeners
+        Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
+        they may take their time.
     """
 
     def __init__(
         self,
         row: ExperimentRow,
         plan: Plan,
-        tools: RunDependencies,
+        pending: PendingCalls,
+        dependencies: RunDependencies,
         span: Span,
-        claim: AbstractContextManager[object],
-        *,
-        calls: Iterable[PlannedCall],
-        planned: int,
-        already: Mapping[str, int] | None = None,
-        previous: Mapping[str, int] | None = None,
-        most: int | None = None,
-        caveats: tuple[str, ...] = (),
-        on: Listener | None = None,
-        on_response: Callable[[ResponseRow], None] | None = None,
-        on_text: Callable[[PlannedCall, str], None] | None = None,
+        lock: AbstractContextManager[object],
+        limit: CallLimit,
+        listeners: Listeners,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
-        self.caveats = caveats
+        self.caveats = (limit.caveat,) if limit.caveat else ()
         self.failed_listeners: dict[str, str] = {}
         self._row = row
-        self._tools = tools
+        self._dependencies = dependencies
         self._span = span
-        self._claim = claim
+        self._lock = lock
         self._finished = threading.Event()
-        self._on = on
-        self._hears = {"on_response": on_response, "on.arrived": on.arrived if on is not None else None, "on_text": on_text}
+        self._on = on = listeners.on
+        self._callbacks = {
+            "on_response": listeners.on_response,
+            "on.arrived": on.arrived if on is not None else None,
+            "on_text": listeners.on_text,
+        }
         self._listener: threading.Thread | None = None
         self._news: queue.SimpleQueue[tuple[str, tuple[object, ...]] | None] = queue.SimpleQueue()
-        self.run = Scheduler(
-            ResponseWriter(row.experiment_id, plan, tools, span, previous or {}),
+        self.scheduler = Scheduler(
+            ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
             plan,
-            tools,
-            calls=calls,
-            planned=planned,
-            already=already,
-            most=most,
-            on_response=self._announced("on.arrived", "on_response"),
-            on_text=self._announced("on_text"),
+            pending,
+            dependencies,
+            most=limit.calls,
+            on_response=self._queued("on.arrived", "on_response"),
+            on_text=self._queued("on_text"),
         )
 
-    def _announced(self, *names: str) -> Callable[..., None] | None:
-        """Return what the run calls, which must return at once: it queues the news for those who want to hear it."""
-        heard = [name for name in names if self._hears[name] is not None]
-        if not heard:
+    def _queued(self, *names: str) -> Callable[..., None] | None:
+        """Return what the scheduler calls, which must return at once: it queues the news for the callbacks there are."""
+        wanted = [name for name in names if self._callbacks[name] is not None]
+        if not wanted:
             return None
 
         def announce(*about: object) -> None:
-            for name in heard:
+            for name in wanted:
                 self._news.put((name, about))
 
         return announce
@@ -114,7 +111,7 @@ class Run:
     @property
     def row(self) -> ExperimentRow:
         """The experiment as it stands; a run that is ending already says how."""
-        stopping = self.run.stopping
+        stopping = self.scheduler.stopping
         if stopping is not None and stopping[0] == "interrupted" and not self._finished.is_set():
             return dataclasses.replace(self._row, status=stopping[0], reason=stopping[1])
         return self._row
@@ -131,22 +128,22 @@ class Run:
 
     def start(self, loop: LoopThread) -> None:
         """Write the experiment down as running and send its first calls."""
-        self._tools.recorder.record(self._row, durable=True).result()
-        loop.submit(self._whole())
+        self._dependencies.recorder.record(self._row, durable=True).result()
+        loop.submit(self._execute())
 
     def listen(self) -> None:
-        """Tell whoever listens from a thread of its own, for a run that nobody waits for."""
-        if any(hears is not None for hears in self._hears.values()):
+        """Call the listeners from a thread of its own, for a run that nobody waits for."""
+        if any(callback is not None for callback in self._callbacks.values()):
             self._listener = thread(self._follow, Interrupts(), name="pplab-listener")
             self._listener.start()
 
     def wait(self, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
         if self._follow(interrupts or Interrupts()):
-            self.run.cancel("interrupted")
+            self.scheduler.cancel("interrupted")
             self._finished.wait(SETTLE_SECONDS)
-        elif self._listener is not None and self._heard_elsewhere:
-            self._listener.join(SETTLE_SECONDS)  # so that the last answers are told before whoever waits goes on
+        elif self._listener is not None and self._followed_elsewhere:
+            self._listener.join(SETTLE_SECONDS)  # so that the listeners have the last answers before whoever waits goes on
         if self.failure is not None:
             raise self.failure
 
@@ -154,18 +151,18 @@ class Run:
         """Pass on what arrives until the end; return whether an interrupt came first."""
         going = True
         while going and not interrupts.count:
-            going = self._hear(interrupts)
-            if self._on is not None and not self._heard_elsewhere:
-                self._tell("on.progress", self._on.progress, (self.run.progress,), interrupts)
+            going = self._pass_on(interrupts)
+            if self._on is not None and not self._followed_elsewhere:
+                self._call("on.progress", self._on.progress, (self.scheduler.progress,), interrupts)
         return going
 
     def ended(self, timeout: float = END_SECONDS) -> bool:
         """Wait until everything is written; return whether it is."""
         return self._finished.wait(timeout)
 
-    def _hear(self, interrupts: Interrupts) -> bool:
+    def _pass_on(self, interrupts: Interrupts) -> bool:
         """Pass on what arrives within a moment; return whether more is to come."""
-        if self._heard_elsewhere:
+        if self._followed_elsewhere:
             return not self._finished.wait(WAIT_SECONDS)
         until = time.monotonic() + WAIT_SECONDS
         while not interrupts.count and (left := until - time.monotonic()) > 0:
@@ -177,48 +174,48 @@ class Run:
                 self._news.put(None)  # for whoever else is waiting
                 return False
             name, about = news
-            hears = self._hears[name]
-            assert hears is not None
-            self._tell(name, hears, about, interrupts)
+            callback = self._callbacks[name]
+            assert callback is not None
+            self._call(name, callback, about, interrupts)
         return True
 
     @property
-    def _heard_elsewhere(self) -> bool:
+    def _followed_elsewhere(self) -> bool:
         return self._listener not in (None, threading.current_thread())
 
-    def _tell(self, name: str, hears: Callable[..., None], about: tuple[object, ...], interrupts: Interrupts) -> None:
+    def _call(self, name: str, callback: Callable[..., None], about: tuple[object, ...], interrupts: Interrupts) -> None:
         """Call a listener's function; when it raises it is not called again, and the run goes on."""
         if name in self.failed_listeners:
             return
         try:
             with interrupts.passing():
-                hears(*about)
+                callback(*about)
         except KeyboardInterrupt:
             interrupts.count += 1
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything; paid-for answers go on arriving
             self.failed_listeners[name] = f"{type(error).__name__}: {error}"
             caught(f"{name} is not called again", error)
 
-    async def _whole(self) -> None:
+    async def _execute(self) -> None:
         try:
-            await self._write_end(await self.run.execute())
+            await self._write_end(await self.scheduler.execute())
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
             caught("a run broke off", error)
-            words = self._tools.scrub(f"the run broke off ({type(error).__name__}: {error})")
+            words = self._dependencies.scrub(f"the run broke off ({type(error).__name__}: {error})")
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
-            self._claim.__exit__(None, None, None)
+            self._lock.__exit__(None, None, None)
             self._finished.set()
             self._news.put(None)
 
-    async def _write_end(self, ended: Ended) -> None:
-        recorder = self._tools.recorder
+    async def _write_end(self, outcome: RunOutcome) -> None:
+        recorder = self._dependencies.recorder
         self._row = dataclasses.replace(
-            self._row, revision=self._row.revision + 1, updated_at=now(), status=ended.status, reason=ended.reason
+            self._row, revision=self._row.revision + 1, updated_at=now(), status=outcome.status, reason=outcome.reason
         )
-        counts = dict(sorted(ended.counts.items()))
+        counts = dict(sorted(outcome.counts.items()))
         about = {"entity": "experiment", "entity_id": self._row.experiment_id, **self._span.ids()}
-        done: Row = event(
-            "experiment_generated", recorder.user, **about, status=ended.status, planned=self._row.planned, counts=counts
+        generated: Row = event(
+            "experiment_generated", recorder.user, **about, status=outcome.status, planned=self._row.planned, counts=counts
         )
-        await asyncio.wrap_future(recorder.record(self._row, done, durable=True))
+        await asyncio.wrap_future(recorder.record(self._row, generated, durable=True))

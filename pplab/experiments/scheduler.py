@@ -22,9 +22,10 @@ from pplab.log import caught
 from pplab.models.types import Attempt, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pplab.experiments.dependencies import RunDependencies, Scored
+    from pplab.experiments.resume import PendingCalls
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import ResponseRow
 
@@ -37,8 +38,8 @@ MAY_BE_BILLED = "it was under way and may have been billed"
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a run ended: the experiment's status, why (in words) when it is not complete, and replicates by status."""
+class RunOutcome:
+    """The outcome of a run: the experiment's status, why (in words) when it is not complete, and replicates by status."""
 
     status: str
     reason: str | None
@@ -66,14 +67,12 @@ class Scheduler:
 
     Parameters
     ----------
-    writer, plan, tools
-        Who makes the rows, what is asked, and what is needed from outside.
-    calls
-        The calls of this pass, in the order in which they are sent.
-    planned
-        How many calls that is.
-    already
-        Replicates of the experiment that have a row and are not asked again, by status.
+    writer
+        Makes the rows.
+    plan, pending
+        The plan, and the calls of this pass.
+    dependencies
+        What answers, scores, prices and records.
     most
         How many calls may be under way at once, where that is less than the plan wants.
     on_response
@@ -86,22 +85,20 @@ class Scheduler:
         self,
         writer: ResponseWriter,
         plan: Plan,
-        tools: RunDependencies,
+        pending: PendingCalls,
+        dependencies: RunDependencies,
         *,
-        calls: Iterable[PlannedCall],
-        planned: int,
-        already: Mapping[str, int] | None = None,
         most: int | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
     ) -> None:
         self.plan = plan
-        self.progress = Progress(planned)
+        self.progress = Progress(pending.count)
         self._writer = writer
-        self._tools = tools
-        self._calls = iter(calls)
-        self._held: deque[PlannedCall] = deque()  # taken from the calls, but not sent
-        self._already = Counter(already or {})
+        self._dependencies = dependencies
+        self._calls = iter(pending.calls)
+        self._postponed: deque[PlannedCall] = deque()  # taken from the calls, but not sent
+        self._kept = Counter(pending.kept)
         self._on_response = on_response
         self._on_text = on_text
         self._pace = ConcurrencyLimit(most or plan.max_concurrency)
@@ -154,7 +151,7 @@ class Scheduler:
 
     # -- the run itself, on the loop's thread ---------------------------------------------------------------------------------
 
-    async def execute(self) -> Ended:
+    async def execute(self) -> RunOutcome:
         """Make every call and return how the run ended."""
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
@@ -192,7 +189,7 @@ class Scheduler:
                 return
             worst = self._worst(planned)
             if not self._budget.reserve(worst):
-                self._held.append(planned)
+                self._postponed.append(planned)
                 if not self._tasks:  # else the true cost of those under way may leave room
                     self._stop = ("paused", self._over_budget(worst, "the next call"))
                 return
@@ -203,7 +200,7 @@ class Scheduler:
         return self.progress.in_flight < self._pace.limit and len(self._tasks) < self._pace.limit + BACKLOG
 
     def _next(self) -> PlannedCall | None:
-        return self._held.popleft() if self._held else next(self._calls, None)
+        return self._postponed.popleft() if self._postponed else next(self._calls, None)
 
     def _waited(self) -> None:
         self.progress.waiting_until = None
@@ -221,9 +218,9 @@ class Scheduler:
         call = self._tasks.pop(task)
         self._arrived(call)
         if task.cancelled():  # before it began
-            self._held.append(call.asked.planned)
+            self._postponed.append(call.asked.planned)
         elif (error := task.exception()) is not None:
-            self._stop = self._stop or ("partial", f"the run stopped: {self._tools.scrub(str(error))}")
+            self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
         self._woken()
 
     def _arrived(self, call: _UnderWay) -> None:
@@ -233,11 +230,11 @@ class Scheduler:
             self._woken()
 
     async def _one(self, call: _UnderWay) -> None:
-        recorder, asked = self._tools.recorder, call.asked
+        recorder, asked = self._dependencies.recorder, call.asked
         recorder.record(self._writer.started(asked))
         start = time.perf_counter_ns()
         try:
-            reply = await self._tools.source.complete(
+            reply = await self._dependencies.source.complete(
                 asked.call, deadline=self.plan.deadline, on_attempt=partial(self._attempted, call), on_text=self._ear(call)
             )
             call.attempts = list(reply.attempts)
@@ -319,9 +316,9 @@ class Scheduler:
 
     async def _score(self, reply: Reply, asked: Asked) -> Scored:
         text, prompt = reply.text, self.plan.prompts[asked.planned.prompt_index]
-        job = partial(self._tools.score, text, prompt, finish_reason=reply.finish_reason)
+        job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason)
         try:
-            if not self._tools.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
+            if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
                 return job()
             assert self._loop is not None
             if self._scorers is None:
@@ -344,7 +341,7 @@ class Scheduler:
         if self.plan.max_cost is None:
             return 0.0
         size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
-        return self._tools.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
+        return self._dependencies.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
 
     def _spent(self, call: _UnderWay, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
@@ -361,20 +358,20 @@ class Scheduler:
         """Write the row that every planned replicate has, for those that were never sent."""
         never = Reply(status="cancelled", error=reason, error_code="cancelled")
         while batch := [self._writer.response(self._writer.ask(planned), never) for planned in islice(calls, BATCH)]:
-            await asyncio.wrap_future(self._tools.recorder.record(*batch))
+            await asyncio.wrap_future(self._dependencies.recorder.record(*batch))
             for row in batch:
                 self._count(row)
 
-    def _outcome(self) -> Ended:
-        counts = self.progress.counts + self._already
+    def _outcome(self) -> RunOutcome:
+        counts = self.progress.counts + self._kept
         answered = sum(counts[s] for s in ANSWERED)
         if answered == len(self.plan):
-            return Ended("completed", None, counts)
+            return RunOutcome("completed", None, counts)
         if self._stop is not None and self._stop[0] in ("paused", "interrupted"):
-            return Ended(*self._stop, counts=counts)
+            return RunOutcome(*self._stop, counts=counts)
         words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
         reason = self._stop[1] if self._stop else f"{words} of {len(self.plan)} replicates"
-        return Ended("partial" if answered else "failed", reason, counts)
+        return RunOutcome("partial" if answered else "failed", reason, counts)
 
 
 def _may_be_billed(attempt: Attempt) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, NotFound, Offline, PplabError
+from pplab.experiments.dependencies import Listeners
 from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.share.container import unpacked
@@ -105,7 +106,7 @@ class Rerun:
             )
         if n is not None:
             plan = _with_replicates(plan, n)
-        ran = self._runs.begin_plan(plan, self._calibration(row), interrupts, recorded=recorded, on=on)
+        ran = self._runs.start_plan(plan, Listeners(on=on), interrupts, calibration_id=self._calibration(row), recorded=recorded)
         if ran.status == "interrupted":
             raise PplabError("the check was interrupted, and what arrived is kept", hint="run it again", code="interrupted")
         contents = read_store(self._context.store, [ran.id])

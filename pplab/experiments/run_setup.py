@@ -1,0 +1,89 @@
+"""The setup of a run: its dependencies, how many of its calls the system has room for, and the plan as it is stored."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from typing import TYPE_CHECKING
+
+from pplab import __version__
+from pplab.config.configuration import EMBEDDED
+from pplab.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pplab.context import LabContext
+    from pplab.experiments.dependencies import RunDependencies
+    from pplab.experiments.descriptors import CallLimit
+    from pplab.models.recording import RecordedSource
+    from pplab.models.types import Source
+    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.plan.vocabulary import MetricInfo
+
+
+def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource | None) -> RunDependencies:
+    """Return what a run of ``plan`` in this lab is given; ``recorded`` answers in place of the model.
+
+    Raises
+    ------
+    BadInput
+        When the plan has a ``max_cost`` and nobody knows the model's price.
+    """
+    from pplab.experiments.dependencies import RunDependencies
+    from pplab.scoring.registry import registered
+    from pplab.scoring.scores import METRICS_VERSION, score
+
+    access = context.access
+    if plan.max_cost is not None and access.price(plan.model) is None:
+        raise BadInput(
+            f"the price of {plan.model} is unknown, so max_cost cannot be kept",
+            hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
+        )
+    return RunDependencies(
+        recorder=context,
+        source=recorded or access.source(),
+        score=score,
+        score_aside=any(not m.built_in for m in registered()),
+        metrics_version=METRICS_VERSION,
+        cost=access.cost,
+        worst_cost=access.worst_cost,
+        scrub=context.scrub,
+        provider=recorded.provider if recorded else context.provider,
+    )
+
+
+def concurrent_calls(context: LabContext, plan: Plan, recorded: RecordedSource | None = None) -> CallLimit:
+    """Return how many calls of a plan may be under way at once; answers that need no connection are not limited."""
+    from pplab.experiments.descriptors import CallLimit, call_limit
+
+    if recorded is not None or context.provider == EMBEDDED:
+        return CallLimit(plan.max_concurrency)
+    return call_limit(min(plan.max_concurrency, len(plan)))
+
+
+def answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Iterable[PlannedCall]:
+    """Return ``calls``; when a recording alone answers, refuse them all before the first if it does not have each."""
+    from pplab.experiments.response_writer import make_call
+    from pplab.models.recording import RecordedSource
+
+    if not isinstance(source, RecordedSource):
+        return calls
+    listed = list(calls)
+    source.require_recorded(make_call(plan, source.provider, planned)[0] for planned in listed)
+    return listed
+
+
+def with_current_metrics(plan: Plan, before: tuple[MetricInfo, ...] = ()) -> Plan:
+    """Return the plan with the user's metrics that its responses are scored by now, and ``before`` were."""
+    from pplab.scoring.registry import registered
+
+    metrics = {info.name: info for info in (*before, *(m for m in registered() if not m.built_in))}
+    return dataclasses.replace(plan, metrics=tuple(metrics.values()))
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions that an experiment depends on."""
+    from importlib.metadata import version
+
+    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
