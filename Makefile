@@ -33,8 +33,8 @@ notebooks: setup ## run the notebooks and store what they show
 browser: ## install Chromium if it is missing
 	@case ",$$PPLAB_TEST_SKIP," in *,browser,*) exit;; esac; command -v chromium chromium-browser google-chrome >/dev/null 2>&1 || { \
 	  echo "installing Chromium"; sudo=$$(command -v sudo || true); [ "$$(id -u)" = 0 ] && sudo=; \
-	  if command -v apt-get >/dev/null; then $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium >/dev/null; \
-	  else $(BIN)/python -m playwright install chromium; fi; }
+	  { command -v apt-get >/dev/null && $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium >/dev/null; } \
+	  || $(BIN)/python -m playwright install chromium; }
 
 test: setup browser ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test

@@ -234,7 +234,7 @@ def test_a_drain_that_fails_leaves_everything_for_the_next(folder, store, monkey
     assert store.verify().ok
 
 
-def test_a_ledger_entry_without_its_transaction_is_superseded_by_the_next(folder, store, monkeypatch):
+def test_an_entry_of_the_drain_log_without_its_transaction_is_superseded_by_the_next(folder, store, monkeypatch):
     import pplab.store.drain as drain_module
 
     store.append(event())

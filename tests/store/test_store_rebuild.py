@@ -40,9 +40,9 @@ def test_the_journals_give_every_table_again_numbers_and_hashes_included(lab, fo
 
 def test_a_rebuild_that_is_not_kept_changes_nothing(lab, folder):
     lab.drain()
-    ledger, head = (folder / "ledger.jsonl").read_bytes(), lab.head()
+    drain_log, head = (folder / "ledger.jsonl").read_bytes(), lab.head()
     lab.rebuild()
-    assert (folder / "ledger.jsonl").read_bytes() == ledger
+    assert (folder / "ledger.jsonl").read_bytes() == drain_log
     assert lab.head() == head
 
 
@@ -89,7 +89,7 @@ def test_a_lost_journal_shows_as_rows_that_only_the_tables_have(lab, folder):
     assert found["experiments"] == (1, 0, 0)
 
 
-def test_without_the_ledger_the_rows_come_back_in_the_order_of_the_journals(lab, folder):
+def test_without_the_drain_log_the_rows_come_back_in_the_order_of_the_journals(lab, folder):
     lab.drain()
     (folder / "ledger.jsonl").unlink()
     found = wrong(lab.rebuild())

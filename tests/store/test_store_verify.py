@@ -123,7 +123,7 @@ def test_an_untouched_lab_verifies_with_all_heads_compared(lab):
     report = lab.verify()
     assert report.ok
     assert report.rows == 20
-    assert report.heads_checked == 3, "the last drain, and two in the ledger"
+    assert report.heads_checked == 3, "the last drain, and two in the drain log"
     assert report.words == "20 audit rows verified, nothing was altered"
 
 
@@ -294,15 +294,15 @@ def test_a_flood_of_altered_rows_is_counted_and_the_first_are_named(folder):
     store.close()
 
 
-def test_the_ledgers_damaged_lines_are_passed_over(lab, folder):
-    ledger = folder / "ledger.jsonl"
-    with ledger.open("ab") as file:
+def test_damaged_lines_of_the_drain_log_are_passed_over(lab, folder):
+    drain_log = folder / "ledger.jsonl"
+    with drain_log.open("ab") as file:
         file.write(b'{"seq": 1}\nrubbish\n{"seq": "x", "hash": 1, "read": {"a": 1}}\n{"torn')
     lab.append(event())
     report = lab.verify()
     assert report.ok
     assert report.heads_checked == 4
-    assert json.loads(ledger.read_bytes().splitlines()[-1])["seq"] == 21
+    assert json.loads(drain_log.read_bytes().splitlines()[-1])["seq"] == 21
 
 
 @pytest.mark.soak

@@ -1,4 +1,4 @@
-"""Bad input of every kind, through the lab, the magic's door and the terminal: one clear line, and nothing written elsewhere."""
+"""Bad input of every kind, through the lab, the magic and the terminal: one clear line, and nothing written elsewhere."""
 
 from __future__ import annotations
 

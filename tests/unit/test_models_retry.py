@@ -1,4 +1,4 @@
-"""How long the client waits: the server's wish in all its spellings, and backoff."""
+"""How long the client waits: what the server asks for, in all its spellings, and backoff."""
 
 from __future__ import annotations
 
