@@ -44,16 +44,17 @@ def given_path(given: Any, what: str, hint: str) -> Path:
     try:
         text = os.fsdecode(given)
     except TypeError:
-        raise BadInput(f"{what} is a {type(given).__name__}, not a path", hint=hint) from None
+        raise BadInput(f"{what} must be a path, not {type(given).__name__}", hint=hint) from None
     if (scheme := ADDRESS.match(text)) and not _there(text) and not (os.name == "nt" and len(scheme[1]) == 1):
         raise BadInput(f"{what} is at {scheme[1]}://, and only what is on this machine can be opened", hint=hint)  # no password
+    shown = (Path(text).name if os.path.isabs(text) else text)[:200]  # noqa: PTH117 - an absolute path would name the machine
     wrong = _wrong(text)
     if wrong:
-        raise BadInput(f"{what} {text[:200]!r} {wrong}", hint=hint)
+        raise BadInput(f"{what} {shown!r} {wrong}", hint=hint)
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
-        raise BadInput(f"{what} {text[:200]!r} begins in the home of a user who is not known here", hint=hint) from None
+        raise BadInput(f"{what} {shown!r} begins with the home of a user who is not known here", hint=hint) from None
     except FileNotFoundError:
         raise no_working_folder() from None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import codecs
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
+from pplab.inputs.paths import given_path
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -47,7 +47,7 @@ def read_text(path: str | PathLike[str], *, what: str = "the file", limit: int |
     BadInput
         When there is no such file, it is too large, or it is no text in UTF-8 (or in UTF-16 or UTF-32 with a mark).
     """
-    file = Path(path)
+    file = given_path(path, what, "give the path of a text file")
     named = f"{what} '{file.name}'"
     try:
         if limit is not None and file.stat().st_size > limit:

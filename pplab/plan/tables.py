@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from numbers import Number
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pplab.errors import BadInput
+from pplab.inputs.paths import given_path
 from pplab.inputs.texts import read_text
 
 if TYPE_CHECKING:
@@ -114,9 +115,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     Fields of a ``.csv`` are separated by commas, semicolons or tabs, whichever its heading has most of. A ``.txt`` holds one
     prompt a line; the others may also hold a list of strings.
     """
-    file = Path(path)
+    file = given_path(path, "the table", "give the path of the prompts")
     ending = file.suffix.lower()
-    if "\0" not in str(path) and not file.is_file():
+    if not file.is_file():
         raise BadInput(f"there is no file '{file.name}'", hint="check the path of the prompts")
     if ending not in READERS:
         raise BadInput(f"'{file.name}' is not a table of prompts", hint=ENDINGS)

@@ -49,13 +49,6 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplemente
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))})
 
 
-def as_path(value: Any) -> Path:
-    """Return the path that a user gave, or refuse what is none."""
-    if not isinstance(value, (str, os.PathLike)):
-        raise BadInput(f"{type(value).__name__} is not a path", hint="give the name of a file")
-    return Path(value)
-
-
 def pack(files: Mapping[str, bytes], at: str) -> bytes:
     """Return the sealed zip of these files: the same bytes for the same files and time, in every process.
 

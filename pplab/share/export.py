@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.files import write_atomically
 from pplab.ids import new_id, now
+from pplab.inputs.paths import given_path
 from pplab.log import caught
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
-from pplab.share.container import as_path
 from pplab.share.formats import Content, as_bytes, note, without_secrets
 from pplab.store.rows import ExportRow
 from pplab.store.run_lock import RunLock
@@ -209,16 +209,13 @@ def target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, suf
             count += 1
             file = folder / f"pplab-{what}-{stamp}-{count}.{suffix}"
         return file
-    given, text = as_path(path), os.fspath(path)
-    if not text or any(ord(c) < 32 for c in text):
-        raise BadInput("the path is empty or contains control characters", hint="give the name of a file")
-    if given.is_absolute():
-        file = given
-    else:
-        file = (Path.cwd() / given).resolve()
+    file = given_path(path, "the path", "give the name of a file")
+    text = os.fsdecode(path)
+    if not (Path(text).is_absolute() or text.startswith("~")):
+        file = file.resolve()
         allowed = (Path.cwd().resolve(), (lab_folder / FOLDER).resolve())
         if not any(file.is_relative_to(root) for root in allowed):
-            raise BadInput(f"'{given.name}' would be written outside the working folder", hint="give a path inside it")
+            raise BadInput(f"'{file.name}' would be written outside the working folder", hint="give a path inside it")
     if file.is_dir():
         raise BadInput(f"'{file.name}' is a folder", hint="give the name of a file in it")
     if file.suffix.lower() != f".{suffix}":

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
 from pplab.ids import derived_id
+from pplab.inputs.paths import given_path
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
-from pplab.share.container import as_path, unpacked
+from pplab.share.container import unpacked
 from pplab.share.contents import as_line, read_store
 from pplab.share.verify import opened
 
@@ -71,7 +72,7 @@ def import_package(context: LabContext, path: str | os.PathLike[str]) -> Importe
     """
     store = context.store
     store.must_be_writable()
-    source = as_path(path)
+    source = given_path(path, "the package", "give the path of a zip file or a folder")
     with unpacked(source, context.folder / FOLDER) as (folder, broken):
         report, contents = opened(source, folder, broken)
         new = _new_experiments(store, contents)

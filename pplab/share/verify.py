@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.inputs.paths import given_path
 from pplab.share.bag import Bag, read_bag
-from pplab.share.container import as_path, tampered, unpacked
+from pplab.share.container import tampered, unpacked
 
 if TYPE_CHECKING:
     import os
@@ -107,7 +108,7 @@ def verify_package(path: str | os.PathLike[str]) -> PackageReport:
     BadInput
         When it is no zip, or one that could do harm.
     """
-    source = as_path(path)
+    source = given_path(path, "the package", "give the path of a zip file or a folder")
     with unpacked(source) as (folder, broken):
         return report(source, broken, read_bag(folder, packed=folder != source))
 

@@ -199,3 +199,28 @@ def test_a_user_named_by_a_path_or_a_query_is_just_a_name(watched):
             assert set(lab.audit(actor=user)["actor"]) == {user}
     with pplab.Lab() as lab:
         assert lab.verify().ok
+
+
+MISTAKEN_PATHS = ["s3://bucket/x", "$MISSING/x", "C:\\x", "a\0", " ", "~nobody-here/x", "a\u200bb\n"]
+
+
+@pytest.mark.parametrize("path", MISTAKEN_PATHS, ids=ascii)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "--what", "audit", "--path"],
+        ["check", "latest", "--junit"],
+        ["run", "--prompt-file"],
+        ["run", "{text}", "--prompts"],
+        ["calibrate", "--answers"],
+        ["import"],
+        ["verify"],
+        ["record"],
+    ],
+    ids=" ".join,
+)
+def test_a_path_that_can_only_be_a_mistake_is_refused_by_every_command_that_takes_one(lab, watched, words, path):
+    with pytest.raises(BadInput) as refused:
+        command_table.perform([*words, path], Session(lambda: lab, "terminal"))
+    assert is_one_clear_line(refused.value)
+    assert not list(watched.glob("*x*"))

@@ -115,7 +115,7 @@ def test_an_export_of_an_unknown_kind_is_refused_in_one_line(lab, made, options)
 
 @pytest.mark.parametrize("verb", ["verify", "import_package"])
 def test_what_is_no_path_is_refused_in_one_line(lab, verb):
-    with pytest.raises(BadInput, match="int is not a path"):
+    with pytest.raises(BadInput, match="the package must be a path, not int"):
         getattr(lab, verb)(5)
 
 
