@@ -48,7 +48,7 @@ class PPLab(Configurable):
     ).tag(config=True)
     deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
     max_concurrency = Int(32, min=1, help="The most calls under way at once.").tag(config=True)
-    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the built-in table.").tag(config=True)
+    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the list prices.").tag(config=True)
     capabilities = Dict(help="{model: {parameter: 'rejected'|'ignored'|'honoured'}}; wins over the built-in table.").tag(
         config=True
     )

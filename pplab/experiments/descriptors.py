@@ -18,6 +18,7 @@ LATE_IMPORTS = (
         "pplab.scoring.surface.form_requests",
         "pplab.scoring.surface.wording_requests",
         "pplab.models.prices",
+        "genai_prices.data",
     ),
     *("duckdb", "pandas", "pyarrow", "pplab.store.drain", "pplab.store.migrate"),
 )

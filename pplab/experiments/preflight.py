@@ -126,7 +126,7 @@ def preflight(
     a_prompt = count.total(plan.prompts) + len(plan.prompts) * (count.total(system) + around)
     input_tokens = a_prompt * len(plan.settings) * plan.replicates
     output, output_basis = _output(plan, habits)
-    cost, cost_basis = _cost(price, input_tokens, output, exact=count.exact)
+    cost, cost_basis = _cost(price, calls, input_tokens, output, exact=count.exact)
     seconds, time_basis = _time(plan, provider, habits, input_tokens, output)
     return Preflight(
         calls=calls,
@@ -177,12 +177,14 @@ def _output(plan: Plan, habits: ModelStats) -> tuple[tuple[int, int], str]:
 
 
 def _cost(
-    price: Price | None, input_tokens: int, output: tuple[int, int], *, exact: bool
+    price: Price | None, calls: int, input_tokens: int, output: tuple[int, int], *, exact: bool
 ) -> tuple[tuple[float, float] | None, str]:
     if price is None:
-        return None, "the model's price is not in the table; set it with the setting `prices`"
+        return None, "no list price is known for this model at this server; set your own with the configuration `prices`"
     spread = (1.0, 1.0) if exact else (0.75, 1.5)  # an estimate by characters is off by this much for most languages
-    low, high = ((spread[i] * input_tokens * price.input + output[i] * price.output) / 1e6 for i in (0, 1))
+    tokens = [factor * input_tokens for factor in spread]
+    prices = [price.at(n / calls) for n in tokens]
+    low, high = ((n * a + m * b) / 1e6 for n, m, (a, b) in zip(tokens, output, prices, strict=True))
     return (low, high), f"{price.source}, {price.dated}" if price.dated else "your own price"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import platform
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,10 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
     from pplab.scoring.scores import METRICS_VERSION, score
 
     access = context.access
-    if plan.max_cost is not None and access.price(plan.model) is None:
+    provider = recorded.provider if recorded else context.provider
+    if plan.max_cost is not None and access.price(plan.model, provider) is None:
         raise BadInput(
-            f"the price of {plan.model} is unknown, so max_cost cannot be kept",
+            f"the price of {plan.model} at {provider} is unknown, so max_cost cannot be kept",
             hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
         )
     return RunDependencies(
@@ -46,10 +48,10 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         score=score,
         score_aside=any(not m.built_in for m in registered()),
         metrics_version=METRICS_VERSION,
-        cost=access.cost,
-        worst_cost=access.worst_cost,
+        cost=functools.partial(access.cost, provider=provider),
+        worst_cost=functools.partial(access.worst_cost, provider=provider),
         scrub=context.scrub,
-        provider=recorded.provider if recorded else context.provider,
+        provider=provider,
     )
 
 

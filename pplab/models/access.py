@@ -145,24 +145,37 @@ class ModelAccess:
         limit: int = (endpoint.max_concurrency if endpoint else None) or self._effective.configuration.max_concurrency
         return limit
 
-    def price(self, model: str) -> Price | None:
-        """Return the price of ``model``, the user's table first, or ``None`` if it is unknown."""
+    def price(self, model: str, provider: str | None = None) -> Price | None:
+        """Return the price of ``model``, the user's own first, or ``None`` if it is unknown.
+
+        ``provider`` is the host that answers, where it is another than the lab's (a recording of another server).
+        """
         from pplab.models import prices
 
-        return prices.price(model, self._effective.configuration.prices)
+        return prices.price(model, self._effective.configuration.prices, address=self._address(provider))
 
-    def cost(self, model: str, input_tokens: int | None, output_tokens: int | None) -> float | None:
-        """Return the US dollars of one call, or ``None`` if the price or a count is unknown."""
+    def cost(
+        self, model: str, input_tokens: int | None, output_tokens: int | None, *, provider: str | None = None
+    ) -> float | None:
+        """Return the US dollars of one call, or ``None`` if the price or a count is unknown; ``provider`` as in `price`."""
         from pplab.models import prices
 
-        return prices.cost(model, input_tokens, output_tokens, self._effective.configuration.prices)
+        own = self._effective.configuration.prices
+        return prices.cost(model, input_tokens, output_tokens, own, address=self._address(provider))
 
-    def worst_cost(self, model: str, size: int, max_tokens: int | None) -> float | None:
+    def worst_cost(self, model: str, size: int, max_tokens: int | None, *, provider: str | None = None) -> float | None:
         """Return the most one call can cost: a token for each of the ``size`` bytes sent, and every token of the answer's limit.
 
         Byte-level tokenizers never make more tokens than there are bytes; `MESSAGE_TOKENS` is for what surrounds the messages.
         """
-        return self.cost(model, size + MESSAGE_TOKENS, max_tokens or ASSUMED_MAX_TOKENS)
+        return self.cost(model, size + MESSAGE_TOKENS, max_tokens or ASSUMED_MAX_TOKENS, provider=provider)
+
+    def _address(self, provider: str | None) -> str | None:
+        """Return the address of the server whose prices apply; ``None`` for the embedded model, which has none."""
+        host = provider or self._effective.provider
+        if host == EMBEDDED:
+            return None
+        return self._effective.base_url if host == self._effective.provider and self._effective.base_url else f"https://{host}/v1"
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
