@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pplab.config.addresses import check_base_url, secret_parameters
 from pplab.config.configuration import TEMPORARY, resolve
 from pplab.errors import BadInput, PplabError
 from pplab.models.access import ModelAccess, recorded_model
+from pplab.observe.events import event
+from pplab.observe.spans import current_span
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
@@ -101,6 +103,13 @@ class LabContext:
         if self._closed:
             raise PplabError("this lab is closed", hint="open it again with pplab.Lab()", code="closed")
         return self.store.append_soon(*rows, durable=durable)
+
+    def record_event(
+        self, name: str, *, entity: str | None = None, entity_id: str | None = None, durable: bool = False, **payload: Any
+    ) -> Future[None]:
+        """Queue an audit event of the running operation, see `pplab.observe.events`."""
+        about = {"entity": entity, "entity_id": entity_id, **current_span().ids()}
+        return self.record(event(name, self.user, **about, **payload), durable=durable)
 
     def record_later(self, rows: Iterable[Row]) -> None:
         """Queue rows that are made by iterating, on the journal's thread."""

@@ -12,16 +12,11 @@ from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
-from pplab.experiments.repository import LOST
+from pplab.experiments.selection import experiment_id, experiment_ids, experiment_rows, id_text, response_rows
 from pplab.forks import Guard
-from pplab.ids import new_id, now
 from pplab.inputs.values import in_units, listed, mapping
-from pplab.observe.events import event
-from pplab.observe.spans import current_span
 from pplab.operation import Operation, checked, verb
 from pplab.plan.request import RunRequest
-from pplab.store.rows import CalibrationRow
-from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
     import os
@@ -51,7 +46,7 @@ if TYPE_CHECKING:
     from pplab.share.verify import PackageReport
     from pplab.store.queries import AnyOf
     from pplab.store.rebuild import RebuildReport
-    from pplab.store.rows import EventRow, ResponseRow, Row
+    from pplab.store.rows import ResponseRow, Row
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
 
@@ -206,28 +201,9 @@ class Lab:
             A mapping from question id to answer, the name of a preset (``precise``, ``balanced``, ``expressive``), or the path of
             a JSON file with answers.
         """
-        from pplab import calibration as room
+        from pplab.experiments.calibrate import calibrate
 
-        checked = room.read_answers(answers)
-        span = current_span()
-        self.record(self._event("calibration_started", quiz_version=room.QUIZ_VERSION))
-        derived = room.derive(checked)
-        row = CalibrationRow(
-            calibration_id=new_id(),
-            created_at=now(),
-            user=self.user,
-            correlation_id=span.correlation_id,
-            **derived.row_fields(),
-        )
-        done = self._event(
-            "calibration_completed",
-            entity="calibration",
-            entity_id=row.calibration_id,
-            precision=row.precision_score,
-            personality=row.personality_score,
-        )
-        self.record(row, done, durable=True).result()
-        return room.Calibration.from_row(row)
+        return calibrate(self._context, answers)
 
     @verb
     def calibration(self, calibration_id: str = "latest") -> Calibration:
@@ -437,19 +413,15 @@ class Lab:
             The verdict (honoured, no visible effect, rejected), its evidence and its cost. Sweeps over a parameter that showed
             no effect carry a warning from then on.
         """
-        from pplab.experiments import probe
+        from pplab.experiments.probe import run_probe
 
         with Interrupts() as interrupts, Operation(self, "probe"):
-            plans = probe.plans(parameter, self.model, prompt, n, **self._runs.defaults())
-            ran = [self._runs.start_plan(plan, Listeners(on=on), interrupts) for plan in plans if not interrupts.count]
-            found = probe.judge(parameter, self.provider, ran)
-            self.record(self._event("probe_completed", entity="experiment", entity_id=ran[0].id, **found.event()), durable=True)
-            return found
+            return run_probe(self._runs, parameter, prompt, n, Listeners(on=on), interrupts)
 
     @verb
     def experiment(self, experiment_id: Experiment | str = "latest") -> Experiment:
         """Return a stored experiment as it is now, by id (or a unique beginning of it), or the latest one."""
-        return self._runs.experiment(_named(experiment_id))
+        return self._runs.experiment(id_text(experiment_id))
 
     @verb
     def experiments(
@@ -464,11 +436,7 @@ class Lab:
     ) -> pd.DataFrame:
         """Return one row an experiment, oldest first; `responses` says what the filters take."""
         filters: dict[str, Any] = {"user": user, "calibration_id": calibration_id, "model": model, "since": since, "limit": limit}
-        frame = self._store.experiments(status=status, **filters)
-        for index in frame.index[frame["status"] == "running"]:
-            if not is_running(self.folder, str(frame.loc[index, "experiment_id"])):
-                frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
-        return frame
+        return experiment_rows(self._store, status=status, **filters)
 
     @verb
     def responses(
@@ -496,14 +464,7 @@ class Lab:
             At most so many rows.
         """
         filters: dict[str, Any] = {"status": status, "user": user, "calibration_id": calibration_id, "model": model}
-        filters |= {"since": since, "limit": limit}
-        if experiment is None:
-            return self._store.responses(**filters)
-        import pandas as pd
-
-        with self._store.reading():
-            frames = [self._store.responses(i, **filters) for i in self._ids_of(experiment)]
-        return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        return response_rows(self._store, experiment, since=since, limit=limit, **filters)
 
     @verb
     def response(self, response_id: str) -> ResponseRow:
@@ -521,7 +482,7 @@ class Lab:
         from pplab.analysis.experiment_comparison import compare_experiments
 
         with self._store.reading():
-            first, second = (self._runs.stored(self._id_of(one)).stored for one in (a, b))
+            first, second = (self._runs.stored(experiment_id(self._store, one)).stored for one in (a, b))
         return compare_experiments(first.frame, second.frame, first.metrics, first.lower_is_better)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
@@ -626,7 +587,7 @@ class Lab:
 
         if what != "experiments" and ids is not None:
             raise BadInput(f"what={what!r} takes no ids", hint="leave the ids out")
-        chosen = self._ids_of("latest" if ids is None else ids) if what == "experiments" else []
+        chosen = experiment_ids(self._store, "latest" if ids is None else ids) if what == "experiments" else []
         return export(self._context, chosen, format, path, what)
 
     @verb
@@ -661,7 +622,7 @@ class Lab:
         from pplab.share.verify import verify_package
 
         report = self._store.verify() if path is None else verify_package(path)
-        self.record(self._event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems)))
+        self._context.record_event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems))
         if not report.ok and path is None:
             raise StoreTampered(
                 report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs"
@@ -690,9 +651,9 @@ class Lab:
             found = replay(rerun.contents)
             if live:
                 found = replace(found, live=rerun.checks(interrupts))
-            said = {"identical": found.identical, "differences": len(found.differences)}
+            said: dict[str, Any] = {"identical": found.identical, "differences": len(found.differences)}
             for experiment in found.experiments:
-                self.record(self._event("replay_completed", entity="experiment", entity_id=experiment, **said))
+                self._context.record_event("replay_completed", entity="experiment", entity_id=experiment, **said)
             return found
 
     @checked
@@ -726,8 +687,8 @@ class Lab:
         with Interrupts() as interrupts, Operation(self, "check"):
             checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model, on=on)
             for check in checks:
-                about = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
-                self.record(self._event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted)))
+                about: dict[str, Any] = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
+                self._context.record_event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted))
             return Gate(checks)
 
     def _rerun(self, wanted: Experiment | str | os.PathLike[str]) -> Rerun:
@@ -746,28 +707,5 @@ class Lab:
             date; other kernels that use the lab go on with the rebuilt tables.
         """
         report = self._store.rebuild(swap=swap)
-        self.record(self._event("tables_rebuilt", differences=report.differences, swapped=report.swapped), durable=True)
+        self._context.record_event("tables_rebuilt", durable=True, differences=report.differences, swapped=report.swapped)
         return report
-
-    def _ids_of(self, wanted: Any) -> list[str]:
-        if hasattr(wanted, "columns") and "experiment_id" in wanted.columns:  # what `experiments` returned, or rows of it
-            wanted = wanted["experiment_id"]
-        several = listed(wanted)
-        if not several:
-            raise BadInput("no experiment is given: the list is empty", hint="give an Experiment, its id, or a list of them")
-        return list(dict.fromkeys(self._id_of(one) for one in several))
-
-    def _id_of(self, wanted: Any) -> str:
-        return self._store.find("experiment", _named(wanted))
-
-    def _event(self, name: str, *, entity: str | None = None, entity_id: str | None = None, **payload: Any) -> EventRow:
-        return event(name, self.user, entity=entity, entity_id=entity_id, **current_span().ids(), **payload)
-
-
-def _named(wanted: Any) -> str:
-    """Return the id that an experiment, an id or the beginning of one stands for."""
-    if hasattr(wanted, "plan"):
-        return str(wanted.id)
-    if not isinstance(wanted, str):
-        raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="give an Experiment or its id")
-    return wanted

@@ -13,7 +13,6 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
 from pplab.inputs.values import natural
 from pplab.observe.cell_audit import notebook_name
-from pplab.observe.events import event
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
 from pplab.store import history
@@ -194,8 +193,8 @@ class RunManager:
             if request.max_cost is not None:
                 plan = dataclasses.replace(plan, max_cost=check_cost(natural(request.max_cost)))
             why = f"top up to {plan.replicates}" if request.kind == "top_up" else request.kind
-            about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id, **current_span().ids()}
-            self.context.record(event("retry_requested", self.context.user, **about, replicates=pending.count, why=why))
+            about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id}
+            self.context.record_event("retry_requested", **about, replicates=pending.count, why=why)
             row = dataclasses.replace(
                 row,
                 revision=row.revision + 1,

@@ -1,4 +1,4 @@
-"""Does a model honour a parameter? Which calls to make at both ends of it, and what their answers show. Nothing is sent here."""
+"""The probe of a parameter: calls at both ends of it, and a test whether their answers differ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.experiments.dependencies import Listeners
     from pplab.experiments.experiment import Experiment
+    from pplab.experiments.interrupts import Interrupts
+    from pplab.experiments.manager import RunManager
     from pplab.plan.plan import Plan
 
 PROMPT = (
@@ -125,6 +128,19 @@ def plans(name: str, model: str, prompt: str | None = None, n: int = 6, **option
         make_plan([text], model=model, n=n, settings=ends, probes=name, **options),
         make_plan([text], model=model, n=SEEDED, settings=[seeded], seed=SEED, same_seed=True, probes="seed", **options),
     )
+
+
+def run_probe(runs: RunManager, name: str, prompt: str | None, n: int, listeners: Listeners, interrupts: Interrupts) -> Probe:
+    """Ask the lab's model at both ends of a parameter, and keep what its answers show; see `Lab.probe`."""
+    context = runs.context
+    experiments = [
+        runs.start_plan(plan, listeners, interrupts)
+        for plan in plans(name, context.model, prompt, n, **runs.defaults())
+        if not interrupts.count
+    ]
+    probe = judge(name, context.provider, experiments)
+    context.record_event("probe_completed", entity="experiment", entity_id=experiments[0].id, durable=True, **probe.event())
+    return probe
 
 
 def judge(name: str, provider: str, ran: Sequence[Experiment]) -> Probe:

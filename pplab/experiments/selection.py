@@ -1,0 +1,59 @@
+"""The selection of stored experiments: the ids that a user means, and the rows of several."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pplab.errors import BadInput
+from pplab.experiments.repository import LOST
+from pplab.inputs.values import listed
+from pplab.store.run_lock import is_running
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pplab.store.store import Store
+
+
+def id_text(wanted: Any) -> str:
+    """Return the id that an experiment, an id or the beginning of one stands for."""
+    if hasattr(wanted, "plan"):
+        return str(wanted.id)
+    if not isinstance(wanted, str):
+        raise BadInput(f"{type(wanted).__name__} is not an experiment", hint="give an Experiment or its id")
+    return wanted
+
+
+def experiment_id(store: Store, wanted: Any) -> str:
+    """Return the whole id of a stored experiment."""
+    return store.find("experiment", id_text(wanted))
+
+
+def experiment_ids(store: Store, wanted: Any) -> list[str]:
+    """Return the whole ids of one experiment or of several, each once: a list of them, or the rows that name them."""
+    if hasattr(wanted, "columns") and "experiment_id" in wanted.columns:  # what `Lab.experiments` returned, or rows of it
+        wanted = wanted["experiment_id"]
+    several = listed(wanted)
+    if not several:
+        raise BadInput("no experiment is given: the list is empty", hint="give an Experiment, its id, or a list of them")
+    return list(dict.fromkeys(experiment_id(store, one) for one in several))
+
+
+def experiment_rows(store: Store, **filters: Any) -> pd.DataFrame:
+    """Return one row an experiment; one whose process ended without a word is interrupted. See `Lab.experiments`."""
+    frame = store.experiments(**filters)
+    for index in frame.index[frame["status"] == "running"]:
+        if not is_running(store.folder, str(frame.loc[index, "experiment_id"])):
+            frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
+    return frame
+
+
+def response_rows(store: Store, wanted: Any, **filters: Any) -> pd.DataFrame:
+    """Return one row a stored response, of the wanted experiments or (``None``) of all; see `Lab.responses`."""
+    if wanted is None:
+        return store.responses(**filters)
+    import pandas as pd
+
+    with store.reading():
+        frames = [store.responses(one, **filters) for one in experiment_ids(store, wanted)]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
