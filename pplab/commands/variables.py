@@ -71,7 +71,8 @@ def substitute(
     def replaced(match: re.Match[str]) -> str:
         placeholder, rest = _match_placeholder(match, variables, columns)
         if placeholder is None:
-            return match.group()
+            code = _plain_braces(match, columns)
+            return match.group() if code is None else f"{{{substitute(code, variables, columns=columns, write=write)}}}"
         as_list = match.end() == len(text) and text[: match.start()].endswith("=")
         return write(_render(placeholder, variables, as_list=as_list)) + rest
 
@@ -80,12 +81,14 @@ def substitute(
 
 def variable_names(text: str, variables: Mapping[str, Any]) -> list[str]:
     """Return the names of the variables that `substitute` would replace in ``text``, each once, in order."""
-    placeholders = (_match_placeholder(match, variables, ())[0] for match in PLACEHOLDER.finditer(text))
-    return list(
-        dict.fromkeys(
-            name for placeholder in placeholders if placeholder for name in sorted(placeholder.names & variables.keys())
-        )
-    )
+    names: list[str] = []
+    for match in PLACEHOLDER.finditer(text):
+        placeholder, _ = _match_placeholder(match, variables, ())
+        if placeholder is not None:
+            names += sorted(placeholder.names & variables.keys())
+        elif code := _plain_braces(match, ()):
+            names += variable_names(code, variables)
+    return list(dict.fromkeys(names))
 
 
 def sole_variable(word: str, variables: Mapping[str, Any]) -> Any:
@@ -93,6 +96,12 @@ def sole_variable(word: str, variables: Mapping[str, Any]) -> Any:
     match = PLACEHOLDER.fullmatch(word)
     name = match and (match["braced"] or match["dollar"] or "").strip()
     return variables.get(name) if name else None
+
+
+def _plain_braces(match: re.Match[str], columns: Collection[str]) -> str | None:
+    """Return what stands in braces that are no placeholder, such as those of JSON: ``$name`` may be within."""
+    braced = match["braced"]
+    return None if braced is None or braced.strip() in columns else braced
 
 
 def _match_placeholder(

@@ -24,7 +24,7 @@ class ConcurrencyLimit:
 
     Examples
     --------
-    >>> pace = Pace(32)
+    >>> pace = ConcurrencyLimit(32)
     >>> for _ in range(32):  # one burst
     ...     pace.refused(began=0.0, now=1.0)
     >>> pace.limit

@@ -53,7 +53,7 @@ class NewRecords:
     journal
         The journal folder; what it holds now counts as read.
     kind
-        A word of `pplab.store.record_types.KINDS`. Lines of any other kind are not parsed.
+        A word of `pplab.store.record_types.RECORD_TYPES`. Lines of any other kind are not parsed.
     """
 
     def __init__(self, journal: Path, kind: str) -> None:

@@ -64,7 +64,7 @@ class Queries(ABC):
         Parameters
         ----------
         kind
-            A word of `KINDS`, such as ``experiment``.
+            A name in `RECORD_TYPES`, such as ``experiment``.
         prefix
             The id, the beginning of one, or ``latest`` for the youngest row.
 

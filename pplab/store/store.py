@@ -399,7 +399,7 @@ class Store(Queries):
         self._log.end()
 
     def before_fork(self) -> bool:
-        """Wait, before a fork, until no thread has the tables open; return whether `let_go` must follow."""
+        """Wait, before a fork, until no thread has the tables open; return whether `after_fork_in_parent` must follow."""
         return self._lock.acquire(timeout=FORK_WAIT_S)
 
     def after_fork_in_parent(self) -> None:

@@ -54,6 +54,7 @@ def refused(loaded, capsys):
         ("About $topic.Then $n", "About rain.Then 3"),
         ("It costs $5, {nothing}, $nothing and {{n}}", "It costs $5, {nothing}, $nothing and {{n}}"),
         ("'{\"n\": {n}} {1} {} {open} {print} $$n$$ and $n$'", '{"n": 3} {1} {} {open} {print} $$n$$ and $n$'),
+        ('\'{"n": $n, "of": "$topic"}\'', '{"n": 3, "of": "rain"}'),
         ("As {json} and {n, topic} and {n: topic}", "As {json} and {n, topic} and {n: topic}"),
     ],
 )

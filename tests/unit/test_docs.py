@@ -1,13 +1,20 @@
-"""The documentation names what is there: its files exist, and its table of rooms is that of the rule."""
+"""The documentation is true: what pages and docstrings name exists, the table of rooms is that of the rule, examples hold."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import doctest
+import importlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.unit.test_rules_rooms import LEVELS
+from tests.unit.test_rules_rooms import FILES as MODULES
+from tests.unit.test_rules_rooms import LEVELS, module, tree
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -44,3 +51,40 @@ def test_the_architecture_has_each_room_of_the_rule_once():
     rooms = re.findall(r"`([\w/]+)`", "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `")))
     named = [room.strip("/").replace("/", ".") for room in rooms]
     assert sorted(named) == sorted(room for level in LEVELS for room in level if not room.startswith("__"))
+
+
+# -- docstrings ------------------------------------------------------------------------------------------------------------------
+
+REFERENCE = re.compile(r"(?<![`\w])`([A-Za-z_][\w.]*)`(?!`)")
+OF_OTHERS = ("scipy.",)
+EXAMPLES = [path for path in MODULES if re.search(r"^ *>>> ", path.read_text("utf-8"), re.MULTILINE)]
+
+
+def names(path):
+    """Yield every name that a file defines, imports or uses, and the file's own."""
+    yield from module(path).split(".")
+    for node in ast.walk(tree(path)):
+        for field in ("name", "id", "attr", "arg", "asname"):
+            if isinstance(name := getattr(node, field, None), str):
+                yield from name.split(".")
+
+
+def test_what_docstrings_and_comments_refer_to_exists():
+    known = {"pplab", *dir(builtins), *(name for path in MODULES for name in names(path))}
+    wrong = [
+        f"{module(path)}: {reference}"
+        for path in MODULES
+        for reference in REFERENCE.findall(path.read_text("utf-8"))
+        if not reference.startswith(OF_OTHERS) and not known.issuperset(reference.split("."))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=module)
+def test_the_examples_in_docstrings_hold(path):
+    name = f"pplab.{module(path)}"
+    if ":temp:" in path.read_text("utf-8"):  # a process has one temporary lab
+        program = f"import doctest, importlib, sys; sys.exit(doctest.testmod(importlib.import_module({name!r})).failed)"
+        subprocess.run([sys.executable, "-c", program], check=True)
+    else:
+        assert doctest.testmod(importlib.import_module(name)).failed == 0

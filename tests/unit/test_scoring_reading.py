@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
-import pkgutil
-
 import ifeval_checker
 import pytest
 import scoring_texts as texts
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pplab import scoring
 from pplab.scoring.surface.languages import is_in, main_script
 from pplab.scoring.surface.text import json_strings, read, split_code
 from pplab.scoring.surface.words import FUNCTION, FUNCTION_WORDS, RAREST, forms, is_known, lexicon
-
-MODULES = [module.name for module in pkgutil.walk_packages(scoring.__path__, "pplab.scoring.")]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_the_docstrings_hold(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 @given(st.text(max_size=300))
