@@ -1,4 +1,4 @@
-"""Which models are known to reject or ignore which sampling parameters: a dated table that the user's own knowledge overrides.
+"""Capabilities of models: a dated table of the sampling parameters they reject or ignore, which the user's own overrides.
 
 Nothing is dropped from a call because of this table: it warns before a run, and says how a model wants its parameters named.
 What the server answers, and what `pplab probe` measures, is the evidence.
@@ -21,7 +21,7 @@ CLAUDE_FIXED = r"claude-(?:fable|opus-4[.-][7-9](?!\d)|(?:opus|sonnet|haiku)-[5-
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """What is known about some parameters of some models.
+    """A capability: what is known about some parameters of some models.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Capability:
     effect
         ``rejected`` (the call fails with 400), ``ignored`` (accepted without any effect) or ``honoured``.
     note
-        What exactly happens, in words.
+        What exactly happens.
     source
         Where this is stated.
     dated
@@ -102,7 +102,7 @@ def known_effects(
     parameters: Iterable[str],
     overrides: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, Capability]:
-    """Return what is known about each of these parameters of ``model``; parameters nothing is known about are left out.
+    """Return the known effect of each of these parameters of ``model``; a parameter of which nothing is known is left out.
 
     Parameters
     ----------
@@ -115,21 +115,21 @@ def known_effects(
 
     Examples
     --------
-    >>> {name: found.effect for name, found in known_effects("o3-mini", ["temperature", "seed"]).items()}
+    >>> {name: known.effect for name, known in known_effects("o3-mini", ["temperature", "seed"]).items()}
     {'temperature': 'rejected'}
     >>> known_effects("o3-mini", ["temperature"], {"o3-mini": {"temperature": "honoured"}})["temperature"].effect
     'honoured'
     """
     own = (overrides or {}).get(model, {})
-    found: dict[str, Capability] = {}
+    effects: dict[str, Capability] = {}
     for name in parameters:
         if name in own:
-            found[name] = Capability(re.escape(model), (name,), own[name], "set by you", "your configuration", "")
+            effects[name] = Capability(re.escape(model), (name,), own[name], "set by you", "your configuration", "")
             continue
         row = next((c for c in CAPABILITIES if name in c.parameters and c.concerns(model)), None)
         if row is not None:
-            found[name] = row
-    return found
+            effects[name] = row
+    return effects
 
 
 def token_limit_name(model: str) -> str:

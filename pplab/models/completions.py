@@ -1,4 +1,4 @@
-"""Reads what a model's server answered, whole or streamed, into one `Reply`: status, text, tokens. No request is made here."""
+"""Completions: a server's answer, whole or streamed, read into one `Reply` (status, text, tokens). No request is made here."""
 
 from __future__ import annotations
 
@@ -77,18 +77,18 @@ def read_completion(body: Mapping[str, Any], sent: Mapping[str, Any]) -> Reply:
         refusal=refusal if isinstance(refusal, str) else "",
         tools=bool(message.get("tool_calls") or message.get("function_call")),
         reasoning=len(thinking) + _reasoning(message),
-        about=body,
+        response=body,
         sent=sent,
     )
 
 
 class StreamReader:
-    r"""Reads a stream of server-sent events as it arrives, cut anywhere, even within a character.
+    r"""A reader of server-sent events as they arrive, cut anywhere, even within a character.
 
     Attributes
     ----------
     done
-        Whether the stream has said that it is complete (``[DONE]``).
+        Whether the end of the stream (``[DONE]``) has arrived.
     error
         An event that is an error (a JSON object) or cannot be read (a string); nothing after it is read.
 
@@ -117,18 +117,18 @@ class StreamReader:
         self._reasoning = 0
         self._tools = False
         self._finish: str | None = None
-        self._about: dict[str, Any] = {}
+        self._response: dict[str, Any] = {}
 
     @property
     def text(self) -> str:
         """The text so far, without the thinking before it."""
-        return "".join([*self._text, self._thinking.held])
+        return "".join([*self._text, self._thinking.pending])
 
     def feed(self, data: bytes) -> str:
         """Read the next bytes and return the text they add."""
-        before, known = len(self._text), len(self._rest)
+        pieces, searched = len(self._text), len(self._rest)
         self._rest += data
-        if (end := self._rest.rfind(b"\n", known)) < 0:
+        if (end := self._rest.rfind(b"\n", searched)) < 0:
             return ""
         lines = bytes(self._rest[:end]).split(b"\n")
         del self._rest[: end + 1]
@@ -138,16 +138,16 @@ class StreamReader:
             self._line(line.rstrip(b"\r").decode("utf-8", "replace"))
         if self.done and (rest := self._thinking.close()):
             self._text.append(rest)
-        return "".join(self._text[before:])
+        return "".join(self._text[pieces:])
 
     def close(self) -> str:
         """Read what is left when no more bytes come (a last event may lack its empty line) and return the text it adds."""
         return self.feed(b"\n\n")
 
     def reply(self, sent: Mapping[str, Any]) -> Reply:
-        """Return the reply as far as it was read; see `read_completion`."""
+        """Return the reply as far as it has arrived; see `read_completion`."""
         thinking, text = self._thinking.text, self.text
-        if self._thinking.found:
+        if self._thinking.has_thinking:
             text = without_ends(text)
         else:
             thinking, text = split_at_lone_end(text)
@@ -157,7 +157,7 @@ class StreamReader:
             refusal="".join(self._refusal),
             tools=self._tools,
             reasoning=self._reasoning + len(thinking),
-            about=self._about,
+            response=self._response,
             sent=sent,
         )
 
@@ -191,7 +191,7 @@ class StreamReader:
 
     def _chunk(self, chunk: dict[str, Any]) -> None:
         choices = chunk.pop("choices", None)
-        self._about.update((name, value) for name, value in chunk.items() if value is not None)
+        self._response.update((name, value) for name, value in chunk.items() if value is not None)
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
             return
@@ -212,10 +212,10 @@ def _reasoning(message: Mapping[str, Any]) -> int:
 
     A server that changes the field's name sends both for a while: the first counts.
     """
-    said = next((value for name in REASONING_FIELDS if isinstance(value := message.get(name), str) and value), "")
+    reasoning = next((value for name in REASONING_FIELDS if isinstance(value := message.get(name), str) and value), "")
     parts = message.get("content")
     blocks = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
-    return len(said) + sum(
+    return len(reasoning) + sum(
         len(inner) if isinstance(inner := block.get(name), str) else len(plain_text(inner))
         for block in blocks
         for name in REASONING_FIELDS
@@ -242,7 +242,7 @@ def plain_text(content: object) -> str:
     return content
 
 
-def count_tokens(about: Mapping[str, Any], text: str) -> tuple[int | None, int | None, dict[str, Any] | None]:
+def count_tokens(response: Mapping[str, Any], text: str) -> tuple[int | None, int | None, dict[str, Any] | None]:
     """Return input tokens, output tokens and all numbers about the use of a response, whatever names the server gives them.
 
     A count that is missing, not a whole number, negative, or 0 where there was something to count, is ``None``: unknown.
@@ -254,10 +254,10 @@ def count_tokens(about: Mapping[str, Any], text: str) -> tuple[int | None, int |
     >>> count_tokens({"usage": {"prompt_tokens": 0, "completion_tokens": 0}}, "Hello")[:2]
     (None, None)
     """
-    raw = next((v for n in ("usage", "usageMetadata", "timings") if isinstance(v := about.get(n), dict) and v), None)
+    raw = next((v for n in ("usage", "usageMetadata", "timings") if isinstance(v := response.get(n), dict) and v), None)
     if raw is None:
         names = ("prompt_eval_count", "eval_count")
-        raw = {name: about[name] for name in names if name in about} or None
+        raw = {name: response[name] for name in names if name in response} or None
     if raw is None:
         return None, None, None
     output = _first_count(raw, _OUTPUT_NAMES)
@@ -290,20 +290,20 @@ def _numbers(raw: Mapping[str, Any], depth: int = 3) -> dict[str, Any]:
 
 def _finish(choice: Mapping[str, Any]) -> str | None:
     """Return why an answer ended, in the server's word; SGLang puts it in an object."""
-    said = choice.get("finish_reason")
-    return _word(said.get("type") if isinstance(said, dict) else said)
+    reason = choice.get("finish_reason")
+    return _word(reason.get("type") if isinstance(reason, dict) else reason)
 
 
 def _word(value: object) -> str | None:
     return plain_text(value)[:LONGEST_WORD] or None if isinstance(value, str) else None
 
 
-def _confirmed(about: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
+def _confirmed(response: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the parameters that the server repeats in its answer, with the values it gives."""
-    settings = about.get("generation_settings")  # llama.cpp
-    said = {**settings, **about} if isinstance(settings, dict) else about
-    found = {name: said[name] for name in sent if isinstance(said.get(name), (int, float))}
-    return found or None
+    settings = response.get("generation_settings")  # llama.cpp
+    values = {**settings, **response} if isinstance(settings, dict) else response
+    confirmed = {name: values[name] for name in sent if isinstance(values.get(name), (int, float))}
+    return confirmed or None
 
 
 def _reply(
@@ -313,10 +313,10 @@ def _reply(
     refusal: str,
     tools: bool,
     reasoning: int,
-    about: Mapping[str, Any],
+    response: Mapping[str, Any],
     sent: Mapping[str, Any],
 ) -> Reply:
-    input_tokens, output_tokens, usage = count_tokens(about, text)
+    input_tokens, output_tokens, usage = count_tokens(response, text)
     if reasoning:
         usage = {**(usage or {}), "reasoning_characters": reasoning}
     status, error = _status(text, finish, refusal, tools=tools, reasoning=reasoning)
@@ -326,13 +326,13 @@ def _reply(
         error=error,
         error_code=None if status == "ok" else status,
         finish_reason=finish,
-        model=_word(about.get("model")),
-        system_fingerprint=_word(about.get("system_fingerprint")),
+        model=_word(response.get("model")),
+        system_fingerprint=_word(response.get("system_fingerprint")),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         usage=usage,
         sent=sent,
-        applied=_confirmed(about, sent),
+        applied=_confirmed(response, sent),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a provider's word for the end of an answer (``finish_reason``) means, whatever its spelling."""
+"""Finish reasons: the ways in which an answer ends, from any provider's spelling of ``finish_reason``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _WHOLE = frozenset(
         "stopwords", "success", "toolcall", "toolcalls", "tooluse", "word",
     }
 )  # fmt: skip
-# Providers invent further words of the same kinds (``SAFETY``, ``IMAGE_SAFETY``, ``guardrail_intervened``), so what they are made
-# of is looked for, in this order.
-_MADE_OF: tuple[tuple[Ending, re.Pattern[str]], ...] = (
+# Providers invent further words of the same kinds (``SAFETY``, ``IMAGE_SAFETY``, ``guardrail_intervened``), so their parts are
+# searched for, in this order.
+_PATTERNS: tuple[tuple[Ending, re.Pattern[str]], ...] = (
     (
         "filtered",
         re.compile(r"filter|safety|unsafe|blocklist|blocked|recitation|prohibited|spii|sensitive|moderat|guardrail|policy|toxic"),
@@ -32,7 +32,7 @@ _MADE_OF: tuple[tuple[Ending, re.Pattern[str]], ...] = (
 
 
 def ending(finish_reason: str | None) -> Ending:
-    """Return how an answer ended: ``whole``, ``cut`` at a limit, ``broken`` off, ``filtered``, ``refused``, or ``unknown``.
+    """Return the ending of an answer: ``whole``, ``cut`` at a limit, ``broken`` off, ``filtered``, ``refused``, or ``unknown``.
 
     No reason at all counts as ``whole``: many servers give none.
 
@@ -45,4 +45,4 @@ def ending(finish_reason: str | None) -> Ending:
     word = re.sub(r"^(?:finish)?reason", "", word)
     if not word or word in _WHOLE:
         return "whole"
-    return next((kind for kind, made_of in _MADE_OF if made_of.search(word)), "unknown")
+    return next((ending for ending, pattern in _PATTERNS if pattern.search(word)), "unknown")

@@ -116,9 +116,9 @@ def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | No
     if transport is None:
         limits = httpx2.Limits(max_connections=CONNECTIONS, keepalive_expiry=KEEP_ALIVE_S)
         # Loading the certificate authorities takes 20 ms; a plain http server is never shown any, an https one by default.
-        system: ssl.SSLContext | bool = True if url.lower().startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        default: ssl.SSLContext | bool = True if url.lower().startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         http = openai.DefaultAioHttpClient(
-            verify=route.trusted or system,
+            verify=route.ssl_context or default,
             proxy=httpx2.Proxy(route.proxy.url, headers=route.proxy.headers) if route.proxy else None,
             trust_env=False,  # the route has read the environment
             timeout=timeout,
@@ -221,7 +221,7 @@ class _Answer:
             await response.aclose()
 
     def _options(self, api: openai.AsyncOpenAI, omit: openai.Omit) -> Any:
-        """Return the package's options: said in full, because it makes a deep copy of each default (a tenth of a call's time).
+        """Return the package's options in full, because it makes a deep copy of each default (a tenth of a call's time).
 
         ``security`` leaves out the administrator's key, which the package would take from the environment.
         """

@@ -105,14 +105,14 @@ def cost(
     >>> cost("nobody-knows", 10, 10) is None and cost("gpt-4o-mini", None, 10) is None
     True
     """
-    known = price(model, overrides, address=address)
-    if known is None:
+    rates = price(model, overrides, address=address)
+    if rates is None:
         return None
-    if known.input == known.output == 0 and not known.tiers:
+    if rates.input == rates.output == 0 and not rates.tiers:
         return 0.0  # free whatever the counts are
     if input_tokens is None or output_tokens is None:
         return None
-    dollars_in, dollars_out = known.at(input_tokens)
+    dollars_in, dollars_out = rates.at(input_tokens)
     return (input_tokens * dollars_in + output_tokens * dollars_out) / 1e6
 
 
@@ -121,10 +121,10 @@ def cost(
 
 def _list_price(model: str, address: str | None) -> Price | None:
     """Return the list price of a model now: some depend on the time of day."""
-    listed = _listed(model, address)
-    if listed is None:
+    entry = _entry(model, address)
+    if entry is None:
         return None
-    provider, info, dated = listed
+    provider, info, dated = entry
     prices = info.get_prices(datetime.now(UTC)).__dict__
     if any(prices.get(name) is None for name in ("input_mtok", "output_mtok")) or any(map(prices.get, OTHER_UNITS)):
         return None
@@ -146,7 +146,7 @@ def _at(start: int, base: float, tiers: Sequence[tuple[int, float]]) -> float:
 
 
 @cache
-def _listed(model: str, address: str | None) -> tuple[Provider, ModelInfo, str] | None:
+def _entry(model: str, address: str | None) -> tuple[Provider, ModelInfo, str] | None:
     """Return a model's provider, its entry and the date of the list, or ``None`` if the list does not have it."""
     host = urlsplit(address).hostname if address else None
     if address and (not host or is_this_machine(host)):

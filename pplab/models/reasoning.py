@@ -1,4 +1,4 @@
-r"""A model's thinking that a server left in the text, told from the answer that follows it.
+r"""Thinking that a server left in the text of an answer, separated from the answer after it.
 
 Only what stands before the answer is thinking: a text that mentions such a mark later is left as it is.
 """
@@ -15,7 +15,7 @@ _ENDS = {
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
     "<|start_thinking|>": "<|end_thinking|>",
-    "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|begin_of_thinking|>": "<|end_of_thinking|>",
     "<|channel>thought": "<channel|>",
     "<|channel|>analysis": _FINAL,
     "<|channel|>commentary": _FINAL,
@@ -34,11 +34,11 @@ _WITHOUT_MARKS = re.compile(r"analysis(?=[^\sa-z])(.*?)assistantfinal(.*)", re.D
 
 
 class ThinkingFilter:
-    r"""Takes a text in pieces and gives back the answer in it, as soon as it is sure to be one.
+    r"""A filter that takes a text in pieces and returns the answer in it, as soon as that is certain.
 
     Attributes
     ----------
-    found
+    has_thinking
         Whether thinking, or marks that belong to it, came first.
 
     Examples
@@ -51,68 +51,68 @@ class ThinkingFilter:
     """
 
     def __init__(self) -> None:
-        self.found = False
-        self._thought: list[str] = []
-        self._held = ""  # what may be the beginning of a mark, or of its end
+        self.has_thinking = False
+        self._thinking: list[str] = []
+        self._pending = ""  # what may be the beginning of a mark, or of its end
         self._end = ""  # what ends the block of thinking that is open
         self._answering = False
 
     @property
     def text(self) -> str:
         """The thinking so far."""
-        return "".join([*self._thought, self._held if self._end else ""]).strip()
+        return "".join([*self._thinking, self._pending if self._end else ""]).strip()
 
     @property
-    def held(self) -> str:
-        """What is held back and is answer if nothing more comes."""
-        return "" if self._end else self._held
+    def pending(self) -> str:
+        """Text held back, which is answer if nothing more comes."""
+        return "" if self._end else self._pending
 
     def feed(self, piece: str) -> str:
         """Take the next piece and return what it adds to the answer."""
         if self._answering:
             return piece
-        self._held += piece
-        while self._end or (self._held and not self._answering):
+        self._pending += piece
+        while self._end or (self._pending and not self._answering):
             if not (self._within() if self._end else self._before()):
                 return ""
-        answer, self._held = self._held, ""
+        answer, self._pending = self._pending, ""
         return answer
 
     def close(self) -> str:
         """Return what is left of the answer when no more pieces come."""
-        rest = self.held
+        rest = self.pending
         if rest:
-            self._held, self._answering = "", True
+            self._pending, self._answering = "", True
         return rest
 
     def _within(self) -> bool:
-        """Read on within a block; return whether it has ended."""
-        at = self._held.lower().find(self._end)
+        """Read within a block of thinking; return whether it has ended."""
+        at = self._pending.lower().find(self._end)
         if at < 0:
-            keep = max(0, len(self._held) - _LONGEST_END)
-            self._thought.append(self._held[:keep])
-            self._held = self._held[keep:]
+            keep = max(0, len(self._pending) - _LONGEST_END)
+            self._thinking.append(self._pending[:keep])
+            self._pending = self._pending[keep:]
             return False
-        self._thought.append(self._held[:at])
-        self._held = self._held[at + len(self._end) :]
+        self._thinking.append(self._pending[:at])
+        self._pending = self._pending[at + len(self._end) :]
         self._end = ""
         return True
 
     def _before(self) -> bool:
-        """Read on before the answer; return whether it is known what comes: a mark, or the answer."""
-        start = self._held.lstrip()
+        """Read what stands before the answer; return whether a mark or the answer has begun."""
+        start = self._pending.lstrip()
         low = start[: max(map(len, _MARKS))].lower()
         mark = next((mark for mark in _MARKS if low.startswith(mark)), None)
         if mark is not None:
-            self.found = True
+            self.has_thinking = True
             self._end = _ENDS.get(mark, "")
-            self._held = start[len(mark) :]
+            self._pending = start[len(mark) :]
             return True
         if any(mark.startswith(low) for mark in _MARKS):  # also of nothing but blanks
             return False
         self._answering = True
-        if self.found:
-            self._held = start
+        if self.has_thinking:
+            self._pending = start
         return True
 
 
@@ -130,7 +130,7 @@ def split_thinking(text: str) -> tuple[str, str]:
     """
     thinking = ThinkingFilter()
     answer = thinking.feed(text) + thinking.close()
-    if thinking.found:
+    if thinking.has_thinking:
         return thinking.text, without_ends(answer)
     return split_at_lone_end(text)
 
@@ -143,8 +143,8 @@ def split_at_lone_end(text: str) -> tuple[str, str]:
         if not begun and before.count("```") % 2 == 0:  # within a block of code it is mentioned
             _, answer = split_thinking(text[end.end() :])
             return text[: end.start()].strip(), answer.lstrip()
-    if text.startswith("analysis") and (found := _WITHOUT_MARKS.fullmatch(text)):
-        return found[1].strip(), found[2].lstrip()
+    if text.startswith("analysis") and (match := _WITHOUT_MARKS.fullmatch(text)):
+        return match[1].strip(), match[2].lstrip()
     return "", text
 
 

@@ -88,7 +88,7 @@ class Recording:
     Raises
     ------
     BadInput
-        When the file is something else than a recording, or one of its lines cannot be read.
+        When the file is no recording, or one of its lines cannot be read.
     """
 
     def __init__(

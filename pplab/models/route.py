@@ -1,4 +1,4 @@
-"""The way to a model's server: the proxy that the environment asks for, and the certificates that are trusted."""
+"""The route to a model's server: the proxy that the environment names, and the certificates that are trusted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy: its address without user and password, where it was found, and what stood in it (`split_credentials`)."""
+    """A proxy: its address without credentials, the variable that names it, and the credentials (`split_credentials`)."""
 
     url: str
     variable: str
@@ -30,7 +30,7 @@ class Proxy:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What the proxy is sent: aiohttp deprecates its own way to say user and password."""
+        """Headers for the proxy: aiohttp deprecates its own way to pass user and password."""
         return {"Proxy-Authorization": basic(self.credentials[0])} if self.credentials else {}
 
     def __str__(self) -> str:
@@ -44,37 +44,37 @@ def basic(user_and_password: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a server is reached. ``trusted`` is ``None`` where the system's own certificates decide."""
+    """The route to a server. ``ssl_context`` is ``None`` where the system's own certificates decide."""
 
     proxy: Proxy | None = None
-    trusted: ssl.SSLContext | None = None
+    ssl_context: ssl.SSLContext | None = None
 
     @classmethod
     def to(cls, url: str) -> Route:
-        """Return the way to an address.
+        """Return the route to an address.
 
         Raises
         ------
         BadInput
             If a proxy or a file of certificates that the environment names cannot be used.
         """
-        return cls(_proxy(url), _trusted() if urlsplit(url).scheme == "https" else None)
+        return cls(_proxy(url), _ssl_context() if urlsplit(url).scheme == "https" else None)
 
 
 def _proxy(url: str) -> Proxy | None:
-    """Return the proxy for an address. This machine is never asked through one: it would look for the server on its own."""
+    """Return the proxy for an address. None is used for this machine: a proxy would look for the server on its own."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if is_this_machine(host):
         return None
-    found = getproxies()
-    kind = parts.scheme if found.get(parts.scheme) else "all"
-    address = found.get(kind)
-    if not address or _excepted(host, parts.port, found.get("no", "")) or proxy_bypass(host):
+    proxies = getproxies()
+    kind = parts.scheme if proxies.get(parts.scheme) else "all"
+    address = proxies.get(kind)
+    if not address or _bypasses_proxy(host, parts.port, proxies.get("no", "")) or proxy_bypass(host):
         return None
     address = address if "://" in address else f"http://{address}"
     bare, credentials = split_credentials(address)
-    variable = next((name for name in os.environ if name.lower() == f"{kind}_proxy"), "the system's settings")
+    variable = next((name for name in os.environ if name.lower() == f"{kind}_proxy"), "the system's network configuration")
     proxy = Proxy(bare, variable, tuple(credentials))
     if urlsplit(bare).scheme not in ("http", "https"):
         raise BadInput(
@@ -84,9 +84,9 @@ def _proxy(url: str) -> Proxy | None:
     return proxy
 
 
-def _excepted(host: str, port: int | None, listed: str) -> bool:
+def _bypasses_proxy(host: str, port: int | None, exceptions: str) -> bool:
     """Return whether ``NO_PROXY`` names a host: by itself, by a domain above it, with a port, or by a network."""
-    for entry in filter(None, re.split(r"[,\s]+", listed.lower())):
+    for entry in filter(None, re.split(r"[,\s]+", exceptions.lower())):
         name = entry.lstrip("*").lstrip(".").strip("[]")
         if entry == "*" or host == name or (name and host.endswith(f".{name}")) or f"{host}:{port}" == name:
             return True
@@ -96,13 +96,13 @@ def _excepted(host: str, port: int | None, listed: str) -> bool:
     return False
 
 
-def _trusted() -> ssl.SSLContext | None:
-    """Return what trusts the certificates that the environment names, in any of the variables that such tools read."""
-    named = [(variable, Path(value)) for variable in CERTIFICATES if (value := os.environ.get(variable, ""))]
-    if not named:
+def _ssl_context() -> ssl.SSLContext | None:
+    """Return a context that trusts the certificates named in the environment, in any of the variables that such tools read."""
+    paths = [(variable, Path(value)) for variable in CERTIFICATES if (value := os.environ.get(variable, ""))]
+    if not paths:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which checks the certificate and the host
-    for variable, path in named:
+    for variable, path in paths:
         if not path.exists():
             raise BadInput(f"{variable} names {path}, which does not exist", hint="correct it or unset it")
         try:

@@ -1,4 +1,4 @@
-"""The records that cross the models room: what is asked of a model, what happened on the way, what came back."""
+"""The records of a model call: the call, its attempts, its reply; and the source that answers it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FINAL_STATUSES = frozenset({"ok", "truncated", "empty", "refused", "filtered", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One replicate to be asked of a model.
+    """One replicate to be sent to a model.
 
     ``parameters`` holds only what the user set (names of `Setting`, and ``seed``, ``stop``); nothing else is sent.
     ``request_key`` is the identity of the call, see `pplab.models.request_key`.
@@ -88,7 +88,7 @@ class Reply:
 
 
 class Source(Protocol):
-    """Where answers come from: a model's client, or a recording in front of it."""
+    """A source of replies: a model's client, or a recording in front of it."""
 
     async def complete(
         self,

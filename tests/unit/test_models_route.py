@@ -245,7 +245,7 @@ def test_a_file_of_certificates_that_cannot_be_used_is_named_with_its_variable(m
     monkeypatch.setenv(name, str(path))
     with pytest.raises(BadInput, match=rf"{name} names .*bundle\.pem"):
         Route.to("https://models.example.org/v1")
-    assert Route.to("http://127.0.0.1:8000/v1").trusted is None  # which shows no certificate
+    assert Route.to("http://127.0.0.1:8000/v1").ssl_context is None  # which shows no certificate
 
 
 def test_a_missing_file_of_certificates_is_said_before_the_first_call(monkeypatch, tmp_path):
