@@ -58,7 +58,7 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
         check("lab", True, f"{lab.name}, {report.rows:,} audit rows, chain verified")
     except PplabError as error:
         check("lab", False, str(error))
-    if hidden := lab.context.store.unreadable():
+    if hidden := lab.context.store.unreadable_files():
         check("journals", False, f"missing from the tables, since you may not read them (chmod g+r): {', '.join(hidden)}")
     reason = lab.context.store.read_only
     check("writable", not reason, f"this lab is read-only: {reason}" if reason else "you can write to the lab's folder")

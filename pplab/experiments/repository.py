@@ -13,7 +13,7 @@ from pplab.experiments.resume import with_clusters, with_planned, with_users_met
 from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
-from pplab.store.run_lock import changes, is_running
+from pplab.store.run_lock import is_running, run_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ class Stored:
 class ExperimentRepository:
     """What is stored of one experiment: read when it is first asked for, and again only when it may have changed.
 
-    Nothing of an experiment changes while it is not running, and running it takes a claim; so what was read stands until a run
+    Nothing of an experiment changes while it is not running, and running it takes a lock; so what was read stands until a run
     begins or ends in this lab, in whichever process, or its tables are rebuilt.
 
     Parameters
@@ -129,7 +129,7 @@ class ExperimentRepository:
         self._store = store
         self.experiment_id = experiment_id
         self._kept: Stored | None = None
-        self._changes = (0, 0)
+        self._run_stamp = (0, 0)
         self._holders = 0
 
     @property
@@ -145,7 +145,7 @@ class ExperimentRepository:
 
     def refresh(self) -> Stored:
         """Read what is stored now, whatever was read before."""
-        self._changes = changes(self._store.path)
+        self._run_stamp = run_stamp(self._store.path)
         self._kept = found = self._read()
         self.experiment_id = found.row.experiment_id
         return found
@@ -161,7 +161,7 @@ class ExperimentRepository:
             self._holders -= 1
 
     def _stands(self, kept: Stored) -> bool:
-        return kept.row.status != "running" and self._changes == changes(self._store.path)
+        return kept.row.status != "running" and self._run_stamp == run_stamp(self._store.path)
 
     def _read(self) -> Stored:
         store = self._store
@@ -172,7 +172,7 @@ class ExperimentRepository:
             return Stored(
                 row,
                 store.responses(row.experiment_id),
-                history.users_metrics(store, row.experiment_id),
+                history.own_metric_values(store, row.experiment_id),
                 history.unjudged(store, row.experiment_id),
                 history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),

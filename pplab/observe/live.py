@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pplab.log import thread
 from pplab.store import segments
-from pplab.store.journal_format import Damaged, decode
+from pplab.store.journal_format import DamagedLine, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,10 +60,10 @@ class NewRecords:
         self.journal = journal
         self._prefix = f'{{"k":"{kind}",'.encode()
         self._read: dict[str, int] = {}
-        self._known: set[str] = set(segments.files(journal))
+        self._known: set[str] = set(segments.file_names(journal))
         self._sealed_at = self._sealing()
         for name in self._sizes():
-            self._read[name] = segments.content(journal, name, 0).rfind(b"\n") + 1
+            self._read[name] = segments.read_range(journal, name, 0).rfind(b"\n") + 1
 
     def look(self) -> list[Change]:
         """Return the new records, file by file in the order of the files' beginning."""
@@ -96,13 +96,13 @@ class NewRecords:
         if changed == self._sealed_at:
             return set()
         self._sealed_at = changed
-        unseen = set(segments.files(self.journal)) - self._known - self._read.keys()
+        unseen = set(segments.file_names(self.journal)) - self._known - self._read.keys()
         self._known |= unseen
         return unseen
 
     def _take(self, name: str) -> list[Change]:
         start = self._read.get(name, 0)
-        data = segments.content(self.journal, name, start)
+        data = segments.read_range(self.journal, name, start)
         whole = data.rfind(b"\n") + 1
         self._read[name] = start + whole
         elsewhere = _writer(name) != os.getpid()
@@ -112,7 +112,7 @@ class NewRecords:
         at = 0 if data.startswith(self._prefix) else _after(data, b"\n" + self._prefix, 0)
         while at is not None:
             end = data.index(b"\n", at)
-            with contextlib.suppress(Damaged):  # the drain keeps such a line aside
+            with contextlib.suppress(DamagedLine):  # the drain keeps such a line aside
                 kind, _ = decode(data[at:end])
                 values = json.loads(data[at:end])["r"]
                 yield kind.row(**{column.name: values.get(column.name, column.default) for column in kind.columns})

@@ -16,8 +16,8 @@ from pplab.secrets import MASK
 from pplab.share import audit_slice
 from pplab.share.contents import TABLES, Contents, row_sha256
 from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
-from pplab.store.journal_format import Damaged, decode
-from pplab.store.record_types import KIND_OF, canonical_json
+from pplab.store.journal_format import DamagedLine, decode
+from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,14 +162,14 @@ def _read(bag: Bag, folder: Path) -> Bag:
 
 def _rows(folder: Path, table: str) -> Iterator[Any]:
     record = TABLES[table]
-    kind = KIND_OF[record]
+    kind = RECORD_TYPE_OF[record]
     with (folder / f"data/{table}.jsonl").open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             try:
                 values = json.loads(line)
                 decode(canonical_json({"k": kind.name, "r": values}).encode())
                 made = record(**values)
-            except (ValueError, TypeError, RecursionError, Damaged) as error:
+            except (ValueError, TypeError, RecursionError, DamagedLine) as error:
                 raise ValueError(f"row {number} of {table} is no record: {error}") from None
             if not _ID.fullmatch(str(getattr(made, kind.key))):
                 raise ValueError(f"row {number} of {table} has an id that cannot be one")
@@ -179,7 +179,7 @@ def _rows(folder: Path, table: str) -> Iterator[Any]:
 def _inconsistencies(contents: Contents) -> Iterator[str]:
     """Say where rows contradict each other: whatever the hashes say, such rows were not written by a run."""
     for name in TABLES:
-        key = KIND_OF[TABLES[name]].key
+        key = RECORD_TYPE_OF[TABLES[name]].key
         ids = [getattr(row, key) for row in contents.table(name)]
         if len(set(ids)) != len(ids):
             yield f"{name} has two rows of one id"

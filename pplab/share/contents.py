@@ -13,7 +13,7 @@ from pplab.models.recording_format import RecordedCall, RecordedRequest, masked
 from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.store.drain_log import DrainLog
-from pplab.store.record_types import KIND_OF, RECORD_TYPES, canonical_json, time_text
+from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, canonical_json, time_text
 from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _attempts(frame: pd.DataFrame) -> Iterator[AttemptRow]:
 
 def as_line(row: Any, scrub: Callable[[str], str]) -> str:
     """Return a row as one line of canonical JSON, without what is local to a lab and without secrets."""
-    values = {c.name: getattr(row, c.name) for c in KIND_OF[type(row)].columns if c.name not in LOCAL}
+    values = {c.name: getattr(row, c.name) for c in RECORD_TYPE_OF[type(row)].columns if c.name not in LOCAL}
     return canonical_json(masked(values, scrub))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.share.contents import LOCAL, TABLES
-from pplab.store.record_types import KIND_OF
+from pplab.store.record_types import RECORD_TYPE_OF
 
 if TYPE_CHECKING:
     from pplab.share.audit_slice import Slice
@@ -102,7 +102,7 @@ def _file(name: str, content: bytes) -> dict[str, Any]:
 def _schema(table: str) -> dict[str, Any]:
     columns = [
         {"csvw:name": c.name, "csvw:datatype": DATATYPES[c.holds], "csvw:required": not c.nullable, **ZONE.get(c.holds, {})}
-        for c in KIND_OF[TABLES[table]].columns
+        for c in RECORD_TYPE_OF[TABLES[table]].columns
         if c.name not in LOCAL
     ]
     return {"@id": f"#schema-{table}", "@type": "csvw:Schema", "name": table, "csvw:column": columns}

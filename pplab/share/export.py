@@ -114,7 +114,7 @@ def job(
 ) -> Iterator[Callable[[Content], ExportRow]]:
     """Record an export: its row says ``running`` until it is complete, or until whatever ended it is noted.
 
-    A process that is killed leaves its row ``running``; the claim it held is gone with it, by which readers know.
+    A process that is killed leaves its row ``running``; its run lock is free, by which readers know.
 
     Parameters
     ----------

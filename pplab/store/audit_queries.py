@@ -1,4 +1,4 @@
-"""What the audit console asks the tables: pages of events, what they can be filtered by, and the latest timings."""
+"""Queries of the audit console: pages of events, what they can be filtered by, and the latest timings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_SPANS: Final = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilters:
-    """Which events are wanted; ``since`` and ``until`` are ISO 8601 times in UTC, both included."""
+    """Conditions on events; ``since`` and ``until`` are ISO 8601 times in UTC, both included."""
 
     event: str | None = None
     actor: str | None = None
@@ -83,9 +83,9 @@ def read_events(
     names = tuple(Event.__slots__)
     query = f"SELECT {', '.join(names)} FROM audit_logs WHERE {where} ORDER BY seq DESC LIMIT {limit + 1}"
     with store.reading() as cursor:
-        found = [_event(dict(zip(names, row, strict=True))) for row in cursor.execute(query, values).fetchall()]
+        events = [_event(dict(zip(names, row, strict=True))) for row in cursor.execute(query, values).fetchall()]
         head = cursor.execute("SELECT coalesce(max(seq), 0) FROM audit_logs").fetchall()[0][0]
-    return EventPage(events=tuple(found[:limit]), older=len(found) > limit, head=head)
+    return EventPage(events=tuple(events[:limit]), older=len(events) > limit, head=head)
 
 
 def matching_events(store: Store, filters: EventFilters) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def matching_events(store: Store, filters: EventFilters) -> pd.DataFrame:
     return frame
 
 
-def used_words(store: Store) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def events_and_actors(store: Store) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the events and the actors that occur in the audit, in alphabetical order."""
     with store.reading() as cursor:
         events, actors = (
@@ -123,11 +123,11 @@ def latest_spans(store: Store, filters: EventFilters) -> tuple[Span, ...]:
             ) WHERE {where} ORDER BY started_at DESC LIMIT {MOST_SPANS}
         ) ORDER BY started_at, duration_ms DESC"""
     with store.reading() as cursor:
-        rows = _named(cursor, query, values)
+        rows = _as_dicts(cursor, query, values)
     return tuple(Span(**{**row, "name": row["name"].strip(), "started_at": time_text(row["started_at"])}) for row in rows)
 
 
-def _named(cursor: DuckDBPyConnection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+def _as_dicts(cursor: DuckDBPyConnection, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
     cursor.execute(query, values)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""What the dashboard asks the tables: sums over responses, kept for each experiment so that a refresh reads only what changed."""
+"""Queries of the dashboard: sums over responses, kept for each experiment so that a refresh reads only what changed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BINS: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which experiments count, and along which parameter the scores are drawn."""
+    """Conditions on experiments, and the parameter along which the scores are drawn."""
 
     user: str | None = None
     calibration_id: str | None = None
@@ -150,7 +150,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a dashboard shows. The settings are those with most answers, in the order of their parameters."""
+    """All figures of a dashboard. The settings are those with most answers, in the order of their parameters."""
 
     totals: Totals
     settings: tuple[SettingFigures, ...]
@@ -182,7 +182,7 @@ class Rollup:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: pa.Table | None = None
+        self._revisions: pa.Table | None = None
         self._cells: pa.Table | None = None
         self._bins: pa.Table | None = None
 
@@ -219,10 +219,10 @@ class Rollup:
             cursor,
             f"SELECT {_KEY} AS experiment, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments",
         )
-        if self._known is None or self._cells is None or self._bins is None:
+        if self._revisions is None or self._cells is None or self._bins is None:
             self._cells, self._bins = _sums(cursor, "responses")
         else:
-            cursor.register("known", self._known)
+            cursor.register("known", self._revisions)
             cursor.register("present", present)
             stale = cursor.execute(_STALE).fetchall()
             if stale:
@@ -233,7 +233,7 @@ class Rollup:
                     pa.concat_tables([_without(table, old), added])
                     for table, added in zip((self._cells, self._bins), fresh, strict=True)
                 )
-        self._known = present
+        self._revisions = present
 
 
 _KEY: Final = "(hash(experiment_id) >> 1)::BIGINT"
@@ -333,20 +333,22 @@ def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], i
     """Return the settings with most answers in the order of their parameters, how many there are, and the latency of all."""
     names = ", ".join(PARAMETERS)
     cursor.execute(
-        f"""CREATE OR REPLACE TEMP TABLE shown AS
+        f"""CREATE OR REPLACE TEMP TABLE top_settings AS
             SELECT row_number() OVER (ORDER BY {names}) AS place, *
             FROM (SELECT {names}, {_COUNTS}, sum(tokens)::BIGINT AS tokens,
                          sum(cost) AS cost, {_SUMMED}, count(*) OVER () AS settings
                   FROM mine GROUP BY {names} ORDER BY responses DESC, {names} LIMIT {MOST_SETTINGS})"""
     )
-    same = " AND ".join(f"shown.{name} IS NOT DISTINCT FROM mine.{name}" for name in PARAMETERS)
+    same = " AND ".join(f"top_settings.{name} IS NOT DISTINCT FROM mine.{name}" for name in PARAMETERS)
     histograms: dict[int, dict[int, int]] = {}
     for place, bin_, answers in cursor.execute(
-        f"""WITH placed AS (SELECT experiment, setting_index, coalesce(place, 0) AS place FROM mine LEFT JOIN shown ON {same})
+        f"""WITH placed AS (
+                SELECT experiment, setting_index, coalesce(place, 0) AS place FROM mine LEFT JOIN top_settings ON {same}
+            )
             SELECT place, bin, sum(answers)::BIGINT FROM bins JOIN placed USING (experiment, setting_index) GROUP BY place, bin"""
     ).fetchall():
         histograms.setdefault(place, {})[bin_] = answers
-    found = _rows(cursor, "SELECT * FROM shown ORDER BY place")
+    rows = _rows(cursor, "SELECT * FROM top_settings ORDER BY place")
     settings = tuple(
         SettingFigures(
             parameters={name: row[name] for name in PARAMETERS},
@@ -358,12 +360,12 @@ def _settings(cursor: DuckDBPyConnection) -> tuple[tuple[SettingFigures, ...], i
             output_tokens=row["tokens"] / row["with_tokens"] if row["with_tokens"] else None,
             cost=row["cost"],
         )
-        for row in found
+        for row in rows
     )
     everything: Counter[int] = Counter()
     for histogram in histograms.values():
         everything.update(histogram)
-    return settings, found[0]["settings"] if found else 0, _latency(everything)
+    return settings, rows[0]["settings"] if rows else 0, _latency(everything)
 
 
 def _points(cursor: DuckDBPyConnection, parameter: str) -> tuple[PointFigures, ...]:

@@ -9,8 +9,8 @@ from pplab.store.record_types import RECORD_TYPES, Column
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-DIGESTED = tuple(kind for kind in RECORD_TYPES.values() if kind.name != "event")
-"""The kinds whose tables have a digest; the audit rows have their chain."""
+DIGESTED = tuple(record_type for record_type in RECORD_TYPES.values() if record_type.name != "event")
+"""The record types whose tables have a digest; the audit rows have their chain."""
 
 
 def _field(column: Column) -> str:
@@ -26,15 +26,16 @@ def _field(column: Column) -> str:
 
 
 _DIGEST = {
-    kind.table: f"bit_xor(md5_number(concat({', '.join(_field(column) for column in kind.columns)})))" for kind in DIGESTED
+    record_type.table: f"bit_xor(md5_number(concat({', '.join(_field(column) for column in record_type.columns)})))"
+    for record_type in DIGESTED
 }
 
 
 def digest(cursor: DuckDBPyConnection, table: str, rows: str) -> int:
-    """Return the exclusive or of the MD5 numbers of rows of a kind; 0 when there are none.
+    """Return the exclusive or of the MD5 numbers of some rows of a table; 0 when there are none.
 
     The exclusive or of the digests of two sets of rows is that of their union, and taking rows away is adding them again.
-    It is meant to notice changes, not to withstand somebody who computes it: against those stand the journals.
+    Detects accidental changes only. A forger can recompute it; compare with the journal (rebuild) for that.
 
     Parameters
     ----------

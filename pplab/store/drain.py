@@ -11,9 +11,9 @@ from pplab.store import segments as journal_files
 from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
-from pplab.store.journal_format import Damaged, decode
+from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json
-from pplab.store.segments import Read, Segment
+from pplab.store.segments import Progress, Segment
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials
 
 if TYPE_CHECKING:
@@ -31,17 +31,17 @@ _Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Drained:
-    """What a drain did: rows that entered or changed a table, by kind, and the journal files that can now be sealed."""
+class DrainResult:
+    """What a drain did: rows that entered or changed a table, by record type, and the journal files that can now be sealed."""
 
     rows: dict[str, int] = field(default_factory=dict)
     ended: tuple[str, ...] = ()
 
 
-def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> Drained:
+def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> DrainResult:
     """Move all new lines of all journals into the tables, in one transaction.
 
-    Into empty tables the journals are replayed drain by drain as the ledger has them, so that the audit rows get the
+    Into empty tables the journals are replayed drain by drain as the drain log has them, so that the audit rows get the
     numbers and hashes they had before.
 
     Parameters
@@ -51,48 +51,48 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
     folder
         The lab's folder.
     record
-        Write the ledger; off only for a rebuild that is not kept.
+        Write the drain log; off only for a rebuild that is not kept.
     """
     import duckdb
 
     journal = folder / "journal"
-    ledger = DrainLog(folder / "ledger.jsonl")
+    drain_log = DrainLog(folder / "ledger.jsonl")
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
-    read = {file: Read(stop, sealed) for file, stop, sealed in stored}
+    progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
     replayed: list[list[Segment]] = []
-    if not read:
-        replayed = _replayed(ledger)
-        read = {segment.file: Read(segment.stop, sealed=False) for group in replayed for segment in group}
-    new = journal_files.new_segments(journal, read)
+    if not progress:
+        replayed = _past_segments(drain_log)
+        progress = {segment.file: Progress(segment.stop, sealed=False) for group in replayed for segment in group}
+    new = journal_files.new_segments(journal, progress)
     if not new and not replayed:
-        return Drained(ended=journal_files.left_open(journal, read))
+        return DrainResult(ended=journal_files.unsealed_files(journal, progress))
     cursor.execute("BEGIN")
     try:
-        work = _Drain(cursor, journal)
+        transaction = _Drain(cursor, journal)
         for group in [*replayed, new]:
-            work.take(group)
-        work.finish()
+            transaction.read_group(group)
+        transaction.finish()
         if record and any(segment.stop > segment.start for segment in new):
-            ledger.add([segment for segment in new if segment.stop > segment.start], work.head)
+            drain_log.add([segment for segment in new if segment.stop > segment.start], transaction.head)
         cursor.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(duckdb.Error):  # it may have ended the transaction itself, or be unable to
             cursor.execute("ROLLBACK")
         raise
-    return Drained(work.counted, tuple(segment.file for segment in new if segment.ended))
+    return DrainResult(transaction.row_counts, tuple(segment.file for segment in new if segment.ended))
 
 
-def _replayed(ledger: DrainLog) -> list[list[Segment]]:
+def _past_segments(drain_log: DrainLog) -> list[list[Segment]]:
     """Return the segments of the drains before, made contiguous in each file."""
-    taken: dict[str, int] = {}
+    read_up_to: dict[str, int] = {}
     groups = []
-    for entry in ledger.entries():
+    for entry in drain_log.entries():
         group = []
         for segment in entry.segments:
-            start = taken.get(segment.file, 0)
+            start = read_up_to.get(segment.file, 0)
             if segment.stop > start:
                 group.append(Segment(segment.file, start, segment.stop))
-                taken[segment.file] = segment.stop
+                read_up_to[segment.file] = segment.stop
         groups.append(group)
     return groups
 
@@ -103,51 +103,51 @@ class _Drain:
     def __init__(self, cursor: DuckDBPyConnection, journal: Path) -> None:
         self.cursor = cursor
         self.journal = journal
-        self.counted: dict[str, int] = {}
-        self.inserted: dict[str, int] = {}
+        self.row_counts: dict[str, int] = {}
+        self.new_rows: dict[str, int] = {}
         self.digests: dict[str, int] = {}
         self.owners: dict[str, Owner] = {}
-        self.finals: dict[str, _Values] = {}
-        self.read: dict[str, Read] = {}
+        self.finished: dict[str, _Values] = {}
+        self.progress: dict[str, Progress] = {}
         head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchall()
         self.head = Head(*head[0]) if head else Head(0, GENESIS)
 
-    def take(self, group: Iterable[Segment]) -> None:
+    def read_group(self, group: Iterable[Segment]) -> None:
         """Read one drain's segments, in the order of their files, and write their rows."""
         batch: dict[str, list[_Values]] = {}
         size = 0
         for segment in group:
-            for offset, line in journal_files.lines(self.journal, segment):
+            for offset, line in journal_files.read_lines(self.journal, segment):
                 try:
-                    kind, values = decode(line)
-                except Damaged:
-                    journal_files.keep_aside(self.journal, segment.file, offset, line, "damaged")
+                    record_type, values = decode(line)
+                except DamagedLine:
+                    journal_files.set_aside(self.journal, segment.file, offset, line, "damaged")
                     continue
-                batch.setdefault(kind.name, []).append(values)
+                batch.setdefault(record_type.name, []).append(values)
                 size += len(line)
                 if size >= BATCH_BYTES:
                     self._write(batch)
                     batch, size = {}, 0
             self._end(segment)
         self._write(batch)
-        self._write_events([_analytics_updated(experiment) for experiment in self.finals.values()])
-        self.finals = {}
+        self._write_events([_analytics_updated(experiment) for experiment in self.finished.values()])
+        self.finished = {}
 
     def _end(self, segment: Segment) -> None:
         if segment.ended and segment.torn:
-            torn = journal_files.content(self.journal, segment.file, segment.stop)
-            journal_files.keep_aside(self.journal, segment.file, segment.stop, torn, "torn")
-        self.read[segment.file] = Read(segment.stop + segment.torn * segment.ended, segment.ended)
+            torn = journal_files.read_range(self.journal, segment.file, segment.stop)
+            journal_files.set_aside(self.journal, segment.file, segment.stop, torn, "torn")
+        self.progress[segment.file] = Progress(segment.stop + segment.torn * segment.ended, segment.ended)
 
     def finish(self) -> None:
         """Write how far the journals were read, how many rows the tables have, and the chain's head."""
         self.cursor.executemany(
             "INSERT OR REPLACE INTO journal_files VALUES (?, ?, ?)",
-            [(file, read.stop, read.sealed) for file, read in self.read.items()],
+            [(file, at.stop, at.sealed) for file, at in self.progress.items()],
         )
         stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
         before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
-        for table, rows in self.inserted.items():
+        for table, rows in self.new_rows.items():
             count, digest = before.get(table, (0, 0))
             self.cursor.execute(
                 "INSERT OR REPLACE INTO drained VALUES (?, ?, ?, ?)",
@@ -176,7 +176,7 @@ class _Drain:
         for row in written:
             self.owners[row["experiment_id"]] = _owner(row["user"], row["calibration_id"])
             if row["status"] in FINAL:
-                self.finals[row["experiment_id"]] = row
+                self.finished[row["experiment_id"]] = row
         for row in new:
             partials.experiment(self.owners[row["experiment_id"]], row["created_at"])
         if new:
@@ -191,72 +191,74 @@ class _Drain:
             row = dict(zip(names, values, strict=True))
             partials.response(self.owners[row["experiment_id"]], row)
 
-    def _write_revised(self, kind: RecordType, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
+    def _write_revised(self, record_type: RecordType, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
         """Write rows whose revision is higher than the stored one; return those written and, of them, the new ones."""
         if not rows:
             return [], []
-        stored = dict(self._stored(kind, rows, f"{kind.key}, revision"))
+        stored = dict(self._stored(record_type, rows, f"{record_type.key}, revision"))
         latest: dict[str, _Values] = {}
         for row in rows:
-            key = row[kind.key]
-            known = latest[key]["revision"] if key in latest else stored.get(key, -1)
-            if row["revision"] > known:
+            key = row[record_type.key]
+            newest = latest[key]["revision"] if key in latest else stored.get(key, -1)
+            if row["revision"] > newest:
                 latest[key] = row
         written = list(latest.values())
-        new = [row for row in written if row[kind.key] not in stored]
-        self._insert(kind, written, "OR REPLACE", new=len(new))
+        new = [row for row in written if row[record_type.key] not in stored]
+        self._insert(record_type, written, "OR REPLACE", new=len(new))
         return written, new
 
     def _write_responses(self, rows: list[_Values], partials: Partials) -> None:
         if not rows:
             return
-        kind = RECORD_TYPES["response"]
-        stored = {key: (revision, status) for key, revision, status in self._stored(kind, rows, "response_id, revision, status")}
+        record_type = RECORD_TYPES["response"]
+        stored = {
+            key: (revision, status) for key, revision, status in self._stored(record_type, rows, "response_id, revision, status")
+        }
         final: dict[str, _Values] = {}
         for row in rows:
             key = row["response_id"]
-            known = (final[key]["revision"], final[key]["status"]) if key in final else stored.get(key)
-            if known is None or (row["revision"] > known[0] and known[1] != "ok"):
+            newest = (final[key]["revision"], final[key]["status"]) if key in final else stored.get(key)
+            if newest is None or (row["revision"] > newest[0] and newest[1] != "ok"):
                 final[key] = row
         self._find_owners({row["experiment_id"] for row in final.values()})
         for key, row in final.items():
             owner = self.owners.get(row["experiment_id"])
             if owner is not None:
                 partials.response(owner, row, stored[key][1] if key in stored else None)
-        self._insert(kind, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
+        self._insert(record_type, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
 
     def _find_owners(self, experiments: set[str]) -> None:
         unknown = experiments - self.owners.keys()
         if unknown:
             self._register_ids(unknown)
-            found = self.cursor.execute(
+            rows = self.cursor.execute(
                 "SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN (SELECT id FROM ids)"
             ).fetchall()
-            self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in found}
+            self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in rows}
 
     def _write_events(self, rows: list[_Values]) -> None:
-        new = self._unseen(RECORD_TYPES["event"], rows)
+        new = self._without_stored(RECORD_TYPES["event"], rows)
         self.head = link(self.head, new)
         self._insert(RECORD_TYPES["event"], new, "", new=len(new))
 
-    def _write_once(self, kind: RecordType, rows: list[_Values]) -> None:
-        new = self._unseen(kind, rows)
-        self._insert(kind, new, "", new=len(new))
+    def _write_once(self, record_type: RecordType, rows: list[_Values]) -> None:
+        new = self._without_stored(record_type, rows)
+        self._insert(record_type, new, "", new=len(new))
 
-    def _unseen(self, kind: RecordType, rows: list[_Values]) -> list[_Values]:
+    def _without_stored(self, record_type: RecordType, rows: list[_Values]) -> list[_Values]:
         """Return, in order, the first row of each id that is not stored yet."""
         if not rows:
             return []
         first: dict[str, _Values] = {}
         for row in rows:
-            first.setdefault(row[kind.key], row)
-        for (key,) in self._stored(kind, rows, kind.key):
+            first.setdefault(row[record_type.key], row)
+        for (key,) in self._stored(record_type, rows, record_type.key):
             del first[key]
         return list(first.values())
 
-    def _stored(self, kind: RecordType, rows: list[_Values], columns: str) -> list[Any]:
-        self._register_ids({row[kind.key] for row in rows})
-        query = f"SELECT {columns} FROM {kind.table} WHERE {kind.key} IN (SELECT id FROM ids)"
+    def _stored(self, record_type: RecordType, rows: list[_Values], columns: str) -> list[Any]:
+        self._register_ids({row[record_type.key] for row in rows})
+        query = f"SELECT {columns} FROM {record_type.table} WHERE {record_type.key} IN (SELECT id FROM ids)"
         return self.cursor.execute(query).fetchall()
 
     def _register_ids(self, ids: Iterable[str]) -> None:
@@ -264,20 +266,20 @@ class _Drain:
 
         self.cursor.register("ids", pa.table({"id": pa.array(list(ids), pa.string())}))
 
-    def _insert(self, kind: RecordType, rows: list[_Values], conflict: str, *, new: int) -> None:
+    def _insert(self, record_type: RecordType, rows: list[_Values], conflict: str, *, new: int) -> None:
         if not rows:
             return
-        self.cursor.register("incoming", _arrow(kind, rows))
-        if kind in DIGESTED:
-            replaced = f"{kind.table} WHERE {kind.key} IN (SELECT {kind.key} FROM incoming)"
-            change = digest(self.cursor, kind.table, "incoming")
+        self.cursor.register("incoming", _arrow(record_type, rows))
+        if record_type in DIGESTED:
+            replaced = f"{record_type.table} WHERE {record_type.key} IN (SELECT {record_type.key} FROM incoming)"
+            change = digest(self.cursor, record_type.table, "incoming")
             if new < len(rows):
-                change ^= digest(self.cursor, kind.table, replaced)
-            self.digests[kind.table] = self.digests.get(kind.table, 0) ^ change
-        self.cursor.execute(f"INSERT {conflict} INTO {kind.table} BY NAME SELECT * FROM incoming")
+                change ^= digest(self.cursor, record_type.table, replaced)
+            self.digests[record_type.table] = self.digests.get(record_type.table, 0) ^ change
+        self.cursor.execute(f"INSERT {conflict} INTO {record_type.table} BY NAME SELECT * FROM incoming")
         self.cursor.unregister("incoming")
-        self.counted[kind.name] = self.counted.get(kind.name, 0) + len(rows)
-        self.inserted[kind.table] = self.inserted.get(kind.table, 0) + new
+        self.row_counts[record_type.name] = self.row_counts.get(record_type.name, 0) + len(rows)
+        self.new_rows[record_type.table] = self.new_rows.get(record_type.table, 0) + new
 
 
 def _owner(user: str, calibration_id: str | None) -> Owner:
@@ -302,12 +304,12 @@ def _analytics_updated(experiment: _Values) -> _Values:
     }
 
 
-def _arrow(kind: RecordType, rows: list[_Values]) -> Any:
+def _arrow(record_type: RecordType, rows: list[_Values]) -> Any:
     import pyarrow as pa
 
     types = {"str": pa.string(), "json": pa.string(), "int": pa.int64(), "float": pa.float64(), "time": pa.timestamp("us")}
-    columns = {column.name: pa.array([row[column.name] for row in rows], types[column.holds]) for column in kind.columns}
-    if kind.name == "event":
+    columns = {column.name: pa.array([row[column.name] for row in rows], types[column.holds]) for column in record_type.columns}
+    if record_type.name == "event":
         columns["seq"] = pa.array([row["seq"] for row in rows], pa.int64())
         columns["prev_hash"] = pa.array([row["prev_hash"] for row in rows], pa.string())
         columns["hash"] = pa.array([row["hash"] for row in rows], pa.string())

@@ -1,4 +1,4 @@
-"""The ledger of drains, a file beside the tables: which bytes were drained in which order, and the chain's head after each.
+"""Drain log, ``ledger.jsonl`` beside the tables: which bytes were drained in which order, and the chain's head after each.
 
 With it the tables can be made again from the journals with the same sequence numbers and hashes, and the removal of the
 last audit rows shows even when no export ever mentioned them.
@@ -58,18 +58,18 @@ class DrainLog:
 
     def entries(self) -> list[Entry]:
         """Return the entries that count; a line that cannot be read is passed over."""
-        kept: list[Entry] = []
+        entries: list[Entry] = []
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            return kept
+            return entries
         for line in data.split(b"\n"):
             entry = _parse(line)
             if entry is not None:
-                while kept and kept[-1].overlaps(entry):
-                    kept.pop()
-                kept.append(entry)
-        return kept
+                while entries and entries[-1].overlaps(entry):
+                    entries.pop()
+                entries.append(entry)
+        return entries
 
 
 def _parse(line: bytes) -> Entry | None:

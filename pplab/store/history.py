@@ -1,4 +1,4 @@
-"""What an experiment already has, and what earlier calls of a model were like: small answers that need no texts."""
+"""Earlier calls: what an experiment already has, and the statistics of a model's latest answers; no texts are read."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pplab.store.queries import Queries
 
 RECENT = 2_000
-"""How many of a model's latest answers its habits are taken from."""
+"""How many of a model's latest answers its statistics are taken from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStats:
-    """What the latest answers of a model were like.
+    """Latency, length and rate limits of a model's latest answers.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def outcomes(tables: Queries, experiment_id: str) -> pd.DataFrame:
     return frame
 
 
-def users_metrics(tables: Queries, experiment_id: str) -> dict[str, dict[str, float | None]]:
+def own_metric_values(tables: Queries, experiment_id: str) -> dict[str, dict[str, float | None]]:
     """Return, by response id, the values of users' metrics, where there are any."""
     query = "SELECT response_id, metrics FROM responses WHERE experiment_id = ? AND metrics <> '{}'"
     with tables.reading() as cursor:
@@ -63,12 +63,12 @@ def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
         AND (creativity IS NULL OR coherence IS NULL OR structure IS NULL OR completeness IS NULL OR metrics LIKE '%null%')"""
     with tables.reading() as cursor:
         rows = cursor.execute(query, [experiment_id]).fetchall()
-    found = {rid: {n: part["reason"] for n, part in json.loads(detail).items() if "reason" in part} for rid, detail in rows}
-    return {rid: reasons for rid, reasons in found.items() if reasons}
+    reasons_of = {rid: {n: part["reason"] for n, part in json.loads(detail).items() if "reason" in part} for rid, detail in rows}
+    return {rid: reasons for rid, reasons in reasons_of.items() if reasons}
 
 
 def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
-    """Return what the latest good answers of ``model`` at ``provider`` were like."""
+    """Return the statistics of the latest good answers of ``model`` at ``provider``."""
     recent = f"""
         SELECT r.latency_ms, r.output_tokens, r.input_tokens,
                length(r.prompt) + coalesce(length(json_extract_string(e.plan, '$.system')), 0) AS chars
@@ -79,19 +79,19 @@ def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
         SELECT count(*), quantile_cont(latency_ms, [0.1, 0.5, 0.9]), quantile_cont(output_tokens, [0.1, 0.5, 0.9]),
                sum(input_tokens) FILTER (input_tokens IS NOT NULL) / nullif(sum(chars) FILTER (input_tokens IS NOT NULL), 0)
         FROM ({recent})"""
-    stated = """
+    limits_query = """
         SELECT a.headers FROM call_attempts a JOIN experiments e USING (experiment_id)
         WHERE e.provider = ? AND e.model = ? AND a.headers LIKE '%x-ratelimit-limit-%' ORDER BY a.started_at DESC LIMIT 1"""
     with tables.reading() as cursor:
         answers, latency, tokens, ratio = cursor.execute(figures, [provider, model]).fetchall()[0]
-        headers = cursor.execute(stated, [provider, model]).fetchall()
+        headers = cursor.execute(limits_query, [provider, model]).fetchall()
     limits = {k: v for k, v in json.loads(headers[0][0]).items() if k.startswith("x-ratelimit-limit-")} if headers else {}
     return ModelStats(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
 
 
 @dataclass(frozen=True, slots=True)
 class ServerBehaviour:
-    """What the server did with one setting of an experiment, as far as its stored responses show it.
+    """Parameters that the server rejected or applied at one setting of an experiment, from its stored responses.
 
     ``rejected`` and ``applied`` hold each parameter's refusal in words, or the value the server says it used, with the number of
     responses; ``fingerprints`` are the server's versions in the order in which they first answered; ``endings`` are the reasons
@@ -113,17 +113,17 @@ def server_behaviour(tables: Queries, experiment_id: str) -> tuple[ServerBehavio
         FROM responses WHERE experiment_id = ? AND status <> 'cancelled' GROUP BY ALL ORDER BY setting_index, first"""
     with tables.reading() as cursor:
         groups = cursor.execute(query, [experiment_id]).fetchall()
-    found: dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], dict[str, None], Counter[str]]] = {}
+    by_setting: dict[int, tuple[Counter[tuple[str, str]], Counter[tuple[str, str]], dict[str, None], Counter[str]]] = {}
     for setting, rejected, applied, requested, fingerprint, ending, count, _ in groups:
-        refusals, others, versions, endings = found.setdefault(setting, (Counter(), Counter(), {}, Counter()))
-        for name, said in json.loads(rejected).items():
-            refusals[name, str(said)] += count
-        asked = json.loads(requested)
+        refusals, others, versions, endings = by_setting.setdefault(setting, (Counter(), Counter(), {}, Counter()))
+        for name, reason in json.loads(rejected).items():
+            refusals[name, str(reason)] += count
+        wanted = json.loads(requested)
         for name, value in (json.loads(applied) if applied else {}).items():
-            if name in asked and value != asked[name]:
+            if name in wanted and value != wanted[name]:
                 others[name, str(value)] += count
         if fingerprint:
             versions[fingerprint] = None
         if ending:
             endings[ending] += count
-    return tuple(ServerBehaviour(setting, r, a, tuple(v), e) for setting, (r, a, v, e) in sorted(found.items()))
+    return tuple(ServerBehaviour(setting, r, a, tuple(v), e) for setting, (r, a, v, e) in sorted(by_setting.items()))

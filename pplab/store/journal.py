@@ -48,20 +48,20 @@ class Journal:
     ----------
     folder
         The journal folder, made when missing.
-    written
+    on_written
         Called by the writer thread after lines were written.
     """
 
-    def __init__(self, folder: Path, written: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, on_written: Callable[[], None]) -> None:
         self.folder = folder
-        self._written = written
+        self._on_written = on_written
         self._scrub = Scrubber()
         self._reset()
 
     def _reset(self) -> None:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._later: deque[Iterable[Row]] = deque()
-        self._told_of_later = False
+        self._wake_pending = False
         self._thread: threading.Thread | None = None
         self._guard = threading.Lock()
         self._closed = False
@@ -95,8 +95,8 @@ class Journal:
         if self._closed:
             raise StoreError("the lab is closed", hint="open it again")
         self._later.append(rows)
-        if not self._told_of_later:  # set back by the writer before it takes them, so none is ever left behind
-            self._told_of_later = True
+        if not self._wake_pending:  # set back by the writer before it takes them, so none is ever left behind
+            self._wake_pending = True
             if self._thread is None:
                 self._start()
             self._queue.put(WAKE)
@@ -127,7 +127,7 @@ class Journal:
         self._refuse_rest()
         return writer is not None
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin anew in a forked child: the queue and the file are the parent's."""
         if self._fd is not None:
             os.close(self._fd)
@@ -179,7 +179,7 @@ class Journal:
         """Return what waits, unless something queued behind it comes first."""
         with self._guard:
             if self._queue.empty():
-                self._told_of_later = False
+                self._wake_pending = False
                 while self._later:
                     yield Future(), self._later.popleft(), False
 
@@ -210,11 +210,11 @@ class Journal:
         if trouble is not None:
             caught("records could not be saved", trouble, lab=self.folder.parent)
         if kept:
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         try:
-            self._written()
+            self._on_written()
         except RuntimeError as error:  # no thread can be started: what was written waits in the file for the next reader
             caught("the tables are not brought up to date by themselves", error, lab=self.folder.parent)
 

@@ -1,4 +1,4 @@
-"""The inter-process lease: one blocking lock of the operating system on ``lab.lock``, with a timeout and the holder's name."""
+"""Lease between processes: one blocking lock of the operating system on ``lab.lock``, with a timeout and the holder's name."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Waiter:
 
 
 class Lease:
-    """The right to open the tables, held by one process at a time.
+    """Lock on the tables, held by one process at a time.
 
     The operating system frees it when its holder dies, however it dies. Not reentrant and not for several threads at once:
     the store has a lock of its own in front of it.
@@ -103,7 +103,7 @@ class Lease:
             waiter = _Waiter(fd, shared=shared)
             if not waiter.acquired(timeout):
                 raise StoreBusy(
-                    f"the lab is in use by {self._holder()} for more than {timeout:g} seconds",
+                    f"{self._holder()} has been using the lab for more than {timeout:g} seconds",
                     hint="try again, or end that process",
                 )
             self._fd = fd
@@ -124,7 +124,7 @@ class Lease:
             unlock(fd)
             os.close(fd)
 
-    def forget(self) -> None:
+    def reset_after_fork(self) -> None:
         """Drop, in a forked child, the parent's lease without giving it back."""
         if self._fd is not None:
             fd, self._fd = self._fd, None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import listed, moment_text
-from pplab.store.record_types import KIND_OF, RECORD_TYPES, RecordType, parse_time, time_text
+from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Queries(ABC):
                 FROM responses WHERE experiment_id IN (SELECT experiment_id FROM chosen) GROUP BY experiment_id
             ) USING (experiment_id) ORDER BY created_at, experiment_id"""
         with self.reading() as cursor:
-            return _frame(cursor, query, where.values)
+            return _data_frame(cursor, query, where.values)
 
     def experiment(self, experiment_id: str) -> ExperimentRow:
         """Return one experiment by its id, the beginning of its id, or ``latest``."""
@@ -136,13 +136,13 @@ class Queries(ABC):
                 SELECT {", ".join(f"r.{name}" for name in names)}
                 FROM responses r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id {where}
                 ORDER BY e.created_at, r.experiment_id, r.{_IN_PLAN_ORDER.replace(", ", ", r.")} {_limit(limit)}"""
-            return _frame(cursor, query, where.values)
+            return _data_frame(cursor, query, where.values)
 
     def response_rows(self, experiment_id: str) -> list[ResponseRow]:
         """Return the responses of one experiment as records, in plan order."""
         with self.reading() as cursor:
-            whole = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
-            return _records(cursor, ResponseRow, f"WHERE experiment_id = ? ORDER BY {_IN_PLAN_ORDER}", [whole])
+            id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            return _records(cursor, ResponseRow, f"WHERE experiment_id = ? ORDER BY {_IN_PLAN_ORDER}", [id_])
 
     def response(self, response_id: str) -> ResponseRow:
         """Return one response by its id or the beginning of it."""
@@ -152,16 +152,18 @@ class Queries(ABC):
     def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
         """Return one row an HTTP request, by response and number."""
         with self.reading() as cursor:
-            whole = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            id_ = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
             answer = response_id and _find(cursor, RECORD_TYPES["response"], response_id)
-            where = _Where().equal(experiment_id=whole, response_id=answer)
-            return _frame(cursor, f"SELECT * FROM call_attempts {where} ORDER BY started_at, response_id, attempt", where.values)
+            where = _Where().equal(experiment_id=id_, response_id=answer)
+            return _data_frame(
+                cursor, f"SELECT * FROM call_attempts {where} ORDER BY started_at, response_id, attempt", where.values
+            )
 
     def calibrations(self, *, user: AnyOf = None) -> pd.DataFrame:
         """Return one row a calibration, oldest first."""
         where = _Where().equal(user=user)
         with self.reading() as cursor:
-            return _frame(cursor, f"SELECT * FROM calibrations {where} ORDER BY created_at, calibration_id", where.values)
+            return _data_frame(cursor, f"SELECT * FROM calibrations {where} ORDER BY created_at, calibration_id", where.values)
 
     def calibration(self, calibration_id: str) -> CalibrationRow:
         """Return one calibration by its id, the beginning of its id, or ``latest``."""
@@ -178,7 +180,7 @@ class Queries(ABC):
             SELECT user, calibration_id, measure, n, mean, CASE WHEN n > 1 THEN sqrt(m2 / (n - 1)) END AS sd, m2, updated_at
             FROM analytics_summaries {where} ORDER BY user, calibration_id, measure"""
         with self.reading() as cursor:
-            return _frame(cursor, query, where.values)
+            return _data_frame(cursor, query, where.values)
 
     def audit(
         self,
@@ -197,7 +199,7 @@ class Queries(ABC):
             SELECT {", ".join(AUDIT_COLUMNS)}
             FROM (SELECT * FROM audit_logs {where} ORDER BY seq DESC {_limit(limit)}) ORDER BY seq"""
         with self.reading() as cursor:
-            return _frame(cursor, query, where.values)
+            return _data_frame(cursor, query, where.values)
 
     def timing(
         self,
@@ -210,7 +212,7 @@ class Queries(ABC):
     ) -> pd.DataFrame:
         """Return timings, oldest first; ``limit`` keeps the last ones. ``duration_ns`` is in nanoseconds."""
         where = _Where().equal(kind=kind, name=name, correlation_id=correlation_id).since("recorded_at", since)
-        return self._youngest("system_metrics", "recorded_at, metric_id", where, limit)
+        return self._latest("system_metrics", "recorded_at, metric_id", where, limit)
 
     def cells(
         self,
@@ -223,11 +225,11 @@ class Queries(ABC):
     ) -> pd.DataFrame:
         """Return cell executions, oldest first; ``limit`` keeps the last ones."""
         where = _Where().equal(session_id=session_id, notebook=notebook, status=status).since("started_at", since)
-        return self._youngest("cell_executions", "started_at, execution_id", where, limit)
+        return self._latest("cell_executions", "started_at, execution_id", where, limit)
 
     def exports(self) -> pd.DataFrame:
         """Return one row an export job, oldest first."""
-        return self._youngest("experiment_exports", "created_at, export_id", _Where(), None)
+        return self._latest("experiment_exports", "created_at, export_id", _Where(), None)
 
     def export(self, export_id: str) -> ExportRow:
         """Return one export job by its id, the beginning of its id, or ``latest``."""
@@ -236,16 +238,18 @@ class Queries(ABC):
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each table."""
-        query = " UNION ALL ".join(f"SELECT '{kind.table}', count(*) FROM {kind.table}" for kind in RECORD_TYPES.values())
+        query = " UNION ALL ".join(
+            f"SELECT '{record_type.table}', count(*) FROM {record_type.table}" for record_type in RECORD_TYPES.values()
+        )
         with self.reading() as cursor:
             return dict(cursor.execute(query).fetchall())
 
-    def _youngest(self, table: str, order: str, where: _Where, limit: int | None) -> pd.DataFrame:
+    def _latest(self, table: str, order: str, where: _Where, limit: int | None) -> pd.DataFrame:
         first = order.split(", ")
         descending = ", ".join(f"{name} DESC" for name in first)
         query = f"SELECT * FROM (SELECT * FROM {table} {where} ORDER BY {descending} {_limit(limit)}) ORDER BY {order}"
         with self.reading() as cursor:
-            return _frame(cursor, query, where.values)
+            return _data_frame(cursor, query, where.values)
 
 
 class _Where:
@@ -287,38 +291,41 @@ def _limit(limit: int | None) -> str:
     return f"LIMIT {limit}"
 
 
-def _find(cursor: DuckDBPyConnection, kind: RecordType, prefix: str) -> str:
+def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> str:
     if prefix == LATEST:
-        created = kind.columns[[column.holds for column in kind.columns].index("time")].name
-        row = cursor.execute(f"SELECT {kind.key} FROM {kind.table} ORDER BY {created} DESC, rowid DESC LIMIT 1").fetchone()
+        created = record_type.columns[[column.holds for column in record_type.columns].index("time")].name
+        row = cursor.execute(
+            f"SELECT {record_type.key} FROM {record_type.table} ORDER BY {created} DESC, rowid DESC LIMIT 1"
+        ).fetchone()
         if row is None:
-            raise NotFound(f"there is no {kind.name} yet")
+            raise NotFound(f"there is no {record_type.name} yet")
         return str(row[0])
     check_id(prefix)
-    query = f"SELECT {kind.key} FROM {kind.table} WHERE starts_with({kind.key}, ?) ORDER BY {kind.key} LIMIT 2"
-    found = [str(key) for (key,) in cursor.execute(query, [prefix]).fetchall()]
-    if not found:
-        raise NotFound(f"no {kind.name} has the id '{prefix}'", hint="ids may be shortened to their first six characters")
-    if len(found) > 1 and found[0] != prefix:
-        raise BadInput(f"several {kind.name}s begin with '{prefix}'", hint="give more characters")
-    return found[0]
+    key = record_type.key
+    query = f"SELECT {key} FROM {record_type.table} WHERE starts_with({key}, ?) ORDER BY {key} LIMIT 2"
+    ids = [str(id_) for (id_,) in cursor.execute(query, [prefix]).fetchall()]
+    if not ids:
+        raise NotFound(f"no {record_type.name} has the id '{prefix}'", hint="ids may be shortened to their first six characters")
+    if len(ids) > 1 and ids[0] != prefix:
+        raise BadInput(f"several {record_type.name}s begin with '{prefix}'", hint="give more characters")
+    return ids[0]
 
 
 def _one(cursor: DuckDBPyConnection, record: type[_Record], prefix: str) -> _Record:
-    kind = KIND_OF[record]
-    return _records(cursor, record, f"WHERE {kind.key} = ?", [_find(cursor, kind, prefix)])[0]
+    record_type = RECORD_TYPE_OF[record]
+    return _records(cursor, record, f"WHERE {record_type.key} = ?", [_find(cursor, record_type, prefix)])[0]
 
 
 def _records(cursor: DuckDBPyConnection, record: type[_Record], clause: str, values: Sequence[object]) -> list[_Record]:
-    kind = KIND_OF[record]
-    names = ", ".join(column.name for column in kind.columns)
-    found = cursor.execute(f"SELECT {names} FROM {kind.table} {clause}", values).fetchall()
-    return [record(**_fields(kind, row)) for row in found]
+    record_type = RECORD_TYPE_OF[record]
+    names = ", ".join(column.name for column in record_type.columns)
+    rows = cursor.execute(f"SELECT {names} FROM {record_type.table} {clause}", values).fetchall()
+    return [record(**_fields(record_type, row)) for row in rows]
 
 
-def _fields(kind: RecordType, row: tuple[Any, ...]) -> dict[str, Any]:
+def _fields(record_type: RecordType, row: tuple[Any, ...]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    for column, value in zip(kind.columns, row, strict=True):
+    for column, value in zip(record_type.columns, row, strict=True):
         if value is not None and column.holds == "time":
             fields[column.name] = time_text(value)
         elif value is not None and column.holds == "json":
@@ -329,11 +336,14 @@ def _fields(kind: RecordType, row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 _NULLABLE_INTEGERS = {
-    column.name for kind in RECORD_TYPES.values() for column in kind.columns if column.holds == "int" and column.nullable
+    column.name
+    for record_type in RECORD_TYPES.values()
+    for column in record_type.columns
+    if column.holds == "int" and column.nullable
 }
 
 
-def _frame(cursor: DuckDBPyConnection, query: str, values: Sequence[object]) -> pd.DataFrame:
+def _data_frame(cursor: DuckDBPyConnection, query: str, values: Sequence[object]) -> pd.DataFrame:
     """Return a query's rows with the same column types whatever they hold.
 
     Integers that may be missing are pandas ``Int64``, since a float would round a 63-bit seed.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
-KEYS = {kind.table: (kind.key,) for kind in RECORD_TYPES.values()} | {
+KEYS = {record_type.table: (record_type.key,) for record_type in RECORD_TYPES.values()} | {
     "analytics_summaries": ("user", "calibration_id", "measure"),
     "journal_files": ("file",),
 }
@@ -32,7 +32,7 @@ _ROUNDED = {"mean", "m2"}
 
 @dataclass(frozen=True, slots=True)
 class TableComparison:
-    """How one table came out: rows stored and rebuilt, and how many of them only one side has or differ."""
+    """Comparison of one table: rows stored and rebuilt, and how many of them only one side has or differ."""
 
     table: str
     stored: int
@@ -61,7 +61,7 @@ class RebuildReport:
 
     @property
     def equal(self) -> bool:
-        """Whether every table came out as it was stored."""
+        """Whether every rebuilt table equals the stored one."""
         return all(table.equal for table in self.tables)
 
     @property
@@ -73,12 +73,12 @@ class RebuildReport:
     def words(self) -> str:
         """The outcome in one line, and what to do."""
         if self.equal:
-            found = f"all {len(self.tables)} tables came out of the journals as they are stored"
+            outcome = f"all {len(self.tables)} tables are as the journals have them"
         else:
-            found = f"stored and rebuilt tables differ: {'; '.join(filter(None, map(_in_words, self.tables)))}"
+            outcome = f"stored and rebuilt tables differ: {'; '.join(filter(None, map(_in_words, self.tables)))}"
         if self.swapped:
-            return f"{found}. The rebuilt tables are in place; the former file is kept in backup/"
-        return found if self.equal else f"{found}. Nothing was changed; rebuild --swap puts the rebuilt tables in place"
+            return f"{outcome}. The rebuilt tables are in place; the former file is kept in backup/"
+        return outcome if self.equal else f"{outcome}. Nothing was changed; rebuild --swap puts the rebuilt tables in place"
 
     @property
     def df(self) -> pd.DataFrame:
@@ -104,9 +104,13 @@ class RebuildReport:
 
 
 def _in_words(table: TableComparison) -> str:
-    counts = {"differ": table.different, "are in the stored one only": table.missing, "are in the rebuilt one only": table.added}
-    said = [f"{count:,} {what}" for what, count in counts.items() if count]
-    return f"of {table.table}, {', '.join(said)}" if said else ""
+    counts = {
+        "differ": table.different,
+        "are only in the stored table": table.missing,
+        "are only in the rebuilt table": table.added,
+    }
+    parts = [f"{count:,} {what}" for what, count in counts.items() if count]
+    return f"of {table.table}, {', '.join(parts)}" if parts else ""
 
 
 def rebuild(folder: Path, path: Path, *, swap: bool) -> RebuildReport:

@@ -1,4 +1,4 @@
-"""The kinds of rows: which record goes to which table, under which key, with which columns; derived from `pplab.store.rows`."""
+"""Record types: which record goes to which table, under which key, with which columns; derived from `pplab.store.rows`."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RecordType:
-    """One kind of row. ``revised`` rows replace an older revision; all others are written once."""
+    """One type of record. Rows of a ``revised`` type replace an older revision; all others are written once."""
 
     name: str
     row: type[Any]
@@ -100,9 +100,9 @@ class RecordType:
 
 
 def _column(field: Any) -> Column:
-    kind = field.type.removesuffix(" | None")
-    nullable = kind != field.type
-    holds = "time" if field.name.endswith("_at") else "json" if kind.startswith(("dict", "list")) else kind
+    annotation = field.type.removesuffix(" | None")
+    nullable = annotation != field.type
+    holds = "time" if field.name.endswith("_at") else "json" if annotation.startswith(("dict", "list")) else annotation
     if field.default_factory is not MISSING:
         default = field.default_factory()
     else:
@@ -110,25 +110,25 @@ def _column(field: Any) -> Column:
     return Column(field.name, holds, nullable, default, *CHECKS[holds])
 
 
-def _kind(name: str, row: type[Any], table: str, key: str) -> RecordType:
+def _record_type(name: str, row: type[Any], table: str, key: str) -> RecordType:
     columns = tuple(_column(field) for field in fields(row))
     return RecordType(name, row, table, key, any(column.name == "revision" for column in columns), columns)
 
 
 RECORD_TYPES: dict[str, RecordType] = {
-    kind.name: kind
-    for kind in (
-        _kind("calibration", rows.CalibrationRow, "calibrations", "calibration_id"),
-        _kind("experiment", rows.ExperimentRow, "experiments", "experiment_id"),
-        _kind("response", rows.ResponseRow, "responses", "response_id"),
-        _kind("attempt", rows.AttemptRow, "call_attempts", "attempt_id"),
-        _kind("export", rows.ExportRow, "experiment_exports", "export_id"),
-        _kind("event", rows.EventRow, "audit_logs", "event_id"),
-        _kind("metric", rows.MetricRow, "system_metrics", "metric_id"),
-        _kind("cell", rows.CellRow, "cell_executions", "execution_id"),
+    record_type.name: record_type
+    for record_type in (
+        _record_type("calibration", rows.CalibrationRow, "calibrations", "calibration_id"),
+        _record_type("experiment", rows.ExperimentRow, "experiments", "experiment_id"),
+        _record_type("response", rows.ResponseRow, "responses", "response_id"),
+        _record_type("attempt", rows.AttemptRow, "call_attempts", "attempt_id"),
+        _record_type("export", rows.ExportRow, "experiment_exports", "export_id"),
+        _record_type("event", rows.EventRow, "audit_logs", "event_id"),
+        _record_type("metric", rows.MetricRow, "system_metrics", "metric_id"),
+        _record_type("cell", rows.CellRow, "cell_executions", "execution_id"),
     )
 }
-"""Every kind by the word that opens its journal lines."""
+"""The record types by the name that opens their journal lines."""
 
-KIND_OF: dict[type[Any], RecordType] = {kind.row: kind for kind in RECORD_TYPES.values()}
-"""The same kinds by their record."""
+RECORD_TYPE_OF: dict[type[Any], RecordType] = {record_type.row: record_type for record_type in RECORD_TYPES.values()}
+"""The same by the class of the record."""

@@ -1,4 +1,4 @@
-"""Claims: a process says that it is running an experiment or an export, so that others know; freed by the system if it dies."""
+"""Run locks: a process shows others that it is running an experiment or an export; the system frees the lock if it dies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RunLock:
-    """The right to run one experiment, or one export; a context manager.
+    """Lock file of one running experiment or export; a context manager.
 
     Raises
     ------
@@ -32,15 +32,15 @@ class RunLock:
             while self._fd is None:
                 self._try()
         except OSError as error:
-            raise refused("it cannot be begun", error) from None
+            raise refused("the run cannot start", error) from None
         return self
 
     def _try(self) -> None:
-        """Take the claim, unless its last holder removed the file between our opening and locking it."""
+        """Take the lock, unless its last holder removed the file between our opening and locking it."""
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)  # less the umask
         try:
             if not lock(fd, wait=False):
-                raise StoreBusy("this experiment is being run already", hint="wait for that run, or cancel it")
+                raise StoreBusy("this experiment is being run already", hint="wait until that run ends, or cancel it")
             if self._still_there(fd):
                 self._fd = fd
         finally:
@@ -62,7 +62,7 @@ class RunLock:
 
 
 def is_running(folder: Path, id_: str) -> bool:
-    """Return whether some process is running it now."""
+    """Return whether some process is running an experiment or export now."""
     try:
         return is_locked(folder / "running" / f"{id_}.lock")
     except FileNotFoundError:
@@ -72,13 +72,13 @@ def is_running(folder: Path, id_: str) -> bool:
 
 
 def running_ids(folder: Path) -> set[str]:
-    """Return the ids of all that some process is running now."""
+    """Return the ids of all experiments and exports that some process is running now."""
     return {path.stem for path in (folder / "running").glob("*.lock") if is_running(folder, path.stem)}
 
 
-def changes(tables: Path) -> tuple[int, int]:
-    """Return what changes when a run of the lab begins or ends, in whichever process, and when its tables are replaced."""
-    return _stat(tables.parent / "running", "st_mtime_ns"), _stat(tables, "st_ino")  # claims are files made and removed there
+def run_stamp(tables: Path) -> tuple[int, int]:
+    """Return a stamp that changes when any process begins or ends a run of the lab, and when its tables are replaced."""
+    return _stat(tables.parent / "running", "st_mtime_ns"), _stat(tables, "st_ino")  # lock files are made and removed there
 
 
 def _stat(path: Path, name: str) -> int:

@@ -1,4 +1,4 @@
-"""The journal folder as a drainer sees it: which bytes of which files are new, which files have ended, and their sealing."""
+"""Journal files as a drain sees them: which bytes of which files are new, which files have ended, and their compression."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEALED = ".jsonl.gz"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The bytes ``[start, stop)`` of one journal file, which hold whole lines.
+    """Bytes ``[start, stop)`` of one journal file, which hold whole lines.
 
     ``ended`` says that the writer is gone; ``torn`` counts the bytes of an unfinished last line behind ``stop``.
     """
@@ -33,14 +33,14 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """How far a journal file was drained, and whether that was all of it for good."""
+class Progress:
+    """Position up to which a journal file was drained; ``sealed`` says that no more will come."""
 
     stop: int
     sealed: bool
 
 
-def files(journal: Path) -> list[str]:
+def file_names(journal: Path) -> list[str]:
     """Return the names of all journal files, sealed ones included, in the order of their beginning."""
     return sorted(_names(journal, OPEN) | {name.removesuffix(".gz") for name in _names(journal / "sealed", SEALED)})
 
@@ -52,39 +52,39 @@ def _names(folder: Path, ending: str) -> set[str]:
         return set()
 
 
-def new_segments(journal: Path, read: Mapping[str, Read]) -> list[Segment]:
-    """Return what lies beyond the drained part of each file, also when that is nothing but the news that the file ended."""
-    found = []
-    for name in files(journal):
-        before = read.get(name, Read(0, sealed=False))
+def new_segments(journal: Path, progress: Mapping[str, Progress]) -> list[Segment]:
+    """Return what lies beyond the drained part of each file, also when only its end is new."""
+    segments = []
+    for name in file_names(journal):
+        before = progress.get(name, Progress(0, sealed=False))
         if before.sealed:
             continue
         try:
             ended = _ended(journal / name)
-            data = content(journal, name, before.stop)
-        except PermissionError:  # another user's file that was made for them alone; it must not stop the others, see `unreadable`
+            data = read_range(journal, name, before.stop)
+        except PermissionError:  # another user's private file must not stop the others, see `unreadable_files`
             continue
         whole = data.rfind(b"\n") + 1
         if whole or ended:
-            found.append(Segment(name, before.stop, before.stop + whole, ended, len(data) - whole))
-    return found
+            segments.append(Segment(name, before.stop, before.stop + whole, ended, len(data) - whole))
+    return segments
 
 
-def unread(journal: Path, read: Mapping[str, Read]) -> int:
+def unread_bytes(journal: Path, progress: Mapping[str, Progress]) -> int:
     """Return the number of bytes beyond the drained part of all files: lines that are being written this moment."""
-    hidden = unreadable(journal)
-    states = {name: read.get(name, Read(0, sealed=False)) for name in files(journal) if name not in hidden}
-    return sum(len(content(journal, name, state.stop)) for name, state in states.items() if not state.sealed)
+    hidden = unreadable_files(journal)
+    states = {name: progress.get(name, Progress(0, sealed=False)) for name in file_names(journal) if name not in hidden}
+    return sum(len(read_range(journal, name, state.stop)) for name, state in states.items() if not state.sealed)
 
 
-def unreadable(journal: Path) -> list[str]:
+def unreadable_files(journal: Path) -> list[str]:
     """Return the names of journal files that this user may not read, and whose records therefore stay out of the tables."""
-    return [name for name in files(journal) if not any(map(readable, (journal / name, journal / "sealed" / f"{name}.gz")))]
+    return [name for name in file_names(journal) if not any(map(readable, (journal / name, journal / "sealed" / f"{name}.gz")))]
 
 
-def left_open(journal: Path, read: Mapping[str, Read]) -> tuple[str, ...]:
+def unsealed_files(journal: Path, progress: Mapping[str, Progress]) -> tuple[str, ...]:
     """Return files that a process drained to their end, but died before it could compress them."""
-    return tuple(sorted(name for name in _names(journal, OPEN) if name in read and read[name].sealed))
+    return tuple(sorted(name for name in _names(journal, OPEN) if name in progress and progress[name].sealed))
 
 
 def _ended(path: Path) -> bool:
@@ -95,7 +95,7 @@ def _ended(path: Path) -> bool:
         return True  # compressed already
 
 
-def content(journal: Path, name: str, start: int, stop: int | None = None) -> bytes:
+def read_range(journal: Path, name: str, start: int, stop: int | None = None) -> bytes:
     """Return bytes of a journal file, wherever it lies now; nothing when it is gone."""
     for _ in range(2):  # it may be compressed by another process between the two looks
         try:
@@ -113,11 +113,11 @@ def content(journal: Path, name: str, start: int, stop: int | None = None) -> by
     return b""
 
 
-def lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
+def read_lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
     """Yield each whole line of a segment with its offset in the file, without the newline."""
     offset = segment.start
     try:
-        data = content(journal, segment.file, segment.start, segment.stop)
+        data = read_range(journal, segment.file, segment.start, segment.stop)
     except PermissionError as error:  # drained before, when it could be read: without it the tables would lose its records
         raise refused(f"the journal {segment.file} cannot be read", error) from None
     for line in data.split(b"\n")[:-1]:
@@ -125,14 +125,14 @@ def lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
         offset += len(line) + 1
 
 
-def keep_aside(journal: Path, name: str, offset: int, data: bytes, why: str) -> None:
+def set_aside(journal: Path, name: str, offset: int, data: bytes, why: str) -> None:
     """Keep bytes that are no record where a person can look at them; doing it twice changes nothing."""
     folder = journal / "damaged"
     folder.mkdir(exist_ok=True)
     write_atomically(folder / f"{name.removesuffix(OPEN)}.{offset}.{why}", data)
 
 
-def kept_aside(journal: Path, why: str) -> list[str]:
+def files_set_aside(journal: Path, why: str) -> list[str]:
     """Return the names of what was kept aside for a reason (``torn`` or ``damaged``)."""
     return sorted(_names(journal / "damaged", f".{why}"))
 

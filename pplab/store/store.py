@@ -1,4 +1,4 @@
-"""The store a lab holds: one journal, lease and drain for each folder and process. What it asks the tables is in `tables`."""
+"""The store of a lab: one journal, lease and drain for each folder and process. Its queries are in `pplab.store.queries`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pplab.store.chain import Head
     from pplab.store.connect import Connection
-    from pplab.store.drain import Drained
+    from pplab.store.drain import DrainResult
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
     from pplab.store.trace import Trace
@@ -79,8 +79,8 @@ class Store(Queries):
         """Set what belongs to this process alone."""
         self._lock = threading.RLock()
         self._connection: Connection | None = None
-        self._undrained = False
-        self._ended: tuple[str, ...] = ()
+        self._has_new_lines = False
+        self._ended_files: tuple[str, ...] = ()
         self._stopped = threading.Event()
         self._timer: threading.Thread | None = None
 
@@ -145,7 +145,7 @@ class Store(Queries):
 
     def _lines_written(self) -> None:
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
-        self._undrained = True
+        self._has_new_lines = True
         if self._timer is None:
             timer = thread(self._drain_regularly, name="pplab-drain")
             timer.start()
@@ -153,7 +153,7 @@ class Store(Queries):
 
     def _drain_regularly(self) -> None:
         while not self._stopped.wait(DRAIN_EVERY_S):
-            if self._undrained:
+            if self._has_new_lines:
                 try:
                     self._drain(TIMER_WAIT_S)
                 except StoreBusy:  # somebody is reading for longer than usual; a later second drains
@@ -163,12 +163,12 @@ class Store(Queries):
 
     # Reading
 
-    def drain(self) -> Drained:
+    def drain(self) -> DrainResult:
         """Move all new journal lines, of all processes, into the tables."""
         return self._drain(LEASE_WAIT_S)
 
-    def _drain(self, wait: float) -> Drained:
-        with self._leased(wait) as started, self._tables(started) as drained:
+    def _drain(self, wait: float) -> DrainResult:
+        with self._hold_lease(wait) as started, self._open_tables(started) as drained:
             return drained
 
     @contextlib.contextmanager
@@ -182,20 +182,20 @@ class Store(Queries):
         StoreBusy
             When another program holds the tables for more than two seconds; the message names it.
         """
-        mine = self._lock.acquire(blocking=False)
+        owns_lock = self._lock.acquire(blocking=False)
         try:
-            if mine and self._connection is not None:
+            if owns_lock and self._connection is not None:
                 yield self._connection.cursor()
                 return
         finally:
-            if mine:
+            if owns_lock:
                 self._lock.release()
-        with self._leased(LEASE_WAIT_S) as started, self._tables(started):
+        with self._hold_lease(LEASE_WAIT_S) as started, self._open_tables(started):
             assert self._connection is not None
             yield self._connection.cursor()
 
     @contextlib.contextmanager
-    def _leased(self, wait: float) -> Iterator[float]:
+    def _hold_lease(self, wait: float) -> Iterator[float]:
         """Hold the lease; yield when the waiting began."""
         if self._inherited is not None:
             raise StoreError(
@@ -205,12 +205,12 @@ class Store(Queries):
         started = time.monotonic()
         self._journal.settle()
         if not self._lock.acquire(timeout=wait):
-            raise StoreBusy(f"the lab is in use by another thread for more than {wait:g} seconds", hint="try again")
+            raise StoreBusy(f"another thread has been using the lab for more than {wait:g} seconds", hint="try again")
         try:
             if self._closed:
                 raise StoreError("the lab is closed", hint="open it again")
             if self._connection is not None:
-                raise StoreError("the tables are being read by this thread", hint="leave the reading() block first")
+                raise StoreError("a read is already in progress in this thread", hint="leave the reading() block first")
             self._obstacle = obstacle(self.folder)
             try:
                 self._lease.acquire(wait, shared=bool(self._obstacle))
@@ -222,48 +222,48 @@ class Store(Queries):
             self._lock.release()
 
     @contextlib.contextmanager
-    def _tables(self, started: float) -> Iterator[Drained]:
+    def _open_tables(self, started: float) -> Iterator[DrainResult]:
         """Open the tables inside the lease and drain; yield what was drained."""
         import duckdb
 
-        from pplab.store.drain import Drained, drain
+        from pplab.store.drain import DrainResult, drain
         from pplab.store.migrate import open_as_it_is, open_migrated
 
-        self._undrained = False
+        self._has_new_lines = False
         try:
             if self._obstacle:
                 self._connection = open_as_it_is(self.path, self._obstacle, started=started)
-                drained = Drained()
+                drained = DrainResult()
             else:
                 self._connection = open_migrated(self.path, started=started)
                 drained = drain(self._connection.cursor(), self.folder)
         except BaseException as error:
-            self._undrained = True
+            self._has_new_lines = True
             self._close_tables()
             if isinstance(error, OSError):
                 raise StoreError(f"{NOT_DRAINED}: {in_short(error)}", hint=f"{KEPT}; {advice(error)}") from None
             if isinstance(error, duckdb.Error):
-                raise StoreError(f"{NOT_DRAINED}: {_line(error)}", hint=KEPT) from None
+                raise StoreError(f"{NOT_DRAINED}: {_one_line(error)}", hint=KEPT) from None
             raise
-        self._ended = drained.ended
-        self._name_unreadable()
+        self._ended_files = drained.ended
+        self._log_unreadable()
         try:
             yield drained
         except duckdb.Error as error:
-            raise StoreError(f"the lab's tables could not be read: {_line(error)}", hint=KEPT) from None
+            raise StoreError(f"the lab's tables could not be read: {_one_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
 
-    def _name_unreadable(self) -> None:
-        if hidden := self.unreadable():
+    def _log_unreadable(self) -> None:
+        if hidden := self.unreadable_files():
             left_out = StoreError(f"{', '.join(hidden)} may not be read", hint="ask the owner to run chmod g+r on it")
             caught("journals are left out", left_out, lab=self.folder)
 
-    def unreadable(self) -> list[str]:
+    def unreadable_files(self) -> list[str]:
         """Return the names of the journals that this user may not read, whose records are not in the tables."""
-        from pplab.store.segments import unreadable
+        from pplab.store.segments import unreadable_files
 
-        return unreadable(self.folder / "journal")
+        return unreadable_files(self.folder / "journal")
 
     def _close_tables(self) -> None:
         import duckdb
@@ -285,7 +285,7 @@ class Store(Queries):
         """Compress the journals that ended, outside of the lease."""
         from pplab.store import segments
 
-        ended, self._ended = self._ended, ()
+        ended, self._ended_files = self._ended_files, ()
         for name in ended:
             try:
                 segments.seal(self.folder / "journal", name)
@@ -320,8 +320,8 @@ class Store(Queries):
 
         if not isinstance(query, str) or any("\ud800" <= c <= "\udfff" for c in query):
             raise BadInput("the query is not text", hint="write one SELECT")
-        with self._leased(LEASE_WAIT_S) as started:
-            with self._tables(started):
+        with self._hold_lease(LEASE_WAIT_S) as started:
+            with self._open_tables(started):
                 pass
             connection = Connection(self.path, read_only=True)
             try:
@@ -329,10 +329,10 @@ class Store(Queries):
                 statements = cursor.extract_statements(query)
                 if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
                     raise BadInput("only one SELECT can be run", hint="the tables are read-only here; see SHOW TABLES")
-                bound = dict(params) if isinstance(params, Mapping) else list(params or ())
-                frame: pd.DataFrame = cursor.sql(query, params=bound).df()
+                parameters = dict(params) if isinstance(params, Mapping) else list(params or ())
+                frame: pd.DataFrame = cursor.sql(query, params=parameters).df()
             except duckdb.Error as error:
-                raise BadInput(_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
+                raise BadInput(_one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
             finally:
                 connection.close()
         return frame
@@ -373,8 +373,8 @@ class Store(Queries):
         from pplab.store.rebuild import rebuild
 
         self.must_be_writable()
-        with self._leased(LEASE_WAIT_S) as started:
-            with self._tables(started):
+        with self._hold_lease(LEASE_WAIT_S) as started:
+            with self._open_tables(started):
                 pass
             return rebuild(self.folder, self.path, swap=swap)
 
@@ -382,7 +382,7 @@ class Store(Queries):
 
     def close(self) -> None:
         """Give up one reference; the last one drains what was written and ends this process's journal file."""
-        _open.give_up(self)
+        _open.release(self)
 
     def end(self, *, drain: bool = True) -> None:
         """Write everything, stop the threads, drain if asked, and refuse what comes later; for the registry."""
@@ -410,15 +410,15 @@ class Store(Queries):
         """Begin anew in a forked child: a journal, locks and threads of its own."""
         self._inherited = self._connection  # never used and never destroyed: its threads stayed in the parent
         self._begin()
-        self._lease.forget()
-        self._journal.forget()
+        self._lease.reset_after_fork()
+        self._journal.reset_after_fork()
 
 
 NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).partition("\n\n")[0].split())
 
 
@@ -431,14 +431,14 @@ class _Registry:
         self._references: dict[Path, int] = {}
         self._temporary: Path | None = None
         self._pid = os.getpid()
-        self._held: list[Store] = []
+        self._locked_stores: list[Store] = []
         atexit.register(self._end_all)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(
                 before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child
             )
 
-    def take(self, folder: Path | str) -> Store:
+    def acquire(self, folder: Path | str) -> Store:
         with self._guard:
             path = self._temporary_folder() if folder == TEMPORARY else Path(folder).expanduser().resolve()
             if path not in self._stores:
@@ -446,7 +446,7 @@ class _Registry:
             self._references[path] = self._references.get(path, 0) + 1
             return self._stores[path]
 
-    def give_up(self, store: Store) -> None:
+    def release(self, store: Store) -> None:
         with self._guard:
             if self._stores.get(store.folder) is not store:
                 return
@@ -468,10 +468,10 @@ class _Registry:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _before_fork(self) -> None:
-        self._held = [store for store in self._stores.values() if store.before_fork()]
+        self._locked_stores = [store for store in self._stores.values() if store.before_fork()]
 
     def _after_fork_in_parent(self) -> None:
-        for store in self._held:
+        for store in self._locked_stores:
             store.after_fork_in_parent()
 
     def _after_fork_in_child(self) -> None:
@@ -497,4 +497,4 @@ def open_store(folder: Path | str) -> Store:
     StoreError
         When the folder cannot be made.
     """
-    return _open.take(folder)
+    return _open.acquire(folder)

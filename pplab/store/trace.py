@@ -86,10 +86,10 @@ class Trace:
         return [node for node in self.nodes if (node.kind, node.id) in targets]
 
 
-SHOWN = 10
+MAX_CONTENTS = 10
 """Records of a kind whose contents a trace holds."""
 
-WORDS = {"metric": "operation"}
+KIND_NAMES = {"metric": "operation"}
 """Kinds that a trace calls by another word."""
 
 _ENDED = (
@@ -152,78 +152,78 @@ def trace(cursor: DuckDBPyConnection, anchor: str, running: set[str]) -> Trace:
         The ids of the experiments and exports that a process is running now.
     """
     text = check_id(anchor)
-    kind, whole = _anchor(cursor, text)
-    records = _records(cursor, _scope(cursor, kind, whole, running))
+    kind, id_ = _anchor(cursor, text)
+    records = _records(cursor, _scope(cursor, kind, id_, running))
     summaries, counted = _summaries(cursor)
     edges = dict.fromkeys([*_edges(records), *counted])
-    return Trace((WORDS.get(kind, kind), whole), (*(record.node for record in records), *summaries), tuple(edges))
+    return Trace((KIND_NAMES.get(kind, kind), id_), (*(record.node for record in records), *summaries), tuple(edges))
 
 
 def _anchor(cursor: DuckDBPyConnection, text: str) -> tuple[str, str]:
     query = " UNION ALL ".join(
-        f"SELECT '{kind.name}' AS kind, {kind.key} AS id FROM {kind.table} WHERE starts_with({kind.key}, $id)"
-        for kind in RECORD_TYPES.values()
+        f"SELECT '{of.name}' AS kind, {of.key} AS id FROM {of.table} WHERE starts_with({of.key}, $id)"
+        for of in RECORD_TYPES.values()
     )
     query += "".join(
-        f" UNION SELECT 'correlation', correlation_id FROM {kind.table} WHERE starts_with(correlation_id, $id)"
-        for kind in RECORD_TYPES.values()
+        f" UNION SELECT 'correlation', correlation_id FROM {record_type.table} WHERE starts_with(correlation_id, $id)"
+        for record_type in RECORD_TYPES.values()
     )
-    found = cursor.execute(f"SELECT kind, id FROM ({query}) ORDER BY id = $id DESC, id LIMIT 2", {"id": text}).fetchall()
-    if not found:
+    matches = cursor.execute(f"SELECT kind, id FROM ({query}) ORDER BY id = $id DESC, id LIMIT 2", {"id": text}).fetchall()
+    if not matches:
         raise NotFound(f"no record has the id '{text}'", hint="%pplab results and %pplab audit show ids")
-    if len(found) > 1 and found[0][1] != text:
+    if len(matches) > 1 and matches[0][1] != text:
         raise BadInput(f"several records begin with '{text}'", hint="give more characters")
-    return found[0]
+    return matches[0]
 
 
 def _column(cursor: DuckDBPyConnection, query: str, *values: object) -> list[str]:
     return [str(row[0]) for row in cursor.execute(query, list(values)).fetchall() if row[0] is not None]
 
 
-def _scope(cursor: DuckDBPyConnection, kind: str, whole: str, running: set[str]) -> _Scope:
+def _scope(cursor: DuckDBPyConnection, kind: str, id_: str, running: set[str]) -> _Scope:
     scope = _Scope(running=running)
-    _include(cursor, scope, kind, whole)
+    _include(cursor, scope, kind, id_)
     _complete(cursor, scope)
     return scope
 
 
-def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, whole: str) -> None:
+def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, id_: str) -> None:
     """Add what a record stands for: itself, or the records of its chain of cause."""
     if kind == "calibration":
-        scope.calibrations.add(whole)
-        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE calibration_id = ?", whole))
+        scope.calibrations.add(id_)
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE calibration_id = ?", id_))
     elif kind == "experiment":
-        scope.experiments.add(whole)
+        scope.experiments.add(id_)
     elif kind == "response":
-        scope.responses.add(whole)
-        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM responses WHERE response_id = ?", whole))
+        scope.responses.add(id_)
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM responses WHERE response_id = ?", id_))
     elif kind == "attempt":
-        for response in _column(cursor, "SELECT response_id FROM call_attempts WHERE attempt_id = ?", whole):
+        for response in _column(cursor, "SELECT response_id FROM call_attempts WHERE attempt_id = ?", id_):
             _include(cursor, scope, "response", response)
     elif kind == "export":
-        scope.exports.add(whole)
+        scope.exports.add(id_)
         query = "SELECT unnest(from_json(experiment_ids, '[\"VARCHAR\"]')) FROM experiment_exports WHERE export_id = ?"
-        scope.experiments.update(_column(cursor, query, whole))
+        scope.experiments.update(_column(cursor, query, id_))
     elif kind == "event":
         query = "SELECT entity, entity_id FROM audit_logs WHERE event_id = ? AND entity_id IS NOT NULL"
-        for entity, entity_id in cursor.execute(query, [whole]).fetchall():
+        for entity, entity_id in cursor.execute(query, [id_]).fetchall():
             scope.entities.add(entity_id)
             if entity in RECORD_TYPES and entity != "event":
                 _include(cursor, scope, entity, entity_id)
         if not scope.experiments and not scope.calibrations and not scope.exports:
-            for correlation in _column(cursor, "SELECT correlation_id FROM audit_logs WHERE event_id = ?", whole):
+            for correlation in _column(cursor, "SELECT correlation_id FROM audit_logs WHERE event_id = ?", id_):
                 _include(cursor, scope, "correlation", correlation)
     elif kind in ("metric", "cell"):
         table = RECORD_TYPES[kind]
-        for correlation in _column(cursor, f"SELECT correlation_id FROM {table.table} WHERE {table.key} = ?", whole):
+        for correlation in _column(cursor, f"SELECT correlation_id FROM {table.table} WHERE {table.key} = ?", id_):
             _include(cursor, scope, "correlation", correlation)
     else:
-        scope.correlations.add(whole)
-        for calibration in _column(cursor, "SELECT calibration_id FROM calibrations WHERE correlation_id = ?", whole):
+        scope.correlations.add(id_)
+        for calibration in _column(cursor, "SELECT calibration_id FROM calibrations WHERE correlation_id = ?", id_):
             _include(cursor, scope, "calibration", calibration)
-        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE correlation_id = ?", whole))
-        scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM responses WHERE correlation_id = ?", whole))
-        for export in _column(cursor, "SELECT export_id FROM experiment_exports WHERE correlation_id = ?", whole):
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE correlation_id = ?", id_))
+        scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM responses WHERE correlation_id = ?", id_))
+        for export in _column(cursor, "SELECT export_id FROM experiment_exports WHERE correlation_id = ?", id_):
             _include(cursor, scope, "export", export)
 
 
@@ -275,19 +275,19 @@ def _register(cursor: DuckDBPyConnection, scope: _Scope) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A node with what ties it to others: its span, the span that caused it, and the ids it names."""
+    """A node with what links it to others: its span, the span that caused it, and the ids in it."""
 
     node: Node
     span: str | None
     cause: str | None
-    named: tuple[str, ...]
+    ids: tuple[str, ...]
 
     @property
     def key(self) -> tuple[str, str]:
         return self.node.kind, self.node.id
 
 
-_TIES = {
+_LINKS = {
     "calibration": ("NULL", "NULL", "[]"),
     "experiment": ("NULL", "NULL", "[calibration_id]"),
     "response": ("span_id", "NULL", "[experiment_id]"),
@@ -335,22 +335,22 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
 
 
 def _of_kind(cursor: DuckDBPyConnection, name: str, condition: str) -> Iterator[_Record]:
-    kind = RECORD_TYPES[name]
-    time = next(column.name for column in kind.columns if column.holds == "time")
-    order = _ORDERS.get(name, f"{time}, {kind.key}")
+    record_type = RECORD_TYPES[name]
+    time = next(column.name for column in record_type.columns if column.holds == "time")
+    order = _ORDERS.get(name, f"{time}, {record_type.key}")
     contents = "NULL"
     if name in _CONTENTS:
-        contents = f"CASE WHEN row_number() OVER (ORDER BY {order}) <= {SHOWN} THEN to_json({_CONTENTS[name]}) END"
+        contents = f"CASE WHEN row_number() OVER (ORDER BY {order}) <= {MAX_CONTENTS} THEN to_json({_CONTENTS[name]}) END"
     query = f"""
-        SELECT {kind.key}, {_LABELS[name]}, {time}, correlation_id, {contents}, {", ".join(_TIES[name])}
-        FROM {kind.table} WHERE {condition} ORDER BY {order}"""
-    for key, label, at, correlation, record, span, cause, named in cursor.execute(query).fetchall():
-        known = {word: value for word, value in json.loads(record or "{}").items() if value is not None}
-        node = Node(WORDS.get(name, name), key, label, time_text(at), correlation, known)
-        yield _Record(node, span, cause, tuple(item for item in named if item is not None))
+        SELECT {record_type.key}, {_LABELS[name]}, {time}, correlation_id, {contents}, {", ".join(_LINKS[name])}
+        FROM {record_type.table} WHERE {condition} ORDER BY {order}"""
+    for key, label, at, correlation, record, span, cause, ids in cursor.execute(query).fetchall():
+        contents_of = {word: value for word, value in json.loads(record or "{}").items() if value is not None}
+        node = Node(KIND_NAMES.get(name, name), key, label, time_text(at), correlation, contents_of)
+        yield _Record(node, span, cause, tuple(item for item in ids if item is not None))
 
 
-_NAMED_RELATIONS = {
+_ID_RELATIONS = {
     "experiment": "gave the ranges",
     "response": "planned",
     "attempt": "was requested by",
@@ -372,9 +372,9 @@ def _edges(records: list[_Record]) -> Iterator[Edge]:
             roots.setdefault(record.node.correlation_id, []).append(record.key)
     for record in records:
         kind = record.node.kind
-        for named in record.named:
-            if named in by_id:
-                yield Edge(by_id[named], record.key, _NAMED_RELATIONS[kind])
+        for id_ in record.ids:
+            if id_ in by_id:
+                yield Edge(by_id[id_], record.key, _ID_RELATIONS[kind])
         if kind in ("calibration", "experiment", "export"):
             for root in roots.get(record.node.correlation_id, ()):
                 yield Edge(root, record.key, "made")
@@ -397,11 +397,11 @@ def _summaries(cursor: DuckDBPyConnection) -> tuple[list[Node], list[Edge]]:
         FROM experiments e JOIN analytics_summaries s
           ON s.user = e.user AND s.calibration_id = coalesce(e.calibration_id, '{UNCALIBRATED}') AND s.measure = 'experiments'
         WHERE {_among("experiment_id", "experiments")} ORDER BY e.created_at, experiment_id"""
-    found = cursor.execute(query).fetchall()
+    rows = cursor.execute(query).fetchall()
     nodes = {
         name: Node("summary", name, f"of {count} experiment{'s' * (count != 1)}", time_text(at), None)
-        for _, name, count, at in found
+        for _, name, count, at in rows
     }
     return list(nodes.values()), [
-        Edge(("experiment", experiment), ("summary", name), "was counted in") for experiment, name, _, _ in found
+        Edge(("experiment", experiment), ("summary", name), "was counted in") for experiment, name, _, _ in rows
     ]

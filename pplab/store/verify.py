@@ -1,4 +1,4 @@
-"""Verification: whether the tables still are what the drains put there, and which rows were altered, removed, added or moved."""
+"""Verification: whether the tables still are what pplab wrote, and which rows were altered, removed, added or moved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pplab.store.chain import GENESIS, SQL_HASH, Head
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
 from pplab.store.record_types import RECORD_TYPES
-from pplab.store.segments import Read
+from pplab.store.segments import Progress
 from pplab.store.summaries import RECOMPUTED
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it was drained.
+    """Difference between the tables and what was drained.
 
     Attributes
     ----------
     kind
         ``altered``, ``deleted``, ``inserted`` or ``reordered`` for audit rows; ``count`` for a table with rows too many or too
         few, ``content`` for one with altered rows; ``summary`` for figures that the responses do not give; ``damaged`` for a
-        journal line that is no record.
+        journal line that is not a record.
     seq
         The audit row, when it is about one.
     what
@@ -53,7 +53,7 @@ class VerifyReport:
     Attributes
     ----------
     problems
-        What was found; empty when nothing was altered.
+        The problems; empty when nothing was altered.
     head
         The chain's head as stored.
     counts
@@ -63,7 +63,7 @@ class VerifyReport:
     unread
         Bytes of unfinished lines in journals that are being written.
     torn
-        Names of last lines that a dying process left unfinished and nobody was told were saved.
+        Names of last lines that a dying process left unfinished; nobody relied on them.
     seconds
         How long it took.
     """
@@ -100,25 +100,31 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
     started = time.perf_counter()
     journal = folder / "journal"
     mentioned = _mentioned(cursor, folder, heads)
-    counts = {kind.table: cursor.execute(f"SELECT count(*) FROM {kind.table}").fetchall()[0][0] for kind in RECORD_TYPES.values()}
+    counts = {
+        record_type.table: cursor.execute(f"SELECT count(*) FROM {record_type.table}").fetchall()[0][0]
+        for record_type in RECORD_TYPES.values()
+    }
     problems = [
         *_chain(cursor),
         *_heads(cursor, mentioned),
         *_counts(cursor, counts),
         *_contents(cursor),
         *_summaries(cursor),
-        *(Problem("damaged", None, f"journal line {name} is no record") for name in segments.kept_aside(journal, "damaged")),
+        *(
+            Problem("damaged", None, f"journal line {name} is not a record")
+            for name in segments.files_set_aside(journal, "damaged")
+        ),
     ]
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
-    read = {file: Read(stop, sealed) for file, stop, sealed in stored}
+    progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
     last = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
     return VerifyReport(
         problems=tuple(dict.fromkeys(problems)),
         head=Head(*last) if last else Head(),
         counts=counts,
         heads_checked=len(mentioned),
-        unread=segments.unread(journal, read),
-        torn=tuple(segments.kept_aside(journal, "torn")),
+        unread=segments.unread_bytes(journal, progress),
+        torn=tuple(segments.files_set_aside(journal, "torn")),
         seconds=time.perf_counter() - started,
     )
 
@@ -155,13 +161,13 @@ def _wrong_row(seq: int, before: int, predecessor: int | None, *, intact: bool, 
     if seq == before:
         return Problem("inserted", seq, f"audit row {seq} is there twice")
     if not intact and not linked and predecessor is not None:
-        return Problem("reordered", seq, f"audit row {seq} belongs behind row {predecessor}")
+        return Problem("reordered", seq, f"audit row {seq} belongs after row {predecessor}")
     if not intact:
         return Problem("altered", seq, f"audit row {seq} does not match its hash")
     if seq != before + 1:
         missing = f"row {before + 1} is" if seq == before + 2 else f"rows {before + 1} to {seq - 1} are"
         return Problem("deleted", before + 1, f"audit {missing} missing")
-    return Problem("altered", before or seq, f"audit row {seq} was chained to another row than the one before it")
+    return Problem("altered", before or seq, f"audit row {seq} does not follow the row before it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,7 @@ class _Mention:
 
 
 def _mentioned(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, str]]) -> list[_Mention]:
-    """Return the heads that something outside the audit table remembers."""
+    """Return the chain's heads that are noted outside the audit table."""
     exports = cursor.execute(
         "SELECT head_seq, head_hash, export_id FROM experiment_exports WHERE head_seq > 0 AND head_hash IS NOT NULL"
     ).fetchall()
@@ -180,7 +186,11 @@ def _mentioned(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[i
     return [
         *(_Mention(seq, head, f"export {export}") for seq, head, export in exports),
         *(_Mention(seq, head, "the last drain") for seq, head in drained),
-        *(_Mention(entry.seq, entry.hash, "the ledger") for entry in DrainLog(folder / "ledger.jsonl").entries() if entry.seq),
+        *(
+            _Mention(entry.seq, entry.hash, "the drain log (ledger.jsonl)")
+            for entry in DrainLog(folder / "ledger.jsonl").entries()
+            if entry.seq
+        ),
         *(_Mention(seq, head, "the given head") for seq, head in heads if seq),
     ]
 
@@ -204,7 +214,7 @@ def _heads(cursor: DuckDBPyConnection, mentioned: list[_Mention]) -> Iterator[Pr
         yield Problem("deleted", last + 1, f"audit rows {last + 1} to {latest.seq} are missing: {latest.by} mentions them")
     counted = max((mention.seq for mention in mentioned if mention.by == "the last drain"), default=0)
     if last > counted:
-        yield Problem("inserted", counted + 1, f"audit rows {counted + 1} to {last} were not put there by a drain")
+        yield Problem("inserted", counted + 1, f"audit rows {counted + 1} to {last} were added by something other than pplab")
     differing = cursor.execute(
         """SELECT m.seq, m.by FROM mentioned m JOIN audit_logs a ON a.seq = m.seq
            WHERE a.hash <> m.hash ORDER BY m.seq, m.by LIMIT ?""",
@@ -220,14 +230,16 @@ def _counts(cursor: DuckDBPyConnection, counts: dict[str, int]) -> Iterator[Prob
     for table, count in counts.items():
         expected = drained.get(table, 0)
         if count != expected:
-            yield Problem("count", None, f"{table} has {count} rows, the drains put {expected} there")
+            yield Problem("count", None, f"{table} has {count} rows, pplab wrote {expected}")
 
 
 def _contents(cursor: DuckDBPyConnection) -> Iterator[Problem]:
     drained = dict(cursor.execute("SELECT table_name, digest FROM drained").fetchall())
-    for kind in DIGESTED:
-        if digest(cursor, kind.table, kind.table) != int(drained.get(kind.table) or "0", 16):
-            yield Problem("content", None, f"{kind.table} does not hold what the drains put there; a rebuild names the rows")
+    for record_type in DIGESTED:
+        if digest(cursor, record_type.table, record_type.table) != int(drained.get(record_type.table) or "0", 16):
+            yield Problem(
+                "content", None, f"{record_type.table} was changed by something other than pplab; pplab rebuild names the rows"
+            )
 
 
 def _summaries(cursor: DuckDBPyConnection) -> Iterator[Problem]:
@@ -242,4 +254,4 @@ def _summaries(cursor: DuckDBPyConnection) -> Iterator[Problem]:
            OR abs(s.m2 - c.m2) > {TOLERANCE} * greatest(1, c.m2, c.n * c.mean ** 2)
         ORDER BY ALL LIMIT {NAMED}"""
     for user, calibration, measure in cursor.execute(query).fetchall():
-        yield Problem("summary", None, f"{measure} of {user}, {calibration} is not what the responses give")
+        yield Problem("summary", None, f"{measure} of {user}, {calibration} does not match the responses")

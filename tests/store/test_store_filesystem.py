@@ -89,7 +89,7 @@ def test_a_full_journal_goes_on_where_no_further_file_can_be_opened(folder, monk
                 store.append(event(), event(), durable=True)
         store.append(event(), durable=True)
         assert len(store.audit()) == 13
-        assert len(segments.files(folder / "journal")) == 2
+        assert len(segments.file_names(folder / "journal")) == 2
     finally:
         store.close()
 

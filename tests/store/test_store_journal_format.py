@@ -14,8 +14,8 @@ from store_records import attempt, build, cell, event, experiment, response
 
 from pplab.errors import StoreError
 from pplab.secrets import Scrubber
-from pplab.store.journal_format import Damaged, decode, encode
-from pplab.store.record_types import KIND_OF, RECORD_TYPES, canonical_json, parse_time, time_text
+from pplab.store.journal_format import DamagedLine, decode, encode
+from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, canonical_json, parse_time, time_text
 
 PLAIN = Scrubber()
 json_values = st.recursive(
@@ -112,13 +112,13 @@ def test_a_secret_is_masked_wherever_it_stands_also_behind_an_escape():
     ],
 )
 def test_a_foreign_line_is_damaged_and_never_another_exception(line):
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedLine):
         decode(line)
 
 
 @given(st.binary(max_size=80))
 def test_random_bytes_are_damaged(data):
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedLine):
         decode(data)
 
 
@@ -130,7 +130,7 @@ def test_a_value_of_another_type_is_damaged_or_fits_its_column(kind, wrong):
         changed = {"k": kind.name, "r": row["r"] | {column.name: wrong}}
         try:
             _, values = decode(json.dumps(changed).encode())
-        except Damaged:
+        except DamagedLine:
             continue
         if column.holds == "json":
             assert values[column.name] == canonical_json(wrong) or (wrong is None and values[column.name] is None)
@@ -151,7 +151,7 @@ def test_a_line_of_an_older_version_may_lack_what_may_be_null_or_has_a_default()
 def test_an_unknown_field_is_not_dropped_silently():
     row = json.loads(encode(event(), PLAIN))
     row["r"]["added_later"] = 1
-    with pytest.raises(Damaged, match="unknown fields"):
+    with pytest.raises(DamagedLine, match="unknown fields"):
         decode(json.dumps(row).encode())
 
 
@@ -160,7 +160,7 @@ def test_a_time_with_an_offset_is_taken_to_utc():
 
 
 def test_the_columns_are_those_of_the_records():
-    for row, kind in KIND_OF.items():
+    for row, kind in RECORD_TYPE_OF.items():
         assert [column.name for column in kind.columns] == [field.name for field in fields(row)]
     assert {kind.name for kind in RECORD_TYPES.values() if kind.revised} == {"experiment", "response", "export"}
 

@@ -225,7 +225,7 @@ def test_an_inserted_row_chained_to_the_end_by_the_rules_is_found_by_the_drains_
 def test_two_rows_that_changed_places_are_found_and_said_where_they_belong(lab):
     lab.tamper("UPDATE audit_logs SET seq = CASE seq WHEN 5 THEN 11 ELSE 5 END WHERE seq IN (5, 11)")
     assert {("reordered", 5), ("reordered", 11)} <= found(lab)
-    assert "row 11 belongs behind row 4" in "; ".join(problem.what for problem in lab.verify().problems)
+    assert "row 11 belongs after row 4" in "; ".join(problem.what for problem in lab.verify().problems)
 
 
 def test_a_chain_written_anew_from_some_row_on_differs_from_the_heads_that_were_mentioned(lab):
@@ -243,7 +243,7 @@ def test_a_chain_written_anew_from_some_row_on_differs_from_the_heads_that_were_
     )
     report = lab.verify()
     assert {(problem.kind, problem.seq) for problem in report.problems} == {("altered", 11), ("altered", 20)}
-    assert "another hash than the ledger mentions" in report.words
+    assert "another hash than the drain log" in report.words
 
 
 def test_a_removed_or_added_row_of_any_other_table_shows_in_the_counts(lab):
@@ -252,14 +252,14 @@ def test_a_removed_or_added_row_of_any_other_table_shows_in_the_counts(lab):
         "INSERT INTO call_attempts SELECT 'forged', * EXCLUDE attempt_id FROM call_attempts LIMIT 1",
     )
     what = [problem.what for problem in lab.verify().problems if problem.kind == "count"]
-    assert what == ["responses has 3 rows, the drains put 4 there", "call_attempts has 5 rows, the drains put 4 there"]
+    assert what == ["responses has 3 rows, pplab wrote 4", "call_attempts has 5 rows, pplab wrote 4"]
 
 
 def test_an_improved_score_shows_in_the_summaries(lab):
     lab.tamper("UPDATE responses SET creativity = creativity + 1e-6 WHERE replicate = 2")
     content, summary = lab.verify().problems
     assert (content.kind, summary.kind) == ("content", "summary")
-    assert summary.what == "creativity of ada, uncalibrated is not what the responses give"
+    assert summary.what == "creativity of ada, uncalibrated does not match the responses"
 
 
 @pytest.mark.parametrize("kind", DIGESTED, ids=lambda kind: kind.name)
@@ -278,7 +278,7 @@ def test_any_altered_column_of_any_other_table_changes_its_digest(store, kind):
 def test_an_altered_answer_shows_although_no_figure_depends_on_it(lab):
     lab.tamper("UPDATE responses SET text = 'better' WHERE replicate = 2")
     (problem,) = lab.verify().problems
-    assert problem.what == "responses does not hold what the drains put there; a rebuild names the rows"
+    assert problem.what == "responses was changed by something other than pplab; pplab rebuild names the rows"
 
 
 def test_a_flood_of_altered_rows_is_counted_and_the_first_are_named(folder):

@@ -12,7 +12,7 @@ from pplab.observe.live import Live, NewRecords
 from pplab.operation import Operation
 from pplab.share.export import job
 from pplab.share.formats import as_bytes, note, without_secrets
-from pplab.store.audit_queries import EventFilters, latest_spans, matching_events, read_events, used_words
+from pplab.store.audit_queries import EventFilters, events_and_actors, latest_spans, matching_events, read_events
 from pplab.store.record_types import canonical_json
 from pplab.store.store import open_store
 from pplab.views import static
@@ -232,7 +232,7 @@ class Console(LabWidget):
         with self._turn, self._store.reading():  # one opening of the tables for all of them
             filters = self._filters
             page = read_events(self._store, filters, limit=PAGE, after=None if anew else self._last)
-            events, actors = used_words(self._store)
+            events, actors = events_and_actors(self._store)
             self._last = page.head
             self.choices = Choices(events=events, actors=actors)
             self.chain = {**self.chain, "head": page.head}
