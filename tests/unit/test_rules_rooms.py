@@ -309,6 +309,18 @@ def test_a_module_opens_with_one_line_that_names_its_room_and_stays_small(path):
     assert text.count("\n") <= 500 or path.name == "lab.py"  # its verbs carry the documentation of the lab
 
 
+def test_nobody_reaches_into_the_private_names_of_another():
+    """Ruff refuses it (SLF001); so it is enough that no line asks for an exception."""
+    assert "SLF" not in {rule[:3] for rule in _ignored_rules()}
+    assert [path.name for path in FILES if "SLF001" in path.read_text("utf-8")] == []
+
+
+def _ignored_rules():
+    lint = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["tool"]["ruff"]["lint"]
+    per_file = lint.get("per-file-ignores", {})
+    return [*lint["ignore"], *(rule for pattern, rules in per_file.items() if "tests" not in pattern for rule in rules)]
+
+
 # -- no silent except -----------------------------------------------------------------------------------------------------------
 
 TELLS = {"caught", "show", "_fail"}

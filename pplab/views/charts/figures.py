@@ -70,9 +70,11 @@ def figure_widget(drawing: Drawing) -> Any:
     class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
         _set_trace_uid = False  # ours are the same in every run
 
-    made = Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
-    made._config = {"responsive": True, "displayModeBar": False}  # noqa: SLF001 - plotly 7 has no public way to a live figure's
-    return made
+        def __init__(self, **content: Any) -> None:
+            super().__init__(**content)
+            self._config = {"responsive": True, "displayModeBar": False}  # plotly 7 has no public way to a live figure's
+
+    return Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
 
 
 def synchronise(figure: Any) -> None:

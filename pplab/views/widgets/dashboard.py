@@ -170,10 +170,18 @@ class Dashboard(LabWidget):
     def inherit(self, predecessor: LabWidget) -> None:
         """Take over the figure of an earlier run of the cell, also one that is being made: making one takes seconds."""
         if isinstance(predecessor, Dashboard):
-            with predecessor._turn:  # noqa: SLF001 - one of us
-                predecessor._heir = self  # noqa: SLF001
-                self._figure, predecessor._figure = predecessor._figure, None  # noqa: SLF001
-                self._drawn, self._drawing = predecessor._drawn, predecessor._drawing  # noqa: SLF001
+            predecessor.give_way_to(self)
+
+    def give_way_to(self, heir: Dashboard) -> None:
+        """Give the figure to the dashboard that takes this one's place, now or when it is made."""
+        with self._turn:
+            self._heir = heir
+            figure, self._figure = self._figure, None
+            heir.succeed(figure, self._drawn, self._drawing)
+
+    def succeed(self, figure: Any, drawn: Drawing, drawing: threading.Thread | None) -> None:
+        """Take the figure of the dashboard that gives way, or the thread that makes it."""
+        self._figure, self._drawn, self._drawing = figure, drawn, drawing
 
     def _adopt(self) -> None:
         with self._turn:
@@ -218,9 +226,9 @@ class Dashboard(LabWidget):
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self._fail(error, Ready(kind="ready"))
         else:
-            self._hand_over(made, drawing)
+            self.hand_over(made, drawing)
 
-    def _hand_over(self, made: Any, drawn: Drawing) -> None:
+    def hand_over(self, made: Any, drawn: Drawing) -> None:
         """Give the figure to whoever shows it by now."""
         with self._turn:
             heir = self._heir
@@ -229,7 +237,7 @@ class Dashboard(LabWidget):
             elif heir is None:
                 self._take_figure(made, drawn)
         if heir is not None:
-            heir._hand_over(made, drawn)  # noqa: SLF001 - one of us
+            heir.hand_over(made, drawn)
 
     def _take_figure(self, made: Any, drawn: Drawing) -> None:
         self._figure, self._drawn = made, drawn
