@@ -13,12 +13,13 @@ from pplab.analysis.diversity import Texts, mean_distance, weighted_distance
 from pplab.analysis.power import MIN_PROMPTS, MIN_REPLICATES
 from pplab.analysis.resampling import Resampler
 from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix
+from pplab.plan.vocabulary import PRECISION_SCORES
 
 if TYPE_CHECKING:
     from pplab.analysis.diversity import Distance
     from pplab.analysis.records import Scope
 
-PRECISION = ("agreement", "coherence", "completeness")
+PRECISION = ("agreement", *PRECISION_SCORES)
 PERSONALITY = ("creativity", "diversity")
 
 

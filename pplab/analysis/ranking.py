@@ -9,9 +9,10 @@ import numpy as np
 from pplab.analysis.power import MIN_PROMPTS
 from pplab.analysis.records import Best, Chance, Scope
 from pplab.analysis.resampling import Resampler
-from pplab.analysis.response_matrix import METRICS, Cells, Floats, ResponseMatrix, layout
+from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout
 from pplab.analysis.statistics import enough_within, too_little
 from pplab.analysis.unused import only_one
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def best(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),

@@ -13,11 +13,11 @@ from pplab.analysis.phrasing import STATUS_WORDS
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.visible import visible
 from pplab.plan.settings import SETTING_FIELDS
+from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-METRICS = ("creativity", "coherence", "structure", "completeness")
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -179,7 +179,7 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseM
     setting_of_row, settings = pd.factorize(frame["setting_index"], sort=True)
     prompt_of_row, prompts, repeated = _prompts(frame)
     status = frame["status"].astype(str)
-    usable = status.isin(["ok", "truncated"] if include_truncated else ["ok"]).to_numpy(dtype=bool)
+    usable = status.isin(SCORED if include_truncated else ["ok"]).to_numpy(dtype=bool)
     said = [name for name in ("setting_index", "setting_label", *SETTING_FIELDS) if name in frame.columns]
     first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")  # without the texts, which cost time
     clusters, unit = _clusters(frame, prompt_of_row, prompts)

@@ -12,9 +12,10 @@ from pplab.analysis.phrasing import counted, joined, number
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, POWER, noncentrality
 from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.resampling import RESAMPLES, smallest_relabel_p, smallest_sign_flip_p
-from pplab.analysis.response_matrix import METRICS, Cells, Floats, layout
+from pplab.analysis.response_matrix import Cells, Floats, layout
 from pplab.analysis.statistics import too_little
 from pplab.errors import BadInput
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,7 @@ def sensitivity(
     prompts: int,
     settings: int,
     replicates: int,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     spreads: Mapping[str, Spread] | None = None,
 ) -> Sensitivity:
@@ -189,7 +190,7 @@ def _detectable(metric: str, spread: Spread, scope: Scope, prompts: int, replica
     return Detectable(metric, alone, among_all, half, spread)
 
 
-def pilot_spreads(frame: pd.DataFrame, metrics: Sequence[str] = METRICS, *, include_truncated: bool = False) -> dict[str, Spread]:
+def pilot_spreads(frame: pd.DataFrame, metrics: Sequence[str] = SCORES, *, include_truncated: bool = False) -> dict[str, Spread]:
     """Return how each metric varies in earlier responses; metrics for which they do not tell are left out.
 
     Estimated by moments (analysis of variance with the prompt as a random factor): the spread within from cells with

@@ -17,9 +17,10 @@ import numpy as np
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, noncentrality
 from pplab.analysis.records import Comparisons, Difference, Interval, Scope
 from pplab.analysis.resampling import LEVEL, RESAMPLES, Resampler, smallest_relabel_p, smallest_sign_flip_p
-from pplab.analysis.response_matrix import METRICS, Cells, Floats, Integers, ResponseMatrix, layout
+from pplab.analysis.response_matrix import Cells, Floats, Integers, ResponseMatrix, layout
 from pplab.analysis.unused import only_one, why_unusable
 from pplab.errors import BadInput
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -76,7 +77,7 @@ def _unsorted(adjusted: Floats, order: Integers) -> list[float]:
 
 def mean_intervals(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     resampler: Resampler | None = None,
@@ -210,7 +211,7 @@ def compare(
     frame: pd.DataFrame,
     a: int,
     b: int,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
@@ -221,7 +222,7 @@ def compare(
 
 def compare_all(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     include_truncated: bool = False,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from pplab.plan.vocabulary import SCORES, STATUSES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -12,12 +14,10 @@ if TYPE_CHECKING:
 
     from pplab.analysis.records import Interval
 
-_FOUR = ("creativity", "coherence", "structure", "completeness")
-
 
 def by_setting(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = _FOUR,
+    metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     latency: bool = False,
@@ -55,7 +55,6 @@ def by_setting(
     import pandas as pd
 
     from pplab.analysis import unjudged
-    from pplab.analysis.phrasing import STATUS_WORDS
     from pplab.analysis.response_matrix import layout
     from pplab.analysis.statistics import mean_intervals
     from pplab.plan.settings import SETTING_FIELDS
@@ -64,7 +63,7 @@ def by_setting(
     intervals = mean_intervals(frame, metrics, include_truncated=include_truncated)
     count = len(plan.settings)
     total = plan.total()
-    statuses = ["ok", *(s for s in STATUS_WORDS if s in total and s != "ok"), *sorted(set(total) - set(STATUS_WORDS))]
+    statuses = ["ok", *(s for s in STATUSES if s in total and s != "ok"), *sorted(set(total) - set(STATUSES))]
     first = frame.drop_duplicates("setting_index").sort_values("setting_index")
     table: dict[str, Any] = {"setting_index": list(plan.settings), "setting": list(plan.labels)}
     table |= {name: first[name].tolist() for name in SETTING_FIELDS if name in first.columns}

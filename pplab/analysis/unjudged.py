@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted, joined
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,9 +68,7 @@ def words(names: list[str], reason: str) -> str:
     >>> words(["creativity", "coherence"], "fewer than 4 words")
     'creativity and coherence are not judged (fewer than 4 words)'
     """
-    from pplab.analysis.response_matrix import METRICS  # whoever has responses has loaded pandas; a widget that waits has not
-
-    ordered = [*(name for name in METRICS if name in names), *(name for name in names if name not in METRICS)]
+    ordered = [*(name for name in SCORES if name in names), *(name for name in names if name not in SCORES)]
     head = f"{joined(ordered)} {'is' if len(names) == 1 else 'are'} not judged"
     if found := _LANGUAGE.fullmatch(reason):
         return f"{head} in {found[1]}"

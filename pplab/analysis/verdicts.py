@@ -12,11 +12,12 @@ from pplab.analysis.phrasing import counted, decimals, joined, left_out, number,
 from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Report, Trend, caveat
 from pplab.analysis.resampling import Resampler
-from pplab.analysis.response_matrix import METRICS, ResponseMatrix, layout
+from pplab.analysis.response_matrix import ResponseMatrix, layout
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
 from pplab.analysis.unused import dropped_settings
 from pplab.plan.settings import SETTING_FIELDS
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -53,7 +54,7 @@ class Verdict(Report):
 
 def verdict(
     frame: pd.DataFrame,
-    metrics: Sequence[str] = METRICS,
+    metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),

@@ -8,6 +8,7 @@ from pplab.commands.command import Argument, Command, Option
 from pplab.commands.options import FULL, name_value_pairs
 from pplab.commands.result import CommandResult
 from pplab.errors import BadInput
+from pplab.plan.vocabulary import SUSPENDED
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +27,7 @@ def status(session: Session, arguments: argparse.Namespace) -> CommandResult:
         step = "calibrate --preset balanced"
     elif latest is None:
         step = "run --calibration latest"
-    elif latest.status in ("interrupted", "paused"):
+    elif latest.status in SUSPENDED:
         step = f"run --resume {'latest' if not arguments.full else latest.id}"
     else:
         step = "results"

@@ -11,6 +11,7 @@ from pplab.analysis.records import Difference, Report
 from pplab.errors import BadInput
 from pplab.plan.plan import check_prompt, make_plan
 from pplab.plan.settings import parameter
+from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -180,7 +181,7 @@ def _verdict(name: str, ends: pd.DataFrame, plan: Plan) -> tuple[str, str, tuple
     if len(refused):
         at = " and ".join(f"{(low, high)[side]:g}" for side in dict.fromkeys(refused["setting_index"]))
         return REJECTED, f"at {at}: {str(refused.iloc[0]['error']).rstrip('.')}", ()
-    answered = ends[ends["status"].isin(["ok", "truncated"])]
+    answered = ends[ends["status"].isin(SCORED)]
     fewest = min((answered["setting_index"] == side).sum() for side in (0, 1))
     if fewest < FEWEST:
         return UNCLEAR, f"only {fewest} usable answers at one end, it takes {FEWEST}; {_why(ends)}", ()
@@ -212,7 +213,7 @@ def _why(ends: pd.DataFrame) -> str:
 
 def _identical(frame: pd.DataFrame) -> float | None:
     """Return the share of pairs of answers that are the same text, over the answers to one prompt under one setting."""
-    texts = list(frame.loc[frame["status"].isin(["ok", "truncated"]), "text"])
+    texts = list(frame.loc[frame["status"].isin(SCORED), "text"])
     pairs = len(texts) * (len(texts) - 1) // 2
     if not pairs:
         return None

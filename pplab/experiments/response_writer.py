@@ -10,6 +10,7 @@ from pplab.models.request_key import replicate_seed, request_key
 from pplab.models.types import Call, Reply
 from pplab.observe.events import event
 from pplab.observe.spans import Span
+from pplab.plan.vocabulary import ANSWERED, SCORES
 from pplab.store.rows import AttemptRow, MetricRow, ResponseRow
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import EventRow, Row
 
-ANSWERED = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call"})
 """Statuses with which a replicate has an answer, good or bad: asking again would not be a second try but a second sample."""
 
 
@@ -43,7 +43,7 @@ class Unscored:
 
     def __init__(self, reason: str) -> None:
         self.metrics: dict[str, float | None] = {}
-        self.detail = {name: {"reason": reason} for name in ("creativity", "coherence", "structure", "completeness")}
+        self.detail = {name: {"reason": reason} for name in SCORES}
 
 
 class ResponseWriter:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
 from pplab.plan.plan import MAX_CALLS, Plan
+from pplab.plan.vocabulary import RESENDABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from pplab.plan.plan import PlannedCall
     from pplab.store.rows import ExperimentRow
 
-RESENDABLE = {
-    "resume": frozenset({"cancelled"}),
-    "retry": frozenset({"cancelled", "failed", "timeout", "rejected"}),
-    "top_up": frozenset({"cancelled"}),
-}
-"""The statuses of stored responses whose calls are sent again, by kind of pass."""
 ORDER = ["prompt_index", "setting_index", "replicate"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pplab.experiments.response_writer import ANSWERED
+from pplab.plan.vocabulary import ANSWERED
 
 if TYPE_CHECKING:
     from pplab.models.types import Reply

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from pplab.experiments.budget import Budget
 from pplab.experiments.concurrency import ConcurrencyLimit
 from pplab.experiments.dependencies import Progress
-from pplab.experiments.response_writer import ANSWERED, Asked, ResponseWriter, Unscored
+from pplab.experiments.response_writer import Asked, ResponseWriter, Unscored
 from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
 from pplab.log import caught
 from pplab.models.types import Attempt, Reply
+from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -243,7 +244,7 @@ class Scheduler:
         self._arrived(call)
         duration = time.perf_counter_ns() - start
         self._heed(reply, asked.planned)
-        scores = await self._score(reply, asked) if reply.status in ("ok", "truncated") else None
+        scores = await self._score(reply, asked) if reply.status in SCORED else None
         row, rows = self._writer.ended(asked, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
         self._budget.settle(call.reserved, self._spent(call, row))
@@ -367,7 +368,7 @@ class Scheduler:
         answered = sum(counts[s] for s in ANSWERED)
         if answered == len(self.plan):
             return RunOutcome("completed", None, counts)
-        if self._stop is not None and self._stop[0] in ("paused", "interrupted"):
+        if self._stop is not None and self._stop[0] in SUSPENDED:
             return RunOutcome(*self._stop, counts=counts)
         words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
         reason = self._stop[1] if self._stop else f"{words} of {len(self.plan)} replicates"

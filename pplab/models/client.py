@@ -15,7 +15,8 @@ from pplab.models.capabilities import token_limit_name
 from pplab.models.http import Exchange, Request, connect, exchange
 from pplab.models.retry import backoff, requested_wait
 from pplab.models.route import Route, basic
-from pplab.models.types import FINAL_STATUSES, Attempt, Call, Reply
+from pplab.models.types import Attempt, Call, Reply
+from pplab.plan.vocabulary import FINAL
 from pplab.secrets import MASK, split_credentials
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class ModelClient:
             await asyncio.sleep(wait)
         reply = outcome.reply
         words = [reply.error, note]
-        if billed_before and not outcome.may_be_billed and reply.status not in FINAL_STATUSES:
+        if billed_before and not outcome.may_be_billed and reply.status not in FINAL:
             words.append("an earlier attempt was sent and may have been billed")
         if reply.error_code == "auth":
             words.append(self._access_hint)
@@ -260,7 +261,7 @@ class ModelClient:
     def _decide(self, outcome: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:
         """Return the decision on an attempt, the seconds to wait, and what to add to its error."""
         if not outcome.retry:
-            return ("accept" if outcome.reply.status in FINAL_STATUSES else "stop"), None, ""
+            return ("accept" if outcome.reply.status in FINAL else "stop"), None, ""
         text = "" if outcome.refusal is None or outcome.raw is None else outcome.raw.decode("utf-8", "replace")
         requested = requested_wait(outcome.headers, time.time(), text)
         left = ends - asyncio.get_running_loop().time()

@@ -16,7 +16,8 @@ from pplab.forks import Guard
 from pplab.ids import now
 from pplab.inputs.paths import given_path
 from pplab.models.recording_format import RecordedCall, RecordedRequest, from_line, nearest, to_line
-from pplab.models.types import FINAL_STATUSES, Reply
+from pplab.models.types import Reply
+from pplab.plan.vocabulary import FINAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -166,7 +167,7 @@ class Recording:
             attempts, at = self._attempts.get(key), self._positions[key]
             if not attempts:
                 return None
-            if at >= len(attempts) and not offline and attempts[-1].reply.status not in FINAL_STATUSES:
+            if at >= len(attempts) and not offline and attempts[-1].reply.status not in FINAL:
                 return None
             self._positions[key] += 1
             self._answered += 1

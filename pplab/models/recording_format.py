@@ -8,7 +8,8 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pplab.models.request_key import request_key
-from pplab.models.types import STATUSES, Attempt, Reply
+from pplab.models.types import Attempt, Reply
+from pplab.plan.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

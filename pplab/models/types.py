@@ -8,10 +8,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-STATUSES = ("ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected", "failed", "timeout", "cancelled")
-FINAL_STATUSES = frozenset({"ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected"})
-"""Outcomes that asking again would not change."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -57,8 +53,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The outcome of a call, good or bad; ``status`` is one of `STATUSES`, ``error`` says in plain words why it is not ok.
+    """The outcome of a call, good or bad.
 
+    ``status`` is one of `pplab.plan.vocabulary.STATUSES`; ``error`` says in plain words why it is not ok.
     ``None`` for a token count means unknown, never zero. ``requested`` is what the user asked for, ``sent`` what went out,
     ``rejected`` what the server refused, ``applied`` what it confirmed (``None``: it did not say).
     ``latency_ms`` and ``first_token_ms`` are those of the last attempt, without waits.

@@ -1,4 +1,4 @@
-"""The words of the house, said once: the names of the scores, what is known of a metric."""
+"""The vocabulary: names of scores and statuses, their groups, and what is known of a metric."""
 
 from __future__ import annotations
 
@@ -10,6 +10,30 @@ if TYPE_CHECKING:
 
 SCORES = ("creativity", "coherence", "structure", "completeness")
 """The four surface scores, in the order in which they are shown."""
+PRECISION_SCORES = ("coherence", "completeness")
+"""The scores that say how precise a single answer is; its personality is its creativity."""
+WORDING_SCORES = ("creativity", "coherence")
+"""The scores that judge wording, which is done in English only and from a few words on."""
+
+STATUSES = ("ok", "truncated", "empty", "refused", "filtered", "tool_call", "rejected", "failed", "timeout", "cancelled")
+"""The statuses of a response, in the order in which their counts are named. Means are taken over ``ok``; the rest is counted."""
+SCORED = ("ok", "truncated")
+"""Responses whose text is scored and compared; a truncated one enters a mean only when the user asks for it."""
+DECLINED = ("refused", "filtered")
+"""Responses that the model or the provider's filter declined to give."""
+ANSWERED = (*SCORED, "empty", *DECLINED, "tool_call")
+"""Responses for which the model's answer arrived, whatever it is worth; an experiment that has nothing else is complete."""
+FINAL = (*ANSWERED, "rejected")
+"""Responses that asking again would not change."""
+FAILED = ("rejected", "failed", "timeout")
+"""Responses without an answer, though one was asked for."""
+RESENDABLE = {"resume": ("cancelled",), "retry": (*FAILED, "cancelled"), "top_up": ("cancelled",)}
+"""Responses whose call is sent again by `Experiment.resume`, `retry_failed` and `top_up`."""
+
+ENDED = ("completed", "partial", "interrupted", "paused", "failed")
+"""The statuses of an experiment that has ended; the other one is ``running``."""
+SUSPENDED = ("interrupted", "paused")
+"""The statuses of an experiment that was stopped on the way and waits for `Experiment.resume`."""
 
 
 @dataclass(frozen=True, slots=True)

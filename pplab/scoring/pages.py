@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pplab.errors import NotFound, did_you_mean
+from pplab.plan.vocabulary import SCORES
 from pplab.scoring import registry
 
-PAGES = ("creativity", "coherence", "structure", "completeness", "diversity", "custom")
+PAGES = (*SCORES, "diversity", "custom")
 
 
 def doc(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.inputs.visible import visible
+from pplab.plan.vocabulary import WORDING_SCORES
 from pplab.scoring import registry
 from pplab.scoring.surface import explain
 from pplab.scoring.surface.coherence import coherence
@@ -170,7 +171,7 @@ def _score(
     detail: dict[str, dict[str, Any]] = {}
     few = f"fewer than {FEWEST_WORDS} words" if len(reading.words) < FEWEST_WORDS else ""
     if reading.not_judged or few:
-        for name in ("creativity", "coherence"):
+        for name in WORDING_SCORES:
             values[name], detail[name] = None, {"reason": reading.not_judged or few}
     else:
         plausible = plausibility(reading, _vocabulary(prompt) | _vocabulary(source or ""))

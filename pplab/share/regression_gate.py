@@ -18,7 +18,7 @@ from pplab.analysis.equivalence import Equivalence, drift
 from pplab.analysis.phrasing import probability
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import mapping
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import SCORED, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -237,7 +237,7 @@ def _suggested(unclear: Sequence[Equivalence], replicates: int) -> int | None:
 
 
 def _said(frame: pd.DataFrame, column: str) -> list[str]:
-    answered = frame.loc[frame["status"].isin(["ok", "truncated"]), column]
+    answered = frame.loc[frame["status"].isin(SCORED), column]
     return sorted({str(v) for v in answered.dropna()})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import SCORED, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pplab.share.regression_gate import Check
     from pplab.store.rows import ExperimentRow, ResponseRow
 
-SCORED = frozenset({"ok", "truncated"})
 TOLERANCE = 1e-9
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput, did_you_mean
+from pplab.plan.vocabulary import FAILED, PRECISION_SCORES, SCORES
+from pplab.store.queries import in_list
 from pplab.store.record_types import time_text
 from pplab.store.run_lock import is_running
 
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 
     from pplab.store.store import Store
 
-METRICS: Final = ("creativity", "coherence", "structure", "completeness")
 PRECISION: Final = "precision"
 """The mean of coherence and completeness of each answer: what a single answer can say of precision."""
-MEASURES: Final = (*METRICS, PRECISION)
+MEASURES: Final = (*SCORES, PRECISION)
 PARAMETERS: Final = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
 FEW: Final = 50
 """Experiments that are looked for by name."""
@@ -272,11 +273,12 @@ def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
     return cursor.sql(query).to_arrow_table()
 
 
-_VALUES = {name: name for name in METRICS} | {PRECISION: "coalesce((coherence + completeness) / 2, coherence, completeness)"}
+_MEAN = f"({' + '.join(PRECISION_SCORES)}) / {len(PRECISION_SCORES)}"
+_VALUES = {name: name for name in SCORES} | {PRECISION: f"coalesce({_MEAN}, {', '.join(PRECISION_SCORES)})"}
 _NEEDED = (
     *("experiment_id", "setting_index", "prompt_index", "status", "output_tokens", "cost", "latency_ms"),
     *PARAMETERS,
-    *METRICS,
+    *SCORES,
 )
 _OF_PROMPT = ", ".join(
     f"avg({value}) FILTER (status = 'ok') AS {name}, var_samp({value}) FILTER (status = 'ok') AS {name}_var, "
@@ -300,7 +302,7 @@ SELECT {_KEY} AS experiment, setting_index, {", ".join(f"any_value({name})::DOUB
 FROM (
     SELECT experiment_id, setting_index, {", ".join(f"any_value({name}) AS {name}" for name in PARAMETERS)},
            count(*) AS responses, count(*) FILTER (status = 'ok') AS ok, count(*) FILTER (status = 'cancelled') AS cancelled,
-           count(*) FILTER (status IN ('failed', 'timeout', 'rejected')) AS failed,
+           count(*) FILTER (status IN {in_list(FAILED)}) AS failed,
            count(output_tokens) AS with_tokens, sum(output_tokens) AS tokens, sum(cost) AS cost, {_OF_PROMPT}
     FROM {{source}} GROUP BY experiment_id, setting_index, prompt_index
 ) GROUP BY experiment_id, setting_index"""

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pplab.plan.vocabulary import ENDED
 from pplab.store import segments as journal_files
 from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 BATCH_BYTES = 32 * 1024 * 1024
-FINAL = frozenset({"completed", "partial", "interrupted", "paused", "failed"})
 DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
 """Namespace of the ids of derived events."""
 
@@ -175,7 +175,7 @@ class _Drain:
         written, new = self._write_revised(RECORD_TYPES["experiment"], rows)
         for row in written:
             self.owners[row["experiment_id"]] = _owner(row["user"], row["calibration_id"])
-            if row["status"] in FINAL:
+            if row["status"] in ENDED:
                 self.finished[row["experiment_id"]] = row
         for row in new:
             partials.experiment(self.owners[row["experiment_id"]], row["created_at"])

@@ -7,6 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pplab.plan.vocabulary import SCORED, SCORES
+from pplab.store.queries import in_list
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,9 +61,10 @@ def own_metric_values(tables: Queries, experiment_id: str) -> dict[str, dict[str
 
 def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
     """Return, by response id, the metrics without a value for an answer, each with the reason that was stored."""
-    query = """
-        SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN ('ok', 'truncated')
-        AND (creativity IS NULL OR coherence IS NULL OR structure IS NULL OR completeness IS NULL OR metrics LIKE '%null%')"""
+    missing = " OR ".join(f"{name} IS NULL" for name in SCORES)
+    query = f"""
+        SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN {in_list(SCORED)}
+        AND ({missing} OR metrics LIKE '%null%')"""
     with tables.reading() as cursor:
         rows = cursor.execute(query, [experiment_id]).fetchall()
     reasons_of = {rid: {n: part["reason"] for n, part in json.loads(detail).items() if "reason" in part} for rid, detail in rows}
@@ -73,7 +77,7 @@ def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
         SELECT r.latency_ms, r.output_tokens, r.input_tokens,
                length(r.prompt) + coalesce(length(json_extract_string(e.plan, '$.system')), 0) AS chars
         FROM responses r JOIN experiments e USING (experiment_id)
-        WHERE e.provider = ? AND e.model = ? AND r.status IN ('ok', 'truncated')
+        WHERE e.provider = ? AND e.model = ? AND r.status IN {in_list(SCORED)}
         ORDER BY r.created_at DESC LIMIT {RECENT}"""
     figures = f"""
         SELECT count(*), quantile_cont(latency_ms, [0.1, 0.5, 0.9]), quantile_cont(output_tokens, [0.1, 0.5, 0.9]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import listed, moment_text
+from pplab.plan.vocabulary import SCORES
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
 
@@ -32,12 +33,25 @@ RESPONSE_COLUMNS = (
     *("response_id", "experiment_id", "prompt_index", "prompt", "setting_index"),
     *("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty", "seed", "replicate", "status", "text"),
     *("error", "finish_reason", "model", "input_tokens", "output_tokens", "cost", "latency_ms"),
-    *("creativity", "coherence", "structure", "completeness", "request_key", "correlation_id"),
+    *SCORES,
+    *("request_key", "correlation_id"),
 )
 """The columns of ``exp.responses`` and ``lab.responses()``, which notebooks depend on."""
 
 AUDIT_COLUMNS = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash", "hash")
 """The columns of ``lab.audit()``."""
+
+
+def in_list(words: Iterable[str]) -> str:
+    """Return words of the vocabulary as the list of an SQL ``IN``; what a user gave is bound instead.
+
+    Examples
+    --------
+    >>> in_list(["call", "cell"])
+    "('call', 'cell')"
+    """
+    return f"({', '.join(map(repr, words))})"
+
 
 _IN_PLAN_ORDER = "prompt_index, setting_index, replicate, response_id"
 

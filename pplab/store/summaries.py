@@ -6,6 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from pplab.plan.vocabulary import SCORES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -14,16 +16,7 @@ if TYPE_CHECKING:
 
 UNCALIBRATED = "uncalibrated"
 
-MEASURES = (
-    "creativity",
-    "coherence",
-    "structure",
-    "completeness",
-    "cost",
-    "input_tokens",
-    "output_tokens",
-    "latency_ms",
-)
+MEASURES = (*SCORES, "cost", "input_tokens", "output_tokens", "latency_ms")
 """The columns of an ok response that are summarised; a user's own metric of the same name is left out."""
 
 Owner = tuple[str, str]

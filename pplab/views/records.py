@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pplab.plan.vocabulary import FAILED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,7 +47,7 @@ class Card:
     Parameters
     ----------
     status
-        One of `pplab.models.types.STATUSES`.
+        One of `pplab.plan.vocabulary.STATUSES`.
     text
         What the model wrote; hostile until rendered.
     prompt, setting
@@ -82,7 +84,7 @@ class Card:
     @property
     def failed(self) -> bool:
         """Whether the call went wrong, as against an answer that is short of what was hoped for."""
-        return self.status in {"failed", "timeout", "rejected"}
+        return self.status in FAILED
 
     @property
     def reason(self) -> str:

@@ -14,6 +14,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
+from pplab.plan.vocabulary import SCORED
 from pplab.views import html, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
@@ -184,7 +185,7 @@ def card(
     row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
 ) -> Card:
     """Return the card of one response; ``reasons``: why a metric does not judge it, by metric."""
-    scored = row["status"] in ("ok", "truncated")
+    scored = row["status"] in SCORED
     return Card(
         status=row["status"],
         text=row["text"] or "",

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
 
-from pplab.models.types import STATUSES
 from pplab.observe.events import CATALOGUE
+from pplab.plan.vocabulary import STATUSES
 from pplab.store.record_types import RECORD_TYPES
 from pplab.store.store import Store, open_store
 

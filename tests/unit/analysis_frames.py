@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 from hypothesis import settings
 
+from pplab.plan.vocabulary import SCORES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
-METRICS = ("creativity", "coherence", "structure", "completeness")
+METRICS = SCORES
 BETWEEN, WITHIN = 0.145, 0.10
 heavy = settings(max_examples=200 if SOAK else 30)
 

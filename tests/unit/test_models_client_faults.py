@@ -10,7 +10,7 @@ import json
 import pytest
 
 from pplab.models.client import ModelClient
-from pplab.models.types import STATUSES
+from pplab.plan.vocabulary import STATUSES
 from tests.servers import FaultServer, ask
 from tests.servers.faults import FAULTS, TEXT, WORDS, completion
 

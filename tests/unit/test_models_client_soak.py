@@ -6,7 +6,8 @@ import asyncio
 import os
 from collections import Counter
 
-from pplab.models.client import USABLE, ModelClient
+from pplab.models.client import ModelClient
+from pplab.plan.vocabulary import FINAL
 from tests.servers import FaultServer, ask
 from tests.servers.faults import choose
 
@@ -46,7 +47,7 @@ def test_with_30_percent_faults_every_call_has_one_outcome_and_all_totals_add_up
 
     decisions = Counter(attempt.decision for attempt in attempts)
     assert decisions["retry"] == len(attempts) - CALLS
-    assert decisions["accept"] == sum(reply.status in USABLE for reply in replies)
+    assert decisions["accept"] == sum(reply.status in FINAL for reply in replies)
     assert decisions["accept"] + decisions["stop"] == CALLS
     for number, reply in enumerate(replies):
         last = choose(MODEL, f"prompt {number}", len(reply.attempts) - 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pplab.models.completions import StreamReader, count_tokens, parse_json, plain_text, read_completion
 from pplab.models.provider_errors import excerpt, one_line, provider_error
 from pplab.models.refusals import address_words, classify_error, classify_error_in_success
-from pplab.models.types import STATUSES
+from pplab.plan.vocabulary import STATUSES
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),

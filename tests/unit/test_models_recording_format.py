@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pplab.models.recording_format import RecordedCall, RecordedRequest, from_line, nearest, sole_model, to_line
-from pplab.models.types import STATUSES, Attempt, Reply
+from pplab.models.types import Attempt, Reply
+from pplab.plan.vocabulary import STATUSES
 from pplab.secrets import Scrubber
 
 KEY = "sk-test-4f3a9b1c8d7e6f5a4b3c2d1e0f9a8b7c"

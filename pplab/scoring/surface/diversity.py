@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pplab.inputs.visible import visible
+from pplab.plan.vocabulary import DECLINED, SCORED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,7 +121,7 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
     '3 of 3 answers are the same answer: sampling more of them at this setting shows nothing new'
     """
     known = list(statuses) if statuses is not None else ["ok"] * len(texts)
-    compared = [visible(text) for text, status in zip(texts, known, strict=True) if status in ("ok", "truncated")]
+    compared = [visible(text) for text, status in zip(texts, known, strict=True) if status in SCORED]
     sets = [phrases(text) for text in compared]
     far = list(_pair_distances(sets))
     enough = len(sets) > 1
@@ -130,7 +131,7 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
         agreement=sum(d <= SAME for d in far) / len(far) if enough else None,
         self_repetition=_self_repetition(compared) if enough else None,
         truncated=known.count("truncated") / len(known) if known else 0.0,
-        refused=sum(status in ("refused", "filtered") for status in known) / len(known) if known else 0.0,
+        refused=sum(status in DECLINED for status in known) / len(known) if known else 0.0,
         warning=_collapse(compared, sets),
     )
 

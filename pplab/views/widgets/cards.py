@@ -10,6 +10,7 @@ from pplab.analysis import unjudged
 from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.settings import SETTING_FIELDS, Setting
+from pplab.plan.vocabulary import FAILED, SCORED, SCORES
 from pplab.views.html import model_html
 from pplab.views.records import Card, Display
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -215,7 +216,7 @@ class Cards(LabWidget):
             if self._arrived > LIVE_CARDS or self.state == "done":
                 return
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
-            scores = {name: getattr(row, name, None) for name in FOUR} | dict(row.metrics)
+            scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
             self.tell(Arrived(kind="arrived", card=_shown(values, scores, reasons, embedded=self._embedded)))
 
@@ -238,7 +239,7 @@ class Cards(LabWidget):
         self.counts = Counts(
             planned=progress.planned,
             done=progress.done,
-            failed=sum(progress.counts[s] for s in ("failed", "timeout", "rejected")),
+            failed=sum(progress.counts[s] for s in FAILED),
             in_flight=progress.in_flight,
             paused=progress.paused,
             until=progress.waiting_until,
@@ -326,7 +327,6 @@ class Cards(LabWidget):
         return name in self.scales and not self.scales[name]["higher_is_better"]
 
 
-FOUR = ("creativity", "coherence", "structure", "completeness")
 ARRIVING = "pplab: answers are stored as they arrive"
 BADGES = {"rejected": "parameter rejected"}
 
@@ -340,7 +340,7 @@ def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[s
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
-    known = {name: _number(value) for name, value in scores.items()} if status in ("ok", "truncated") else {}
+    known = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
     badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
     return ShownCard(

@@ -10,9 +10,9 @@ from pplab.log import thread
 from pplab.observe.events import event
 from pplab.observe.live import Live, NewRecords
 from pplab.operation import Operation
+from pplab.plan.vocabulary import ENDED
 from pplab.share.export import FORMATS
 from pplab.store.dashboard_queries import Filters, Rollup
-from pplab.store.drain import FINAL
 from pplab.store.rows import ExperimentRow
 from pplab.store.store import open_store
 from pplab.views.charts import figures
@@ -270,7 +270,7 @@ class Dashboard(LabWidget):
         try:
             self._refresh(move=True)
             ids = [
-                c.row.experiment_id for c in changes if isinstance(c.row, ExperimentRow) and c.elsewhere and c.row.status in FINAL
+                c.row.experiment_id for c in changes if isinstance(c.row, ExperimentRow) and c.elsewhere and c.row.status in ENDED
             ]
             if ids:
                 self.lab.record(event("realtime_update_received", self.lab.user, entity="dashboard", experiments=ids))

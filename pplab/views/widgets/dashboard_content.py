@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from pplab.analysis.pooled import pooled
 from pplab.plan.settings import Setting
-from pplab.store.dashboard_queries import METRICS, PARAMETERS, PRECISION, Filters
+from pplab.plan.vocabulary import SCORES
+from pplab.store.dashboard_queries import PARAMETERS, PRECISION, Filters
 from pplab.views import html, text
 from pplab.views.charts import svg
 from pplab.views.charts.figures import Content, SettingPoint
@@ -147,7 +148,7 @@ def shown(figures: Figures, filters: Filters) -> Shown:
         settings=tuple(points),
         parameter=filters.parameter,
         values=tuple(point.value for point in figures.points),
-        curve={name: tuple(_estimate(point.measures[name]) for point in figures.points) for name in METRICS},
+        curve={name: tuple(_estimate(point.measures[name]) for point in figures.points) for name in SCORES},
     )
     return Shown(filters, board, content)
 
@@ -193,7 +194,7 @@ def _estimate(sums: Sums) -> Estimate:
 
 
 def _point(setting: SettingFigures, label: str) -> SettingPoint:
-    scores = {name: _estimate(setting.measures[name]) for name in METRICS}
+    scores = {name: _estimate(setting.measures[name]) for name in SCORES}
     return SettingPoint(
         label=label,
         scores=scores,
@@ -301,7 +302,7 @@ def _settings(told: Shown) -> tuple[str, str]:
         chart = svg.line_chart(lines, title=f"Scores by {content.parameter}", x_label=content.parameter)
     else:
         labels = [point.label for point in content.settings]
-        scores = {name: [point.scores[name] for point in content.settings] for name in METRICS}
+        scores = {name: [point.scores[name] for point in content.settings] for name in SCORES}
         chart = svg.dot_chart(labels, scores, title="Scores by setting")
     table: dict[str, Any] = {"caption": "Settings, with 95 % intervals", "limit": MOST_ROWS}
     return html.beside(chart, html.table(rows, **table)), text.table(rows, **table)
