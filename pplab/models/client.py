@@ -204,7 +204,7 @@ class ModelClient:
     def _connected(self) -> openai.AsyncOpenAI:
         if self._offline:
             raise Offline(
-                f"PPLAB_OFFLINE=1 is set, so {self._scrub(self._url)} was not asked",
+                f"PPLAB_OFFLINE=1 is set, so nothing was sent to {self._scrub(self._url)}",
                 hint="unset it, use a recording, or use the embedded model",
             )
         if self._api is None:

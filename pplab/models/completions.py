@@ -354,5 +354,5 @@ def _status(text: str, finish: str | None, refusal: str, *, tools: bool, reasoni
     if end == "cut":
         return "truncated", "the answer reached the token limit"
     if end == "broken":
-        return "truncated", f"the provider broke the answer off (finish_reason {finish})"
+        return "truncated", f"the provider broke off the answer (finish_reason {finish})"
     return "ok", None

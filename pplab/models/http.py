@@ -331,7 +331,7 @@ class _Answer:
         if not shown:
             return Failure("unreadable", "unreadable reply: the body is empty")
         if "html" in self._headers.get("content-type", "") or text.lstrip().startswith("<"):
-            return Failure("not_json_api", f"not a JSON API: the server answered with a page: {shown}", wrong_address=True)
+            return Failure("not_json_api", f"not a JSON API: the server answered with a web page: {shown}", wrong_address=True)
         return Failure("unreadable", f"unreadable reply: not JSON: {shown}")
 
     def _refusal(self, refusal: Refusal, text: str) -> Exchange:

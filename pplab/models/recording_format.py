@@ -207,7 +207,7 @@ def from_line(line: str) -> RecordedCall:
     Raises
     ------
     ValueError
-        When the line is no recorded call: not JSON, a field missing, unknown or of another type.
+        When the line is no recorded call: not JSON, or a field is missing, unknown or of the wrong type.
     """
     try:
         data = json.loads(line, parse_constant=_refuse_constant)
@@ -218,15 +218,15 @@ def from_line(line: str) -> RecordedCall:
     types: dict[str, tuple[type, ...]] = {"provider": (str,), "model": (str,), "messages": (list,)}
     _check(request, types | {"parameters": (dict,), "replicate": (int,)}, 5)
     if not all(isinstance(m, dict) and all(isinstance(v, str) for v in m.values()) for m in request["messages"]):
-        raise ValueError("a message is not text")
+        raise ValueError("the content of a message must be text")
     reply = dict(data["reply"])
     attempts = reply.pop("attempts", None)
     _check(reply, _REPLY, 1)
     if reply["status"] not in STATUSES:
-        raise ValueError(f"unknown status {reply['status']!r}")
+        raise ValueError(f"the status {reply['status']!r} is unknown")
     pieces = data.get("pieces", [])
     if not all(type(n) is int and n >= 0 for n in pieces):
-        raise ValueError("pieces are not lengths")
+        raise ValueError("pieces must be a list of lengths (whole numbers)")
     read_attempts = _one_attempt(data, reply) if attempts is None else tuple(_read_attempt(a) for a in attempts)
     for name in ("requested", "sent"):
         reply.setdefault(name, request["parameters"])
@@ -247,14 +247,14 @@ def _refuse_constant(word: str) -> float:
 def _check(data: Any, types: Mapping[str, tuple[type, ...]], needed: int) -> None:
     """Refuse what is not an object with these fields, of which the first ``needed`` must be there."""
     if not isinstance(data, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - to the caller a line is either a recorded call or not
+        raise ValueError("the line is no JSON object")  # noqa: TRY004 - to the caller a line is either a recorded call or not
     if missing := [name for name in list(types)[:needed] if name not in data]:
         raise ValueError(f"{missing[0]} is missing")
     for name, value in data.items():
         if name not in types:
-            raise ValueError(f"unknown field {name!r}")
+            raise ValueError(f"the field {name!r} is unknown")
         if type(value) not in types[name]:
-            raise ValueError(f"{name} is of another type")
+            raise ValueError(f"{name} has the wrong type")
 
 
 def _one_attempt(data: Mapping[str, Any], reply: Mapping[str, Any]) -> tuple[Attempt, ...]:
