@@ -1,1 +1,1 @@
-"""What was asked for, planned, run and answered."""
+"""Experiments: planned, run, stored and resumed."""

@@ -1,4 +1,4 @@
-"""What a run may spend: money set aside before a call is sent, and given back when its true cost is known."""
+"""The budget of a run: money set aside before a call is sent, and given back when its true cost is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many calls may be under way at once: what a server's answers say about it. Nothing is sent here."""
+"""The limit of concurrent calls that a server's answers set. Nothing is sent here."""
 
 from __future__ import annotations
 

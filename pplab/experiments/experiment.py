@@ -1,4 +1,4 @@
-"""What a user holds after a run: the experiment, its responses, and what they say."""
+"""The experiment as a user holds it: its status, its responses, and what they show."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from pplab.analysis.verdicts import Verdict
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
-    from pplab.experiments.repository import ExperimentRepository, Stored
+    from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.run import Run
     from pplab.experiments.scheduler import Scheduler
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.rows import ExperimentRow
 
 
-ELSEWHERE_S = 0.1  # how often to look how a run of another process is going
+POLL_SECONDS = 0.1  # how often to look how a run of another process is going
 EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 
 
@@ -91,7 +91,7 @@ class Experiment:
         return row if kept is None or kept.row.revision <= row.revision else self._repository.stored.row
 
     @property
-    def _stored(self) -> Stored:
+    def _stored(self) -> StoredExperiment:
         stored = self._repository.stored
         if self._run is not None and self._run.running:
             return dataclasses.replace(stored, row=self._row)  # a run that is ending says so before that is written
@@ -173,10 +173,10 @@ class Experiment:
         from pplab.experiments.caveats import caveats
 
         stored = self._stored
-        found = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.seen)
+        warnings = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.behaviour)
         failed = self._run.failed_listeners if self._run is not None else {}
-        met = self._run.caveats if self._run is not None else ()
-        return (*found, *met, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
+        limits = self._run.caveats if self._run is not None else ()
+        return (*warnings, *limits, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -210,15 +210,15 @@ class Experiment:
         from pplab.scoring.surface.distances import distance_matrix
 
         stored = self._stored
-        made = stored.calibration
-        if made is None and stored.row.calibration_id is not None:
+        calibration = stored.calibration
+        if calibration is None and stored.row.calibration_id is not None:
             raise NotFound("the calibration of this experiment is not in this lab", hint="calibrate in this lab and run it again")
         return recommend(
             stored.frame,
             distance_matrix,
-            precision_score=made.precision_score if made else EVEN_SCORE,
-            personality_score=made.personality_score if made else EVEN_SCORE,
-            ranges=check_ranges(made.ranges) if made else None,
+            precision_score=calibration.precision_score if calibration else EVEN_SCORE,
+            personality_score=calibration.personality_score if calibration else EVEN_SCORE,
+            ranges=check_ranges(calibration.ranges) if calibration else None,
         )
 
     def reading(self) -> AbstractContextManager[object]:
@@ -328,7 +328,7 @@ class Experiment:
             if self._run is not None:
                 self._run.wait(interrupts=interrupts)
             while self._run is None and not interrupts.count and self._repository.stored.row.status == "running":
-                time.sleep(ELSEWHERE_S)
+                time.sleep(POLL_SECONDS)
         return self
 
     def __copy__(self) -> Experiment:

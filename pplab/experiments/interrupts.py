@@ -1,4 +1,4 @@
-"""Ctrl-C and the kernel's interrupt while a run is waited for: heard at a safe point instead of anywhere."""
+"""Interrupts (Ctrl-C, the kernel's) while a run is waited for, taken at a safe point instead of anywhere."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-            self._before = signal.signal(signal.SIGINT, self._heard)
+            self._before = signal.signal(signal.SIGINT, self._interrupted)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
 
-    def _heard(self, number: int, frame: FrameType | None) -> None:
+    def _interrupted(self, number: int, frame: FrameType | None) -> None:
         if self._held:
             self.count += 1
         else:

@@ -1,4 +1,4 @@
-"""What a run would be, before it is: calls, tokens, cost, time, and the smallest difference it could show. Nothing is sent."""
+"""The preflight of a run: its calls, tokens, cost and time, and the smallest difference it could show. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pplab.analysis import sensitivity as reach
 from pplab.analysis.phrasing import counted, repetitions
 from pplab.analysis.records import Report
+from pplab.analysis.sensitivity import Sensitivity, sensitivity
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
 
@@ -32,7 +32,7 @@ _COUNT = re.compile(r"^\d+$")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Preflight(Report):
-    """What a planned run would be.
+    """The size, cost and time of a planned run, and what it could show.
 
     Attributes
     ----------
@@ -46,10 +46,10 @@ class Preflight(Report):
         US dollars, least and most; ``None`` when the price is unknown (never 0).
     seconds : tuple of float
         At the allowed rate, least and most.
-    detectable : pplab.analysis.sensitivity.Preflight
+    detectable : Sensitivity
         The smallest difference that the plan can show, per metric.
     warnings : tuple of str
-        What is known against the plan's parameters.
+        Caveats of the plan's parameters.
     first_prompts : tuple of str
         The first prompts, as they will be sent.
     """
@@ -69,7 +69,7 @@ class Preflight(Report):
     cost_basis: str
     seconds: tuple[float, float]
     time_basis: str
-    detectable: reach.Sensitivity
+    detectable: Sensitivity
     warnings: tuple[str, ...]
     first_prompts: tuple[str, ...] = ()
 
@@ -103,7 +103,7 @@ class Preflight(Report):
 
 
 def preflight(
-    plan: Plan, provider: str, price: Price | None, habits: ModelStats, metrics: Sequence[str], warnings: Sequence[str] = ()
+    plan: Plan, provider: str, price: Price | None, stats: ModelStats, metrics: Sequence[str], warnings: Sequence[str] = ()
 ) -> Preflight:
     """Return what running ``plan`` would be.
 
@@ -113,21 +113,21 @@ def preflight(
         What is asked, and of whom.
     price
         The model's price, ``None`` if unknown.
-    habits
-        What earlier answers of the model were like.
+    stats
+        Latency and token counts of the model's earlier answers.
     metrics
         Names of the metrics that responses are scored by.
     warnings
-        What is known against the plan's parameters.
+        Caveats of the plan's parameters.
     """
-    calls, count = len(plan), counter(provider, plan.model, habits)
+    calls, count = len(plan), counter(provider, plan.model, stats)
     system = [plan.system] if plan.system else []
     around = PER_MESSAGE * (1 + len(system)) if provider != "embedded" else 0
     a_prompt = count.total(plan.prompts) + len(plan.prompts) * (count.total(system) + around)
     input_tokens = a_prompt * len(plan.settings) * plan.replicates
-    output, output_basis = _output(plan, habits)
+    output, output_basis = _output(plan, stats)
     cost, cost_basis = _cost(price, calls, input_tokens, output, exact=count.exact)
-    seconds, time_basis = _time(plan, provider, habits, input_tokens, output)
+    seconds, time_basis = _time(plan, provider, stats, input_tokens, output)
     return Preflight(
         calls=calls,
         prompts=len(plan.prompts),
@@ -144,7 +144,7 @@ def preflight(
         cost_basis=cost_basis,
         seconds=seconds,
         time_basis=time_basis,
-        detectable=reach.sensitivity(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
+        detectable=sensitivity(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
         warnings=(*warnings, *_repetitions(plan)),
         first_prompts=plan.prompts[:FIRST_PROMPTS],
     )
@@ -164,16 +164,16 @@ def _repetitions(plan: Plan) -> list[str]:
     return [f"there {'is' if distinct == 1 else 'are'} {counted(distinct, 'different prompt')}{repeated}"] if repeated else []
 
 
-def _output(plan: Plan, habits: ModelStats) -> tuple[tuple[int, int], str]:
+def _output(plan: Plan, stats: ModelStats) -> tuple[tuple[int, int], str]:
     """Return the tokens of all answers: from the usual length of earlier ones up to the limit, or from one token each."""
     each = len(plan.prompts) * plan.replicates
     most = sum(each * (setting.max_tokens or ASSUMED_MAX_TOKENS) for setting in plan.settings)
     limit = "max_tokens" if all(s.max_tokens for s in plan.settings) else f"{ASSUMED_MAX_TOKENS:,} where max_tokens is not set"
-    if habits.answers >= FEW and habits.output_tokens:
-        usual = habits.output_tokens[0]
+    if stats.answers >= FEW and stats.output_tokens:
+        usual = stats.output_tokens[0]
         least = sum(round(each * min(usual, setting.max_tokens or usual)) for setting in plan.settings)
-        return (least, max(least, most)), f"from short ones among earlier answers to {limit}"
-    return (each * len(plan.settings), most), f"from one each to {limit}"
+        return (least, max(least, most)), f"from the length of short earlier answers to {limit}"
+    return (each * len(plan.settings), most), f"from one token a call to {limit}"
 
 
 def _cost(
@@ -189,7 +189,7 @@ def _cost(
 
 
 def _time(
-    plan: Plan, provider: str, habits: ModelStats, input_tokens: int, output: tuple[int, int]
+    plan: Plan, provider: str, stats: ModelStats, input_tokens: int, output: tuple[int, int]
 ) -> tuple[tuple[float, float], str]:
     """Return the seconds for all calls at the plan's concurrency and the server's stated rate."""
     calls = len(plan)
@@ -197,15 +197,15 @@ def _time(
         low, high = (tokens / EMBEDDED_TOKENS_A_SECOND for tokens in output)
         return (low, high), "it runs in this process"
     one, basis = ASSUMED_SECONDS, f"assuming {ASSUMED_SECONDS[0]:g} to {ASSUMED_SECONDS[1]:g} s a call"
-    if habits.answers >= FEW and habits.latency_ms:
-        one, basis = (habits.latency_ms[0] / 1000, habits.latency_ms[2] / 1000), "as fast as earlier calls"
+    if stats.answers >= FEW and stats.latency_ms:
+        one, basis = (stats.latency_ms[0] / 1000, stats.latency_ms[2] / 1000), "as fast as earlier calls"
     at_once = min(calls, plan.max_concurrency)
     rounds = -(-calls // at_once)
     low, high = rounds * one[0], rounds * one[1]
     basis += f", {at_once:,} at once"
-    a_minute = max((seconds for _, seconds in _limits(habits.headers, calls, input_tokens + output[0])), default=0.0)
+    a_minute = max((seconds for _, seconds in _limits(stats.headers, calls, input_tokens + output[0])), default=0.0)
     if a_minute > low:
-        basis += ", held back by the server's stated limit"
+        basis += ", limited by the rate that the server states"
     return (max(low, a_minute), max(high, a_minute)), basis
 
 

@@ -30,7 +30,7 @@ LOST = "the process that ran it ended"
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredExperiment:
     """An experiment as it was stored at one moment, and what follows from that alone.
 
     Attributes
@@ -41,7 +41,7 @@ class Stored:
         Its stored responses.
     own, unjudged : mapping
         The values of users' metrics, and the reasons why a metric has none, by response id and name.
-    seen : tuple of Conduct
+    behaviour : tuple of ServerBehaviour
         What the server did with each setting.
     probes : pandas.DataFrame
         The audit rows of every probe in the lab.
@@ -53,7 +53,7 @@ class Stored:
     answers: pd.DataFrame
     own: Mapping[str, Mapping[str, float | None]]
     unjudged: Mapping[str, Mapping[str, str]]
-    seen: tuple[ServerBehaviour, ...]
+    behaviour: tuple[ServerBehaviour, ...]
     probes: pd.DataFrame
     calibration: CalibrationRow | None
 
@@ -94,7 +94,7 @@ class Stored:
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:
         """The versions of the server that answered, in the order they first did."""
-        return tuple(dict.fromkeys(version for setting in self.seen for version in setting.fingerprints))
+        return tuple(dict.fromkeys(version for setting in self.behaviour for version in setting.fingerprints))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -128,48 +128,48 @@ class ExperimentRepository:
     def __init__(self, store: Store, experiment_id: str) -> None:
         self._store = store
         self.experiment_id = experiment_id
-        self._kept: Stored | None = None
+        self._kept: StoredExperiment | None = None
         self._run_stamp = (0, 0)
         self._holders = 0
 
     @property
-    def kept(self) -> Stored | None:
+    def kept(self) -> StoredExperiment | None:
         """What the last reading found, whether or not it still stands."""
         return self._kept
 
     @property
-    def stored(self) -> Stored:
+    def stored(self) -> StoredExperiment:
         """What is stored now."""
         kept = self._kept
         return kept if kept is not None and (self._holders or self._stands(kept)) else self.refresh()
 
-    def refresh(self) -> Stored:
+    def refresh(self) -> StoredExperiment:
         """Read what is stored now, whatever was read before."""
         self._run_stamp = run_stamp(self._store.path)
-        self._kept = found = self._read()
-        self.experiment_id = found.row.experiment_id
-        return found
+        self._kept = stored = self._read()
+        self.experiment_id = stored.row.experiment_id
+        return stored
 
     @contextmanager
-    def held(self) -> Iterator[Stored]:
+    def held(self) -> Iterator[StoredExperiment]:
         """Answer several questions from one reading, also while the experiment is running."""
-        found = self.stored
+        stored = self.stored
         self._holders += 1
         try:
-            yield found
+            yield stored
         finally:
             self._holders -= 1
 
-    def _stands(self, kept: Stored) -> bool:
+    def _stands(self, kept: StoredExperiment) -> bool:
         return kept.row.status != "running" and self._run_stamp == run_stamp(self._store.path)
 
-    def _read(self) -> Stored:
+    def _read(self) -> StoredExperiment:
         store = self._store
         with store.reading():
             row = store.experiment(self.experiment_id)
             if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
-            return Stored(
+            return StoredExperiment(
                 row,
                 store.responses(row.experiment_id),
                 history.own_metric_values(store, row.experiment_id),

@@ -100,7 +100,8 @@ def pending_calls(row: ExperimentRow, stored: pd.DataFrame, request: ResumeReque
 
 def _with_replicates(plan: Plan, n: int) -> Plan:
     if isinstance(n, bool) or not isinstance(n, int) or n < plan.replicates:
-        raise BadInput(f"n={n!r} is less than the {plan.replicates} replicates there are", hint="give a larger whole number")
+        few = f"n={n!r} is less than the {plan.replicates} replicates this experiment has"
+        raise BadInput(few, hint="give a larger whole number")
     plan = dataclasses.replace(plan, replicates=n)
     if len(plan) > MAX_CALLS:
         raise BadInput(f"this plan would have {len(plan):,} calls, more than {MAX_CALLS:,}", hint="use a smaller n")

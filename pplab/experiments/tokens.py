@@ -44,7 +44,7 @@ class Counter:
         return round(counted * (sum(map(len, listed)) / chars if chars else 1))
 
 
-def counter(provider: str, model: str, habits: ModelStats) -> Counter:
+def counter(provider: str, model: str, stats: ModelStats) -> Counter:
     """Return the best way of counting that is at hand for ``model``."""
     if provider == "embedded":
         from pplab.models.embedded.tokens import tokenize
@@ -54,8 +54,8 @@ def counter(provider: str, model: str, habits: ModelStats) -> Counter:
     if name is not None:
         encode = import_module("tiktoken").get_encoding(name).encode_ordinary
         return Counter(lambda text: len(encode(text)), exact=True, basis=f"counted with tiktoken's {name}")
-    if habits.answers >= FEW and habits.tokens_per_char:
-        ratio = habits.tokens_per_char
+    if stats.answers >= FEW and stats.tokens_per_char:
+        ratio = stats.tokens_per_char
         return Counter(lambda text: ratio * len(text), exact=False, basis="estimated from what the server counted before")
     basis = f"estimated at {CHARS_PER_TOKEN:g} characters a token"
     return Counter(lambda text: len(text) / CHARS_PER_TOKEN, exact=False, basis=basis)

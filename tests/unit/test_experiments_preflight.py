@@ -58,7 +58,7 @@ def test_the_rate_that_the_server_allows_is_part_of_the_time() -> None:
     limited = ModelStats(50, (100.0, 100.0, 100.0), (10.0, 50.0, 90.0), 0.2, {"x-ratelimit-limit-requests": "4"})
     found = preflight(PLAN, "host", DOLLAR, limited, ["coherence"])
     assert found.seconds == (300.0, 300.0)  # 4 at once, the other 20 at 4 a minute
-    assert "held back by the server's stated limit" in found.words
+    assert "limited by the rate that the server states" in found.words
 
 
 def test_the_smallest_difference_of_each_metric_is_that_of_the_plan() -> None:

@@ -96,7 +96,7 @@ def test_a_probe_that_cannot_be_made_is_refused_before_anything_is_sent(
 def test_what_is_known_of_a_model_warns_beside_its_sweeps_unless_the_user_knows_better() -> None:
     plan = make_plan(["x"], model="o3-mini", sweep=SWEEP, seed=3)
     [warning] = caveats(plan, "api.openai.com", {}, NO_PROBES)
-    assert warning.startswith("the sweep over temperature: o3-mini is known to have it rejected")
+    assert warning.startswith("the sweep over temperature: o3-mini is known to reject it: ")
     assert "20" in warning.rsplit(",", 1)[1]
     assert caveats(plan, "api.openai.com", {"o3-mini": {"temperature": "honoured"}}, NO_PROBES) == ()
     [own] = caveats(make_plan(["x"], model="mine", sweep=SWEEP), "host", {"mine": {"temperature": "ignored"}}, NO_PROBES)
@@ -112,4 +112,4 @@ def test_the_settings_say_what_the_user_knows(server: FaultServer, tmp_path: Pat
 def test_a_value_that_the_server_says_it_replaced_is_a_warning(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:echoes_parameters") as lab:
         experiment = lab.run("echo", n=2, parameters={"temperature": 0.3})
-        assert experiment.warnings == ("temperature 0.3: the server says it applied temperature 1.0 instead, 2 time(s)",)
+        assert experiment.warnings == ("temperature 0.3: the server says it applied temperature 1.0 instead, 2 times",)
