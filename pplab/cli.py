@@ -11,7 +11,7 @@ from pplab.commands import command_table
 from pplab.commands.result import as_json, as_json_error
 from pplab.commands.session import Session
 from pplab.errors import Interrupted, PplabError, in_words
-from pplab.log import caught
+from pplab.log import log_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def _run(words: list[str], session: Session) -> int:
         output = as_json(result) if as_line else _text(result.value)
     except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
         if not isinstance(stopped, (PplabError, KeyboardInterrupt)):
-            caught("a command failed", stopped)
+            log_error("a command failed", stopped)
         error = in_words(stopped, session.program) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
         if as_line:
             print(as_json_error(error), flush=True)

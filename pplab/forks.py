@@ -1,4 +1,4 @@
-"""What a forked process must not take over from its parent: locks that a thread holds there, and what its threads drive."""
+"""Locks and state that a forked process must not take over from its parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Guard:
-    """A lock that a forked process begins with open, whoever held it in the parent.
+    """Lock that is open when a forked process starts, whoever had it in the parent.
 
-    `inherited` tells what was made before a fork from what this process made itself.
+    `inherited` says whether its owner was made before a fork, in another process.
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from pplab.experiments.manager import RunManager
 from pplab.experiments.selection import experiment_id, experiment_ids, experiment_rows, id_text, response_rows
 from pplab.forks import Guard
 from pplab.inputs.values import in_units, listed, mapping
-from pplab.operation import Operation, checked, verb
+from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Lab:
 
     # -- experiments ----------------------------------------------------------------------------------------------------------
 
-    @checked
+    @check_call
     def run(
         self,
         prompt: str | Sequence[str] | None = None,
@@ -390,7 +390,7 @@ class Lab:
         )
         return self._runs.preflight(request)
 
-    @checked
+    @check_call
     def probe(
         self, parameter: str = "temperature", *, prompt: str | None = None, n: int = 6, on: Listener | None = None
     ) -> Probe:
@@ -631,7 +631,7 @@ class Lab:
             raise tampered(report.problems)
         return report
 
-    @checked
+    @check_call
     def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False) -> Replay:
         """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
 
@@ -656,7 +656,7 @@ class Lab:
                 self._context.record_event("replay_completed", entity="experiment", entity_id=experiment, **said)
             return found
 
-    @checked
+    @check_call
     def check(
         self,
         baseline: Experiment | str | os.PathLike[str],

@@ -1,4 +1,4 @@
-"""The log: what went wrong where nobody could be told at once. One logger, ``pplab``, that is silent unless it is listened to."""
+"""Log of errors that were handled where they could not be raised: one logger, ``pplab``, silent unless a handler is added."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE = "pplab.log"
-LARGEST = 100_000  # bytes; then the file becomes the former one, of which there is one
-KEPT = 50  # lines of this process
+MAX_BYTES = 100_000  # bytes; then the file becomes the former one, of which there is one
+MAX_LINES = 50  # lines of this process
 
 
-def caught(doing: str, error: BaseException, *, lab: Path | None = None) -> None:
+def log_error(action: str, error: BaseException, *, lab: Path | None = None) -> None:
     """Log an error that is handled where it cannot be raised; ``lab`` is the folder of the one lab it is about, if it is.
 
     The line holds no key that the environment holds or that looks like one, and no traceback, whose values nobody has looked at.
     """
     scrub = Scrubber(os.environ.get("OPENAI_API_KEY"))
-    words = scrub(f"{doing}: {type(error).__name__}: {error}{_place(error)}")
-    _logger().warning("%s", one_line(words), extra={"lab": lab})
+    text = scrub(f"{action}: {type(error).__name__}: {error}{_place(error)}")
+    _logger().warning("%s", one_line(text), extra={"lab": lab})
 
 
 def _place(error: BaseException) -> str:
@@ -46,15 +46,15 @@ def thread(target: Callable[..., object], *args: object, name: str, daemon: bool
         try:
             target(*args)
         except BaseException as error:
-            caught(f"the thread {name} ended", error)
+            log_error(f"the thread {name} ended", error)
             raise
 
     return threading.Thread(target=run, name=name, daemon=daemon)
 
 
-def recent(folder: Path | None, limit: int = 5) -> list[str]:
+def recent_lines(folder: Path | None, limit: int = 5) -> list[str]:
     """Return the last lines of a lab's log and of this process, oldest first; without keys, if ``folder``'s lab wrote them."""
-    lines = [line for handler in _logger().handlers if isinstance(handler, _Memory) for line in handler.lines]
+    lines = [line for handler in _logger().handlers if isinstance(handler, _MemoryHandler) for line in handler.lines]
     if folder is not None:
         lines += _read(folder / FILE)
     return sorted(dict.fromkeys(lines))[-limit:]  # every line begins with its time
@@ -69,14 +69,14 @@ def _read(path: Path) -> list[str]:
 
 def _logger() -> logging.Logger:
     logger = logging.getLogger("pplab")
-    if not any(isinstance(handler, _Memory) for handler in logger.handlers):
+    if not any(isinstance(handler, _MemoryHandler) for handler in logger.handlers):
         logger.addHandler(logging.NullHandler())
-        logger.addHandler(_Memory())
+        logger.addHandler(_MemoryHandler())
     return logger
 
 
-class _Lines(logging.Handler):
-    """Writes each record as one line: time, process, level, words."""
+class _LineHandler(logging.Handler):
+    """Writes each record as one line: time, process, level, message."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -84,13 +84,13 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
-        words = record.getMessage()
-        if words == self._last:  # what fails once a second, or for each of a thousand answers, is told once
+        text = record.getMessage()
+        if text == self._last:  # what fails once a second, or for each of a thousand answers, is logged once
             return
-        self._last = words
+        self._last = text
         at = datetime.fromtimestamp(record.created, UTC)
         try:
-            self.write(f"{at:%Y-%m-%dT%H:%M:%S.%fZ} process {os.getpid()} {record.levelname.lower()}: {words}")
+            self.write(f"{at:%Y-%m-%dT%H:%M:%S.%fZ} process {os.getpid()} {record.levelname.lower()}: {text}")
         except OSError:  # a log that cannot be written must not fail what it is about
             self._last = ""
 
@@ -99,19 +99,19 @@ class _Lines(logging.Handler):
         raise NotImplementedError
 
 
-class _Memory(_Lines):
+class _MemoryHandler(_LineHandler):
     """The last lines of this process, also of labs that cannot be written."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lines: deque[str] = deque(maxlen=KEPT)
+        self.lines: deque[str] = deque(maxlen=MAX_LINES)
 
     def write(self, line: str) -> None:
         """Keep a line."""
         self.lines.append(line)
 
 
-class LabLog(_Lines):
+class LabLog(_LineHandler):
     """The file ``pplab.log`` in a lab's folder, for what concerns this lab or no lab; it is open only while a line is written.
 
     Parameters
@@ -142,7 +142,7 @@ class LabLog(_Lines):
     def write(self, line: str) -> None:
         """Append a line, without keys; a file that has grown large becomes the former one."""
         path = self._folder / FILE
-        if path.exists() and path.stat().st_size > LARGEST:
+        if path.exists() and path.stat().st_size > MAX_BYTES:
             path.replace(path.with_name(f"{FILE}.1"))
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(self._scrub(line) + "\n")

@@ -14,7 +14,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_loca
 
 from pplab.config.configuration import PPLab, find_store, load_configuration
 from pplab.errors import PplabError
-from pplab.log import caught, thread
+from pplab.log import log_error, thread
 from pplab.observe.cell_audit import CellAudit
 from pplab.views.static_views import STATIC_VIEWS
 
@@ -133,7 +133,7 @@ class Extension:
         try:
             self.lab()
         except Exception as error:  # noqa: BLE001 - cells wait in memory; the user hears of it from the next command
-            caught("the lab could not be opened", error)
+            log_error("the lab could not be opened", error)
 
     def _reopen_lab(self, _change: object) -> None:
         """Let the next use open a lab with the changed configuration; views and runs of the former lab go on with it."""

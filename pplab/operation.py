@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, now
 from pplab.inputs.values import natural
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.observe.spans import CAUSE, Span
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Operation:
         except Exception as error:
             if not failing:
                 raise
-            caught(f"that {self.name} failed was not noted", error)  # beside the failure the lesser news
+            log_error(f"the failure of {self.name} was not recorded", error)  # the failure itself matters more
 
     def _event(self, name: str, **payload: str) -> EventRow:
         from pplab.observe.events import event
@@ -105,7 +105,7 @@ class Operation:
         return event(name, self.recorder.user, **self.span.ids(), operation=self.name, **payload)
 
 
-class _Call:
+class _Signature:
     """The signature of a method, and the words for a call that does not fit it."""
 
     def __init__(self, method: Callable[..., Any]) -> None:
@@ -127,16 +127,16 @@ class _Call:
         return None
 
 
-def checked(method: F) -> F:
+def check_call(method: F) -> F:
     """Make a method that opens its operation itself refuse, as `verb` does, a call that does not fit its signature."""
-    call = _Call(method)
+    signature = _Signature(method)
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = natural(args), natural(kwargs)
-        refusal = call.refusal(self, *args, **kwargs)
+        refusal = signature.refusal(self, *args, **kwargs)
         if refusal is not None:
-            with Operation(self, call.name):
+            with Operation(self, signature.name):
                 raise refusal
         return method(self, *args, **kwargs)
 
@@ -145,13 +145,13 @@ def checked(method: F) -> F:
 
 def verb(method: F) -> F:
     """Make a method of a `Recorder` one operation, named as the method is; unknown keywords are refused with the nearest one."""
-    call = _Call(method)
+    signature = _Signature(method)
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = natural(args), natural(kwargs)
-        with Operation(self, call.name):
-            refusal = call.refusal(self, *args, **kwargs)
+        with Operation(self, signature.name):
+            refusal = signature.refusal(self, *args, **kwargs)
             if refusal is not None:
                 raise refusal
             return method(self, *args, **kwargs)

@@ -30,7 +30,7 @@ class Scrubber:
 
     A secret is found as it is, reversed, in hexadecimal, in base64 (standard and URL-safe, at any alignment), percent-encoded,
     and by any 24 consecutive characters of one of these forms. Text that looks like a provider's key, and user and password in a
-    URL, are replaced even if they were never told.
+    URL, are replaced even if they were never added.
 
     The time is linear in the text. Ordinary text costs about a nanosecond a character, because secrets are only looked for
     in unbroken runs of the characters that keys are made of.
@@ -151,5 +151,5 @@ def split_credentials(url: str) -> tuple[str, list[str]]:
     if "@" not in parts.netloc:
         return url, []
     user, _, host = parts.netloc.rpartition("@")
-    found = [unquote(piece) for piece in (user, *user.split(":", 1)) if piece]
-    return urlunsplit(parts._replace(netloc=host)), found
+    credentials = [unquote(piece) for piece in (user, *user.split(":", 1)) if piece]
+    return urlunsplit(parts._replace(netloc=host)), credentials

@@ -43,7 +43,7 @@ def doctor(session: Session, arguments: argparse.Namespace) -> CommandResult:
         check("lab", False, str(error))
     if lab is not None:
         _check_lab(lab, check)
-    for line in log.recent(lab.folder if lab else None):
+    for line in log.recent_lines(lab.folder if lab else None):
         words = line.partition(": ")[2]  # its time and process stand in the file
         checks.append({"check": "log", "state": "seen", "found": lab.scrub(words) if lab else words})
     healthy = all(c["state"] != "problem" for c in checks)

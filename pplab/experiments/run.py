@@ -15,7 +15,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.response_writer import ResponseWriter
 from pplab.experiments.scheduler import Scheduler
 from pplab.ids import now
-from pplab.log import caught, thread
+from pplab.log import log_error, thread
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
@@ -194,13 +194,13 @@ class Run:
             interrupts.count += 1
         except Exception as error:  # noqa: BLE001 - the user's own code may raise anything; paid-for answers go on arriving
             self.failed_listeners[name] = f"{type(error).__name__}: {error}"
-            caught(f"{name} is not called again", error)
+            log_error(f"{name} is not called again", error)
 
     async def _execute(self) -> None:
         try:
             await self._write_end(await self.scheduler.execute())
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
-            caught("a run broke off", error)
+            log_error("a run broke off", error)
             words = self._dependencies.scrub(f"the run broke off ({type(error).__name__}: {error})")
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:

@@ -18,7 +18,7 @@ from pplab.experiments.dependencies import Progress
 from pplab.experiments.response_writer import Asked, ResponseWriter, Unscored
 from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.models.types import Attempt, Reply
 from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
 
@@ -326,7 +326,7 @@ class Scheduler:
                 self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="pplab-score")
             return await self._loop.run_in_executor(self._scorers, job)
         except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
-            caught("an answer could not be scored", error)
+            log_error("an answer could not be scored", error)
             return Unscored(f"scoring failed: {type(error).__name__}: {error}")
 
     def _count(self, row: ResponseRow) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from pplab.ids import now
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.models.completions import StreamReader, parse_json, read_completion
 from pplab.models.failures import CONNECT_S, MAY_BE_BILLED, Failure, failure_of
 from pplab.models.provider_errors import error_in_success, excerpt, one_line, provider_error
@@ -179,7 +179,7 @@ async def exchange(
         else:
             failure = failure_of(error, where, proxy)
             if failure.code == "transport":
-                caught("a call failed with an unexpected exception", error)
+                log_error("a call failed with an unexpected exception", error)
     return answer.outcome(failure)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pplab.ids import TIME_FORMAT, new_id
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.observe.spans import CAUSE, Span
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from pplab.store.rows import Row
 
-MOST_RUNNING = 100
+MAX_RUNNING = 100
 UNREADABLE = (SyntaxError, ValueError, OverflowError)
 INTERRUPTS = ("KeyboardInterrupt", "CancelledError")
 
 
 class Recorder(Protocol):
-    """Who writes cells down."""
+    """Writer of the rows of cells."""
 
     @property
     def user(self) -> str:
@@ -38,8 +38,8 @@ class Recorder(Protocol):
         """Queue rows that are made by iterating, away from the user's thread."""
 
 
-class _Ended(NamedTuple):
-    """What the hooks take down of an ended cell; nothing of it keeps the cell's values alive."""
+class _FinishedCell(NamedTuple):
+    """Facts about a finished cell that the hooks note; none of them keeps the cell's values alive."""
 
     span: Span
     at: float
@@ -54,8 +54,8 @@ class _Ended(NamedTuple):
     keep: str
 
 
-class _Begun:
-    """A cell that has begun: its info, its span, what it began within, and when."""
+class _RunningCell:
+    """Running cell: its info, its span, what it began within, and when."""
 
     __slots__ = ("at", "info", "outer", "span", "start")
 
@@ -68,7 +68,7 @@ class _Begun:
 
 
 class CellAudit:
-    """Writes one `CellRow` and one ``cell_executed`` event for each cell of a shell.
+    """Recorder of cells: writes one `CellRow` and one ``cell_executed`` event for each cell of a shell.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class CellAudit:
     each other; cells of kernel subshells overlap; and an interrupted cell may end with another ``info`` than it began with, or
     with none. So cells under way are found again by the identity of their ``info``, else by their text, else they began now.
 
-    The hooks only take down what is lost later; everything else is done where the rows are written.
+    The hooks only note what is lost later; everything else is done where the rows are written.
     """
 
     def __init__(self, shell: InteractiveShell, recorder: Recorder, source: Callable[[], str]) -> None:
@@ -93,7 +93,7 @@ class CellAudit:
         self._recorder = recorder
         self._source = source
         self._session = new_id()
-        self._running: dict[int, _Begun] = {}
+        self._running: dict[int, _RunningCell] = {}
         self._registered = False
 
     def register(self) -> None:
@@ -103,7 +103,7 @@ class CellAudit:
         self._registered = True
         loading = self._shell.displayhook.exec_result
         if loading is not None and not loading.info.silent:
-            CAUSE.set(self._begin(loading.info, None).span)
+            CAUSE.set(self._start(loading.info, None).span)
         self._shell.events.register("pre_run_cell", self._pre)
         self._shell.events.register("post_run_cell", self._post)
 
@@ -117,60 +117,60 @@ class CellAudit:
         self._running.clear()
         CAUSE.set(None)
 
-    def _begin(self, info: ExecutionInfo, outer: Span | None) -> _Begun:
-        if len(self._running) == MOST_RUNNING:  # cells that never ended
+    def _start(self, info: ExecutionInfo, outer: Span | None) -> _RunningCell:
+        if len(self._running) == MAX_RUNNING:  # cells that never ended
             del self._running[next(iter(self._running))]
-        begun = self._running[id(info)] = _Begun(info, outer)
-        return begun
+        cell = self._running[id(info)] = _RunningCell(info, outer)
+        return cell
 
     # Whatever goes wrong in a hook, an interrupt that lands in it included, must not show in the user's cell.
 
     def _pre(self, info: ExecutionInfo) -> None:
         try:
             # A cell that the user entered has no outer one, whatever an earlier cell may have left behind by never ending.
-            CAUSE.set(self._begin(info, None if info.store_history else CAUSE.get()).span)
+            CAUSE.set(self._start(info, None if info.store_history else CAUSE.get()).span)
         except BaseException as error:  # noqa: BLE001
-            caught("a cell's beginning was not taken down", error)
+            log_error("the start of a cell was not recorded", error)
 
     def _post(self, result: ExecutionResult | None) -> None:
         end = time.perf_counter_ns()
         try:
-            begun = self._take(None if result is None else result.info)
-            if begun is not None:
-                CAUSE.set(begun.outer)
-                self._recorder.record_later(self._rows(self._ended(begun, result, end)))
+            cell = self._pop_running(None if result is None else result.info)
+            if cell is not None:
+                CAUSE.set(cell.outer)
+                self._recorder.record_later(self._rows(self._finished(cell, result, end)))
         except BaseException as error:  # noqa: BLE001
-            caught("a cell was not taken down", error)
+            log_error("a cell was not recorded", error)
 
-    def _ended(self, begun: _Begun, result: ExecutionResult | None, end: int) -> _Ended:
+    def _finished(self, cell: _RunningCell, result: ExecutionResult | None, end: int) -> _FinishedCell:
         status, error_type = _status(result)
-        return _Ended(
-            begun.span,
-            begun.at,
-            end - begun.start,
-            begun.info.raw_cell or "",
-            begun.info.cell_id,
+        return _FinishedCell(
+            cell.span,
+            cell.at,
+            end - cell.start,
+            cell.info.raw_cell or "",
+            cell.info.cell_id,
             None if result is None else result.execution_count,
             status,
             error_type,
-            begun.span.children,
+            cell.span.children,
             notebook_name(self._shell.user_ns),
             self._source(),
         )
 
-    def _take(self, info: ExecutionInfo | None) -> _Begun | None:
+    def _pop_running(self, info: ExecutionInfo | None) -> _RunningCell | None:
         """Return the cell that has just ended; ``None`` for ``info`` means the one that began last."""
         if info is None:
             return self._running.popitem()[1] if self._running else None
-        begun = self._running.pop(id(info), None)
-        if begun is not None:
-            return begun
+        cell = self._running.pop(id(info), None)
+        if cell is not None:
+            return cell
         for key, other in reversed(self._running.items()):
             if other.info.raw_cell == info.raw_cell:
                 return self._running.pop(key)
-        return _Begun(info, CAUSE.get())
+        return _RunningCell(info, CAUSE.get())
 
-    def _rows(self, cell: _Ended) -> Iterator[Row]:
+    def _rows(self, cell: _FinishedCell) -> Iterator[Row]:
         """Make the rows of an ended cell; on the thread that writes them."""
         from pplab.observe.events import event
         from pplab.store.rows import CellRow

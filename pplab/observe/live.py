@@ -1,4 +1,4 @@
-"""What changed, here and in other kernels: follows the journal folder and tells of new records of one kind. Opens no tables."""
+"""Change notification: reads new records of one type from the journal folder, written here or elsewhere. Opens no tables."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ STEP_MS: Final = 5
 """Quiet milliseconds after which gathered file events are handed over."""
 GATHER_MS: Final = 20
 """Milliseconds after which they are handed over even when more keep coming."""
-LOOK_MS: Final = 1000
-"""How often to look without an event: network drives send none for what other machines write."""
+POLL_MS: Final = 1000
+"""How often to poll without an event: network drives send none for what other machines write."""
 POLL_S: Final = 0.1
-"""How often to look where the system has no file events for us."""
-AT_ONCE_A_SECOND: Final = 10
-SETTLED_A_SECOND: Final = 4
+"""How often to poll where the system has no file events for us."""
+MAX_CHANGES_PER_SECOND: Final = 10
+MAX_BATCHES_PER_SECOND: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,65 +42,65 @@ class Change:
     elsewhere: bool
 
 
-class NewRecords:
-    """Reads the records of one kind that were appended to any journal file since the last look.
+class RecordReader:
+    """Reader of the records of one type that were appended to any journal file since the last `poll`.
 
-    Only whole lines are read: a line that is still being written is left for the next look. A file that was compressed away
-    between two looks is read where it lies now.
+    Only whole lines are read: a line that is still being written is left for the next one. A file that was compressed away
+    between two polls is read where it lies now.
 
     Parameters
     ----------
     journal
         The journal folder; what it holds now counts as read.
-    kind
-        A word of `pplab.store.record_types.RECORD_TYPES`. Lines of any other kind are not parsed.
+    record_type
+        A word of `pplab.store.record_types.RECORD_TYPES`. Lines of any other type are not parsed.
     """
 
-    def __init__(self, journal: Path, kind: str) -> None:
+    def __init__(self, journal: Path, record_type: str) -> None:
         self.journal = journal
-        self._prefix = f'{{"k":"{kind}",'.encode()
+        self._prefix = f'{{"k":"{record_type}",'.encode()
         self._read: dict[str, int] = {}
-        self._known: set[str] = set(segments.file_names(journal))
-        self._sealed_at = self._sealing()
+        self._seen_files: set[str] = set(segments.file_names(journal))
+        self._last_sealed = self._sealed_mtime()
         for name in self._sizes():
             self._read[name] = segments.read_range(journal, name, 0).rfind(b"\n") + 1
 
-    def look(self) -> list[Change]:
+    def poll(self) -> list[Change]:
         """Return the new records, file by file in the order of the files' beginning."""
         sizes = self._sizes()
         waiting = {name for name, size in sizes.items() if size > self._read.get(name, 0)}
         ended = self._read.keys() - sizes.keys()
-        found = []
-        for name in sorted(waiting | ended | self._sealed_unseen()):
-            found += self._take(name)
+        changes = []
+        for name in sorted(waiting | ended | self._newly_sealed()):
+            changes += self._read_new(name)
         for name in ended:
             del self._read[name]
-        self._known |= sizes.keys()
-        return found
+        self._seen_files |= sizes.keys()
+        return changes
 
     def _sizes(self) -> dict[str, int]:
         try:
             return {e.name: e.stat().st_size for e in os.scandir(self.journal) if e.name.endswith(segments.OPEN)}
-        except FileNotFoundError:  # the folder was removed, or a file was sealed this moment: then the next look finds it
+        except FileNotFoundError:  # the folder was removed, or a file was sealed this moment: then the next poll finds it
             return {}
 
-    def _sealing(self) -> int:
+    def _sealed_mtime(self) -> int:
         try:
             return (self.journal / "sealed").stat().st_mtime_ns
         except FileNotFoundError:
             return 0
 
-    def _sealed_unseen(self) -> set[str]:
-        """Return files that began and were compressed between two looks."""
-        changed = self._sealing()
-        if changed == self._sealed_at:
+    def _newly_sealed(self) -> set[str]:
+        """Return files that began and were compressed between two polls."""
+        changed = self._sealed_mtime()
+        if changed == self._last_sealed:
             return set()
-        self._sealed_at = changed
-        unseen = set(segments.file_names(self.journal)) - self._known - self._read.keys()
-        self._known |= unseen
+        self._last_sealed = changed
+        unseen = set(segments.file_names(self.journal)) - self._seen_files - self._read.keys()
+        self._seen_files |= unseen
         return unseen
 
-    def _take(self, name: str) -> list[Change]:
+    def _read_new(self, name: str) -> list[Change]:
         start = self._read.get(name, 0)
         data = segments.read_range(self.journal, name, start)
         whole = data.rfind(b"\n") + 1
@@ -113,16 +113,16 @@ class NewRecords:
         while at is not None:
             end = data.index(b"\n", at)
             with contextlib.suppress(DamagedLine):  # the drain keeps such a line aside
-                kind, _ = decode(data[at:end])
+                record_type, _ = decode(data[at:end])
                 values = json.loads(data[at:end])["r"]
-                yield kind.row(**{column.name: values.get(column.name, column.default) for column in kind.columns})
+                yield record_type.row(**{column.name: values.get(column.name, column.default) for column in record_type.columns})
             at = _after(data, b"\n" + self._prefix, end)
 
 
 def _after(data: bytes, mark: bytes, start: int) -> int | None:
     """Return where the line begins that a newline and its first bytes announce."""
-    found = data.find(mark, start)
-    return None if found < 0 else found + 1
+    at = data.find(mark, start)
+    return None if at < 0 else at + 1
 
 
 def _writer(name: str) -> int:
@@ -131,51 +131,54 @@ def _writer(name: str) -> int:
     return int(pid[0]) if pid and pid[0].isdigit() else 0
 
 
-class Live:
-    """Tells of new records while it lives, on threads of its own.
+class RecordWatcher:
+    """Watcher that calls back for new records until it is closed, on threads of its own.
 
-    Each change is told twice: ``at_once`` from the line itself, at most ten times a second, and to ``settled``, which gets all
-    changes since its last call, at most four times a second, and has time to read the tables. What ``at_once`` misses in a
-    flood still reaches ``settled``. Neither may raise.
+    Each change is reported twice: to ``on_change`` from the line itself, at most ten times a second, and to ``on_batch``, which
+    gets all changes since its last call, at most four times a second, and has time to read the tables. What ``on_change`` misses
+    in a flood still reaches ``on_batch``. Neither may raise.
 
     Parameters
     ----------
     records
-        What to follow; what was appended since it was made is told too.
-    settled, at_once
+        What is watched; records appended since it was made are reported too.
+    on_batch, on_change
         Called with the changes, in the order of each process.
     wait
-        Seconds from the beginning of one ``settled`` to the next.
+        Seconds from the beginning of one call of ``on_batch`` to the next.
 
     Examples
     --------
     >>> import tempfile, threading, pathlib
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> live = Live(NewRecords(folder, "experiment"), at_once=print, settled=print)
+    >>> live = RecordWatcher(RecordReader(folder, "experiment"), on_change=print, on_batch=print)
     >>> live.close()
     """
 
     def __init__(
         self,
-        records: NewRecords,
+        records: RecordReader,
         *,
-        settled: Callable[[tuple[Change, ...]], None],
-        at_once: Callable[[tuple[Change, ...]], None] | None = None,
-        wait: float = 1 / SETTLED_A_SECOND,
+        on_batch: Callable[[tuple[Change, ...]], None],
+        on_change: Callable[[tuple[Change, ...]], None] | None = None,
+        wait: float = 1 / MAX_BATCHES_PER_SECOND,
     ) -> None:
         self._records = records
-        self._at_once, self._settled, self._wait = at_once, settled, wait
+        self._on_change, self._on_batch, self._wait = on_change, on_batch, wait
         self._stop, self._wake, self._guard = threading.Event(), threading.Event(), threading.Lock()
-        self._unsettled: list[Change] = []
-        self._told: deque[float] = deque(maxlen=AT_ONCE_A_SECOND)
-        self._threads = [thread(work, name=name) for work, name in ((self._follow, "pplab-live"), (self._settle, "pplab-settle"))]
+        self._pending: list[Change] = []
+        self._called_at: deque[float] = deque(maxlen=MAX_CHANGES_PER_SECOND)
+        self._threads = [
+            thread(self._follow, name="pplab-live"),
+            thread(self._deliver_batches, name="pplab-live-batches"),
+        ]
         for one in self._threads:
             one.start()
         # A daemon thread that is inside watchfiles while Python ends would take the process down with it.
         atexit.register(self.close)
 
     def close(self) -> None:
-        """Stop telling; the threads have ended when this returns, unless it is called by one of them."""
+        """Stop; the threads have ended when this returns, unless it is called by one of them."""
         atexit.unregister(self.close)
         self._stop.set()
         self._wake.set()
@@ -184,14 +187,14 @@ class Live:
                 one.join()
 
     def _follow(self) -> None:
-        for _ in self._moments():
+        for _ in self._file_events():
             if self._stop.is_set():
                 return
-            changes = self._records.look()
+            changes = self._records.poll()
             if changes:
-                self._tell(tuple(changes))
+                self._deliver(tuple(changes))
 
-    def _moments(self) -> Iterator[None]:
+    def _file_events(self) -> Iterator[None]:
         """Yield whenever the folder may have changed."""
         try:
             from watchfiles import watch
@@ -201,7 +204,7 @@ class Live:
                 watch_filter=None,
                 step=STEP_MS,
                 debounce=GATHER_MS,
-                rust_timeout=LOOK_MS,
+                rust_timeout=POLL_MS,
                 yield_on_timeout=True,
                 stop_event=self._stop,
                 recursive=False,
@@ -213,25 +216,25 @@ class Live:
         while not self._stop.wait(POLL_S):
             yield
 
-    def _tell(self, changes: tuple[Change, ...]) -> None:
+    def _deliver(self, changes: tuple[Change, ...]) -> None:
         with self._guard:
-            self._unsettled += changes
+            self._pending += changes
         now = time.monotonic()
-        if self._at_once is not None and (len(self._told) < AT_ONCE_A_SECOND or now - self._told[0] >= 1):
-            self._told.append(now)
-            self._at_once(changes)
+        if self._on_change is not None and (len(self._called_at) < MAX_CHANGES_PER_SECOND or now - self._called_at[0] >= 1):
+            self._called_at.append(now)
+            self._on_change(changes)
         self._wake.set()
 
-    def _settle(self) -> None:
+    def _deliver_batches(self) -> None:
         while True:
             self._wake.wait()
             self._wake.clear()
             if self._stop.is_set():
                 return
             with self._guard:
-                changes, self._unsettled = tuple(self._unsettled), []
+                changes, self._pending = tuple(self._pending), []
             began = time.monotonic()
             if changes:
-                self._settled(changes)
+                self._on_batch(changes)
             if self._stop.wait(max(0.0, began + self._wait - time.monotonic())):
                 return

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.plan.vocabulary import SCORES, MetricInfo
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[f
     try:
         value = function(text, prompt)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
-        caught(f"the metric {info.name} failed", error)
+        log_error(f"the metric {info.name} failed", error)
         return None, f"raised {type(error).__name__}: {error}"[:200]
     if value is None:
         return None, "not applicable"

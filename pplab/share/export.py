@@ -15,7 +15,7 @@ from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.files import write_atomically
 from pplab.ids import new_id, now
 from pplab.inputs.paths import given_path
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
 from pplab.share.formats import Content, as_bytes, note, without_secrets
@@ -175,7 +175,7 @@ def job(
             try:
                 context.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
             except Exception as unnoted:  # noqa: BLE001 - beside what ended it the lesser news
-                caught("that an export failed was not noted", unnoted)
+                log_error("that an export failed was not noted", unnoted)
             raise
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pplab.errors import StoreError
 from pplab.files import lock
-from pplab.log import caught, thread
+from pplab.log import log_error, thread
 from pplab.secrets import Scrubber
 from pplab.store.filesystem import NO_FOLDER_SYNC, refused
 from pplab.store.journal_format import encode
@@ -193,7 +193,7 @@ class Journal:
             except StoreError as unfit:
                 future.set_exception(unfit)
             except Exception as strange:  # noqa: BLE001 - whatever a record holds, the writer must live on
-                caught("a record cannot be written", strange, lab=self.folder.parent)
+                log_error("a record cannot be written", strange, lab=self.folder.parent)
                 future.set_exception(StoreError(f"a record cannot be written: {strange}"))
             else:
                 data += lines
@@ -208,7 +208,7 @@ class Journal:
                 future.set_exception(failure)
         trouble = error or sync_error
         if trouble is not None:
-            caught("records could not be saved", trouble, lab=self.folder.parent)
+            log_error("records could not be saved", trouble, lab=self.folder.parent)
         if kept:
             self._notify()
 
@@ -216,7 +216,7 @@ class Journal:
         try:
             self._on_written()
         except RuntimeError as error:  # no thread can be started: what was written waits in the file for the next reader
-            caught("the tables are not brought up to date by themselves", error, lab=self.folder.parent)
+            log_error("the tables are not brought up to date by themselves", error, lab=self.folder.parent)
 
     def _rotate(self) -> None:
         """Go on in a new file, or in the present one where none can be begun: an answer that was paid for must find a place."""
@@ -225,7 +225,7 @@ class Journal:
         try:
             self._open_file()
         except (OSError, StoreError) as error:
-            caught("no new journal could be begun", error, lab=self.folder.parent)
+            log_error("no new journal could be begun", error, lab=self.folder.parent)
         else:
             self._close(full)
 
@@ -295,7 +295,7 @@ class Journal:
         try:
             os.close(fd)
         except OSError as error:  # some systems tell only now that what was written is lost; what was asked to be safe was synced
-            caught("a journal did not end well", error, lab=self.folder.parent)
+            log_error("a journal did not end well", error, lab=self.folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
-from pplab.log import LabLog, caught, thread
+from pplab.log import LabLog, log_error, thread
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import Lease
@@ -159,7 +159,7 @@ class Store(Queries):
                 except StoreBusy:  # somebody is reading for longer than usual; a later second drains
                     pass
                 except Exception as error:  # noqa: BLE001 - a later read meets the same trouble and can tell its user
-                    caught("the journal was not moved to the tables", error, lab=self.folder)
+                    log_error("the journal was not moved to the tables", error, lab=self.folder)
 
     # Reading
 
@@ -257,7 +257,7 @@ class Store(Queries):
     def _log_unreadable(self) -> None:
         if hidden := self.unreadable_files():
             left_out = StoreError(f"{', '.join(hidden)} may not be read", hint="ask the owner to run chmod g+r on it")
-            caught("journals are left out", left_out, lab=self.folder)
+            log_error("journals are left out", left_out, lab=self.folder)
 
     def unreadable_files(self) -> list[str]:
         """Return the names of the journals that this user may not read, whose records are not in the tables."""
@@ -277,7 +277,7 @@ class Store(Queries):
         except FileNotFoundError:  # there is no log
             pass
         except (OSError, duckdb.Error) as error:  # no room: it stays, and is checkpointed another time
-            caught("the tables' log could not be taken in", error, lab=self.folder)
+            log_error("the tables' log could not be taken in", error, lab=self.folder)
         finally:
             connection.close()
 
@@ -290,7 +290,7 @@ class Store(Queries):
             try:
                 segments.seal(self.folder / "journal", name)
             except OSError as error:  # it only saves space; the next drain tries again
-                caught("a journal could not be compressed", error, lab=self.folder)
+                log_error("a journal could not be compressed", error, lab=self.folder)
 
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Run one SELECT with bound parameters, read-only and without access to anything outside the tables.
@@ -394,7 +394,7 @@ class Store(Queries):
             try:
                 self._drain(TIMER_WAIT_S)
             except Exception as error:  # noqa: BLE001 - the journal keeps it for the next one who opens the lab
-                caught("the journal was not moved to the tables at the end", error, lab=self.folder)
+                log_error("the journal was not moved to the tables at the end", error, lab=self.folder)
         self._closed = True
         self._log.end()
 

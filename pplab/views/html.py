@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from pplab.errors import BadInput
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.views.escape import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
 from pplab.views.records import CARD_CAP
 from pplab.views.table_cells import grid, number, score_words
@@ -105,7 +105,7 @@ def _render(text: str) -> str:
     try:
         markup = _parser().render(text)
     except Exception as error:  # noqa: BLE001 - a parser's bug on hostile input must not cost the user the other answers
-        caught("an answer is shown as plain text", error)
+        log_error("an answer is shown as plain text", error)
         return _plain(text)
     if len(markup) > _GROWTH * max(len(text), 256):
         return _plain(text)

@@ -174,7 +174,7 @@ def test_hooks_never_print_or_raise_whatever_goes_wrong(loaded, extension, monke
     def broken(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(extension._audit, "_begin", broken)
+    monkeypatch.setattr(extension._audit, "_start", broken)
     monkeypatch.setattr(extension, "record_later", broken)
     assert loaded.run_cell("x = 1").success
     assert loaded.run_cell("").success

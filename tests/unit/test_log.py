@@ -70,8 +70,8 @@ def test_no_key_is_written_to_the_log_or_handed_to_who_listens(tmp_path, monkeyp
     monkeypatch.setenv("OPENAI_API_KEY", "an-unlikely-looking-key-of-mine")
     own = "another-plain-key-of-this-lab"
     with pplab.Lab(store=tmp_path / "lab", model="m", base_url="http://127.0.0.1:9/v1", api_key=own) as lab:
-        log.caught("it failed", ValueError(f"{KEY} and an-unlikely-looking-key-of-mine"))
-        log.caught("it failed", ValueError(f"about {own}"), lab=lab.folder)
+        log.log_error("it failed", ValueError(f"{KEY} and an-unlikely-looking-key-of-mine"))
+        log.log_error("it failed", ValueError(f"about {own}"), lab=lab.folder)
         told = "\n".join(lines(lab))
         assert told.count("it failed") == 2
         shown = doctor(lab.folder)
@@ -83,19 +83,19 @@ def test_no_key_is_written_to_the_log_or_handed_to_who_listens(tmp_path, monkeyp
 
 def test_a_line_about_one_lab_is_not_in_the_log_of_another(tmp_path):
     with pplab.Lab(store=tmp_path / "one") as one, pplab.Lab(store=tmp_path / "two") as two:
-        log.caught("only here", ValueError("x"), lab=one.folder)
-        log.caught("anywhere", ValueError("x"))
+        log.log_error("only here", ValueError("x"), lab=one.folder)
+        log.log_error("anywhere", ValueError("x"))
         assert [sum(word in line for line in lines(one)) for word in ("only here", "anywhere")] == [1, 1]
         assert [sum(word in line for line in lines(two)) for word in ("only here", "anywhere")] == [0, 1]
 
 
 def test_the_log_stays_small_and_what_repeats_is_told_once(lab, monkeypatch):
-    monkeypatch.setattr(log, "LARGEST", 2000)
+    monkeypatch.setattr(log, "MAX_BYTES", 2000)
     for _ in range(100):
-        log.caught("the same", ValueError("x"))
+        log.log_error("the same", ValueError("x"))
     assert sum("the same" in line for line in lines(lab)) == 1
     for number in range(200):
-        log.caught("another", ValueError(f"{number}"))
+        log.log_error("another", ValueError(f"{number}"))
     sizes = {path.name: path.stat().st_size for path in lab.folder.glob("pplab.log*")}
     assert set(sizes) == {"pplab.log", "pplab.log.1"}
     assert max(sizes.values()) < 2200
@@ -103,15 +103,15 @@ def test_the_log_stays_small_and_what_repeats_is_told_once(lab, monkeypatch):
 
 def test_a_log_that_cannot_be_written_fails_nothing_and_is_kept_for_this_process(lab):
     (lab.folder / log.FILE).mkdir()
-    log.caught("unwritten", ValueError("x"))
-    assert any("unwritten" in line for line in log.recent(lab.folder, limit=50))
+    log.log_error("unwritten", ValueError("x"))
+    assert any("unwritten" in line for line in log.recent_lines(lab.folder, limit=50))
 
 
 def test_the_logger_is_silent_by_default(tmp_path):
     script = """if True:
         import logging
         from pplab import log
-        log.caught("it failed", ValueError("x"))
+        log.log_error("it failed", ValueError("x"))
         print(logging.getLogger("pplab").handlers)
     """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
@@ -121,5 +121,5 @@ def test_the_logger_is_silent_by_default(tmp_path):
 
 def test_who_listens_hears_it(caplog):
     with caplog.at_level(logging.WARNING, "pplab"):
-        log.caught("it failed", ValueError("x"))
+        log.log_error("it failed", ValueError("x"))
     assert [(record.name, record.getMessage()) for record in caplog.records] == [("pplab", "it failed: ValueError: x")]

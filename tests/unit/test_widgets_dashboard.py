@@ -155,7 +155,7 @@ def test_a_result_of_another_kernel_appears_by_itself_and_is_audited_once(dashbo
 
 def test_a_line_of_the_journal_shows_before_the_tables_are_read(dashboard, lab, monkeypatch):
     monkeypatch.setattr(dashboard, "_settled", lambda _changes: None)
-    monkeypatch.setattr(dashboard._live, "_settled", lambda _changes: None)
+    monkeypatch.setattr(dashboard._live, "_on_batch", lambda _changes: None)
     changes = Changes(dashboard, "board")
     run_elsewhere(lab)
     changes.wait(lambda: dashboard.board["recent"][0]["status"] == "completed")

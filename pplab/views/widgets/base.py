@@ -16,7 +16,7 @@ import anywidget
 import traitlets
 
 from pplab.errors import PplabError, in_words
-from pplab.log import caught
+from pplab.log import log_error
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class LabWidget(anywidget.AnyWidget):
     def show(self, error: Exception) -> None:
         """Show an error inside the widget."""
         if not isinstance(error, PplabError):  # one of ours is what the user has to mend
-            caught(f"the {self.bundle} failed", error)
+            log_error(f"the {self.bundle} failed", error)
         told = in_words(error, self.bundle)
         told.scrub(self._context.scrub)
         self.problem = Problem(code=told.code, message=told.message, hint=told.hint, correlation_id=told.correlation_id)

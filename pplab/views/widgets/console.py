@@ -8,7 +8,7 @@ from pplab.errors import BadInput, StoreTampered
 from pplab.ids import now
 from pplab.log import thread
 from pplab.observe.events import CATALOGUE
-from pplab.observe.live import Live, NewRecords
+from pplab.observe.live import RecordReader, RecordWatcher
 from pplab.operation import Operation
 from pplab.share.export import job
 from pplab.share.formats import as_bytes, note, without_secrets
@@ -198,7 +198,7 @@ class Console(LabWidget):
         self.df: pd.DataFrame = lab.context.store.audit(event, actor=actor, correlation_id=correlation, limit=limit)
         self._last = 0
         self._closed = False
-        self._live: Live | None = None
+        self._live: RecordWatcher | None = None
         self._store = open_store(lab.folder)
         nothing = {"chain": Chain(head=0, verified=None, broken=""), "choices": Choices(events=(), actors=())}
         super().__init__(lab, event=event, actor=actor, correlation=correlation, **nothing)
@@ -268,7 +268,7 @@ class Console(LabWidget):
 
     def _take_ready(self, _message: Ready) -> None:
         if self._live is None and not self._closed:  # not before somebody looks: a notebook that is run by a program needs none
-            self._live = Live(NewRecords(self.lab.folder / "journal", "event"), settled=self._settled, wait=SETTLE_S)
+            self._live = RecordWatcher(RecordReader(self.lab.folder / "journal", "event"), on_batch=self._settled, wait=SETTLE_S)
         self._show(anew=True)
 
     def _take_more(self, message: More) -> None:

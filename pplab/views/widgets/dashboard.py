@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, get_
 from pplab.errors import BadInput
 from pplab.log import thread
 from pplab.observe.events import event
-from pplab.observe.live import Live, NewRecords
+from pplab.observe.live import RecordReader, RecordWatcher
 from pplab.operation import Operation
 from pplab.plan.vocabulary import ENDED
 from pplab.share.export import FORMATS
@@ -132,14 +132,14 @@ class Dashboard(LabWidget):
         self._heir: Dashboard | None = None
         self._drawing: threading.Thread | None = None
         self._exported: Path | None = None
-        self._live: Live | None = None
+        self._live: RecordWatcher | None = None
         self._closed = False
         self._board_turn = threading.Lock()
         self._heard_of: dict[str, ExperimentRow] = {}
         self._store = open_store(lab.folder)
         try:
             self._rollup = Rollup(self._store)
-            records = NewRecords(lab.folder / "journal", "experiment")
+            records = RecordReader(lab.folder / "journal", "experiment")
             self._shown: Shown = self._read(Filters())
             self._drawn = Drawing(self._shown.content, Look())
             super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
@@ -149,7 +149,7 @@ class Dashboard(LabWidget):
         self._adopt()
         self.observe(self._filtered, FILTERS)
         self.observe(self._looked, "look")
-        self._live = Live(records, at_once=self._heard, settled=self._settled)
+        self._live = RecordWatcher(records, on_change=self._heard, on_batch=self._settled)
 
     def static(self) -> Display:
         """Return counts, charts and tables that do not vary between two runs."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 from pplab.calibration import Calibration
 from pplab.config.configuration import EMBEDDED, TEMPORARY
 from pplab.errors import BadInput, PplabError, in_words
-from pplab.log import caught, thread
+from pplab.log import log_error, thread
 from pplab.plan.request import RunRequest
 from pplab.plan.settings import PARAMETERS
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -230,7 +230,7 @@ class Studio(LabWidget):
             return _ahead(self._lab_for(draft["model"]).manager.preflight(request), columns)
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
             if not isinstance(error, PplabError):
-                caught("the estimate failed", error)
+                log_error("the estimate failed", error)
             told = in_words(error, self.bundle)
             told.scrub(self.lab.scrub)
             return Ahead(possible=False, line=told.message, more=(told.hint,) if told.hint else (), columns=columns)
