@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pplab.errors import BadInput, did_you_mean
+from pplab.errors import BadInput
 from pplab.inputs.texts import read_text
 from pplab.inputs.values import mapping
 from pplab.plan.plan import make_plan, parse_values, sample_ranges
@@ -44,24 +44,6 @@ class RunRequest:
     deadline: Any = None
     max_concurrency: Any = None
     stream: Any = None
-
-    @classmethod
-    def of(cls, **options: Any) -> RunRequest:
-        """Return the request with these options; a name that is none of them is refused with the nearest one.
-
-        Examples
-        --------
-        >>> RunRequest.of(prompt="Say hello.", sed=3)
-        Traceback (most recent call last):
-        pplab.errors.BadInput: run has no option 'sed'. did you mean 'seed'?
-        """
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise BadInput(
-                    f"run has no option '{name}'", hint=did_you_mean(name, known) or f"known options: {', '.join(known)}"
-                )
-        return cls(**options)
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""

@@ -11,10 +11,12 @@ from pplab.commands import command_table
 from pplab.commands.run_request import request_of
 from pplab.commands.session import Session
 from pplab.errors import BadInput
-from pplab.lab import HOOKS, Lab
+from pplab.experiments.dependencies import Listeners
+from pplab.lab import Lab
 from pplab.plan.request import RunRequest
 
 FIELDS = [field.name for field in fields(RunRequest)]
+LISTENERS = {field.name for field in fields(Listeners)}
 LINE = {
     "calibration": (["--calibration", "latest"], "latest"),
     "n": (["--n", "3"], 3),
@@ -32,8 +34,31 @@ LINE = {
 }
 
 
-def test_the_options_of_a_run_in_python_are_the_fields_of_the_request():
-    assert sorted(inspect.signature(Lab.run).parameters.keys() - {"self", *HOOKS}) == sorted(FIELDS)
+@pytest.mark.parametrize("verb", [Lab.run, Lab.start, Lab.preflight])
+def test_the_options_of_a_run_in_python_are_the_fields_of_the_request(verb):
+    options = [name for name in inspect.signature(verb).parameters if name not in {"self", *LISTENERS}]
+    assert options == FIELDS
+
+
+def test_beginning_a_run_and_looking_ahead_take_what_a_run_takes():
+    run, start, ahead = (dict(inspect.signature(verb).parameters) for verb in (Lab.run, Lab.start, Lab.preflight))
+    assert start == run
+    assert ahead == {name: parameter for name, parameter in run.items() if name not in LISTENERS}
+
+
+@pytest.mark.parametrize("verb", ["run", "start", "preflight"])
+def test_every_option_in_python_reaches_the_request(verb, lab, monkeypatch):
+    values = {name: object() for name in FIELDS}
+    seen = []
+
+    def refuse(request):
+        seen.append(request)
+        raise BadInput("seen")
+
+    monkeypatch.setattr(lab.manager, "plan", refuse)
+    with pytest.raises(BadInput, match="seen"):
+        getattr(lab, verb)(**values)
+    assert seen == [RunRequest(**values)]
 
 
 def test_the_run_command_offers_every_field_of_the_request():
@@ -57,5 +82,5 @@ def test_an_option_that_does_not_exist_is_refused_with_the_nearest_one(verb, wro
 
 
 def test_a_request_lists_what_was_given_and_nothing_else():
-    request = RunRequest.of(prompt="", n=3, sweep=None)
+    request = RunRequest(prompt="", n=3, sweep=None)
     assert request.given() == {"prompt": "", "n": 3}
