@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from pplab.plan.plan import PlannedCall
     from pplab.plan.settings import Setting
     from pplab.share.export import Export
-    from pplab.share.import_package import Imported
-    from pplab.share.regression_gate import Gate
+    from pplab.share.import_package import ImportReport
+    from pplab.share.regression_gate import RegressionGate
     from pplab.share.replay import Replay
     from pplab.share.rerun import Rerun
     from pplab.share.verify import PackageReport
@@ -591,7 +591,7 @@ class Lab:
         return export(self._context, chosen, format, path, what)
 
     @verb
-    def import_package(self, path: str | os.PathLike[str]) -> Imported:
+    def import_package(self, path: str | os.PathLike[str]) -> ImportReport:
         """Bring a colleague's package (a zip, or the folder it was unpacked to) into this lab.
 
         Everything is checked before anything enters; its origin is kept, nothing here is overwritten, and importing it twice
@@ -618,7 +618,7 @@ class Lab:
             Naming the rows that were altered, removed, inserted or moved.
         """
         from pplab.errors import StoreTampered
-        from pplab.share.container import tampered
+        from pplab.share.archive import alteration_error
         from pplab.share.verify import verify_package
 
         report = self._store.verify() if path is None else verify_package(path)
@@ -628,7 +628,7 @@ class Lab:
                 report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs"
             )
         if not report.ok:
-            raise tampered(report.problems)
+            raise alteration_error(report.problems)
         return report
 
     @check_call
@@ -665,7 +665,7 @@ class Lab:
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
         on: Listener | None = None,
-    ) -> Gate:
+    ) -> RegressionGate:
         """Run a baseline's plan again and decide for each metric whether it is the same, has drifted, or cannot be told.
 
         Parameters
@@ -682,14 +682,14 @@ class Lab:
         on
             Who is told how it goes, as in `run`.
         """
-        from pplab.share.regression_gate import Gate
+        from pplab.share.regression_gate import RegressionGate
 
         with Interrupts() as interrupts, Operation(self, "check"):
             checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model, on=on)
             for check in checks:
                 about: dict[str, Any] = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
                 self._context.record_event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted))
-            return Gate(checks)
+            return RegressionGate(checks)
 
     def _rerun(self, wanted: Experiment | str | os.PathLike[str]) -> Rerun:
         from pplab.share.rerun import Rerun, baseline

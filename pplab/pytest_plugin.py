@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab.lab import Lab
-    from pplab.share.regression_gate import Check
+    from pplab.share.regression_gate import BaselineComparison
 
 RECORDINGS = "recordings"
 
@@ -104,7 +104,7 @@ def _check(lab: Lab, path: Path) -> None:
         pytest.skip(_advice(gate.checks))
 
 
-def _advice(checks: Iterable[Check]) -> str:
+def _advice(checks: Iterable[BaselineComparison]) -> str:
     n = max((check.n_suggested or 0 for check in checks), default=0)
     return (
         f"cannot tell whether it drifted; record the baseline with n={n}" if n else "too few answers to tell whether it drifted"

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
-from pplab.share.contents import LOCAL, TABLES
+from pplab.share.package_contents import LOCAL, TABLES
 from pplab.store.record_types import RECORD_TYPE_OF
 
 if TYPE_CHECKING:
-    from pplab.share.audit_slice import Slice
-    from pplab.share.contents import Contents
+    from pplab.share.audit_excerpt import AuditExcerpt
+    from pplab.share.package_contents import PackageContents
 
 CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"csvw": "http://www.w3.org/ns/csvw#"}]
 MEDIA = {
@@ -28,7 +28,7 @@ ZONE = {"time": {"description": "UTC, without an offset"}}
 DONE = {"completed": "CompletedActionStatus", "failed": "FailedActionStatus"}
 
 
-def description(contents: Contents) -> str:
+def description(contents: PackageContents) -> str:
     """Return what a package holds, in one line."""
     models = sorted({e.model for e in contents.experiments})
     experiments, responses = len(contents.experiments), len(contents.responses)
@@ -36,7 +36,7 @@ def description(contents: Contents) -> str:
     return f"{experiments} {nouns[0]} with {responses} {nouns[1]} on {', '.join(models)}, by the Precision + Personality Lab"
 
 
-def metadata(contents: Contents, audit: Slice, files: dict[str, bytes], lab: str) -> str:
+def metadata(contents: PackageContents, audit: AuditExcerpt, files: dict[str, bytes], lab: str) -> str:
     """Return ``ro-crate-metadata.json``.
 
     Parameters
@@ -124,7 +124,7 @@ def _action(experiment: Any) -> dict[str, Any]:
     }
 
 
-def _software(contents: Contents) -> list[dict[str, Any]]:
+def _software(contents: PackageContents) -> list[dict[str, Any]]:
     found = {(name, version) for e in contents.experiments for name, version in e.software.items()}
     found.add(("pplab", __version__))
     return [

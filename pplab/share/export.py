@@ -18,7 +18,7 @@ from pplab.inputs.paths import given_path
 from pplab.log import log_error
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
-from pplab.share.formats import Content, as_bytes, note, without_secrets
+from pplab.share.formats import ExportData, as_bytes, note, without_secrets
 from pplab.store.rows import ExportRow
 from pplab.store.run_lock import RunLock
 
@@ -111,7 +111,7 @@ def export(context: LabContext, ids: list[str], format: str, path: str | os.Path
 @contextmanager
 def job(
     context: LabContext, *, what: str, format: str, ids: list[str], name: str, records: int
-) -> Iterator[Callable[[Content], ExportRow]]:
+) -> Iterator[Callable[[ExportData], ExportRow]]:
     """Record an export: its row says ``running`` until it is complete, or until whatever ended it is noted.
 
     A process that is killed leaves its row ``running``; its run lock is free, by which readers know.
@@ -128,7 +128,7 @@ def job(
     Yields
     ------
     callable
-        To be called with the `Content` once the file is written; returns the completed row.
+        To be called with the `ExportData` once the file is written; returns the completed row.
     """
     context.store.must_be_writable()
     span, head = CAUSE.get(), context.store.head()
@@ -153,7 +153,7 @@ def job(
     )
     about: dict[str, Any] = {"entity": "export", "entity_id": row.export_id, **(span.ids() if span else {})}
 
-    def complete(content: Content) -> ExportRow:
+    def complete(content: ExportData) -> ExportRow:
         said: dict[str, Any] = {
             "sha256": hashlib.sha256(content.data).hexdigest(),
             "size": len(content.data),
@@ -179,7 +179,7 @@ def job(
             raise
 
 
-def _content(context: LabContext, ids: list[str], format: str, what: str) -> Content:
+def _content(context: LabContext, ids: list[str], format: str, what: str) -> ExportData:
     if format == "package":
         from pplab.share.package import package
 

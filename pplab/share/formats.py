@@ -19,7 +19,7 @@ TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ExportData:
     """The bytes of an export, how many rows they hold, and how many cells of a CSV file were changed so that none is run."""
 
     data: bytes
@@ -33,7 +33,7 @@ def without_secrets(frame: pd.DataFrame, scrub: Callable[[str], str]) -> pd.Data
     return frame.assign(**{name: frame[name].map(lambda v: scrub(v) if isinstance(v, str) else v) for name in free})
 
 
-def as_bytes(frame: pd.DataFrame, format: str, what: str) -> Content:
+def as_bytes(frame: pd.DataFrame, format: str, what: str) -> ExportData:
     """Return a table as a file. Times say that they are UTC.
 
     CSV is written for spreadsheets: UTF-8 with a byte-order mark, without which Excel takes it for another encoding, and with an
@@ -48,20 +48,20 @@ def as_bytes(frame: pd.DataFrame, format: str, what: str) -> Content:
 
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pandas(_json_columns(frame), preserve_index=False), sink)
-        return Content(sink.getvalue(), len(frame))
+        return ExportData(sink.getvalue(), len(frame))
     if format == "csv":
         table = _json_columns(frame)
         neutral = table.map(_neutral)
         changed = int((neutral.ne(table) & table.notna()).to_numpy().sum())
         text = neutral.to_csv(index=False, lineterminator="\r\n", date_format=TIME)
-        return Content(text.encode("utf-8-sig"), len(frame), changed)
+        return ExportData(text.encode("utf-8-sig"), len(frame), changed)
     from pplab.store.record_types import canonical_json
 
     lines = [canonical_json(r) for r in json.loads(frame.to_json(orient="records", date_format="iso", date_unit="us"))]
     if format == "jsonl":
-        return Content("".join(f"{line}\n" for line in lines).encode(), len(frame))
+        return ExportData("".join(f"{line}\n" for line in lines).encode(), len(frame))
     joined = ",\n".join(lines)
-    return Content(f'{{"format":"pplab-{what}","version":1,"records":[\n{joined}\n]}}\n'.encode(), len(frame))
+    return ExportData(f'{{"format":"pplab-{what}","version":1,"records":[\n{joined}\n]}}\n'.encode(), len(frame))
 
 
 def note(neutralised: int, where: str = "the CSV file") -> str:

@@ -9,28 +9,29 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted
 from pplab.errors import BadInput, NotFound
 from pplab.ids import derived_id
 from pplab.inputs.paths import given_path
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
-from pplab.share.container import unpacked
-from pplab.share.contents import as_line, read_store
-from pplab.share.verify import opened
+from pplab.share.archive import open_package
+from pplab.share.package_contents import read_store, to_json_line
+from pplab.share.verify import REWRITTEN, verified_contents
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
     from pplab.context import LabContext
-    from pplab.share.contents import Contents
+    from pplab.share.package_contents import PackageContents
     from pplab.store.store import Store
 
 FOLDER = "imports"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
+class ImportReport:
     """A package that is in the lab.
 
     Attributes
@@ -42,28 +43,35 @@ class Imported:
         How many of the experiments were not here before.
     origin : dict
         Where it comes from: ``package`` (its sha256), ``lab``, ``user``, ``at`` (the time of its last event) and the audit head.
+    rewritten : bool
+        Whether another program wrote the zip file again; what it holds was checked all the same.
     """
 
     experiments: tuple[str, ...]
     responses: int
     new: int
     origin: dict[str, Any]
+    rewritten: bool = False
 
     @property
     def words(self) -> str:
-        """What happened, in a sentence."""
-        count = f"{len(self.experiments)} {'experiment' if len(self.experiments) == 1 else 'experiments'}"
+        """What happened, in a sentence or two."""
+        count, held = len(self.experiments), len(self.experiments) - self.new
         if not self.new:
-            return f"Nothing changed: the {count} of this package are here already, exactly so."
-        held = "" if self.new == len(self.experiments) else f", {len(self.experiments) - self.new} of them here already"
-        return f"{count} with {self.responses} responses imported{held}, run by {self.origin['user']}; every hash was checked."
+            these = "the experiment" if count == 1 else f"all {count} experiments"
+            text = f"Nothing changed: this lab already has {these} of this package."
+        else:
+            already = f" ({held} of them {'was' if held == 1 else 'were'} here already)" if held else ""
+            what = f"{counted(count, 'experiment')} with {counted(self.responses, 'response')}"
+            text = f"{what} imported{already}, run by {self.origin['user']}; every hash was checked."
+        return f"{text} {REWRITTEN[0].upper()}{REWRITTEN[1:]}." if self.rewritten else text
 
     def as_dict(self) -> dict[str, Any]:
         """Return the import as plain JSON values."""
         return dataclasses.asdict(self)
 
 
-def import_package(context: LabContext, path: str | os.PathLike[str]) -> Imported:
+def import_package(context: LabContext, path: str | os.PathLike[str]) -> ImportReport:
     """Check a package and enter its rows; see `Lab.import_package`.
 
     Everything is unpacked into a temporary folder, checked there, and moved to ``imports/`` of the lab in one step, so that the
@@ -73,12 +81,12 @@ def import_package(context: LabContext, path: str | os.PathLike[str]) -> Importe
     store = context.store
     store.must_be_writable()
     source = given_path(path, "the package", "give the path of a zip file or a folder")
-    with unpacked(source, context.folder / FOLDER) as (folder, broken):
-        report, contents = opened(source, folder, broken)
+    with open_package(source, context.folder / FOLDER) as package:
+        report, contents = verified_contents(source, package)
         new = _new_experiments(store, contents)
         _refuse_other_calibrations(store, contents)
-        if folder != source:
-            _keep(folder, context.folder / FOLDER / report.sha256[:16])
+        if package.unpacked:
+            _keep(package.folder, context.folder / FOLDER / report.sha256[:16])
     origin = {
         "package": report.sha256,
         "lab": report.lab,
@@ -88,15 +96,16 @@ def import_package(context: LabContext, path: str | os.PathLike[str]) -> Importe
     }
     if new:
         _enter(context, contents, new, origin)
-    return Imported(
+    return ImportReport(
         experiments=tuple(e.experiment_id for e in contents.experiments),
         responses=len(contents.responses),
         new=len(new),
         origin=origin,
+        rewritten=report.rewritten,
     )
 
 
-def _new_experiments(store: Store, contents: Contents) -> set[str]:
+def _new_experiments(store: Store, contents: PackageContents) -> set[str]:
     """Return the experiments that are not here; refuse the package when one is here in another state."""
     new = set()
     for e in contents.experiments:
@@ -105,10 +114,10 @@ def _new_experiments(store: Store, contents: Contents) -> set[str]:
         except NotFound:
             new.add(e.experiment_id)
             continue
-        mine = {as_line(row, str) for name in ("experiments", "responses", "attempts") for row in stored.table(name)}
-        theirs = {as_line(e, str)}
-        theirs |= {as_line(r, str) for r in contents.responses if r.experiment_id == e.experiment_id}
-        theirs |= {as_line(a, str) for a in contents.attempts if a.experiment_id == e.experiment_id}
+        mine = {to_json_line(row, str) for name in ("experiments", "responses", "attempts") for row in stored.table(name)}
+        theirs = {to_json_line(e, str)}
+        theirs |= {to_json_line(r, str) for r in contents.responses if r.experiment_id == e.experiment_id}
+        theirs |= {to_json_line(a, str) for a in contents.attempts if a.experiment_id == e.experiment_id}
         if mine != theirs:
             raise BadInput(
                 f"experiment {e.experiment_id[:8]} is in this lab in another state, and an import never overwrites",
@@ -117,13 +126,13 @@ def _new_experiments(store: Store, contents: Contents) -> set[str]:
     return new
 
 
-def _refuse_other_calibrations(store: Store, contents: Contents) -> None:
+def _refuse_other_calibrations(store: Store, contents: PackageContents) -> None:
     for c in contents.calibrations:
         try:
             stored = store.calibration(c.calibration_id)
         except NotFound:  # as it should be
             continue
-        if as_line(stored, str) != as_line(c, str):
+        if to_json_line(stored, str) != to_json_line(c, str):
             raise BadInput(
                 f"calibration {c.calibration_id[:8]} is in this lab with other answers, and an import never overwrites",
                 hint="import the package into another lab, for example with --store",
@@ -142,7 +151,7 @@ def _keep(folder: Path, target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _enter(context: LabContext, contents: Contents, new: set[str], origin: dict[str, Any]) -> None:
+def _enter(context: LabContext, contents: PackageContents, new: set[str], origin: dict[str, Any]) -> None:
     span = CAUSE.get()
     about: dict[str, Any] = span.ids() if span else {}
     rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from pplab.share.regression_gate import Check
+    from pplab.share.regression_gate import BaselineComparison
 
 SUITE = "pplab check"
 
 
-def junit(checks: list[Check]) -> bytes:
+def junit(checks: list[BaselineComparison]) -> bytes:
     """Return the XML: one suite a baseline, one test a metric and a fact.
 
     Drift is a failure, what cannot be told is skipped, and what was compared is in ``system-out``. It carries no time and no

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.share.crate import description
 
 if TYPE_CHECKING:
-    from pplab.share.contents import Contents
+    from pplab.share.package_contents import PackageContents
 
 OPEN = """\
 import os
@@ -18,7 +18,7 @@ os.environ["PPLAB_OFFLINE"] = "1"  # nothing is asked: every answer comes from t
 %load_ext pplab"""
 
 
-def replay_notebook(contents: Contents) -> str:
+def replay_notebook(contents: PackageContents) -> str:
     """Return ``replay.ipynb`` as text; run in the folder the package was unpacked to."""
     cells = [
         _markdown("title", f"# Replay\n\n{description(contents)}. Run all cells: no key and no network are needed."),

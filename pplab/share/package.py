@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 from pplab import __version__
 from pplab.models.recording import HEADER
 from pplab.models.recording_format import RecordedCall, to_line
-from pplab.share import audit_slice, crate
-from pplab.share.container import pack
-from pplab.share.contents import TABLES, as_line, lab_id, read_store, recorded_calls, row_sha256
-from pplab.share.formats import Content, as_bytes, without_secrets
+from pplab.share import audit_excerpt, crate
+from pplab.share.archive import pack
+from pplab.share.formats import ExportData, as_bytes, without_secrets
 from pplab.share.notebook import replay_notebook
+from pplab.share.package_contents import TABLES, lab_id, read_store, recorded_calls, row_sha256, to_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pplab.share.audit_slice import Slice
-    from pplab.share.contents import Contents
+    from pplab.share.audit_excerpt import AuditExcerpt
+    from pplab.share.package_contents import PackageContents
     from pplab.store.store import Store
 
 RECORDING = "recordings/calls.jsonl"
@@ -41,7 +41,7 @@ DIRECT = ("openai", "duckdb", "pandas", "numpy", "scipy", "pyarrow", "rfc8785")
 """What decides the results where pplab itself is not installed as a distribution, only importable."""
 
 
-def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Content:
+def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> ExportData:
     """Return the package of these experiments; the same bytes whenever it is made.
 
     Parameters
@@ -55,8 +55,8 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Co
     """
     with store.reading():
         contents = read_store(store, ids)
-        audit = audit_slice.cut(store, contents, scrub)
-    lines = {name: [as_line(row, scrub) for row in contents.table(name)] for name in TABLES}
+        audit = audit_excerpt.excerpt_of(store, contents, scrub)
+    lines = {name: [to_json_line(row, scrub) for row in contents.table(name)] for name in TABLES}
     data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in lines[name]).encode() for name in TABLES}
     readable = _readable(contents, scrub)
     data |= {f"data/responses.{kind}": made.data for kind, made in readable.items()}
@@ -64,7 +64,7 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Co
     calls = sorted(recorded_calls(contents), key=RecordedCall.sort_key)
     tags = {
         "bagit.txt": BAGIT,
-        AUDIT: audit_slice.as_lines(audit).encode(),
+        AUDIT: audit_excerpt.to_json_lines(audit).encode(),
         LOCK: environment().encode(),
         NOTEBOOK: replay_notebook(contents).encode(),
         RECORDING: (HEADER + "".join(to_line(call, scrub) for call in calls)).encode(),
@@ -75,7 +75,7 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Co
     tags["ro-crate-metadata.json"] = crate.metadata(contents, audit, {**data, **tags}, lab).encode()
     tags[MANIFEST] = manifest(data)
     tags[TAG_MANIFEST] = manifest(tags)
-    return Content(pack({**data, **tags}, audit.last_event), contents.rows, readable["csv"].neutralised)
+    return ExportData(pack({**data, **tags}, audit.last_event), contents.rows, readable["csv"].neutralised)
 
 
 def manifest(files: dict[str, bytes]) -> bytes:
@@ -83,7 +83,7 @@ def manifest(files: dict[str, bytes]) -> bytes:
     return "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
 
 
-def _readable(contents: Contents, scrub: Callable[[str], str]) -> dict[str, Content]:
+def _readable(contents: PackageContents, scrub: Callable[[str], str]) -> dict[str, ExportData]:
     """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
     import pandas as pd
 
@@ -117,7 +117,7 @@ def environment() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bag_info(contents: Contents, audit: Slice, data: dict[str, bytes], lab: str) -> str:
+def _bag_info(contents: PackageContents, audit: AuditExcerpt, data: dict[str, bytes], lab: str) -> str:
     users = list(dict.fromkeys(e.user for e in contents.experiments))
     pairs = [
         ("Bag-Software-Agent", f"pplab {__version__}"),

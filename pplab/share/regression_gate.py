@@ -41,7 +41,7 @@ Outcome = Literal["same", "drifted", "changed", "cannot tell", "not known"]
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class CallComparison:
     """One thing that was compared beside the metrics; ``gates``: a drift of it fails the check."""
 
     name: str
@@ -51,7 +51,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class BaselineComparison:
     """The outcome of comparing answers of today with a baseline.
 
     Attributes
@@ -60,8 +60,8 @@ class Check:
         ``drifted`` when any metric drifted, failures rose, or a parameter is rejected that was not; else ``cannot tell`` when any
         metric could not be told; else ``same``.
     metrics : tuple of Equivalence
-        Empty when every answer is word for word that of the baseline: then there is nothing to test.
-    facts : tuple of Fact
+        Empty when every answer is identical to that of the baseline: then there is nothing to test.
+    facts : tuple of CallComparison
         Answers (when all are the same), model, fingerprint, rejected parameters, failures, latency, cost.
     baseline, experiment : str
         The ids of the experiment compared with and of the new one.
@@ -73,7 +73,7 @@ class Check:
 
     outcome: Literal["same", "drifted", "cannot tell"]
     metrics: tuple[Equivalence, ...]
-    facts: tuple[Fact, ...]
+    facts: tuple[CallComparison, ...]
     baseline: str
     experiment: str
     source: str
@@ -108,16 +108,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class RegressionGate:
     """The checks of one baseline: one for each of its experiments.
 
     Examples
     --------
-    >>> Gate(()).exit_code
+    >>> RegressionGate(()).exit_code
     0
     """
 
-    checks: tuple[Check, ...]
+    checks: tuple[BaselineComparison, ...]
 
     @property
     def outcome(self) -> Literal["same", "drifted", "cannot tell"]:
@@ -171,7 +171,7 @@ def compare(
     source: str,
     timed: bool,
     replicates: int,
-) -> Check:
+) -> BaselineComparison:
     """Compare the responses of two runs of one plan.
 
     Parameters
@@ -181,84 +181,85 @@ def compare(
     margins
         For each metric the largest change that does not matter.
     baseline, experiment, source
-        See `Check`.
+        See `BaselineComparison`.
     timed
         Whether the latencies of ``now`` were measured, not recorded.
     replicates
         Replicates of the plan, from which the suggested number is reckoned.
     """
-    same = _word_for_word(before, now)
+    same = _same_answers(before, now)
     metrics = () if same else drift(before, now, margins)
+    identical = CallComparison("answers", "same", f"all {len(now)} are identical to those of the baseline", gates=True)
     facts = (
-        *([Fact("answers", "same", f"all {len(now)} are word for word those of the baseline", gates=True)] if same else []),
-        _named("model", _said(before, "model"), _said(now, "model")),
-        _named("fingerprint", _said(before, "system_fingerprint"), _said(now, "system_fingerprint")),
+        *([identical] if same else []),
+        _compare_values("model", _values(before, "model"), _values(now, "model")),
+        _compare_values("fingerprint", _values(before, "system_fingerprint"), _values(now, "system_fingerprint")),
         _rejections(before, now),
         _failures(before, now),
         _ratio(TIMED, "ms", _ok(before, "latency_ms"), _ok(now, "latency_ms"), LATENCY_MARGIN)
         if timed
-        else Fact(TIMED, "not known", "not measured, since the answers are recorded"),
+        else CallComparison(TIMED, "not known", "not measured, since the answers are recorded"),
         _cost(before, now),
     )
     drifted = any(m.outcome == "drifted" for m in metrics) or any(f.gates and f.outcome == "drifted" for f in facts)
     unclear = [m for m in metrics if m.outcome == "cannot tell" and m.difference is not None]
-    unknown = any(m.outcome == "cannot tell" and _judged(m.metric, before, now) for m in metrics)
-    return Check(
+    unknown = any(m.outcome == "cannot tell" and _applies(m.metric, before, now) for m in metrics)
+    return BaselineComparison(
         outcome="drifted" if drifted else "cannot tell" if unknown else "same",
         metrics=metrics,
         facts=facts,
         baseline=baseline,
         experiment=experiment,
         source=source,
-        n_suggested=_suggested(unclear, replicates) if unknown and not drifted else None,
+        n_suggested=_suggested_replicates(unclear, replicates) if unknown and not drifted else None,
     )
 
 
 PLACE = ["prompt_index", "setting_index", "replicate"]
 
 
-def _word_for_word(before: pd.DataFrame, now: pd.DataFrame) -> bool:
+def _same_answers(before: pd.DataFrame, now: pd.DataFrame) -> bool:
     """Return whether every replicate has the status, the text and the scores that it has in the baseline."""
     columns = [*PLACE, "status", "text", *SCORES]
     sides = [f[columns].sort_values(PLACE, ignore_index=True) for f in (before, now)]
     return sides[0].equals(sides[1])
 
 
-def _judged(metric: str, before: pd.DataFrame, now: pd.DataFrame) -> bool:
+def _applies(metric: str, before: pd.DataFrame, now: pd.DataFrame) -> bool:
     """Return whether a metric applies to any response of either side."""
     return bool(before[metric].notna().any() or now[metric].notna().any())
 
 
-def _suggested(unclear: Sequence[Equivalence], replicates: int) -> int | None:
+def _suggested_replicates(unclear: Sequence[Equivalence], replicates: int) -> int | None:
     """Return the replicates that settle every unclear metric, where these and not the prompts are what is counted."""
     if not unclear or any(m.n_suggested is None or m.scope != "replicates" for m in unclear):
         return None
     return max(replicates + 1, *(int(np.ceil(replicates * (m.n_suggested or 0) / max(m.n, 1))) for m in unclear))
 
 
-def _said(frame: pd.DataFrame, column: str) -> list[str]:
+def _values(frame: pd.DataFrame, column: str) -> list[str]:
     answered = frame.loc[frame["status"].isin(SCORED), column]
     return sorted({str(v) for v in answered.dropna()})
 
 
-def _named(name: str, before: list[str], now: list[str]) -> Fact:
+def _compare_values(name: str, before: list[str], now: list[str]) -> CallComparison:
     if not before or not now:
-        return Fact(name, "not known", "the server did not say")
+        return CallComparison(name, "not known", "the server did not say")
     if before == now:
-        return Fact(name, "same", ", ".join(now))
-    return Fact(name, "changed", f"was {', '.join(before)}, is {', '.join(now)}")
+        return CallComparison(name, "same", ", ".join(now))
+    return CallComparison(name, "changed", f"was {', '.join(before)}, is {', '.join(now)}")
 
 
-def _rejections(before: pd.DataFrame, now: pd.DataFrame) -> Fact:
+def _rejections(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
     was, is_ = ({name for rejected in frame["rejected"] for name in rejected or ()} for frame in (before, now))
     if new := sorted(is_ - was):
-        return Fact("rejected parameters", "drifted", f"{', '.join(new)} is refused now and was not", gates=True)
+        return CallComparison("rejected parameters", "drifted", f"{', '.join(new)} is refused now and was not", gates=True)
     if gone := sorted(was - is_):
-        return Fact("rejected parameters", "changed", f"{', '.join(gone)} was refused and is not any more", gates=True)
-    return Fact("rejected parameters", "same", ", ".join(sorted(is_)) or "none", gates=True)
+        return CallComparison("rejected parameters", "changed", f"{', '.join(gone)} was refused and is not any more", gates=True)
+    return CallComparison("rejected parameters", "same", ", ".join(sorted(is_)) or "none", gates=True)
 
 
-def _failures(before: pd.DataFrame, now: pd.DataFrame) -> Fact:
+def _failures(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
     """Compare the shares of replicates without a usable answer by Fisher's exact test; only more of them is a drift."""
     from scipy.stats import fisher_exact
 
@@ -268,31 +269,31 @@ def _failures(before: pd.DataFrame, now: pd.DataFrame) -> Fact:
     p = float(fisher_exact(np.array(counts)).pvalue)
     if p <= ALPHA:
         outcome: Outcome = "drifted" if shares[1] > shares[0] else "changed"
-        return Fact("failures", outcome, f"{words} ({probability(p)})", gates=True)
-    return Fact("failures", "same", words, gates=True)
+        return CallComparison("failures", outcome, f"{words} ({probability(p)})", gates=True)
+    return CallComparison("failures", "same", words, gates=True)
 
 
 def _ok(frame: pd.DataFrame, column: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     return frame.loc[frame["status"] == "ok", column].dropna().to_numpy(dtype=np.float64)
 
 
-def _cost(before: pd.DataFrame, now: pd.DataFrame) -> Fact:
+def _cost(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
     was, is_ = _ok(before, "cost"), _ok(now, "cost")
     if was.any() and is_.any():
         return _ratio("cost", "dollars", was, is_, COST_MARGIN)
     return _ratio("cost", "tokens out", _ok(before, "output_tokens"), _ok(now, "output_tokens"), COST_MARGIN)
 
 
-def _ratio(name: str, unit: str, before: Any, now: Any, margin: float) -> Fact:
+def _ratio(name: str, unit: str, before: Any, now: Any, margin: float) -> CallComparison:
     """Compare what a call takes: drifted when it is another beyond chance (Mann-Whitney) and by more than the margin."""
     from scipy.stats import mannwhitneyu
 
     if len(before) < 2 or len(now) < 2:
-        return Fact(name, "not known", "there is too little to compare")
+        return CallComparison(name, "not known", "there is too little to compare")
     was, is_ = (float(np.mean(side)) if name == "cost" else float(np.median(side)) for side in (before, now))
     kind = "mean" if name == "cost" else "median"
     words = f"{kind} {was:,.4g} {unit}, now {is_:,.4g}"
     if was <= 0 or is_ <= 0 or max(was / is_, is_ / was) < margin:
-        return Fact(name, "same", words)
+        return CallComparison(name, "same", words)
     p = float(mannwhitneyu(before, now).pvalue)
-    return Fact(name, "drifted" if p <= ALPHA else "same", f"{words} ({probability(p)})")
+    return CallComparison(name, "drifted" if p <= ALPHA else "same", f"{words} ({probability(p)})")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.share.contents import Contents
-    from pplab.share.regression_gate import Check
+    from pplab.share.package_contents import PackageContents
+    from pplab.share.regression_gate import BaselineComparison
     from pplab.store.rows import ExperimentRow, ResponseRow
 
 TOLERANCE = 1e-9
@@ -51,7 +51,7 @@ class Replay:
         Summaries of a setting, and verdicts of an experiment, that changed with them.
     stored_versions, present_version : tuple of str, str
         The versions of the code that made the stored scores (``metrics 1, pplab 0.1.0``), and the present one.
-    live : Check or None
+    live : tuple of BaselineComparison
         How fresh answers compare with the stored ones, when they were asked for.
     """
 
@@ -62,7 +62,7 @@ class Replay:
     verdicts: int
     stored_versions: tuple[str, ...]
     present_version: str
-    live: tuple[Check, ...] = ()
+    live: tuple[BaselineComparison, ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -113,7 +113,7 @@ def _line(d: Difference) -> str:
     return f"{d.metric} of {place}: {stored} stored, {now} now"
 
 
-def rescored(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
+def rescore(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
     """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
     from pplab.scoring import scores as scoring
 
@@ -128,7 +128,7 @@ def stored_scores(row: ResponseRow) -> dict[str, float | None]:
     return {**{name: getattr(row, name) for name in SCORES}, **row.metrics}
 
 
-def replay(contents: Contents) -> Replay:
+def replay(contents: PackageContents) -> Replay:
     """Score every stored response again and compare.
 
     A metric of the user's own is compared where it is registered now; one that is not cannot be computed.
@@ -138,7 +138,7 @@ def replay(contents: Contents) -> Replay:
     differences: list[Difference] = []
     changed: dict[str, dict[str, float | None]] = {}
     count = 0
-    for row, now in rescored(contents.responses):
+    for row, now in rescore(contents.responses):
         count += 1
         for name, before in stored_scores(row).items():
             if name in now and not _equal(before, now[name]):
@@ -165,7 +165,7 @@ def _equal(a: float | None, b: float | None) -> bool:
     return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
 
 
-def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float | None]]) -> tuple[int, int]:
+def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, float | None]]) -> tuple[int, int]:
     """Return how many means of a setting and how many verdicts change with these scores."""
     from pplab.analysis.summaries import by_setting
     from pplab.analysis.verdicts import verdict
@@ -173,7 +173,7 @@ def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float |
 
     summaries = verdicts = 0
     for e in contents.experiments:
-        before = frame_of(contents, e)
+        before = analysis_frame(contents, e)
         names = (*SCORES, *dict.fromkeys(name for values in before["metrics"] for name in values))
         lower = [m.name for m in described(names, contents.plans[e.experiment_id].metrics) if not m.higher_is_better]
         now = before.copy()
@@ -181,17 +181,17 @@ def _consequences(contents: Contents, changed: Mapping[str, Mapping[str, float |
             fresh = [changed.get(i, {}).get(name, v) for i, v in zip(before["response_id"], before[name], strict=True)]
             now[name] = [math.nan if v is None else v for v in fresh]
         old, new = by_setting(before, names), by_setting(now, names)
-        summaries += sum(not _equal(_known(a), _known(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
+        summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
         told = (verdict(frame, names, lower_is_better=lower).words for frame in (before, now))
         verdicts += len(set(told)) - 1
     return summaries, verdicts
 
 
-def _known(value: float) -> float | None:
+def _none_if_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def frame_of(contents: Contents, experiment: ExperimentRow) -> pd.DataFrame:
+def analysis_frame(contents: PackageContents, experiment: ExperimentRow) -> pd.DataFrame:
     """Return the responses of an experiment as the analysis takes them: numbers, the user's metrics as columns, clusters."""
     import pandas as pd
 

@@ -12,13 +12,13 @@ from pplab.errors import BadInput, NotFound, Offline, PplabError
 from pplab.experiments.dependencies import Listeners
 from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import SCORES
-from pplab.share.container import unpacked
-from pplab.share.contents import Contents, read_store
+from pplab.share.archive import open_package
 from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
-from pplab.share.regression_gate import Check, compare, margins_for
-from pplab.share.replay import frame_of, rescored
-from pplab.share.verify import opened
+from pplab.share.package_contents import PackageContents, read_store
+from pplab.share.regression_gate import BaselineComparison, compare, margins_for
+from pplab.share.replay import analysis_frame, rescore
+from pplab.share.verify import verified_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import ExperimentRow, ResponseRow
 
 
-def baseline(context: LabContext, wanted: Any) -> tuple[Contents, Recording | None]:
+def baseline(context: LabContext, wanted: Any) -> tuple[PackageContents, Recording | None]:
     """Return what is stored of a baseline, and the recording that came with it.
 
     Parameters
@@ -45,13 +45,13 @@ def baseline(context: LabContext, wanted: Any) -> tuple[Contents, Recording | No
 
     path = _path(wanted)
     if path is not None:
-        with unpacked(path) as (folder, broken):
-            _, contents = opened(path, folder, broken)
-            return contents, Recording(folder / RECORDING, scrub=context.scrub)
+        with open_package(path) as package:
+            _, contents = verified_contents(path, package)
+            return contents, Recording(package.folder / RECORDING, scrub=context.scrub)
     contents = read_store(context.store, [context.store.find("experiment", getattr(wanted, "id", wanted))])
     origin = contents.experiments[0].origin
-    tape = context.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
-    return contents, Recording(tape, scrub=context.scrub) if tape and tape.is_file() else None
+    file = context.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
+    return contents, Recording(file, scrub=context.scrub) if file and file.is_file() else None
 
 
 def _path(wanted: Any) -> Path | None:
@@ -73,13 +73,13 @@ class Rerun:
         The baseline, and the recording that came with it.
     """
 
-    def __init__(self, context: LabContext, runs: RunManager, contents: Contents, recording: Recording | None) -> None:
+    def __init__(self, context: LabContext, runs: RunManager, contents: PackageContents, recording: Recording | None) -> None:
         self._context = context
         self._runs = runs
         self.contents = contents
         self._recording = recording
 
-    def checks(self, interrupts: Interrupts, **options: Any) -> tuple[Check, ...]:
+    def checks(self, interrupts: Interrupts, **options: Any) -> tuple[BaselineComparison, ...]:
         """Run every experiment's plan again, in order, and compare; see `Lab.check` for the options."""
         return tuple(self._check(row, interrupts, **options) for row in self.contents.experiments)
 
@@ -92,11 +92,11 @@ class Rerun:
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
         on: Listener | None = None,
-    ) -> Check:
-        before = frame_of(_comparable(self.contents), row)
+    ) -> BaselineComparison:
+        before = analysis_frame(_with_current_scores(self.contents), row)
         own = [name for name in before.columns if name in {k for values in before["metrics"] for k in values}]
         chosen = margins_for([*SCORES, *own], margins)
-        recorded = self._stand_in(row)
+        recorded = self._recorded_source(row)
         plan = Plan.from_dict(row.plan)
         if recorded is not None:
             plan = dataclasses.replace(plan, max_cost=None)
@@ -112,7 +112,7 @@ class Rerun:
         contents = read_store(self._context.store, [ran.id])
         return compare(
             before,
-            frame_of(contents, contents.experiments[0]),
+            analysis_frame(contents, contents.experiments[0]),
             chosen,
             baseline=row.experiment_id,
             experiment=ran.id,
@@ -121,7 +121,7 @@ class Rerun:
             replicates=plan.replicates,
         )
 
-    def _stand_in(self, row: ExperimentRow) -> RecordedSource | None:
+    def _recorded_source(self, row: ExperimentRow) -> RecordedSource | None:
         """Return what answers in place of the model; ``None`` where the lab can ask one."""
         from pplab.models.recording import RecordedSource
 
@@ -157,13 +157,13 @@ def _with_replicates(plan: Plan, n: int) -> Plan:
     return dataclasses.replace(plan, replicates=n)
 
 
-def _comparable(contents: Contents) -> Contents:
+def _with_current_scores(contents: PackageContents) -> PackageContents:
     """Return the contents with every score by the present code: scores of different versions are not compared."""
     from pplab.scoring.scores import METRICS_VERSION
 
     if all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
-    fresh = {row.response_id: now for row, now in rescored(contents.responses)}
+    fresh = {row.response_id: now for row, now in rescore(contents.responses)}
     responses = tuple(_with_scores(r, fresh.get(r.response_id)) for r in contents.responses)
     return dataclasses.replace(contents, responses=responses)
 

@@ -7,15 +7,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted
 from pplab.inputs.paths import given_path
-from pplab.share.bag import Bag, read_bag
-from pplab.share.container import tampered, unpacked
+from pplab.share.archive import alteration_error, open_package
+from pplab.share.package_folder import PackageFolder, read_package_folder
 
 if TYPE_CHECKING:
     import os
     from pathlib import Path
 
-    from pplab.share.contents import Contents
+    from pplab.share.archive import OpenPackage
+    from pplab.share.package_contents import PackageContents
+
+
+REWRITTEN = "the zip file was written again by another program, and what it holds is unaltered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,9 @@ class PackageReport:
     name : str
         The file's name.
     problems : tuple of str
-        What was found altered, missing or contradictory, one line each; empty when nothing was.
+        What is altered, missing or contradictory, one line each; empty when nothing is.
+    rewritten : bool
+        Whether another program wrote the zip file again. What it holds decides, so that this alone is no problem.
     files : int
         Files compared with the manifests.
     tables : dict
@@ -48,6 +55,7 @@ class PackageReport:
 
     name: str
     problems: tuple[str, ...]
+    rewritten: bool
     files: int
     tables: dict[str, int]
     planned: int
@@ -63,7 +71,7 @@ class PackageReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found altered, missing or contradictory."""
+        """Whether nothing is altered, missing or contradictory."""
         return not self.problems
 
     @property
@@ -81,15 +89,18 @@ class PackageReport:
         tables = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in self.tables.items() if count)
         statuses = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
         whole = (
-            "every planned replicate has its row" if self.stored == self.planned else f"{self.stored} of {self.planned} have rows"
+            "every planned replicate has its row"
+            if self.stored == self.planned
+            else f"{self.stored} of {self.planned} planned replicates have a row"
         )
         return "\n".join(
             [
                 f"{self.name} is as it was exported, nothing was altered.",
                 f"Hashes: {self.files} files and {self.rows} rows match ({tables}).",
-                f"Chain: {self.audit_rows} audit rows follow from one another up to the head.",
+                f"Chain: {counted(self.audit_rows, 'audit row')} verified, each linked to the one before it.",
                 f"Completeness: {whole} ({statuses}).",
                 f"Origin: run by {', '.join(self.users)}.",
+                *([f"File: {REWRITTEN}."] if self.rewritten else []),
             ]
         )
 
@@ -109,31 +120,31 @@ def verify_package(path: str | os.PathLike[str]) -> PackageReport:
         When it is no zip, or one that could do harm.
     """
     source = given_path(path, "the package", "give the path of a zip file or a folder")
-    with unpacked(source) as (folder, broken):
-        return report(source, broken, read_bag(folder, packed=folder != source))
+    with open_package(source) as package:
+        return _report(source, package, read_package_folder(package.folder, complete=package.unpacked))
 
 
-def opened(path: Path, folder: Path, broken: list[str]) -> tuple[PackageReport, Contents]:
-    """Return a package that was unpacked to a folder, or raise `StoreTampered` when it is not as it was exported."""
-    bag = read_bag(folder, packed=folder != path)
-    found = report(path, broken, bag)
-    if found.problems or bag.contents is None:
-        raise tampered(list(found.problems))
-    return found, bag.contents
+def verified_contents(path: Path, package: OpenPackage) -> tuple[PackageReport, PackageContents]:
+    """Return the report on an open package and its contents, or raise `StoreTampered` when it is not as it was exported."""
+    folder = read_package_folder(package.folder, complete=package.unpacked)
+    report = _report(path, package, folder)
+    if report.problems or folder.contents is None:
+        raise alteration_error(report.problems)
+    return report, folder.contents
 
 
-def report(path: Path, broken: list[str], bag: Bag) -> PackageReport:
-    """Say what was found in a package's folder."""
-    contents = bag.contents
+def _report(path: Path, package: OpenPackage, folder: PackageFolder) -> PackageReport:
+    contents = folder.contents
     tables = (
         {} if contents is None else {n: len(contents.table(n)) for n in ("calibrations", "experiments", "responses", "attempts")}
     )
     statuses = Counter(r.status for r in contents.responses) if contents else Counter[str]()
-    audit = bag.audit
+    audit = folder.audit
     return PackageReport(
         name=path.name or path.absolute().name,
-        problems=(*broken, *bag.problems),
-        files=bag.files,
+        problems=(*package.problems, *folder.problems),
+        rewritten=package.rewritten,
+        files=folder.files,
         tables=tables,
         planned=sum(e.planned for e in contents.experiments) if contents else 0,
         stored=len(contents.responses) if contents else 0,
@@ -142,7 +153,7 @@ def report(path: Path, broken: list[str], bag: Bag) -> PackageReport:
         head_seq=audit.head.seq if audit else 0,
         head_hash=audit.head.hash if audit else "",
         users=tuple(dict.fromkeys(e.user for e in contents.experiments)) if contents else (),
-        lab=bag.info.get("Pplab-Lab", ""),
-        at=bag.info.get("Pplab-Last-Event", ""),
-        sha256=bag.sha256,
+        lab=folder.info.get("Pplab-Lab", ""),
+        at=folder.info.get("Pplab-Last-Event", ""),
+        sha256=folder.sha256,
     )

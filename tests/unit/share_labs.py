@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pplab
-from pplab.share.container import pack
+from pplab.share.archive import pack
 
 PROMPTS = ["Write a tagline for a notebook.", "Describe rain."]
 
@@ -55,8 +55,8 @@ def repacked(path: Path, changed: dict[str, bytes | None]) -> Path:
 
 def rehashed(path: Path, changed: dict[str, bytes]) -> Path:
     """Do the same and bring every hash of the package up to date: only what the rows say can give it away."""
-    from pplab.share.contents import TABLES, row_sha256
     from pplab.share.package import MANIFEST, ROWS, TAG_MANIFEST, manifest
+    from pplab.share.package_contents import TABLES, row_sha256
 
     contents = {**files(path), **changed}
     rows = ""

@@ -157,7 +157,7 @@ def test_junit_has_a_failure_for_a_drift_and_a_skip_for_what_cannot_be_told():
 
 
 def test_junit_holds_any_text():
-    fact = gate_room.Fact("model", "changed", "was \x00\x1b[31m <&>, is \ud800")
+    fact = gate_room.CallComparison("model", "changed", "was \x00\x1b[31m <&>, is \ud800")
     check = dataclasses.replace(compared(frame(), frame()), facts=(fact,))
     assert "&lt;&amp;&gt;" in junit([check]).decode()
     ET.fromstring(junit([check]))

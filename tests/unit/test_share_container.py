@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pplab.errors import BadInput, NotFound, PplabError
-from pplab.share.container import MAX_BYTES, pack, seal_problem, unpacked
+from pplab.share.archive import MAX_BYTES, SEAL_SIZE, is_sealed, open_package, pack
 from pplab.share.verify import verify_package
 from tests.unit import share_labs
 
@@ -37,7 +37,7 @@ def refused(path: Path, folder: Path, why: str) -> None:
     """Assert that a package is refused before anything is written, in under a second and 100 MB."""
     tracemalloc.start()
     started = time.perf_counter()
-    with pytest.raises(BadInput, match=why), unpacked(path, folder):
+    with pytest.raises(BadInput, match=why), open_package(path, folder):
         raise AssertionError("it was opened")
     took = time.perf_counter() - started
     peak = tracemalloc.get_traced_memory()[1]
@@ -132,9 +132,9 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off(tmp_path):
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         struct.pack_into("<L", data, data.index(signature) + offset, 1000)
     path.write_bytes(bytes(data))
-    with unpacked(path, tmp_path / "out") as (folder, problems):
-        assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) <= 1001
-        assert any("not what the zip's directory says" in p for p in problems)
+    with open_package(path, tmp_path / "out") as package:
+        assert sum(f.stat().st_size for f in package.folder.rglob("*") if f.is_file()) <= 1001
+        assert package.problems == ("data/bomb is damaged in the zip file",)
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -179,12 +179,12 @@ def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
 def test_what_is_no_zip_is_refused(tmp_path, content):
     path = tmp_path / "a.zip"
     path.write_bytes(content)
-    with pytest.raises(BadInput), unpacked(path):
+    with pytest.raises(BadInput), open_package(path):
         raise AssertionError("it was opened")
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(NotFound, match=r"'a\.zip'"), unpacked(tmp_path / "a.zip"):
+    with pytest.raises(NotFound, match=r"'a\.zip'"), open_package(tmp_path / "a.zip"):
         raise AssertionError("it was opened")
 
 
@@ -192,7 +192,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_no_bytes_whatever_raise_anything_but_a_refusal(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("fuzz") / "a.zip"
     path.write_bytes(content)
-    with pytest.raises(PplabError), unpacked(path):
+    with pytest.raises(PplabError), open_package(path):
         raise AssertionError("it was opened")
 
 
@@ -204,17 +204,17 @@ def test_what_is_packed_is_unpacked_and_packing_again_gives_the_same_bytes(tmp_p
     data = pack(contents, "2026-11-23T01:02:03.000000")
     assert data == pack(dict(reversed(contents.items())), "2026-11-23T01:02:03.000000")
     (folder / "a.zip").write_bytes(data)
-    assert seal_problem(folder / "a.zip") is None
-    with unpacked(folder / "a.zip") as (out, problems):
-        assert problems == []
-        assert {name: (out / name).read_bytes() for name in contents} == contents
+    assert is_sealed(folder / "a.zip")
+    with open_package(folder / "a.zip") as package:
+        assert package.problems == ()
+        assert {name: (package.folder / name).read_bytes() for name in contents} == contents
 
 
 def test_what_compresses_too_well_is_stored_so_that_our_own_package_is_never_a_bomb(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(pack({"data/same.txt": b"the same words " * 200_000}, "2026-11-23T01:02:03"))
-    with unpacked(path) as (_, problems):
-        assert problems == []
+    with open_package(path) as package:
+        assert package.problems == ()
 
 
 def test_a_package_that_could_not_be_imported_is_not_made():
@@ -222,34 +222,63 @@ def test_a_package_that_could_not_be_imported_is_not_made():
         pack({f"{n}.txt": b"" for n in range(10_001)}, "2026-11-23T01:02:03")
 
 
-def test_every_byte_that_is_changed_anywhere_in_a_package_is_noticed(tmp_path):
+def outcome(path: Path, files: dict[str, bytes]) -> str:
+    """Say what is made of a package: refused, altered, written again (then it holds the same files), or as it was exported."""
+    try:
+        report = verify_package(path)
+    except PplabError:
+        return "refused"
+    if not report.ok:
+        return "altered"
+    with open_package(path) as package:
+        assert {
+            p.relative_to(package.folder).as_posix(): p.read_bytes() for p in package.folder.rglob("*") if p.is_file()
+        } == files
+    return "written again" if report.rewritten else "as it was exported"
+
+
+def test_every_byte_that_is_changed_anywhere_in_a_package_is_found_or_leaves_every_file_as_it_was_and_is_said(tmp_path):
     path = share_labs.package(tmp_path)
-    original = path.read_bytes()
-    assert verify_package(path).ok
+    files, original = share_labs.files(path), path.read_bytes()
+    assert outcome(path, files) == "as it was exported"
     drawn = random.Random(7)
     # Every byte of the end (the directory's end and the seal), and as many again anywhere.
     places = list(range(len(original) - 120, len(original)))
     places += [drawn.randrange(len(original)) for _ in range(1000 if SOAK else 100)]
-    missed = []
     for at in places:
         data = bytearray(original)
         data[at] ^= drawn.randrange(1, 256)
         path.write_bytes(bytes(data))
-        try:
-            found = not verify_package(path).ok
-        except PplabError:
-            found = True
-        if not found:
-            missed.append(at)
-    assert missed == []
+        assert outcome(path, files) != "as it was exported", at
+
+
+def test_a_changed_byte_of_the_seal_alone_is_said_and_nothing_else(tmp_path):
+    path = share_labs.package(tmp_path)
+    files, original = share_labs.files(path), path.read_bytes()
+    for back in range(1, SEAL_SIZE + 1, 9):
+        data = bytearray(original)
+        data[-back] ^= 1
+        path.write_bytes(bytes(data))
+        assert outcome(path, files) == "written again"
+
+
+def test_a_changed_byte_of_any_file_is_an_alteration(tmp_path):
+    path = share_labs.package(tmp_path)
+    files, original = share_labs.files(path), path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    for entry in entries:
+        start = entry.header_offset + 30 + len(entry.filename)
+        for at in (start, start + entry.compress_size // 2):
+            data = bytearray(original)
+            data[at] ^= 0x55
+            path.write_bytes(bytes(data))
+            assert outcome(path, files) == "altered", (entry.filename, at)
 
 
 def test_bytes_added_before_behind_or_cut_off_are_noticed(tmp_path):
     path = share_labs.package(tmp_path)
-    original = path.read_bytes()
+    files, original = share_labs.files(path), path.read_bytes()
     for changed in (original + b"x", b"x" + original, original[:-1], original[1:], original + original):
         path.write_bytes(changed)
-        try:
-            assert not verify_package(path).ok
-        except PplabError:
-            continue
+        assert outcome(path, files) != "as it was exported"

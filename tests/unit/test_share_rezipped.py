@@ -161,12 +161,54 @@ def test_a_zip_that_was_streamed_or_has_a_comment_of_its_own_is_as_good(tmp_path
     assert verify_package(zipped(tmp_path / "b.zip", plain(files), comment=b"made by a zipper")).ok
 
 
-def test_a_seal_that_does_not_match_is_said(tmp_path):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_zipper_that_keeps_our_comment_makes_a_good_package_and_that_it_was_written_again_is_said(tmp_path, bob, way):
     path = share_labs.package(tmp_path)
     with zipfile.ZipFile(path) as archive:
         seal = archive.comment
-    again = zipped(tmp_path / "again.zip", plain(share_labs.files(path)), comment=seal)
-    assert verify_package(again).problems == ("the file's seal does not match its bytes",)
+    again = zipped(tmp_path / "again.zip", way(share_labs.files(path)), comment=seal)
+    report = bob.verify(again)
+    assert (report.ok, report.rewritten) == (True, True)
+    assert "written again by another program" in report.words
+    assert "written again by another program" in bob.import_package(again).words
+    assert bob.replay(again).identical
+
+
+def test_a_package_as_we_wrote_it_is_not_called_written_again(tmp_path, bob):
+    path = share_labs.package(tmp_path)
+    assert "written again" not in bob.verify(path).words
+    assert "written again" not in bob.import_package(path).words
+    shutil.unpack_archive(path, tmp_path / "story")
+    assert "written again" not in bob.verify(tmp_path / "story").words
+
+
+@pytest.mark.parametrize("wrapper", ["outer", "outer/inner"])
+def test_a_folder_around_an_unpacked_package_is_passed_over_as_in_a_zip_and_nothing_of_the_users_is_moved(tmp_path, bob, wrapper):
+    outer = tmp_path / "outer"
+    shutil.unpack_archive(share_labs.package(tmp_path), tmp_path / wrapper / "story")
+    for litter in (outer / ".DS_Store", outer / "__MACOSX" / "._story"):
+        litter.parent.mkdir(exist_ok=True)
+        litter.write_bytes(b"x")
+    before = sorted(outer.rglob("*"))
+    report = bob.verify(outer)
+    assert (report.ok, report.rewritten) == (True, False)
+    assert bob.import_package(outer).new == 1
+    assert bob.replay(outer).identical
+    assert bob.check(outer).outcome == "same"
+    assert sorted(outer.rglob("*")) == before
+    (tmp_path / wrapper / "story" / "env.lock").write_text("x")
+    with pytest.raises(StoreTampered, match=r"env\.lock was altered"):
+        bob.import_package(outer)
+
+
+def test_a_folder_that_holds_itself_or_several_things_is_no_package(tmp_path, bob):
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop" / "again").symlink_to(tmp_path / "loop", target_is_directory=True)
+    shutil.unpack_archive(share_labs.package(tmp_path), tmp_path / "two" / "story")
+    (tmp_path / "two" / "other").mkdir()
+    for folder in ("loop", "two"):
+        with pytest.raises(BadInput, match="not a package"):
+            bob.verify(tmp_path / folder)
 
 
 def test_what_could_do_harm_is_refused_also_among_what_is_passed_over(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 import pplab
 from pplab.errors import StoreTampered
-from pplab.share import audit_slice
+from pplab.share import audit_excerpt
 from pplab.share.verify import verify_package
 from tests.unit import share_labs
 
@@ -90,10 +90,10 @@ def test_the_slice_verifies_across_rows_it_leaves_out(tmp_path):
         first = lab.run("Describe rain.", n=1)
         lab.timing()
         lab.export([share_labs.experiment_id(), first.id], format="package", path=tmp_path / "two.zip")
-    audit = audit_slice.read(share_labs.files(tmp_path / "two.zip")["audit.jsonl"].decode())
+    audit = audit_excerpt.from_json_lines(share_labs.files(tmp_path / "two.zip")["audit.jsonl"].decode())
     assert any(isinstance(step, str) for step in audit.steps)
-    assert audit_slice.problems(audit) == []
-    assert {row["event"] for row in audit.rows} <= audit_slice.EVENTS
+    assert audit_excerpt.chain_problems(audit) == []
+    assert {row["event"] for row in audit.rows} <= audit_excerpt.EVENTS
 
 
 def test_the_lab_raises_the_error_shape_and_records_the_verification(tmp_path):

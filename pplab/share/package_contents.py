@@ -31,7 +31,7 @@ LOCAL = frozenset({"origin"})
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class PackageContents:
     """The rows of some experiments, each table in an order that depends on the rows alone."""
 
     calibrations: tuple[CalibrationRow, ...]
@@ -63,7 +63,7 @@ class Contents:
         return pd.DataFrame(mine, columns=names)
 
 
-def read_store(store: Store, ids: Sequence[str]) -> Contents:
+def read_store(store: Store, ids: Sequence[str]) -> PackageContents:
     """Return everything stored of these experiments."""
     with store.reading():
         experiments = sorted((store.experiment(i) for i in ids), key=lambda e: (e.created_at, e.experiment_id))
@@ -74,7 +74,7 @@ def read_store(store: Store, ids: Sequence[str]) -> Contents:
     place = {r.response_id: i for i, r in enumerate(responses)}
     attempts = [a for frame in frames for a in _attempts(frame)]
     attempts.sort(key=lambda a: (place.get(a.response_id, len(place)), a.started_at, a.attempt, a.attempt_id))
-    return Contents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts))
+    return PackageContents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts))
 
 
 def plain(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -91,7 +91,7 @@ def _attempts(frame: pd.DataFrame) -> Iterator[AttemptRow]:
         yield AttemptRow(**{**record, "headers": json.loads(record["headers"])})
 
 
-def as_line(row: Any, scrub: Callable[[str], str]) -> str:
+def to_json_line(row: Any, scrub: Callable[[str], str]) -> str:
     """Return a row as one line of canonical JSON, without what is local to a lab and without secrets."""
     values = {c.name: getattr(row, c.name) for c in RECORD_TYPE_OF[type(row)].columns if c.name not in LOCAL}
     return canonical_json(masked(values, scrub))
@@ -102,7 +102,7 @@ def row_sha256(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def recorded_calls(contents: Contents) -> Iterator[RecordedCall]:
+def recorded_calls(contents: PackageContents) -> Iterator[RecordedCall]:
     """Yield every answered or failed call as a recording has it, so that a plan can be run again without the model.
 
     A call that two experiments made has an attempt for each.

@@ -9,22 +9,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import PplabError
+from pplab.errors import BadInput, PplabError
 from pplab.experiments.response_writer import make_call, response_id
 from pplab.plan.plan import Plan
 from pplab.secrets import MASK
-from pplab.share import audit_slice
-from pplab.share.contents import TABLES, Contents, row_sha256
+from pplab.share import audit_excerpt
+from pplab.share.archive import BAGIT
 from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
+from pplab.share.package_contents import TABLES, PackageContents, row_sha256
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pplab.share.audit_slice import Slice
+    from pplab.share.audit_excerpt import AuditExcerpt
 
-NAMED = 20
+MAX_NAMED = 20
 """How many altered rows are named one by one."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\\\n]+)\n")
@@ -32,7 +33,7 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bag:
+class PackageFolder:
     """What was found in a package's folder.
 
     Attributes
@@ -53,37 +54,39 @@ class Bag:
     files: int = 0
     sha256: str = ""
     info: dict[str, str]
-    audit: Slice | None = None
-    contents: Contents | None = None
+    audit: AuditExcerpt | None = None
+    contents: PackageContents | None = None
 
 
-def read_bag(folder: Path, *, packed: bool) -> Bag:
+def read_package_folder(folder: Path, *, complete: bool) -> PackageFolder:
     """Check the files of a package and, when all are as they were exported, read them.
 
     Parameters
     ----------
     folder
         Where it is unpacked.
-    packed
-        It was just unpacked by us: every file must be listed. In a folder that somebody works in, further files are let alone,
-        and so is the notebook, which changes as soon as it is run.
+    complete
+        Whether every file must be listed, as in one just unpacked. In a folder that somebody works in, further files are let
+        alone, and so is the notebook, which changes as soon as it is run.
     """
+    if not any((folder / name).exists() for name in (BAGIT, TAG_MANIFEST)):
+        raise BadInput("this is not a package of pplab", hint="give a .zip that export wrote, or the folder it was unpacked to")
     try:
         listed = _manifest(folder, TAG_MANIFEST)
         tags = dict(listed)
         payload = _manifest(folder, MANIFEST)
     except ValueError as error:
-        return Bag(problems=(str(error),), info={})
-    working = frozenset() if packed else frozenset({NOTEBOOK})
-    problems = [p for name, digest in {**tags, **payload}.items() if name not in working and (p := _file(folder, name, digest))]
-    if packed:
+        return PackageFolder(problems=(str(error),), info={})
+    changing = frozenset() if complete else frozenset({NOTEBOOK})
+    problems = [p for name, digest in {**tags, **payload}.items() if name not in changing and (p := _file(folder, name, digest))]
+    if complete:
         present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
         known = {*tags, *payload, TAG_MANIFEST}
         problems += [f"{name} is in no manifest" for name in sorted(present - known)]
-    missing = {"bagit.txt", "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in TABLES)} - {*tags, *payload}
+    missing = {BAGIT, "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in TABLES)} - {*tags, *payload}
     problems += [f"{name} is missing" for name in sorted(missing)]
     files = len(tags) + len(payload) + 1
-    bag = Bag(problems=(), files=files, sha256=_sha256(folder / TAG_MANIFEST), info={})
+    bag = PackageFolder(problems=(), files=files, sha256=_sha256(folder / TAG_MANIFEST), info={})
     if problems:
         return replace(bag, problems=(*problems, *_altered_rows(folder)))
     return _read(bag, folder)
@@ -92,7 +95,7 @@ def read_bag(folder: Path, *, packed: bool) -> Bag:
 def _manifest(folder: Path, name: str) -> dict[str, str]:
     path = folder / name
     if not path.is_file() or path.is_symlink():
-        raise ValueError(f"{name} is missing: this is no package")
+        raise ValueError(f"{name} is missing")
     text = path.read_bytes().decode("utf-8", "replace")
     found = _LINE.findall(text)
     names = [n for _, n in found]
@@ -129,15 +132,15 @@ def _altered_rows(folder: Path) -> Iterator[str]:
             digest = expected.pop(f"data/{name}.jsonl:{number}", None)
             if digest != row_sha256(line):
                 found += 1
-                if found <= NAMED:
+                if found <= MAX_NAMED:
                     yield f"row {number} of {name} " + ("was added" if digest is None else "was altered")
-    if found > NAMED:
-        yield f"{found - NAMED} further rows were altered"
+    if found > MAX_NAMED:
+        yield f"{found - MAX_NAMED} further rows were altered"
     if expected:
         yield f"{len(expected)} rows are missing"
 
 
-def _read(bag: Bag, folder: Path) -> Bag:
+def _read(bag: PackageFolder, folder: Path) -> PackageFolder:
     problems: list[str] = []
     info: dict[str, str] = {}
     for line in (folder / "bag-info.txt").read_text("utf-8", "replace").splitlines():
@@ -145,15 +148,15 @@ def _read(bag: Bag, folder: Path) -> Bag:
         info.setdefault(name, value)
     audit = None
     try:
-        audit = audit_slice.read((folder / AUDIT).read_text("utf-8"))
-        problems += audit_slice.problems(audit)
+        audit = audit_excerpt.from_json_lines((folder / AUDIT).read_text("utf-8"))
+        problems += audit_excerpt.chain_problems(audit)
         if info.get("Pplab-Audit-Head") != f"{audit.head.seq} {audit.head.hash}":
             problems.append("the audit's head is not the one the package names")
     except (ValueError, UnicodeError) as error:
         problems.append(f"{AUDIT} cannot be read: {error}")
     contents = None
     try:
-        contents = Contents(**{name: tuple(_rows(folder, name)) for name in TABLES})
+        contents = PackageContents(**{name: tuple(_rows(folder, name)) for name in TABLES})
         problems += _inconsistencies(contents)
     except (ValueError, UnicodeError) as error:
         problems.append(str(error))
@@ -176,7 +179,7 @@ def _rows(folder: Path, table: str) -> Iterator[Any]:
             yield made
 
 
-def _inconsistencies(contents: Contents) -> Iterator[str]:
+def _inconsistencies(contents: PackageContents) -> Iterator[str]:
     """Say where rows contradict each other: whatever the hashes say, such rows were not written by a run."""
     for name in TABLES:
         key = RECORD_TYPE_OF[TABLES[name]].key
@@ -199,14 +202,14 @@ def _inconsistencies(contents: Contents) -> Iterator[str]:
             yield f"experiment {e.experiment_id[:8]} says {e.planned} replicates, its plan has {planned}"
         if e.calibration_id is not None and e.calibration_id not in calibrations:
             yield f"the calibration of experiment {e.experiment_id[:8]} is missing"
-    yield from _strange_responses(contents, plans)
+    yield from _response_inconsistencies(contents, plans)
     responses = {r.response_id for r in contents.responses}
     strays = sum(a.response_id not in responses for a in contents.attempts)
     if strays:
         yield f"{strays} requests belong to no response"
 
 
-def _strange_responses(contents: Contents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
+def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
     from pplab.plan.plan import PlannedCall
 
     for r in contents.responses:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.models.recording_format import masked
-from pplab.share.contents import plain
+from pplab.share.package_contents import plain
 from pplab.store.chain import CHAINED, GENESIS, Head, canonical_text
 from pplab.store.record_types import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pplab.share.contents import Contents
+    from pplab.share.package_contents import PackageContents
     from pplab.store.store import Store
 
 FORMAT = "pplab-audit"
@@ -39,7 +39,7 @@ EVENTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class AuditExcerpt:
     """Audit rows, the stubs between them, where the chain begins and ends, and when the last event was.
 
     ``before`` is the row before the first. ``steps`` holds, in sequence, a row (a mapping) or a stub (its inner hash).
@@ -56,12 +56,12 @@ class Slice:
         return [step for step in self.steps if isinstance(step, dict)]
 
 
-def inner_hash(row: dict[str, Any]) -> str:
+def row_hash(row: dict[str, Any]) -> str:
     """Return ``sha256(canonical text)`` of an audit row."""
     return hashlib.sha256(canonical_text(row).encode()).hexdigest()
 
 
-def cut(store: Store, contents: Contents, scrub: Callable[[str], str]) -> Slice:
+def excerpt_of(store: Store, contents: PackageContents, scrub: Callable[[str], str]) -> AuditExcerpt:
     """Return the slice of a lab's audit that belongs to these contents.
 
     A row that holds what is a secret by now becomes a stub: it could not be masked without breaking the chain.
@@ -69,19 +69,19 @@ def cut(store: Store, contents: Contents, scrub: Callable[[str], str]) -> Slice:
     with store.reading():
         chosen = {row["seq"] for row in _belonging(store, contents)}
         if not chosen:
-            return Slice(Head(), Head(), (), contents.experiments[-1].updated_at)
+            return AuditExcerpt(Head(), Head(), (), contents.experiments[-1].updated_at)
         first, last = min(chosen), max(chosen)
         rows = [row for row in plain(store.audit(limit=store.head().seq - first + 1)) if row["seq"] <= last]
     steps: list[dict[str, Any] | str] = []
     for row in rows:
         shown = row["seq"] in chosen and masked(row, scrub) == row
-        steps.append(row if shown else inner_hash(row))
+        steps.append(row if shown else row_hash(row))
     end = rows[-1]
     at = max(row["occurred_at"] for row in rows if row["seq"] in chosen)
-    return Slice(Head(first - 1, rows[0]["prev_hash"]), Head(last, end["hash"]), tuple(steps), at)
+    return AuditExcerpt(Head(first - 1, rows[0]["prev_hash"]), Head(last, end["hash"]), tuple(steps), at)
 
 
-def _belonging(store: Store, contents: Contents) -> Iterator[dict[str, Any]]:
+def _belonging(store: Store, contents: PackageContents) -> Iterator[dict[str, Any]]:
     entities = {c.calibration_id for c in contents.calibrations}
     entities |= {e.experiment_id for e in contents.experiments} | {r.response_id for r in contents.responses}
     chains = {row.correlation_id for name in ("calibrations", "experiments", "responses") for row in contents.table(name)}
@@ -94,7 +94,7 @@ def _belonging(store: Store, contents: Contents) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def as_lines(audit: Slice) -> str:
+def to_json_lines(audit: AuditExcerpt) -> str:
     """Return the slice as JSON lines: where it begins and ends, then one line a row or a run of stubs."""
     first = {
         "format": FORMAT,
@@ -116,7 +116,7 @@ def as_lines(audit: Slice) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read(text: str) -> Slice:
+def from_json_lines(text: str) -> AuditExcerpt:
     """Return the slice of its lines.
 
     Raises
@@ -134,12 +134,12 @@ def read(text: str) -> Slice:
                 steps += [str(stub) for stub in line["left_out"]]
             else:
                 steps.append({name: line[name] for name in (*CHAINED, "hash")})
-        return Slice(before, head, tuple(steps), str(first["last_event"]))
+        return AuditExcerpt(before, head, tuple(steps), str(first["last_event"]))
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is no audit: {error}") from None
 
 
-def problems(audit: Slice) -> list[str]:
+def chain_problems(audit: AuditExcerpt) -> list[str]:
     """Say what is wrong with the chain of a slice, row by row."""
     found = []
     seq, head = audit.before.seq, audit.before.hash
@@ -154,7 +154,7 @@ def problems(audit: Slice) -> list[str]:
             found.append(f"audit row {step['seq']} stands where row {seq} belongs")
         if step["prev_hash"] != head:
             found.append(f"audit row {step['seq']} does not follow from the row before it")
-        if step["hash"] != _link(step["prev_hash"], inner_hash(step)):
+        if step["hash"] != _link(step["prev_hash"], row_hash(step)):
             found.append(f"audit row {step['seq']} ({step['event']}) was altered")
         head = step["hash"]
     if (seq, head) != (audit.head.seq, audit.head.hash):

@@ -1,4 +1,4 @@
-"""The package's container: a sealed zip, written the same way every time and opened as if everybody who made it were hostile."""
+"""The package's zip file: written with the same bytes every time, and opened as if everybody who made one were hostile."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,9 +33,9 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can name
 
 SEAL = "pplab-package sha256:"
 SEAL_SIZE = len(SEAL) + 64
-"""The zip's comment: the hash of every byte before it, so that no byte of a file of ours can change unnoticed."""
+"""The zip's comment, a seal: the hash of every byte before it. It tells a file that we wrote from one that was written again."""
 
-BAG = "bagit.txt"
+BAGIT = "bagit.txt"
 """The file that stands at the top of every bag."""
 
 LITTER = re.compile(r"(^|/)(__MACOSX/|\._[^/]*$|\.DS_Store$|Thumbs\.db$|desktop\.ini$)")
@@ -55,7 +56,7 @@ def pack(files: Mapping[str, bytes], at: str) -> bytes:
     Parameters
     ----------
     files
-        Contents by name; stored in the order of the names.
+        PackageContents by name; stored in the order of the names.
     at
         The time every entry gets, ISO 8601.
 
@@ -87,8 +88,8 @@ def pack(files: Mapping[str, bytes], at: str) -> bytes:
     return bytes(body) + (SEAL + hashlib.sha256(body).hexdigest()).encode()
 
 
-def seal_problem(path: Path) -> str | None:
-    """Say what is wrong with the seal of a file that has one, or ``None``."""
+def is_sealed(path: Path) -> bool:
+    """Return whether a file ends with the seal of its bytes: nobody has written to it since we did."""
     size = path.stat().st_size - SEAL_SIZE
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -97,16 +98,38 @@ def seal_problem(path: Path) -> str | None:
             digest.update(chunk)
             size -= len(chunk)
         seal = file.read()
-    return None if seal == (SEAL + digest.hexdigest()).encode() else "the file's seal does not match its bytes"
+    return seal == (SEAL + digest.hexdigest()).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPackage:
+    """A package's folder on disk, and what its zip file was like.
+
+    Attributes
+    ----------
+    folder
+        Where the bag's files are.
+    unpacked
+        We have just unpacked it, into a folder that is removed again; otherwise it is a folder of the user's.
+    rewritten
+        The zip file was written again by another program. What it holds decides, so that this alone is no problem.
+    problems
+        The entries of the zip file that are damaged, one line each.
+    """
+
+    folder: Path
+    unpacked: bool = False
+    rewritten: bool = False
+    problems: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
-def unpacked(path: Path, inside: Path | None = None) -> Iterator[tuple[Path, list[str]]]:
-    """Unpack a package into a temporary folder and yield it with what is wrong with the container; removed at the end.
+def open_package(path: Path, inside: Path | None = None) -> Iterator[OpenPackage]:
+    """Unpack a package into a temporary folder, which is removed at the end.
 
-    A folder is yielded as it is: a package that somebody unpacked. A zip that another program made of the same files is as good
-    as ours: folder entries, a folder around everything and what systems add (`LITTER`) are passed over, and the seal is compared
-    only where there is one. What cannot be unpacked whole is named.
+    A folder is taken as it is: a package that somebody unpacked. A zip that another program made of the same files is as good as
+    ours: folder entries and what systems add (`LITTER`) are passed over. Either may have a folder around everything. What cannot
+    be unpacked whole is named.
 
     Parameters
     ----------
@@ -123,45 +146,48 @@ def unpacked(path: Path, inside: Path | None = None) -> Iterator[tuple[Path, lis
         When it is no zip, or one that could do harm: names outside the folder, links, duplicates, a bomb. Nothing is written.
     """
     if path.is_dir():
-        yield path, []
+        yield OpenPackage(_without_wrapper(path))
         return
     if not path.is_file():
         raise NotFound(f"there is no package '{path.name}'", hint="check the name; paths start at the working folder")
-    with path.open("rb") as file, _opened(file) as archive:
+    with path.open("rb") as file, _open_zip(file) as archive:
         entries = _entries(archive)
-        problem = seal_problem(path) if len(archive.comment) == SEAL_SIZE else None
         if inside is not None:
             inside.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".pplab-part-", dir=inside))
         try:
-            broken = [entry.orig_filename for entry in entries if not _extract(archive, entry, folder)]
-            said = [f"{name} is not what the zip's directory says" for name in broken]
-            yield _without_wrapper(folder), [problem, *said] if problem else said
+            damaged = [entry.orig_filename for entry in entries if not _extract(archive, entry, folder)]
+            yield OpenPackage(
+                _without_wrapper(folder),
+                unpacked=True,
+                rewritten=not is_sealed(path),
+                problems=tuple(f"{name} is damaged in the zip file" for name in damaged),
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _opened(file: BinaryIO) -> zipfile.ZipFile:
+def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
     """Return the opened zip, its directory read only after its end says that it is a small one."""
     size = file.seek(0, os.SEEK_END)
     if size > MAX_BYTES:
-        raise _refused(f"is larger than {MAX_BYTES // 2**20} MB")
+        raise _refusal(f"is larger than {MAX_BYTES // 2**20} MB")
     file.seek(max(0, size - 2**16 - _END.size - _LOCATOR_SIZE))
     tail = file.read()
     at = tail.rfind(_END_SIGNATURE)
     if at < 0 or len(tail) - at < _END.size:
-        raise _refused("is not a zip file")
+        raise _refusal("is not a zip file")
     _, disk, first_disk, here, count, length, offset, comment = _END.unpack_from(tail, at)
     if len(tail) - at != _END.size + comment or offset + length > size - len(tail) + at:
-        raise _refused("is a broken zip file")
+        raise _refusal("is a broken zip file")
     if disk or first_disk or here != count or tail[max(0, at - _LOCATOR_SIZE) : at].startswith(_LOCATOR_SIGNATURE):
-        raise _refused("is a zip of several parts or of the 64-bit kind")
+        raise _refusal("is a zip of several parts or of the 64-bit kind")
     if count > MAX_ENTRIES or length > MAX_ENTRIES * (46 + MAX_NAME):
-        raise _refused(f"has more than {MAX_ENTRIES:,} entries")
+        raise _refusal(f"has more than {MAX_ENTRIES:,} entries")
     try:
         return zipfile.ZipFile(file)
     except _BROKEN:
-        raise _refused("is a broken zip file") from None
+        raise _refusal("is a broken zip file") from None
 
 
 def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -170,15 +196,15 @@ def _entries(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     for info in sorted(archive.infolist(), key=lambda entry: entry.header_offset):
         _check_entry(info)
         if info.header_offset < end:
-            raise _refused("has entries that overlap")
+            raise _refusal("has entries that overlap")
         end = info.header_offset + 30 + len(info.orig_filename) + info.compress_size
         if not info.orig_filename.endswith("/") and not LITTER.search(info.orig_filename):
             files.append(info)
     if end > archive.start_dir:
-        raise _refused("has entries that overlap")
+        raise _refusal("has entries that overlap")
     _check_names([info.orig_filename for info in files])
     if sum(info.file_size for info in files) > MAX_BYTES:
-        raise _refused(f"would unpack to more than {MAX_BYTES // 2**20} MB")
+        raise _refusal(f"would unpack to more than {MAX_BYTES // 2**20} MB")
     return files
 
 
@@ -188,27 +214,27 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
     folder = name.endswith("/") and not info.file_size
     _check_name(name.removesuffix("/") if folder else name)
     if info.flag_bits & _ENCRYPTED:
-        raise _refused(f"has an encrypted entry {_shown(name)}")
+        raise _refusal(f"has an encrypted entry {_quoted(name)}")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _refused(f"has an entry in a compression it may not use: {_shown(name)}", "zip it with the ordinary one, deflate")
+        raise _refusal(f"has an entry in a compression it may not use: {_quoted(name)}", "zip it with the ordinary one, deflate")
     if kind not in (0, stat.S_IFDIR if folder else stat.S_IFREG):
-        raise _refused(f"has a link or a folder as entry: {_shown(name)}")
+        raise _refusal(f"has a link or a folder as entry: {_quoted(name)}")
     if info.file_size > SMALL and info.file_size > MAX_RATIO * max(info.compress_size, 1):
-        why = f"has an entry that unpacks to more than {MAX_RATIO} times its size: {_shown(name)}"
-        raise _refused(why, "if you trust its sender, unpack it and give the folder")
+        why = f"has an entry that unpacks to more than {MAX_RATIO} times its size: {_quoted(name)}"
+        raise _refusal(why, "if you trust its sender, unpack it and give the folder")
 
 
 def _check_name(name: str) -> None:
     """Refuse a name that could leave the folder or that some system cannot have."""
     parts = PurePosixPath(name).parts
     if not name or len(name.encode()) > MAX_NAME or name.startswith("/") or "\\" in name or ":" in name:
-        raise _refused(f"has a name that is absolute, empty, too long or of another system: {_shown(name)}")
+        raise _refusal(f"has a name that is absolute, empty, too long or of another system: {_quoted(name)}")
     if ".." in parts or "." in name.split("/") or "" in name.split("/"):
-        raise _refused(f"has a name that leaves its folder or names one: {_shown(name)}")
+        raise _refusal(f"has a name that leaves its folder or names one: {_quoted(name)}")
     if any(unicodedata.category(c)[0] == "C" for c in name) or any(p.endswith((" ", ".")) for p in parts):
-        raise _refused(f"has a name with characters that cannot be seen: {_shown(name)}")
+        raise _refusal(f"has a name with characters that cannot be seen: {_quoted(name)}")
     if any(p.split(".")[0].casefold() in _RESERVED for p in parts):
-        raise _refused(f"has a name that Windows reserves: {_shown(name)}")
+        raise _refusal(f"has a name that Windows reserves: {_quoted(name)}")
 
 
 def _check_names(names: list[str]) -> None:
@@ -217,11 +243,11 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         folded = unicodedata.normalize("NFC", name).casefold()
         if folded in seen:
-            raise _refused(f"has two entries of one name: {_shown(seen[folded])} and {_shown(name)}")
+            raise _refusal(f"has two entries of one name: {_quoted(seen[folded])} and {_quoted(name)}")
         seen[folded] = name
     for folded, name in seen.items():
         if any(str(parent) in seen for parent in PurePosixPath(folded).parents):
-            raise _refused(f"has a file where it needs a folder: {_shown(name)}")
+            raise _refusal(f"has a file where it needs a folder: {_quoted(name)}")
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> bool:
@@ -237,31 +263,33 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> 
 
 
 def _without_wrapper(folder: Path) -> Path:
-    """Return where the bag's files are: zipping a folder, not what is in it, puts that folder around them."""
+    """Return where the bag's files are: zipping or unpacking often puts a folder around them."""
     inner = folder
-    while not (inner / BAG).is_file():
-        inside = list(inner.iterdir())
-        if len(inside) != 1 or not inside[0].is_dir():
+    while not (inner / BAGIT).is_file():
+        inside = [path for path in inner.iterdir() if not LITTER.search(f"{path.name}/" if path.is_dir() else path.name)]
+        if len(inside) != 1 or not inside[0].is_dir() or inside[0].is_symlink():
             return folder
         inner = inside[0]
     return inner
 
 
-def _shown(name: str) -> str:
+def _quoted(name: str) -> str:
     return repr(name if len(name) <= 60 else f"{name[:60]}…")
 
 
-def _refused(why: str, hint: str = "ask its sender to export it again") -> BadInput:
+def _refusal(why: str, hint: str = "ask its sender to export it again") -> BadInput:
     return BadInput(f"this package {why}, and was not opened", hint=hint)
 
 
-SAID = 5
+MAX_NAMED = 5
+"""How many problems an error names."""
 
 
-def tampered(problems: Sequence[Any]) -> StoreTampered:
-    """Return the error of a package in which something was found altered."""
-    more = f", and {len(problems) - SAID} more problems" if len(problems) > SAID else ""
-    said = "; ".join(map(str, problems[:SAID]))
+def alteration_error(problems: Sequence[Any]) -> StoreTampered:
+    """Return the error of a package that is not as it was exported."""
+    count = len(problems) - MAX_NAMED
+    more = f"; and {count} more {'problem' if count == 1 else 'problems'}" if count > 0 else ""
     return StoreTampered(
-        f"the package is not as it was exported: {said}{more}", hint="do not use it; ask its sender to export it again"
+        f"the package is not as it was exported: {'; '.join(map(str, problems[:MAX_NAMED]))}{more}",
+        hint="do not use it; ask its sender to export it again",
     )
