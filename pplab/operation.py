@@ -117,8 +117,8 @@ class _Signature:
         """Return what is wrong with a call, if anything is."""
         unknown = kwargs.keys() - set(self._parameters)
         if unknown:
-            word, known = min(unknown), ", ".join(self._parameters)
-            options = f"options: {known}" if known else "it takes none"
+            word, names = min(unknown), ", ".join(self._parameters)
+            options = f"options: {names}" if names else "it takes none"
             return BadInput(f"{self.name} has no option '{word}'", hint=did_you_mean(word, self._parameters) or options)
         try:
             self._signature.bind(*args, **kwargs)

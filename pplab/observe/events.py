@@ -15,7 +15,7 @@ _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One kind of event: what it means and the fields of its payload (``name: type``, a ``?`` marks one that may be null)."""
+    """Type of event: what it means and the fields of its payload (``name: type``, a ``?`` marks one that may be null)."""
 
     name: str
     meaning: str
@@ -25,9 +25,9 @@ class EventType:
     def schema(self) -> dict[str, Any]:
         """Return the JSON schema (2020-12) of this event's payload."""
         properties: dict[str, Any] = {"v": {"const": self.version}}
-        for name, kind in self.fields.items():
-            json_type = _TYPES[kind.rstrip("?")]
-            properties[name] = {"type": [json_type, "null"] if kind.endswith("?") else json_type}
+        for name, type_ in self.fields.items():
+            json_type = _TYPES[type_.rstrip("?")]
+            properties[name] = {"type": [json_type, "null"] if type_.endswith("?") else json_type}
         return {
             "$schema": SCHEMA_DIALECT,
             "title": self.name,
@@ -121,9 +121,9 @@ def event(
     **payload: object,
 ) -> EventRow:
     """Return the row of one event of the catalogue, checked against the fields its type has."""
-    kind = CATALOGUE[name]
-    if payload.keys() != kind.fields.keys():
-        raise PplabError(f"event {name} has the fields {sorted(kind.fields)}, not {sorted(payload)}", code="internal")
+    event_type = CATALOGUE[name]
+    if payload.keys() != event_type.fields.keys():
+        raise PplabError(f"event {name} has the fields {sorted(event_type.fields)}, not {sorted(payload)}", code="internal")
     return EventRow(
         event_id=event_id or new_id(),
         occurred_at=now(),
@@ -134,5 +134,5 @@ def event(
         correlation_id=correlation_id,
         span_id=span_id,
         parent_span_id=parent_span_id,
-        payload={"v": kind.version, **payload},
+        payload={"v": event_type.version, **payload},
     )

@@ -1,4 +1,4 @@
-"""Opening the DuckDB file: every rule about settings, foreign holders and forks is here, and no query."""
+"""Connection to the DuckDB file: its configuration, other programs that have it open, and forks; no query is here."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def _open(path: Path, *, read_only: bool, started: float) -> DuckDBPyConnection:
             connection = duckdb.connect(str(path), read_only=read_only, config=dict[str, Any](CONFIG))
         except duckdb.ConnectionException:
             raise StoreBusy(
-                "the lab's tables are open in this very process with other settings",
-                hint=f"close your own duckdb connection to {path.name}, or use lab.sql",
+                "the lab's tables are open in this process through another duckdb connection",
+                hint=f"close your connection to {path.name}, or query with lab.sql",
             ) from None
         except duckdb.IOException as error:
             if not _is_held(error):
@@ -117,8 +117,8 @@ def _is_held(error: Exception) -> bool:
 
 
 def _holder(error: Exception) -> str:
-    found = _HELD.search(str(error))
-    return f"process {found['pid']} ({os.path.basename(found['program'])})" if found else "another process"  # noqa: PTH119 - text of a message, not a path of ours
+    match = _HELD.search(str(error))
+    return f"process {match['pid']} ({os.path.basename(match['program'])})" if match else "another process"  # noqa: PTH119 - text of a message, not a path of ours
 
 
 def _first_line(error: Exception) -> str:

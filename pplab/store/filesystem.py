@@ -44,12 +44,12 @@ WRITTEN = (
 """What a lab writes to, relative to its folder, in the order in which it is named when it cannot be."""
 
 
-def refused(doing: str, error: OSError) -> StoreError:
-    """Return what the system refused, in its words, with what to do about it.
+def os_refusal(doing: str, error: OSError) -> StoreError:
+    """Error for what the system refused, in its words, with what to do about it.
 
     Examples
     --------
-    >>> str(refused("the record was not saved", OSError(errno.EFBIG, "File too large")))
+    >>> str(os_refusal("the record was not saved", OSError(errno.EFBIG, "File too large")))
     "the record was not saved: File too large. the lab's files may not grow further: raise the limit with ulimit -f unlimited"
     """
     return StoreError(f"{doing}: {in_short(error)}", hint=advice(error))
@@ -67,7 +67,7 @@ def advice(error: OSError) -> str:
 
 
 def cannot_be_written(why: str) -> StoreError:
-    """Return the one error of everything that would write to a lab that can only be read."""
+    """Error of everything that would write to a lab that can only be read."""
     return StoreError(
         f"the lab cannot be written: {why}",
         hint=f"its results can be read; to write, ask its owner for chmod -R g+rwX on the lab's folder, or {ELSEWHERE}",
@@ -114,17 +114,17 @@ def make_folder(folder: Path) -> None:
     StoreError
         Naming what the system refused.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         for place in (*reversed(folder.parents), folder):
             if not place.is_dir():
                 with contextlib.suppress(FileExistsError):  # made by another process this moment, or no folder
                     place.mkdir()
-                    made.append(place)
+                    created.append(place)
                 if not place.is_dir():
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
     except OSError as error:
-        for place in reversed(made):
+        for place in reversed(created):
             with contextlib.suppress(OSError):  # somebody else has begun to use it
                 place.rmdir()
-        raise refused("the lab's folder cannot be made", error) from None
+        raise os_refusal("the lab's folder cannot be made", error) from None

@@ -17,7 +17,7 @@ from pplab.errors import StoreError
 from pplab.files import lock
 from pplab.log import log_error, thread
 from pplab.secrets import Scrubber
-from pplab.store.filesystem import NO_FOLDER_SYNC, refused
+from pplab.store.filesystem import NO_FOLDER_SYNC, os_refusal
 from pplab.store.journal_format import encode
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Journal:
             if self._fd is not None:
                 self._size += kept
                 self._take_back()
-            return kept, error if isinstance(error, StoreError) else refused(UNSAVED, error)
+            return kept, error if isinstance(error, StoreError) else os_refusal(UNSAVED, error)
         self._size += done
         return done, None
 
@@ -265,7 +265,7 @@ class Journal:
             os.fsync(self._fd)
         except OSError as error:  # what the system dropped cannot be synced later: never write to this file again
             self._end_file()
-            return refused(UNSAVED, error)
+            return os_refusal(UNSAVED, error)
         return None
 
     def _open_file(self) -> int:

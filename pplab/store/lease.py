@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pplab.errors import StoreBusy, StoreError
 from pplab.files import lock, unlock
 from pplab.log import thread
-from pplab.store.filesystem import refused
+from pplab.store.filesystem import os_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ class Lease:
         except OSError as error:
             if shared:
                 return
-            raise refused("the lab's folder cannot be used", error) from None
+            raise os_refusal("the lab's folder cannot be used", error) from None
         try:
             at_once = lock(fd, wait=False, shared=shared)
         except (OSError, StoreError):
@@ -108,7 +108,7 @@ class Lease:
                 )
             self._fd = fd
             if isinstance(waiter.error, OSError):
-                raise refused("the lab's lock failed", waiter.error)
+                raise os_refusal("the lab's lock failed", waiter.error)
             if waiter.error is not None:
                 raise waiter.error
         if shared:

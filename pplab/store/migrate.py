@@ -49,12 +49,12 @@ class Migration:
 @cache
 def migrations() -> tuple[Migration, ...]:
     """Return the migrations of this version of pplab, in order."""
-    found = [
+    steps = [
         Migration(int(name[1]), entry.read_text(encoding="utf-8"))
         for entry in resources.files("pplab.store.migrations").iterdir()
         if (name := _NAME.fullmatch(entry.name))
     ]
-    return tuple(sorted(found, key=lambda migration: migration.version))
+    return tuple(sorted(steps, key=lambda migration: migration.version))
 
 
 def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migration, ...] | None = None) -> Connection:
@@ -93,7 +93,7 @@ def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Conn
         When there are none, or ones of another version, which would have to be brought up to date first.
     """
     if not path.exists():
-        raise StoreError(f"the lab has no tables yet, and they cannot be made ({why})", hint=WHERE_WRITABLE)
+        raise StoreError(f"the lab has no tables yet, and they cannot be created ({why})", hint=WHERE_WRITABLE)
     connection = Connection(path, read_only=True, started=started)
     try:
         older = _pending(connection.cursor(), migrations(), path)
@@ -102,7 +102,7 @@ def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Conn
         raise
     if older:
         connection.close()
-        raise StoreError(f"the lab's tables are of an older pplab and cannot be brought up to date ({why})", hint=WHERE_WRITABLE)
+        raise StoreError(f"the tables were written by an older pplab and cannot be updated ({why})", hint=WHERE_WRITABLE)
     return connection
 
 
@@ -129,7 +129,7 @@ def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Pat
     tables = {name for (name,) in cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if "schema_version" not in tables:
         if tables:
-            raise StoreError(f"{path.name} is a DuckDB file, but no lab", hint=f"move it out of {path.parent}")
+            raise StoreError(f"{path.name} is a DuckDB file, but not a lab", hint=f"move it out of {path.parent}")
         return list(steps)
     applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
     if applied and max(applied) > steps[-1].version:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pplab.errors import StoreBusy
 from pplab.files import is_locked, lock, unlock
-from pplab.store.filesystem import refused
+from pplab.store.filesystem import os_refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ class RunLock:
             while self._fd is None:
                 self._try()
         except OSError as error:
-            raise refused("the run cannot start", error) from None
+            raise os_refusal("the run cannot start", error) from None
         return self
 
     def _try(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.files import is_locked, write_atomically
-from pplab.store.filesystem import readable, refused
+from pplab.store.filesystem import os_refusal, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,7 +119,7 @@ def read_lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
     try:
         data = read_range(journal, segment.file, segment.start, segment.stop)
     except PermissionError as error:  # drained before, when it could be read: without it the tables would lose its records
-        raise refused(f"the journal {segment.file} cannot be read", error) from None
+        raise os_refusal(f"the journal {segment.file} cannot be read", error) from None
     for line in data.split(b"\n")[:-1]:
         yield offset, line
         offset += len(line) + 1

@@ -169,7 +169,7 @@ def test_a_damaged_duckdb_file_is_refused_in_one_line(store, folder):
 def test_somebody_elses_duckdb_file_is_refused_and_not_touched(store, folder):
     with duckdb.connect(folder / "lab.duckdb") as connection:
         connection.execute("CREATE TABLE theirs (a INTEGER)")
-    with pytest.raises(StoreError, match="but no lab"):
+    with pytest.raises(StoreError, match="but not a lab"):
         store.counts()
     with duckdb.connect(folder / "lab.duckdb") as connection:
         assert connection.execute("SHOW TABLES").fetchall() == [("theirs",)]
