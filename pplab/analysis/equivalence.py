@@ -78,21 +78,21 @@ class Equivalence(Report):
     def words(self) -> str:
         """The outcome and what it rests on."""
         if self.difference is None or self.low is None or self.high is None or self.p_drift is None:
-            return f"{self.metric}: cannot tell; there is too little to compare."
+            return f"{self.metric}: cannot tell: there is too little to compare."
         places = max(decimals(self.high - self.low), decimals(self.margin))
         unit = self.unit if self.scope == "prompts" else "response"
         base = counted(self.n, unit) + (" on each side" if self.scope == "replicates" else "")
         found = f"{number(self.difference, places)} (90% interval {span(self.low, self.high, places)}, {base})"
         margin = f"±{self.margin:g}"
         if self.outcome == "same":
-            text = f"same: the change of {found} lies inside {margin}"
+            text = f"same: the change of {found} is within {margin}"
         elif self.outcome == "drifted":
             text = f"drifted: changed by {found}, {probability(self.p_drift)}; the margin is {margin}"
         else:
-            text = f"cannot tell: the change of {found} is neither shown to lie inside {margin} nor shown to be one"
+            text = f"cannot tell: the change of {found} may be chance, and may be larger than {margin}"
             if self.n_suggested:
                 each = " to each prompt" if self.scope == "replicates" else ""
-                text += f"; {counted(self.n_suggested, unit)}{each} would settle it 4 times in 5"
+                text += f"; {counted(self.n_suggested, unit)}{each} would decide it 4 times in 5"
         left = f"{counted(self.dropped, self.unit)} without a counterpart left out." if self.dropped else ""
         return " ".join(filter(None, (f"{self.metric}: {text}.", caveat(self.scope, self.prompts, self.unit), left)))
 

@@ -109,15 +109,15 @@ def joined(words: Iterable[str], last: str = "and") -> str:
 
 
 def repetitions(count: int) -> str:
-    """Return what is said behind a number of prompts of those that are the same as one of them.
+    """Return what is said behind a number of prompts about further ones that are the same as one of them.
 
     Examples
     --------
     >>> repetitions(0), repetitions(1), repetitions(2)
-    ('', ' (1 more repeats one of them and counts with it)', ' (2 more repeat one of them and count with it)')
+    ('', ' (plus 1 duplicate, counted with its original)', ' (plus 2 duplicates, counted with their originals)')
     """
-    ending = "s" if count == 1 else ""
-    return f" ({count:,} more repeat{ending} one of them and count{ending} with it)" if count else ""
+    originals = "its original" if count == 1 else "their originals"
+    return f" (plus {counted(count, 'duplicate')}, counted with {originals})" if count else ""
 
 
 def status_counts(counts: Mapping[str, int], last: str = " and ") -> str:
@@ -140,9 +140,9 @@ def left_out(counts: Mapping[str, int]) -> str:
     Examples
     --------
     >>> left_out({"ok": 56, "truncated": 3, "refused": 1})
-    'Counted, not averaged in: 3 truncated, 1 refused (of 60 responses).'
+    'Not included in the averages: 3 truncated, 1 refused (of 60 responses).'
     """
     parts = {status: count for status, count in counts.items() if status != "ok" and count}
     if not parts:
         return ""
-    return f"Counted, not averaged in: {status_counts(parts, ', ')} (of {counted(sum(counts.values()), 'response')})."
+    return f"Not included in the averages: {status_counts(parts, ', ')} (of {counted(sum(counts.values()), 'response')})."

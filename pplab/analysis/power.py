@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pplab.analysis.resampling import smallest_sign_flip_p
+from pplab.analysis.resampling import smallest_relabel_p, smallest_sign_flip_p
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +93,20 @@ def fewest_prompts(alpha: float) -> int:
     while prompts <= 12 and smallest_sign_flip_p(prompts) > alpha:
         prompts += 1
     return prompts
+
+
+def fewest_replicates(prompts: int, alpha: float) -> int:
+    """Return the fewest responses on each side to so many prompts with which exchanging their labels can reach ``alpha`` at all.
+
+    Examples
+    --------
+    >>> fewest_replicates(1, 0.05), fewest_replicates(1, 0.05 / 24), fewest_replicates(4, 0.05)
+    (4, 7, 2)
+    """
+    replicates = 2
+    while smallest_relabel_p([(replicates, replicates)] * prompts, math.ceil(2 / alpha) - 1) > alpha:
+        replicates += 1
+    return replicates
 
 
 def upper_spread(spread: float, freedom: float, confidence: float = 0.8) -> float:

@@ -120,7 +120,7 @@ class Recommendation(Report):
         """The setting, its rivals, what they rest on and what to run next."""
         parts = [self._choice(), *self._front(), self._basis(), caveat(self.scope, self.prompts, self.unit)]
         if self.excluded:
-            parts.append(f"Not considered, too few usable responses: {joined(self.excluded)}. {joined(self.why_excluded)}.")
+            parts.append(f"Not considered for lack of usable responses: {joined(self.excluded)}. {joined(self.why_excluded)}.")
         return " ".join(filter(None, [*parts, f"Next: {self.next.words}."]))
 
     def _choice(self) -> str:
@@ -129,8 +129,8 @@ class Recommendation(Report):
             return f"No setting is recommended for your balance ({balance})."
         head = f"For your balance ({balance}), {self.label}"
         if self.settled:
-            return f"{head} suits best in {percent(self.probability)} of resamples."
-        return f"{head} leads in {percent(self.probability)} of resamples, which does not settle it."
+            return f"{head} fits best in {percent(self.probability)} of resamples."
+        return f"{head} leads in {percent(self.probability)} of resamples, which is not enough to be sure."
 
     def _front(self) -> list[str]:
         front = sorted((p for p in self.points if p.on_front), key=lambda p: -p.precision)
@@ -139,7 +139,7 @@ class Recommendation(Report):
         if len(front) == 1:
             return ["No other setting is better on either axis."]
         said = [f"{p.label} ({number(p.precision)} / {number(p.personality)})" for p in front]
-        return [f"Trade-offs worth having (precision / personality): {joined(said)}."]
+        return [f"Best trade-offs (precision / personality): {joined(said)}."]
 
     def _basis(self) -> str:
         if self.setting is None:
@@ -296,7 +296,7 @@ def _next(
         return _settle(points, winner, found, weight)
     if found.scope == "replicates" or found.prompts < FIRM_PROMPTS:
         count = FIRM_PROMPTS - found.prompts
-        words = f"run {counted(count, 'more prompt')} to speak for others than these"
+        words = f"run {counted(count, 'more prompt')}, so that the result holds for other prompts too"
         return Next("prompts", words, (points[winner].setting,), count=count)
     return Next("nothing", "nothing needs to be run")
 
@@ -317,7 +317,7 @@ def _beyond_the_edge(parameters: Mapping[int, Mapping[str, float]], setting: int
     further = float(round(further)) if PARAMETERS[name].integer else round(further, 4)
     if low <= further <= high or (PARAMETERS[name].low_open and further <= PARAMETERS[name].low):
         return None
-    words = f"{name} {at:g} stands at the edge of the sweep; run {further:g} too"
+    words = f"{name} {at:g} is at the edge of the sweep; try {further:g} too"
     return Next("values", words, (setting,), (further,))
 
 
@@ -334,8 +334,8 @@ def _settle(points: tuple[Point, ...], winner: int, found: Axes, weight: float) 
     # the error falls with the square root of the data
     times = max(1.0, (noncentrality(1_000) * error / gap) ** 2) if gap > 0 else math.inf
     if gap < SAME_SUIT or there * (times - 1) > MOST_MORE:
-        return Next("either", f"{pair} suit the balance equally well as far as can be seen; take either", both)
+        return Next("either", f"{pair} fit your balance equally well as far as this run can tell; take either", both)
     count = max(1, math.ceil(there * (times - 1)))
     each = "" if found.scope == "prompts" else " to each prompt"
-    words = f"run {counted(count, f'more {unit}')}{each} under {pair} to settle it, 4 times in 5"
+    words = f"run {counted(count, f'more {unit}')}{each} under {pair} to decide (enough 4 times in 5)"
     return Next("more", words, both, count=count)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.analysis.phrasing import counted, decimals, joined, number, percent, probability, span
-from pplab.analysis.power import ALPHA, FIRM_PROMPTS
+from pplab.analysis.power import ALPHA, FIRM_PROMPTS, MIN_REPLICATES, fewest_prompts, fewest_replicates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +186,7 @@ class Difference(Report):
                 f"(difference {number(self.difference)}): {self.note}."
             )
         places = decimals(self.high - self.low)
-        over = f" after correction over {self.family} tests" if self.family > 1 else ""
+        over = f" {self._corrected}" if self.family > 1 else ""
         n = counted(self.prompts, self.unit)
         if self.significant:
             high, low = (self.label_a, self.label_b) if self.difference > 0 else (self.label_b, self.label_a)
@@ -199,23 +199,36 @@ class Difference(Report):
                 f"interval {span(first, second, places)} ({n}, {probability(self.p_adjusted)}{over}){weak}{taste}."
             )
         finding = (
-            f"{pair} cannot be told apart on {self.metric}: difference {number(self.difference, places)}, "
+            f"No significant difference between {pair} on {self.metric}: {number(self.difference, places)}, "
             f"interval {span(self.low, self.high, places)}"
         )
         if self.p <= ALPHA:
-            finding += f" (alone it would count, {probability(self.p)}; {over.strip()} it does not)"
-        return f"{finding}; {self._could_have_seen(places, over)}."
+            finding += f" ({probability(self.p)} alone, not significant {self._corrected})"
+        if self.detectable is not None:
+            return f"{finding}; {self._size} could detect {number(self.detectable, places)}."
+        return f"{finding}; {self.too_few}."
 
-    def _could_have_seen(self, places: int, over: str) -> str:
-        if self.scope == "prompts":
-            base = f"with {counted(self.prompts, self.unit)}"
-        else:
-            base = f"with {self.responses_a} and {self.responses_b} responses"
+    @property
+    def too_few(self) -> str:
+        """Why no difference, however large, could be significant, and what it takes."""
         if self.difference == self.low == self.high:
-            return f"{base}, no variation at all"
-        if self.detectable is None:
-            return f"{base} no lone difference, however large, could pass{over}"
-        return f"{base} you could have seen {number(self.detectable, places)}"
+            return f"{self._size}, without any variation"
+        over = f" {self._corrected}" if self.family > 1 else ""
+        if self.scope == "prompts":
+            enough = f"{fewest_prompts(ALPHA / self.family)}"
+        else:
+            enough = f"{max(MIN_REPLICATES, fewest_replicates(self.prompts, ALPHA / self.family))} to each prompt"
+        return f"{self._size} are too few to show any difference{over}; use at least {enough}"
+
+    @property
+    def _corrected(self) -> str:
+        return f"after correcting for {self.family} tests"
+
+    @property
+    def _size(self) -> str:
+        if self.scope == "prompts":
+            return counted(self.prompts, self.unit)
+        return f"{self.responses_a} and {self.responses_b} responses"
 
     @property
     def words(self) -> str:
@@ -251,7 +264,7 @@ class Comparisons(Report):
             return "\n".join(d.words for d in self.differences)
         found = [d for d in self.differences if d.significant]
         rule = "false discovery rate 5%, Benjamini-Hochberg" if self.correction == "bh" else "Holm"
-        head = f"{len(found)} of {counted(len(self.differences), 'comparison')} differ beyond chance ({rule})."
+        head = f"{len(found)} of {counted(len(self.differences), 'comparison')} show a significant difference ({rule})."
         return "\n".join([head, *(d.words for d in found)])
 
 
@@ -327,7 +340,7 @@ class Trend(Report):
     def sentence(self) -> str:
         """The finding without its caveats."""
         if self.direction == "unknown" or self.p is None:
-            return f"No trend of {self.metric} over {self.parameter} is tested: {self.note}."
+            return f"The trend of {self.metric} over {self.parameter} was not tested: {self.note}."
         sign, end = (1, "highest") if self.higher_is_better else (-1, "lowest")
         peak = max(range(len(self.means)), key=lambda i: sign * self.means[i])
         at = f"its {end} mean, {number(self.means[peak])}, is at {self.parameter} {self.levels[peak]:g}"

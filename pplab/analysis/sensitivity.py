@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pplab.analysis.phrasing import counted, joined, number
-from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, POWER, noncentrality
+from pplab.analysis.power import (
+    ALPHA,
+    MIN_FREEDOM,
+    MIN_PROMPTS,
+    MIN_REPLICATES,
+    POWER,
+    fewest_prompts,
+    fewest_replicates,
+    noncentrality,
+)
 from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.resampling import RESAMPLES, smallest_relabel_p, smallest_sign_flip_p
 from pplab.analysis.response_matrix import Cells, Floats, layout
@@ -92,19 +101,25 @@ class Sensitivity(Report):
 
     def _reach(self) -> str:
         if self.scope == "none":
-            return f"no interval and no test; {too_little('prompt')}."
+            return f"no interval and no test: {too_little('prompt')}."
         if self.settings < 2:
             return "one setting, nothing to compare."
         if all(m.alone is None for m in self.metrics):
-            return "no difference, however large, could be shown; plan more prompts or replicates."
+            return f"too few to show any difference; {self._enough(ALPHA)}."
         alone = self._figures([m.alone for m in self.metrics])
-        text = f"a planned comparison of two settings finds, 4 times in 5, a true difference of {alone}"
+        text = f"comparing two settings detects a true difference of {alone} 4 times in 5"
         if self.comparisons > 1 and all(m.among_all is None for m in self.metrics):
-            text += f"; among all {self.comparisons} comparisons none could pass alone"
+            enough = self._enough(ALPHA / self.comparisons)
+            text += f"; too few to show any difference after correcting for all {self.comparisons} comparisons; {enough}"
         elif self.comparisons > 1:
             among = self._figures([m.among_all for m in self.metrics])
-            text += f"; among all {self.comparisons} comparisons it takes {among}"
+            text += f"; after correcting for all {self.comparisons} comparisons, one of {among}"
         return f"{text}."
+
+    def _enough(self, alpha: float) -> str:
+        if self.scope == "prompts":
+            return f"use at least {fewest_prompts(alpha)} prompts"
+        return f"use at least {max(MIN_REPLICATES, fewest_replicates(self.prompts, alpha))} responses each"
 
     def _means(self) -> str:
         if any(m.mean_within is None for m in self.metrics):
@@ -113,10 +128,10 @@ class Sensitivity(Report):
 
     def _basis(self) -> str:
         if all(m.spread.source == "pilot" for m in self.metrics):
-            return "Spreads taken from the earlier responses."
+            return "The standard deviations are those of the earlier responses."
         return (
-            f"Assumed spreads: {BETWEEN:g} between prompts, {WITHIN:.2f} between responses, and settings that act on all "
-            f"prompts alike; a pilot run replaces them."
+            f"This assumes standard deviations of {BETWEEN:g} between prompts and {WITHIN:.2f} between responses, and settings "
+            f"that act on all prompts alike; a pilot run measures them."
         )
 
     def _figures(self, values: Sequence[float | None]) -> str:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def too_little(unit: str) -> str:
     """Return what an interval or a test needs at least, for a result that has neither."""
     if unit == "cluster":
-        return f"it takes {MIN_PROMPTS} clusters of prompts"
-    return f"it takes {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} usable responses to each of fewer"
+        return f"at least {MIN_PROMPTS} clusters of prompts are needed"
+    return f"at least {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} usable responses to each prompt, are needed"
 
 
 # -- corrections and effect sizes -------------------------------------------------------------------------------------

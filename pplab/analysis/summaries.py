@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted
 from pplab.plan.vocabulary import SCORES, STATUSES
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def by_setting(
     pandas.DataFrame
         ``setting_index``, ``setting`` (in words), the parameters; ``responses`` and ``prompts``; ``ok`` and a column for
         each other status that occurs; for each metric its mean (every prompt counts the same) and the bounds
-        ``<metric>_low`` and ``<metric>_high``; ``covers``, what those bounds speak for; ``input_tokens``,
+        ``<metric>_low`` and ``<metric>_high``; ``scope``, which prompts those bounds speak for; ``input_tokens``,
         ``output_tokens`` and ``cost`` of all responses, those not ok included, NaN when none is known; ``not_judged``, in
         words what a metric could not judge, where there is any such answer.
 
@@ -49,8 +50,8 @@ def by_setting(
     >>> import pandas as pd
     >>> rows = [(p, 0, "ok", 0.5 + p / 100) for p in range(20)] + [(20, 0, "refused", None)]
     >>> frame = pd.DataFrame(rows, columns=["prompt_index", "setting_index", "status", "coherence"])
-    >>> by_setting(frame, ["coherence"])[["responses", "ok", "refused", "covers"]].values.tolist()
-    [[21, 20, 1, 'prompts like these 20']]
+    >>> by_setting(frame, ["coherence"])[["responses", "ok", "refused", "scope"]].values.tolist()
+    [[21, 20, 1, 'generalises (20 prompts)']]
     """
     import pandas as pd
 
@@ -75,7 +76,7 @@ def by_setting(
         table[metric] = [_number(i.mean) for i in rows]
         table[f"{metric}_low"] = [_number(i.low) for i in rows]
         table[f"{metric}_high"] = [_number(i.high) for i in rows]
-    table["covers"] = [_covers(intervals[column::count]) for column in range(count)]
+    table["scope"] = [_scope(intervals[column::count]) for column in range(count)]
     for name in ("input_tokens", "output_tokens", "cost"):
         if name in frame.columns:
             numbers = pd.to_numeric(frame[name], errors="coerce").astype("float64")
@@ -96,12 +97,12 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _covers(intervals: Sequence[Interval]) -> str:
-    """Return what the bounds of one setting speak for, the most cautious of its metrics."""
+def _scope(intervals: Sequence[Interval]) -> str:
+    """Return which prompts the bounds of one setting speak for, by the most cautious of its metrics."""
     bounded = [i for i in intervals if i.scope != "none"]
     if not bounded:
         return "no interval"
     narrowest = min(bounded, key=lambda i: (i.scope == "prompts", i.prompts))
     if narrowest.scope == "prompts":
-        return f"{narrowest.unit}s like these {narrowest.prompts}"
+        return f"generalises ({counted(narrowest.prompts, narrowest.unit)})"
     return "this prompt only" if narrowest.prompts == 1 else f"these {narrowest.prompts} prompts only"

@@ -100,7 +100,7 @@ def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[
     level = pd.to_numeric(first[parameter], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     values = sorted({float(v) for v in level if np.isfinite(v)})
     if len(values) < _FEWEST_VALUES:
-        return (), [], f"it takes {_FEWEST_VALUES} values, there are {len(values)}"
+        return (), [], f"at least {_FEWEST_VALUES} values are needed, there are {len(values)}"
     members = [[c for c in range(len(plan.settings)) if level[c] == v] for v in values]
     others = [name for name in SETTING_FIELDS if name in first.columns and name != parameter]
     combined = [sorted(map(repr, first.iloc[columns][others].to_numpy(dtype=object).tolist())) for columns in members]

@@ -47,7 +47,7 @@ def only_one(plan: ResponseMatrix, column: int) -> str:
     """Return that one setting alone has usable responses, and what became of the others."""
     others = [c for c in range(len(plan.settings)) if c != column]
     if not others:
-        return "there is one setting only"
+        return "there is only one setting"
     left = [c for c in others if not plan.usable[plan.setting_of_row == c].any()]
     if len(left) < len(others):  # they have usable responses, but none with this score
         return f"only {plan.labels[column]} has a score"

@@ -78,7 +78,7 @@ def verdict(
     """
     plan = layout(frame, include_truncated=include_truncated)
     if not plan.settings:
-        return Verdict(("No response is there yet.",))
+        return Verdict(("There are no responses yet.",))
     head = (
         f"{counted(len(plan.settings), 'setting')}, {counted(plan.prompts, 'prompt')}{repetitions(plan.repeated)}, "
         f"{counted(sum(plan.total().values()), 'response')}."
@@ -148,20 +148,24 @@ def _sweep(ranking: Sequence[Best], comparisons: Comparisons, trends: Sequence[T
 
 
 def _apart(found: Best, comparisons: Comparisons) -> str:
-    """Return from which settings the best one is told apart, and what could have been seen of the others."""
+    """Return from which settings the best one differs significantly, and which difference from the others could be detected."""
     first = found.chances[0].setting
     against = [d for d in comparisons.differences if d.metric == found.metric and first in {d.a, d.b}]
     apart = [_other(d, first) for d in against if d.better == first]
     together = [d for d in against if not d.significant and d.p is not None]
-    if not together:
-        return "It is told apart from every other." if apart else ""
-    seen = [d.detectable for d in together if d.detectable is not None]
-    could = " (a lone difference could not have passed with so few)"
-    if seen:
-        could = f" (you could have seen {number(max(seen), decimals(max(seen)))})"
-    others = [_other(d, first) for d in together]
-    rest = joined(others, "or") if len(others) <= 4 else f"{len(others)} others"
-    return f"It is {f'told apart from {_some(apart)}, but ' if apart else ''}not told apart from {rest}{could}."
+    sentences = []
+    if apart:
+        names = "every other setting" if len(apart) == len(against) else _some(apart)
+        sentences.append(f"Significantly different from {names}.")
+    if together:
+        detectable = [d.detectable for d in together if d.detectable is not None]
+        reach = (
+            f"this run could detect {number(max(detectable), decimals(max(detectable)))}" if detectable else together[0].too_few
+        )
+        others = [_other(d, first) for d in together]
+        rest = joined(others, "or") if len(others) <= 4 else f"{len(others)} others"
+        sentences.append(f"No significant difference from {rest}; {reach}.")
+    return " ".join(sentences)
 
 
 def _other(found: Difference, first: int) -> str:

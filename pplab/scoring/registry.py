@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
 from pplab.log import log_error
-from pplab.plan.vocabulary import SCORES, MetricInfo
+from pplab.plan.vocabulary import SCORES, STATUSES, MetricInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +33,8 @@ def metric(
     Parameters
     ----------
     name
-        A lower-case identifier of at most 40 characters that is not one of the four. Registering a name again with a
+        A lower-case identifier of at most 40 characters that is neither one of the four nor a column of the results
+        (``cost``, ``model``). Registering a name again with a
         function of the same qualified name replaces it (a notebook cell run twice); with another function it is refused.
     low, high
         The range of the values, ``None`` where it has no end; a value outside it becomes ``None`` with the reason in
@@ -148,6 +149,8 @@ def _checked_doc(name: str, low: float | None, high: float | None, function: Sco
         raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
     if name in (*SCORES, "diversity"):
         raise BadInput(f"'{name}' is one of pplab's own metrics", hint="choose another name")
+    if name in _columns():
+        raise BadInput(f"'{name}' is already a column of the results", hint="choose another name for the metric")
     ends = [end for end in (low, high) if end is not None]
     if not all(map(math.isfinite, ends)) or (len(ends) == 2 and not ends[0] < ends[1]):
         raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high, or None for no limit")
@@ -165,3 +168,14 @@ def _checked_doc(name: str, low: float | None, high: float | None, function: Sco
 
 def _identity(function: Scorer) -> tuple[str, str]:
     return getattr(function, "__module__", ""), getattr(function, "__qualname__", repr(function))
+
+
+def _columns() -> set[str]:
+    """Return the columns of the tables of responses and of their summary: a metric of the same name would hide one."""
+    from dataclasses import fields
+
+    from pplab.store.rows import ResponseRow
+
+    summary = ["setting", "setting_label", "cluster", "unjudged", "responses", "prompts", "scope", "not_judged", "latency_ms_p95"]
+    bounds = [f"{score}_{end}" for score in SCORES for end in ("low", "high")]
+    return {*(field.name for field in fields(ResponseRow)), *summary, *STATUSES, *bounds}

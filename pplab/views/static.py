@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
-NOT_COMPARABLE = "This shows ids, times and durations: it differs from run to run and cannot be compared by a test."
+NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -108,7 +108,9 @@ def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
     problems = [c for c in checks if c["state"] == "problem"]
     page = _Page("Doctor").table(list(checks))
     words = (
-        "Everything is in order." if not problems else f"{len(problems)} problem(s): " + "; ".join(p["check"] for p in problems)
+        "Everything is in order."
+        if not problems
+        else f"{_counted(len(problems), 'problem')}: " + "; ".join(p["check"] for p in problems)
     )
     return page.notice("success" if not problems else "error", words).display()
 
@@ -135,9 +137,9 @@ def calibration(made: Any) -> Display:
     moves = [
         {
             "parameter": m["parameter"],
-            "end": m["bound"],
-            "moved by": f"{m['change']:+g}",
-            "because of": f"{m['question_id']}: {m['answer']}",
+            "bound": m["bound"],
+            "change": f"{m['change']:+g}",
+            "because of the answer": f"{m['question_id']}: {m['answer']}",
         }
         for m in made.explanation
     ]
@@ -151,7 +153,7 @@ def calibration(made: Any) -> Display:
     )
     page.words(f"Persona: {made.persona}")
     _ranges(page, made)
-    return page.table(moves, caption="Which answers moved them").display()
+    return page.table(moves, caption="Why the ranges are as they are").display()
 
 
 def _ranges(page: _Page, made: Any) -> None:
@@ -160,11 +162,11 @@ def _ranges(page: _Page, made: Any) -> None:
             "parameter": name,
             "from": f"{r.low:g}",
             "to": f"{r.high:g}",
-            "worth trying": ", ".join(f"{v:g}" for v in made.points[name]),
+            "values to try": ", ".join(f"{v:g}" for v in made.points[name]),
         }
         for name, r in made.ranges.items()
     ]
-    chart = svg.range_chart(made.ranges, points=made.points, title="Where this calibration samples")
+    chart = svg.range_chart(made.ranges, points=made.points, title="Ranges of this calibration")
     page.table(ranges, chart=chart, caption="Ranges")
 
 
@@ -175,7 +177,7 @@ def studio(made: Any, model: str) -> Display:
     if made:
         _ranges(page, made)
     example = "%%pplab run --calibration latest --sweep temperature --n 5" if made else "%%pplab run --n 5"
-    return page.words(f"Run this cell for the live studio, or send a prompt from a cell that begins with {example}").display()
+    return page.words(f"Run this cell to open the studio, or write a prompt in a cell that begins with {example}").display()
 
 
 # -- experiments --------------------------------------------------------------------------------------------------------------
@@ -215,7 +217,7 @@ def experiments(frame: pd.DataFrame, *, full: bool) -> Shown:
     page = _Page("Experiments")
     if full:
         return page.notice("warning", NOT_COMPARABLE).table(frame).shown(frame)
-    columns = {"model": "model", "status": "status", "planned": "replicates"}
+    columns = {"model": "model", "status": "status", "planned": "planned answers"}
     return page.table(frame[list(columns)], headings=columns).shown(frame)
 
 
@@ -243,7 +245,7 @@ def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
     keys = [c for c in ("kind", "name", "status") if c in frame.columns]
     counts = frame.groupby(keys, sort=True).size().reset_index(name="count")
     page.table(counts.to_dict("records"), headings={c: c for c in [*keys, "count"]})
-    return page.words("Durations are in .df and under --full: they differ from run to run.").shown(frame)
+    return page.words("Durations are in .df and shown with --full: they are different on every run.").shown(frame)
 
 
 def verified(report: Any) -> Display:
@@ -303,7 +305,7 @@ def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Pag
     page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
     if exp.embedded:
         page.words(
-            "The answers are by the embedded model, a small n-gram model for learning the lab; its scores say nothing of others."
+            "The answers come from the embedded model, a small n-gram model for learning pplab; its scores say nothing of others."
         )
     for words in exp.warnings:
         page.notice("warning", words)
@@ -335,7 +337,7 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
         row |= {m.label: _estimate(record, m.name) for m in metrics}
         if (tokens := _whole(record.get("output_tokens"))) is not None:
-            row["tokens out"] = tokens
+            row["output tokens"] = tokens
         rows.append(row)
     return rows
 
@@ -397,11 +399,11 @@ def trace(walked: Any, *, full: bool) -> Shown:
     rows = []
     for kind in order:
         causes = [a for a, b in links if b == kind]
-        rows.append({"record": kind, "count": counts[kind], "follows from": ", ".join(causes) or "-"})
+        rows.append({"record": kind, "count": counts[kind], "caused by": ", ".join(causes) or "-"})
     page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
     for kind in order:
         _opened(page, kind, [node for node in walked.nodes if node.kind == kind])
-    return page.words("Ids and times are in .df and under --full.").shown(frame)
+    return page.words("Ids and times are in .df and shown with --full.").shown(frame)
 
 
 def _opened(page: _Page, kind: str, nodes: Sequence[Any]) -> None:

@@ -59,7 +59,7 @@ def test_what_cannot_be_told_comes_with_the_number_that_would_settle_it():
     found = equivalence(*runs(7, 0.0, seed=3)["m0"], 0.05)
     assert found.outcome == "cannot tell"
     assert found.n_suggested > 7
-    assert f"{found.n_suggested} prompts would settle it 4 times in 5" in found.words
+    assert f"{found.n_suggested} prompts would decide it 4 times in 5" in found.words
 
 
 @pytest.mark.parametrize("prompts", [8, 25])
@@ -114,7 +114,7 @@ def test_missing_values_drop_their_pair():
 def test_too_little_cannot_be_told(values):
     found = equivalence(values, values, 0.1)
     assert (found.outcome, found.n_suggested) == ("cannot tell", None)
-    assert found.words == "the metric: cannot tell; there is too little to compare."
+    assert found.words == "the metric: cannot tell: there is too little to compare."
 
 
 @pytest.mark.parametrize("margin", [0, -0.1, math.nan, math.inf])

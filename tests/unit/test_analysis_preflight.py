@@ -1,5 +1,7 @@
 """What a plan can see is what the comparison, run on such a plan, then sees."""
 
+import re
+
 import numpy as np
 import pytest
 from analysis_frames import SOAK, experiment
@@ -58,13 +60,33 @@ def test_a_plan_that_can_show_nothing_says_so():
     assert sensitivity(1, 2, 4, ["m"]).metrics[0].alone is not None
     assert "no interval and no test" in sensitivity(1, 2, 2).words
     assert "one setting, nothing to compare" in sensitivity(12, 1, 2).words
-    assert "none could pass alone" in sensitivity(7, 20, 3).words
+    assert (
+        "too few to show any difference after correcting for all 760 comparisons; use at least 13 prompts"
+        in sensitivity(7, 20, 3).words
+    )
+    assert "too few to show any difference; use at least 4 responses each." in sensitivity(1, 2, 3).words
+
+
+@pytest.mark.parametrize("metrics", [["m"], ["m", "n"], ["m", "n", "o", "p"]])
+@pytest.mark.parametrize("prompts", [1, 2, 5, 6, 7, 9])
+def test_the_size_that_a_plan_is_told_to_have_is_the_smallest_that_can_show_a_difference(prompts, metrics):
+    few = 4 if prompts < 6 else 2
+    words = sensitivity(prompts, 6, few, metrics).words
+    if "use at least" not in words:
+        assert all(m.among_all is not None for m in sensitivity(prompts, 6, few, metrics).metrics)
+        return
+    count, what = re.search(r"all \d+ comparisons; use at least (\d+) (prompts|responses each)", words).groups()
+    able = [
+        sensitivity(prompts, 6, size, metrics) if what == "responses each" else sensitivity(size, 6, few, metrics)
+        for size in (int(count) - 1, int(count))
+    ]
+    assert [plan.metrics[0].among_all is not None for plan in able] == [False, True]
 
 
 def test_assumed_spreads_are_named_and_a_pilot_replaces_them():
-    assert "Assumed spreads: 0.145 between prompts, 0.10 between responses" in sensitivity(20, 2, 3).words
+    assert "standard deviations of 0.145 between prompts and 0.10 between responses" in sensitivity(20, 2, 3).words
     spreads = pilot_spreads(experiment(30, 3, 3))
-    assert "Spreads taken from the earlier responses." in sensitivity(20, 2, 3, spreads=spreads).words
+    assert "The standard deviations are those of the earlier responses." in sensitivity(20, 2, 3, spreads=spreads).words
 
 
 def test_a_pilot_gives_back_the_spreads_it_was_made_with():

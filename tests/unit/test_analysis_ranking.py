@@ -45,11 +45,13 @@ def test_equal_settings_share_the_probability():
 def test_below_the_minimum_nothing_is_ranked():
     found = only(best(experiment(1, 3, 2), ["coherence"]))
     assert found.chances == ()
-    assert found.words == ("No setting is ranked on coherence: it takes 6 prompts, or 5 usable responses to each of fewer.")
+    assert found.words == (
+        "No setting is ranked on coherence: at least 6 prompts, or 5 usable responses to each prompt, are needed."
+    )
 
 
 def test_one_setting_is_not_ranked():
-    assert "there is one setting only" in only(best(experiment(9, 1, 2), ["coherence"])).words
+    assert "there is only one setting" in only(best(experiment(9, 1, 2), ["coherence"])).words
 
 
 def test_a_constant_metric_ranks_nothing():
@@ -97,7 +99,7 @@ def test_with_one_prompt_replicates_are_the_blocks_and_the_words_say_so():
 
 
 def test_two_values_make_no_trend():
-    assert "it takes 3 values, there are 2" in trend(experiment(9, 2, 2), "coherence").words
+    assert "at least 3 values are needed, there are 2" in trend(experiment(9, 2, 2), "coherence").words
 
 
 def test_in_a_grid_the_other_parameter_is_averaged_over():

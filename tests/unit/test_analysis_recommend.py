@@ -70,7 +70,7 @@ def test_probabilities_add_up_to_one(prompts):
 def test_a_clear_case_is_settled_and_needs_nothing_more():
     found = for_balance(trade_off(15, 4), 50, 50)
     assert (found.settled, found.next.kind) == (True, "nothing")
-    assert "For your balance (precision 50%, personality 50%), temperature 1 suits best in" in found.words
+    assert "For your balance (precision 50%, personality 50%), temperature 1 fits best in" in found.words
 
 
 def test_with_few_prompts_it_covers_these_only_and_asks_for_more():
@@ -92,9 +92,9 @@ def test_an_open_case_names_the_rivals_and_how_much_more_would_settle_it():
     found = for_balance(trade_off(8, 3, noise=0.25), 70, 30)
     assert (found.settled, found.next.kind, found.next.settings) == (False, "more", (1, 0))
     assert found.next.words == (
-        f"run {found.next.count} more prompts under temperature 0.5 and temperature 0 to settle it, 4 times in 5"
+        f"run {found.next.count} more prompts under temperature 0.5 and temperature 0 to decide (enough 4 times in 5)"
     )
-    assert "which does not settle it" in found.words
+    assert "which is not enough to be sure" in found.words
 
 
 def test_settings_that_do_not_differ_are_called_equally_good():
@@ -108,7 +108,7 @@ def test_a_winner_at_the_edge_of_a_sweep_asks_to_go_beyond_it():
     frame = experiment(12, 3, 3, effects=(0, 0.1, 0.3)).assign(coherence=0.7, completeness=0.7)
     found = recommend(frame, precision_score=10, personality_score=90)
     assert (found.setting, found.next.kind, found.next.levels) == (2, "values", (1.5,))
-    assert found.next.words == "temperature 1 stands at the edge of the sweep; run 1.5 too"
+    assert found.next.words == "temperature 1 is at the edge of the sweep; try 1.5 too"
 
 
 def test_nothing_beyond_the_calibrated_range_is_suggested():
@@ -145,7 +145,7 @@ def test_a_setting_that_mostly_failed_is_not_considered_and_named():
     frame.loc[(frame["setting_index"] == 2) & (frame["prompt_index"] > 2), "status"] = "refused"
     found = for_balance(frame, 50, 50)
     assert 2 not in {p.setting for p in found.points}
-    assert "Not considered, too few usable responses: temperature 1." in found.words
+    assert "Not considered for lack of usable responses: temperature 1." in found.words
 
 
 @pytest.mark.parametrize(

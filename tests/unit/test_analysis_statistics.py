@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -169,7 +170,7 @@ def test_missing_and_infinite_values_are_not_averaged_in():
 def test_a_constant_metric_shows_no_difference_and_says_so(value):
     found = compare(experiment(10, 2, 2).assign(structure=value), 0, 1, ["structure"]).differences[0]
     assert (found.difference, found.low, found.high, found.p, found.probability_higher) == (0, 0, 0, 1, 0.5)
-    assert "no variation at all" in found.words
+    assert "without any variation" in found.words
 
 
 @pytest.mark.parametrize("prompts", [1, 3, 9])
@@ -185,7 +186,7 @@ def test_nothing_usable_is_said_in_plain_words(prompts):
 def test_one_prompt_with_two_responses_has_means_but_no_interval():
     found = mean_intervals(experiment(1, 1, 2), ["coherence"])[0]
     assert (found.low, found.high, found.scope) == (None, None, "none")
-    assert found.words.endswith("without interval: it takes 6 prompts, or 5 usable responses to each of fewer.")
+    assert found.words.endswith("without interval: at least 6 prompts, or 5 usable responses to each prompt, are needed.")
 
 
 @pytest.mark.parametrize(
@@ -208,14 +209,24 @@ def test_from_ten_prompts_on_nothing_is_called_exploratory():
 
 def test_no_difference_names_the_smallest_one_that_could_have_been_seen():
     words = compare(experiment(40, 2, 3, seed=2), 0, 1, ["coherence"]).words
-    assert "cannot be told apart on coherence: difference" in words
-    assert "with 40 prompts you could have seen 0.0" in words
+    assert words.startswith("No significant difference between temperature 0 and temperature 0.5 on coherence: ")
+    assert "; 40 prompts could detect 0.0" in words
 
 
 def test_too_few_prompts_for_the_correction_are_named():
     found = compare(experiment(6, 2, 3), 0, 1).differences[0]
     assert found.detectable is None
-    assert "with 6 prompts no lone difference, however large, could pass after correction over 4 tests" in found.words
+    assert "6 prompts are too few to show any difference after correcting for 4 tests; use at least 8" in found.words
+
+
+@pytest.mark.parametrize(("prompts", "settings", "replicates"), [(6, 2, 3), (7, 3, 2), (1, 3, 5), (8, 5, 2)])
+def test_the_size_that_is_asked_for_is_the_smallest_that_could_show_a_difference(prompts, settings, replicates):
+    found = compare_all(experiment(prompts, settings, replicates)).differences[0]
+    assert found.detectable is None
+    count, more = re.search(r"use at least (\d+)( to each prompt)?", found.words).groups()
+    for size, able in ((int(count) - 1, False), (int(count), True)):
+        shape = (prompts, settings, size) if more else (size, settings, replicates)
+        assert (compare_all(experiment(*shape)).differences[0].detectable is not None) is able
 
 
 def test_clusters_of_prompts_are_the_unit_when_they_are_given():

@@ -53,12 +53,12 @@ def test_a_setting_without_any_usable_response_keeps_its_row():
     table = by_setting(frame, ["coherence"])
     assert table["failed"].tolist() == [6, 0]
     assert math.isnan(table.loc[0, "coherence"])
-    assert table["covers"].tolist() == ["no interval", "prompts like these 6"]
+    assert table["scope"].tolist() == ["no interval", "generalises (6 prompts)"]
 
 
 def test_the_table_says_what_its_bounds_speak_for():
-    covers = [by_setting(experiment(prompts, 1, 6))["covers"][0] for prompts in (1, 3, 12)]
-    assert covers == ["this prompt only", "these 3 prompts only", "prompts like these 12"]
+    scopes = [by_setting(experiment(prompts, 1, 6))["scope"][0] for prompts in (1, 3, 12)]
+    assert scopes == ["this prompt only", "these 3 prompts only", "generalises (12 prompts)"]
 
 
 def test_a_metric_that_does_not_exist_is_named_with_the_nearest_one():

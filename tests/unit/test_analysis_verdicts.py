@@ -19,16 +19,23 @@ def test_two_settings_are_compared_metric_by_metric():
     assert found.ranking == ()
 
 
-def test_a_sweep_names_the_best_its_probability_and_from_what_it_is_told_apart():
+def test_a_sweep_names_the_best_its_probability_and_from_what_it_differs():
     words = verdict(experiment(30, 4, 3, effects=(0, 0, 0.2)), ["coherence"]).sentences[1]
     assert words.startswith("coherence: temperature 1 is best with probability 100% (mean ")
-    assert "It is told apart from every other." in words
+    assert "Significantly different from every other setting." in words
 
 
-def test_settings_that_cannot_be_told_apart_are_named():
+def test_settings_without_a_significant_difference_are_named_with_what_could_be_detected():
     words = verdict(experiment(30, 3, 3, effects=(0, 0.2, 0.2)), ["coherence"]).words
-    assert "It is told apart from temperature 0, but not told apart from" in words
-    assert "you could have seen 0.0" in words
+    assert "Significantly different from temperature 0. No significant difference from" in words
+    assert "; this run could detect 0.0" in words
+
+
+def test_too_few_prompts_for_a_sweep_are_named_with_how_many_it_takes():
+    words = verdict(experiment(7, 3, 2), ["coherence"]).words
+    assert "this run could detect" in words
+    words = verdict(experiment(7, 3, 2)).words
+    assert "; 7 prompts are too few to show any difference after correcting for 12 tests; use at least 9." in words
 
 
 def test_an_ordered_sweep_is_tested_for_a_trend():
@@ -52,7 +59,7 @@ def test_one_setting_has_means_and_nothing_to_compare():
 def test_below_the_minimum_the_refusal_is_said_once(settings):
     found = verdict(experiment(1, settings, 2))
     assert len(found.sentences) == 2
-    assert found.sentences[1].endswith("it takes 6 prompts, or 5 usable responses to each of fewer.")
+    assert found.sentences[1].endswith("at least 6 prompts, or 5 usable responses to each prompt, are needed.")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_responses_left_out_are_counted_by_reason():
     frame = experiment(12, 2, 3)
     frame.loc[frame.index[:5], "status"] = ["truncated", "truncated", "refused", "failed", "timeout"]
     assert verdict(frame).sentences[-1] == (
-        "Counted, not averaged in: 2 truncated, 1 refused, 1 failed, 1 timed out (of 72 responses)."
+        "Not included in the averages: 2 truncated, 1 refused, 1 failed, 1 timed out (of 72 responses)."
     )
 
 
@@ -96,12 +103,12 @@ def test_an_experiment_in_which_everything_failed_concludes_nothing():
     assert verdict(experiment(6, 2, 2).assign(status="failed")).sentences == (
         "2 settings, 6 prompts, 24 responses.",
         "Nothing can be concluded: no response is usable.",
-        "Counted, not averaged in: 24 failed (of 24 responses).",
+        "Not included in the averages: 24 failed (of 24 responses).",
     )
 
 
 def test_an_experiment_without_responses_says_so():
-    assert verdict(experiment(2, 2, 2).iloc[:0]).words == "No response is there yet."
+    assert verdict(experiment(2, 2, 2).iloc[:0]).words == "There are no responses yet."
 
 
 def test_a_setting_in_which_everything_failed_does_not_hide_the_others():
@@ -149,7 +156,7 @@ def test_prompts_that_read_the_same_are_one_prompt_in_every_statistic():
     half = once["replicate"] % 2  # the same answers, given to two copies of each prompt
     twice = asked(once.assign(prompt_index=once["prompt_index"] + 4 * half), [*texts, "a\u200b", "b ", "\ufeffc", "d\r\n"])
     one, two = verdict(asked(once, texts)), verdict(twice)
-    assert two.sentences[0] == "2 settings, 4 prompts (4 more repeat one of them and count with it), 48 responses."
+    assert two.sentences[0] == "2 settings, 4 prompts (plus 4 duplicates, counted with their originals), 48 responses."
     assert two.sentences[1:] == one.sentences[1:]
     assert two.means == one.means
     assert "This covers these 4 prompts only." in two.words
@@ -157,7 +164,7 @@ def test_prompts_that_read_the_same_are_one_prompt_in_every_statistic():
 
 def test_a_prompt_asked_six_times_says_nothing_of_other_prompts():
     words = verdict(asked(experiment(6, 2, 3), ["Say hello."] * 6)).words
-    assert words.startswith("2 settings, 1 prompt (5 more repeat one of them and count with it), 36 responses.")
+    assert words.startswith("2 settings, 1 prompt (plus 5 duplicates, counted with their originals), 36 responses.")
     assert "This covers this one prompt only." in words
 
 

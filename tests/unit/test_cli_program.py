@@ -203,7 +203,7 @@ def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkey
     assert code == 1
     assert [" ".join(line.split()) for line in out.splitlines() if "problem" in line] == [
         "no-such-package problem not installed; run: pip install no-such-package",
-        "Error: 1 problem(s): no-such-package",
+        "Error: 1 problem: no-such-package",
     ]
 
 

@@ -125,5 +125,5 @@ def test_equal_prompts_are_said_to_be_one_before_anything_is_sent() -> None:
     plan = make_plan(["a", "b", "a ", "c"], model="m", n=3)
     found = preflight(plan, "host", None, ModelStats(), ["coherence"])
     assert found.detectable.prompts == 3
-    assert "there are 3 different prompts (1 more repeats one of them and counts with it)" in found.words
+    assert "there are 3 different prompts (plus 1 duplicate, counted with its original)" in found.words
     assert "repeat" not in preflight(make_plan(["a", "b"], model="m", n=3), "host", None, ModelStats(), ["coherence"]).words

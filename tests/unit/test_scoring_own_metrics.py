@@ -9,6 +9,7 @@ import pytest
 
 import pplab
 from pplab.analysis import unjudged
+from pplab.errors import BadInput
 from pplab.metrics import metric, registered, unregister
 from pplab.views import static
 from pplab.views.widgets.cards import Cards
@@ -37,6 +38,20 @@ def own():
     for info in registered():
         if not info.built_in:
             unregister(info.name)
+
+
+def test_a_metric_named_like_a_column_of_the_results_is_refused(tmp_path):
+    with pplab.Lab(store=tmp_path / "lab") as lab:
+        experiment = run(lab)
+        columns = {*experiment.responses.columns, *experiment.summary(latency=True).columns, "setting_label", "cluster"}
+    for name in {*columns, "cost", "creativity_low", "refused"}:
+        with pytest.raises(BadInput, match=f"'{name}' is (already a column of the results|one of pplab's own metrics)"):
+
+            @metric(name)
+            def own_metric(text, prompt):
+                """Return nothing."""
+
+    assert all(info.built_in for info in registered())
 
 
 def pictures(html):

@@ -74,7 +74,7 @@ def test_a_metric_that_raises_is_none_and_spoils_nothing_else():
         assert scores.coherence is not None
         assert scores.metrics == {"fragile": None}
         assert scores.detail["fragile"]["reason"] == "raised ZeroDivisionError: no words"
-        assert "Not judged for fragile" in scores.explain()
+        assert "Not scored on fragile" in scores.explain()
     finally:
         unregister("fragile")
 

@@ -70,7 +70,7 @@ def test_wording_is_not_judged_where_there_is_no_english_prose(name):
     scores = score(texts.NOT_PROSE[name])
     assert scores.creativity is None
     assert scores.coherence is None
-    assert "Not judged for" in scores.explain()
+    assert "Not scored on" in scores.explain()
 
 
 def test_an_answer_of_three_words_is_too_short_for_wording_but_not_for_completeness():
@@ -146,7 +146,7 @@ def test_an_answer_on_another_subject_is_incomplete_and_says_what_is_missing():
     scores = score(texts.PLAIN, STORY)
     assert scores.completeness < 0.4
     assert scores.detail["completeness"]["raw"]["missing"][0] == "lighthouse"
-    assert "Says nothing of 'lighthouse'" in scores.explain()
+    assert "Does not mention 'lighthouse'" in scores.explain()
 
 
 def test_inflected_words_cover_the_prompt():

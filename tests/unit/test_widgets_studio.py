@@ -77,7 +77,7 @@ def test_an_edit_says_what_the_run_would_be(studio):
 
 
 def test_without_a_prompt_it_asks_for_one(studio):
-    assert edit(studio, prompt="  ")["line"] == "Write a prompt to see what the run would be."
+    assert edit(studio, prompt="  ")["line"] == "Write a prompt to see what the run takes."
 
 
 def test_a_draft_that_cannot_be_run_says_why(studio):

@@ -21,7 +21,7 @@ def _not_judged(detail: dict[str, dict[str, Any]]) -> list[str]:
     for name, parts in detail.items():
         if "reason" in parts:
             reasons.setdefault(parts["reason"], []).append(name)
-    return [f"Not judged for {_and(names)}: {reason}." for reason, names in reasons.items()]
+    return [f"Not scored on {_and(names)}: {reason}." for reason, names in reasons.items()]
 
 
 def _asked(detail: dict[str, dict[str, Any]]) -> list[str]:
@@ -49,7 +49,7 @@ def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
         said.append(f"Leaves out {raw['asks_unmet']} of {raw['asks_found']} things asked.")
     missing = raw.get("missing", ())
     if parts.get("coverage", 1) < 0.5 and missing and not raw.get("refused"):
-        said.append(f"Says nothing of {_and([repr(word) for word in missing[:3]])}.")
+        said.append(f"Does not mention {_and([repr(word) for word in missing[:3]])}.")
     return said
 
 
@@ -70,7 +70,7 @@ def _wording(detail: dict[str, dict[str, Any]]) -> list[str]:
 
 def _implausible(raw: dict[str, Any]) -> str:
     if raw["unknown_share"] > 0.08:
-        return f"Reads like gibberish in places: {raw['unknown_share']:.0%} of its words are no English words."
+        return f"Reads like gibberish in places: {raw['unknown_share']:.0%} of its words are not English words."
     if raw["function_share"] < 0.3:
         return f"Reads like strung-together words: only {raw['function_share']:.0%} hold sentences together."
     return "Has stray symbols or words run together."

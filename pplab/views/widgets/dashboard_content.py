@@ -324,7 +324,7 @@ def _plane(content: Content) -> tuple[str, str]:
     chart = svg.plane_chart(
         points, title="Precision and personality", x_label="precision: coherence, completeness", y_label="personality: creativity"
     )
-    table: dict[str, Any] = {"caption": "Where the settings stand", "limit": MOST_ROWS}
+    table: dict[str, Any] = {"caption": "Precision and personality of each setting", "limit": MOST_ROWS}
     return html.beside(chart, html.table(rows, **table)), text.table(rows, **table)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 OFFERED = 20
 """Calibrations to choose from, the latest first."""
-UNWRITTEN = "Write a prompt to see what the run would be."
+UNWRITTEN = "Write a prompt to see what the run takes."
 
 
 class Knob(TypedDict):
