@@ -21,11 +21,8 @@ if TYPE_CHECKING:
     from pplab.lab import Lab
 
 
-STOPPED, KEPT = "interrupted", "what had arrived is kept"
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    """Run one command and return its exit code; docs/commands.md lists them."""
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character must not lose the answer around it
         if isinstance(stream, TextIOWrapper):
@@ -52,15 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], session: Session) -> int:
-    """Run one command and print what it leaves: with ``--json`` one line on standard output, whatever happens."""
+    """Run one command and print its result: with ``--json`` one line on standard output, whatever happens."""
     as_line = "--json" in words
     try:
         result = command_table.perform(words, session)
         output = as_json(result) if as_line else _text(result.value)
-    except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure is told in one line
+    except (Exception, KeyboardInterrupt) as stopped:  # noqa: BLE001 - every failure ends in one line
         if not isinstance(stopped, (PplabError, KeyboardInterrupt)):
             log_error("a command failed", stopped)
-        error = in_words(stopped, session.program) if isinstance(stopped, Exception) else Interrupted(STOPPED, hint=KEPT)
+        interrupted = Interrupted("interrupted", hint="the answers that had arrived are kept")
+        error = in_words(stopped, session.program) if isinstance(stopped, Exception) else interrupted
         if as_line:
             print(as_json_error(error), flush=True)
         else:

@@ -80,9 +80,9 @@ def _usage_error(error: PplabError) -> UsageError:
 
     It is no subclass: IPython shows one line for exactly this class and a traceback for any other.
     """
-    shown = UsageError(str(error))
-    vars(shown).update(code=error.code, hint=error.hint, correlation_id=error.correlation_id)
-    return shown
+    usage_error = UsageError(str(error))
+    vars(usage_error).update(code=error.code, hint=error.hint, correlation_id=error.correlation_id)
+    return usage_error
 
 
 class Extension:
@@ -170,8 +170,8 @@ class Extension:
         shell, magics = self.shell, self.shell.magics_manager.magics
         shadowed = {kind: magics[kind].get("pplab") for kind in ("line", "cell")}
         configurables: list[Any] = shell.configurables  # any configurable can be listed by %config, not only shells
-        made = PPLabMagics(shell, self)  # which IPython adds to the configurables
-        shell.register_magics(made)
+        magics_object = PPLabMagics(shell, self)  # which IPython adds to the configurables
+        shell.register_magics(magics_object)
         configurables.append(self.configuration)
         if shell.Completer is not None:
             shell.Completer.custom_matchers.append(self._matcher)
@@ -186,7 +186,7 @@ class Extension:
                 else:
                     magics[kind]["pplab"] = former
             unregister_displays(shell, added)
-            for configurable in (made, self.configuration):
+            for configurable in (magics_object, self.configuration):
                 configurables.remove(configurable)
 
         self._restore.append(restore)

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pplab-check",
         action="store_true",
-        help="check every pplab package (.zip) in the given folders: unaltered, same scores by the present code, no drift",
+        help="check every pplab package (.zip) in these folders: unaltered, same scores with the installed version, no drift",
     )
 
 
@@ -55,8 +55,8 @@ class PackageFile(pytest.File):
         yield PackageItem.from_parent(self, name="check", run=_check)
 
 
-class Failed(Exception):
-    """What was found, in words."""
+class CheckFailed(Exception):
+    """The failure of a package's check; its message is what the report shows."""
 
 
 class PackageItem(pytest.Item):
@@ -77,7 +77,7 @@ class PackageItem(pytest.Item):
         """Show words instead of a traceback where there are any."""
         from pplab.errors import PplabError
 
-        if isinstance(excinfo.value, (Failed, PplabError)):
+        if isinstance(excinfo.value, (CheckFailed, PplabError)):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -91,15 +91,15 @@ def _verify(lab: Lab, path: Path) -> None:
 
 
 def _replay(lab: Lab, path: Path) -> None:
-    found = lab.replay(path)
-    if not found.identical:
-        raise Failed(found.words)
+    report = lab.replay(path)
+    if not report.identical:
+        raise CheckFailed(report.words)
 
 
 def _check(lab: Lab, path: Path) -> None:
     gate = lab.check(path)
     if gate.outcome == "drifted":
-        raise Failed(gate.words)
+        raise CheckFailed(gate.words)
     if gate.outcome == "cannot tell":
         pytest.skip(_advice(gate.checks))
 

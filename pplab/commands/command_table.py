@@ -79,6 +79,10 @@ def parse(
     if name not in COMMANDS:
         raise BadInput(f"unknown command '{name}'", hint=did_you_mean(name, COMMANDS) or f"commands: {', '.join(COMMANDS)}")
     command = COMMANDS[name]
+    if not is_named:
+        texts = [word for word, role in zip(words, roles(words, command), strict=True) if role == "text"]
+        if late := next((word for word in texts if word in COMMANDS), None):
+            raise BadInput("the command comes before its options", hint=f"write {program} {late} {words[0]} ...")
     _refuse_typography(command, words)
     arguments = parse_command(command, list(words[1:] if is_named else words), program=program, variables=variables)
     arguments.variables = variables

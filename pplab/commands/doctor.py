@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pplab import log
+from pplab.analysis.phrasing import counted
 from pplab.commands.command import Command
 from pplab.commands.result import CommandResult
 from pplab.errors import PplabError
@@ -55,7 +56,7 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
 
     try:
         report = lab.verify()
-        check("lab", True, f"{lab.name}, {report.rows:,} audit rows, chain verified")
+        check("lab", True, f"{lab.name}, {counted(report.rows, 'audit row')}, chain verified")
     except PplabError as error:
         check("lab", False, str(error))
     if hidden := lab.context.store.unreadable_files():

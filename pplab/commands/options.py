@@ -29,6 +29,6 @@ def name_value_pairs(flag: str, texts: Sequence[str] | None) -> dict[str, str] |
     for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise BadInput(f"cannot read {flag} {text}", hint=f"write {flag} NAME=VALUE")
+            raise BadInput(f"'{text}' is not NAME=VALUE", hint=f"write {flag} NAME=VALUE")
         pairs[name] = value
     return pairs or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
 PERCENT = "\ue000"
 POSITIONAL = "\ue001"
+ARGPARSE_WORDS = (
+    (r"^argument (\S+): expected one argument$", r"\1 needs a value"),
+    (r"^argument (\S+): ignored explicit argument .*$", r"\1 takes no value"),
+    (r"^the following arguments are required: (.*)$", r"missing: \1"),
+    (r"^argument (\S+): ", r"\1: "),
+)
+"""What argparse says, and what a user reads instead."""
 
 
 class HelpRequest(Exception):
@@ -35,7 +43,9 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help().replace(PERCENT, "%")
 
     def error(self, message: str) -> NoReturn:
-        raise BadInput(f"{self.program}: {message}", hint=f"see: {self.program} --help")
+        for theirs, ours in ARGPARSE_WORDS:
+            message = re.sub(theirs, ours, message)
+        raise BadInput(message, hint=f"see: {self.program} --help")
 
 
 class _Help(argparse.Action):

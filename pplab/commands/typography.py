@@ -49,10 +49,10 @@ def refuse_typography(words: Sequence[tuple[str, str]], flags: Collection[str], 
             if ANY_DASH.match(name) and plain in flags:
                 raise BadInput(f"'{word}' is written with a long dash", hint=f"write {plain}")
         if role == "value" or (role == "text" and not prose) or (role == "option" and equals):
-            held = word if role != "option" else value
-            _refuse_quotes(held)
-            if NUMBERS.fullmatch(held):
-                raise BadInput(f"'{held}' is written with a long dash", hint=f"write {ANY_DASH.sub('-', held)}")
+            part = word if role != "option" else value
+            _refuse_quotes(part)
+            if NUMBERS.fullmatch(part):
+                raise BadInput(f"'{part}' is written with a long dash", hint=f"write {ANY_DASH.sub('-', part)}")
     if prose:
         _refuse_quoted_prose([word for word, role in words if role == "text"])
 

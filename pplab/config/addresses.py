@@ -1,4 +1,4 @@
-"""Addresses of model servers: checked, compared, and completed to what is asked. Nothing is opened here."""
+"""Addresses of model servers: checked, compared, and completed to the one a call goes to. Nothing is opened here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ OPENAI_URL = "https://api.openai.com/v1"
 ADDRESSES = ("PPLAB_BASE_URL", "OPENAI_BASE_URL")  # variables of the environment, the first wins
 KEY = "OPENAI_API_KEY"  # the variable whose value such an address is sent
 CHAT = "/chat/completions"
+ENDPOINTS_EXAMPLE = '{"local": {"base_url": "http://127.0.0.1:11434/v1", "key_env": "LOCAL_KEY"}}'
 PORTS = {"http": 80, "https": 443}
 # Parameters of an address that carry a key, such as ?key= (Gemini), ?code= (Azure functions), ?sig=.
 SECRET_PARAMETER = re.compile(r"key|token|secret|passw|credential|auth|^(?:code|sig|signature|pwd)$", re.IGNORECASE)
@@ -28,19 +29,19 @@ def check_base_url(url: str) -> tuple[str, list[str]]:
     ('http://localhost:8000/v1?api-version=1', [])
     """
     try:
-        bare, found = split_credentials(url.strip())
+        bare, credentials = split_credentials(url.strip())
         parts = urlsplit(bare)
         ok = parts.scheme in PORTS and bool(parts.hostname) and (parts.port is None or 0 < parts.port < 65536)
     except ValueError:
-        ok, bare, found = False, "", []
+        ok, bare, credentials = False, "", []
     if not ok or "\\" in bare or any(c.isspace() or not c.isprintable() for c in bare):
         raise BadInput("the base URL is not an http(s) address", hint="write it like http://localhost:11434/v1")
     path = parts.path.rstrip("/").removesuffix(CHAT).rstrip("/")
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), found
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, "")), credentials
 
 
 def chat_url(base_url: str) -> str:
-    """Return the address that is asked: the path goes before the query.
+    """Return the address a call goes to: the path comes before the query.
 
     Examples
     --------

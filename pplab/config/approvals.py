@@ -1,4 +1,4 @@
-"""Which keys may go to which addresses that stand in a lab's folder: what this user has approved, kept outside of every lab.
+"""Approvals: which keys may go to which addresses that a lab's folder names; kept in the user's own folder, outside every lab.
 
 A lab's folder may be somebody else's (a cloned repository, an unpacked archive): an address in it is sent no key before the
 person who owns the key has said so.
@@ -44,19 +44,19 @@ def unapproved(grants: Iterable[Grant]) -> list[Grant]:
     BadInput
         If the file or ``PPLAB_APPROVE`` cannot be read.
     """
-    wanted = list(grants)
-    if not wanted:
+    grants = list(grants)
+    if not grants:
         return []
     addresses = _addresses_of_the_environment()
-    held = {Grant.of(KEY, OPENAI_URL), *_own_addresses(), *_read()}
-    return [grant for grant in wanted if grant not in held and grant.address not in addresses]
+    approved = {Grant.of(KEY, OPENAI_URL), *_own_addresses(), *_read()}
+    return [grant for grant in grants if grant not in approved and grant.address not in addresses]
 
 
 def read_grant(text: str) -> Grant:
     """Return the approval that ``VARIABLE=ADDRESS`` describes."""
     variable, _, address = text.partition("=")
     if not re.fullmatch(r"[A-Za-z_]\w*", variable, re.ASCII) or not address:
-        raise BadInput(f"cannot read --approve {text}", hint=f"write --approve {KEY}=http://localhost:11434/v1")
+        raise BadInput(f"'{text}' is not VARIABLE=URL", hint=f"write --approve {KEY}=http://localhost:11434/v1")
     return Grant.of(variable, address)
 
 
@@ -74,11 +74,11 @@ def _addresses_of_the_environment() -> set[str]:
     try:
         return {normal_address(one) for one in re.split(r"[\s,]+", os.environ.get(APPROVE, "")) if one}
     except BadInput:
-        raise BadInput(f"{APPROVE} holds what is not an http(s) address", hint="write addresses, separated by blanks") from None
+        raise BadInput(f"{APPROVE} holds what is no http(s) address", hint="separate the addresses by spaces") from None
 
 
 def _own_addresses() -> set[Grant]:
-    """Return what the user said by naming an address in the environment."""
+    """Return the approvals that naming an address in the environment means."""
     own = set()
     for name in ADDRESSES:
         with suppress(BadInput):  # refused where it is used

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import math
 import os
 import shlex
 from contextlib import suppress
@@ -11,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from traitlets import Dict, Enum, Float, Int, TraitError, Unicode, validate
+from traitlets import Dict, Enum, Float, Int, TraitError, TraitType, Unicode, validate
 from traitlets.config import Configurable
 
-from pplab.config.addresses import ADDRESSES, KEY, OPENAI_URL, check_base_url, secret_parameters
+from pplab.config.addresses import ADDRESSES, ENDPOINTS_EXAMPLE, KEY, OPENAI_URL, check_base_url, secret_parameters
 from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.files import write_atomically
 from pplab.inputs.paths import given_path, working_folder
@@ -38,24 +39,27 @@ class PPLab(Configurable):
     """The configuration of the Precision + Personality Lab."""
 
     store = Unicode("", help="The lab's folder, or ':temp:' for a lab that ends with its process.").tag(config=True)
-    user = Unicode("", help="Who is named in the audit.").tag(config=True)
-    model = Unicode("", help="The model to ask, as its server knows it; 'embedded' needs no server.").tag(config=True)
+    user = Unicode("", help="The name written into the audit.").tag(config=True)
+    model = Unicode("", help="The model, by the name its server uses; 'embedded' needs no server.").tag(config=True)
     base_url = Unicode("", help="The address of an OpenAI-compatible server, for example http://localhost:11434/v1.").tag(
         config=True
     )
     endpoints = Dict(
-        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME asks one."
-    ).tag(config=True)
+        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME uses one."
+    ).tag(config=True, example=ENDPOINTS_EXAMPLE)
     deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
-    max_concurrency = Int(32, min=1, help="The most calls under way at once.").tag(config=True)
-    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; wins over the list prices.").tag(config=True)
-    capabilities = Dict(help="{model: {parameter: 'rejected'|'ignored'|'honoured'}}; wins over the built-in table.").tag(
-        config=True
+    max_concurrency = Int(32, min=1, help="How many calls may be under way at once.").tag(config=True)
+    prices = Dict(help="US dollars per million tokens, {model: [input, output]}; goes before the list prices.").tag(
+        config=True, example='{"gpt-4o-mini": [0.15, 0.6]}'
     )
+    capabilities = Dict(
+        help="What a model does with a parameter, {model: {parameter: 'rejected', 'ignored' or 'honoured'}}; "
+        "goes before the built-in table."
+    ).tag(config=True, example='{"my-model": {"seed": "ignored"}}')
     audit_source = Enum(
         ("hash", "redacted", "off"),
         "hash",
-        help="What the cell audit keeps of a cell's source: its hash, its text without keys, nothing.",
+        help="What the cell audit keeps of a cell's source: 'hash', 'redacted' (its text without keys) or 'off' (nothing).",
     ).tag(config=True)
 
     def __init__(self, **options: Any) -> None:
@@ -69,6 +73,14 @@ class PPLab(Configurable):
         if len(text) > LONGEST or not text.isprintable():
             raise TraitError(f"use at most {LONGEST:,} printable characters")
         return text
+
+    @validate("deadline")
+    def _finite(self, proposal: dict[str, Any]) -> float:
+        """Refuse NaN and infinity, which JSON lets through."""
+        seconds: float = proposal["value"]
+        if not math.isfinite(seconds):
+            raise TraitError("give a finite number of seconds")
+        return seconds
 
     @validate("base_url")
     def _plain_base_url(self, proposal: dict[str, Any]) -> str:
@@ -85,7 +97,7 @@ class PPLab(Configurable):
 
     @validate("endpoints")
     def _readable_endpoints(self, proposal: dict[str, Any]) -> dict[str, Any]:
-        """Refuse endpoints that could not be asked."""
+        """Refuse endpoints that no call could reach."""
         from pplab.config.endpoints import read_endpoints
 
         table: dict[str, Any] = proposal["value"]
@@ -108,7 +120,7 @@ class EffectiveConfiguration:
     Keys never appear in a representation; ``secrets`` are values to be scrubbed.
 
     ``grants`` are what the user must have approved before anything is sent, because the address stands in the lab's folder;
-    ``given`` are the base URL and the key that were arguments.
+    ``given`` holds the base URL and the key that were passed as arguments.
     """
 
     folder: Path | None
@@ -127,7 +139,7 @@ class EffectiveConfiguration:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def same_server(self, model: str) -> str:
-        """Return what to call another model so that this lab's server is asked for it."""
+        """Return the name by which another model is asked at this lab's server."""
         from pplab.config.endpoints import read_endpoints, split_model
 
         if self.endpoint is None or split_model(model, read_endpoints(self.configuration.endpoints))[1] is not None:
@@ -167,7 +179,7 @@ def resolve(
     configuration = configuration or load_configuration(folder)
     stored = configuration.stored_in_lab
     table = read_endpoints(configuration.endpoints)
-    wanted, endpoint = split_model(model or configuration.model or env.get("PPLAB_MODEL") or None, table)
+    model, endpoint = split_model(model or configuration.model or env.get("PPLAB_MODEL") or None, table)
     if endpoint is not None:
         if base_url:
             raise BadInput(
@@ -186,17 +198,17 @@ def resolve(
     credentials: list[str] = []
     if url:
         url, credentials = check_base_url(url)
-    if endpoint is None and (wanted == EMBEDDED or (not url and not key)):
-        wanted, url, provider, names = wanted or EMBEDDED, None, EMBEDDED, []
+    if endpoint is None and (model == EMBEDDED or (not url and not key)):
+        model, url, provider, names = model or EMBEDDED, None, EMBEDDED, []
     else:
         url = url or OPENAI_URL
         provider = urlsplit(url).netloc
-        wanted = wanted or OPENAI_MODEL
+        model = model or OPENAI_MODEL
     secrets = (key, *credentials, *(secret_parameters(url) if url else ()), *environment_secrets(table.values()))
     return EffectiveConfiguration(
         folder=folder,
         user=check_user(user or configuration.user or env.get("PPLAB_USER") or env.get("JUPYTERHUB_USER") or _system_user()),
-        model=wanted,
+        model=model,
         base_url=url,
         provider=provider,
         offline=env.get("PPLAB_OFFLINE", "") not in ("", "0"),
@@ -316,13 +328,13 @@ def change_configuration(configuration: PPLab, changes: Mapping[str, Any], folde
     from pplab.config.approvals import approve, withdraw
 
     if "store" in changes:
-        raise BadInput("a lab cannot store where it is itself", hint="set PPLAB_STORE, pass --store, or use %config PPLab.store")
-    tried = PPLab()
+        raise BadInput("a lab cannot hold its own address", hint="set PPLAB_STORE, pass --store, or use %config PPLab.store")
+    changed = PPLab()
     for name, value in changes.items():
-        set_value(tried, name, value)
-    kept = _stored(folder) | {name: getattr(tried, name) for name in changes}
-    write_atomically(folder / CONFIG_FILE, (json.dumps({"PPLab": kept}, indent=1, sort_keys=True) + "\n").encode())
-    new = {name: getattr(tried, name) for name in changes}
+        set_value(changed, name, value)
+    stored = _stored(folder) | {name: getattr(changed, name) for name in changes}
+    write_atomically(folder / CONFIG_FILE, (json.dumps({"PPLab": stored}, indent=1, sort_keys=True) + "\n").encode())
+    new = {name: getattr(changed, name) for name in changes}
     before = configuration.stored_in_lab
     former = {name: before[name] for name in new if not new[name] and before.get(name)}
     for name, value in new.items():
@@ -353,13 +365,23 @@ def set_value(configuration: PPLab, name: str, value: Any) -> None:
     names = PPLab.names()
     if name not in names:
         raise BadInput(f"the configuration has no '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}")
-    if isinstance(value, str) and not isinstance(getattr(configuration, name), str):
-        try:
+    trait = configuration.traits()[name]
+    if isinstance(value, str) and not isinstance(trait, (Unicode, Enum)):
+        with suppress(ValueError):  # refused below
             value = json.loads(value)
-        except ValueError:
-            raise BadInput(f"{name}={value} cannot be read", hint="write numbers plainly and tables as JSON") from None
     try:
         setattr(configuration, name, value)
     except TraitError as error:
-        shown = name if isinstance(value, dict) else f"{name}={value!r}"
-        raise BadInput(f"{shown} is not allowed", hint=str(error)) from None
+        label = name if isinstance(value, dict) else f"{name}={value!r}"
+        raise BadInput(f"{label} is not allowed", hint=_expected(trait, value) or str(error)) from None
+
+
+def _expected(trait: TraitType[Any, Any], value: Any) -> str:
+    """Return what may stand in a trait; an empty string where the trait's own check has said what is wrong."""
+    if isinstance(trait, Enum):
+        return f"use one of {', '.join(trait.values or ())}"
+    if isinstance(trait, (Int, Float)):
+        return f"give a {'whole number' if isinstance(trait, Int) else 'number'} of at least {trait.min}"
+    if isinstance(trait, Dict):
+        return "" if isinstance(value, dict) else f"write a table as JSON, like {trait.metadata['example']}"
+    return "" if isinstance(value, str) else "give text"

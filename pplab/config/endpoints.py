@@ -7,14 +7,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pplab.config.addresses import check_base_url, secret_parameters
+from pplab.config.addresses import ENDPOINTS_EXAMPLE, check_base_url, secret_parameters
 from pplab.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FIELDS = ("base_url", "key_env", "headers_env", "max_concurrency")
-EXAMPLE = '{"local": {"base_url": "http://127.0.0.1:11434/v1", "key_env": "LOCAL_KEY"}}'
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -65,7 +64,7 @@ def read_endpoints(table: Any) -> dict[str, Endpoint]:
         Naming the endpoint and what is wrong with it.
     """
     if not isinstance(table, dict):
-        raise BadInput("endpoints are a table", hint=f"write them like {EXAMPLE}")
+        raise BadInput("the endpoints must be a table", hint=f"write them like {ENDPOINTS_EXAMPLE}")
     return {name: _endpoint(name, fields) for name, fields in table.items()}
 
 
@@ -77,7 +76,7 @@ def _endpoint(name: Any, fields: Any) -> Endpoint:
             hint = did_you_mean(str(field), FIELDS) or f"known: {', '.join(FIELDS)}"
             raise BadInput(f"the endpoint '{name}' has an unknown field '{field}'", hint=hint)
     if not isinstance(fields, dict) or not isinstance(fields.get("base_url"), str):
-        raise BadInput(f"the endpoint '{name}' has no base_url", hint=f"write it like {EXAMPLE}")
+        raise BadInput(f"the endpoint '{name}' has no base_url", hint=f"write it like {ENDPOINTS_EXAMPLE}")
     url, credentials = check_base_url(fields["base_url"])
     if credentials or secret_parameters(url):
         raise BadInput(
@@ -86,7 +85,7 @@ def _endpoint(name: Any, fields: Any) -> Endpoint:
     key = fields.get("key_env")
     headers = fields.get("headers_env") or {}
     if not isinstance(headers, dict):
-        raise BadInput(f"headers_env of endpoint '{name}' is no table", hint='write it like {"api-key": "AZURE_KEY"}')
+        raise BadInput(f"headers_env of endpoint '{name}' must be a table", hint='write it like {"api-key": "AZURE_KEY"}')
     for variable in (*headers.values(), *(() if key is None else (key,))):
         if not isinstance(variable, str) or not VARIABLE.fullmatch(variable):
             raise BadInput(

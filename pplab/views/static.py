@@ -106,7 +106,7 @@ def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) ->
 
 def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
     problems = [c for c in checks if c["state"] == "problem"]
-    page = _Page("Doctor").table(list(checks))
+    page = _Page("Doctor").table([{"check": c["check"], "state": c["state"], "details": c["found"]} for c in checks])
     words = (
         "Everything is in order."
         if not problems

@@ -150,7 +150,7 @@ def test_the_studio_asks_another_model_at_the_same_endpoint(tmp_path, server, ke
         ({"base_url": "http://localhost:1?key=secretsecret"}, "carries a key"),
         ({"base_url": "http://localhost:1", "key_env": "sk-0123456789abcdef0123"}, "never the value"),
         ({"base_url": "http://localhost:1", "headers_env": {"api-key": 3}}, "never the value"),
-        ({"base_url": "http://localhost:1", "headers_env": ["api-key"]}, "no table"),
+        ({"base_url": "http://localhost:1", "headers_env": ["api-key"]}, "must be a table"),
         ({"base_url": "http://localhost:1", "headers_env": {"a b": "K"}}, "cannot set the header"),
         ({"base_url": "http://localhost:1", "headers_env": {"Host": "K"}}, "cannot set the header"),
         ({"base_url": "http://localhost:1", "max_concurrency": 0}, "max_concurrency"),

@@ -247,3 +247,25 @@ def test_a_lab_takes_its_configuration_also_under_the_former_name(tmp_path):
     configuration = PPLab(user="ada")
     with pplab.Lab(tmp_path / "lab", settings=configuration) as lab:
         assert (lab.user, lab.settings, lab.configuration) == ("ada", configuration, configuration)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("deadline", "x", "give a number of at least 0.1"),
+        ("deadline", "0", "give a number of at least 0.1"),
+        ("deadline", "NaN", "give a number of at least 0.1"),
+        ("max_concurrency", "1.5", "give a whole number of at least 1"),
+        ("max_concurrency", "0", "give a whole number of at least 1"),
+        ("audit_source", "all", "use one of hash, redacted, off"),
+        ("prices", "3", "write a table as JSON, like {"),
+        ("capabilities", "{", "write a table as JSON, like {"),
+        ("endpoints", "[]", "write a table as JSON, like {"),
+        ("model", 3, "give text"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_what_to_give_instead(name, value, advice):
+    with pytest.raises(BadInput) as refused:
+        set_value(PPLab(), name, value)
+    assert advice in refused.value.hint
+    assert "trait" not in str(refused.value)
