@@ -1,7 +1,7 @@
 """The calibration room: questions, answers, and the parameter ranges, scores and persona that follow from them."""
 
 from pplab.calibration.answers import check_answers, load_answers
-from pplab.calibration.derive import Derived, Moved, derive, partial
+from pplab.calibration.derive import Derivation, Move, derive, partial
 from pplab.calibration.presets import PRESETS, preset, read_answers
 from pplab.calibration.questions import QUESTIONS, QUIZ_VERSION, Option, Question
 from pplab.calibration.stored import Calibration
@@ -11,8 +11,8 @@ __all__ = [
     "QUESTIONS",
     "QUIZ_VERSION",
     "Calibration",
-    "Derived",
-    "Moved",
+    "Derivation",
+    "Move",
     "Option",
     "Question",
     "check_answers",

@@ -1,4 +1,4 @@
-"""Checking the answers to the quiz, given as a mapping or as a JSON file; nothing is derived here."""
+"""The answers to the quiz, read from a mapping or a JSON file and checked; nothing is derived here."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Value]:
     >>> check_answers({**PRESETS["balanced"], "fact_cost": "5", "task": "Code"})["task"]
     'code'
     """
-    checked = check_given(answers)
+    checked = check_partial_answers(answers)
     missing = [question for question in QUESTIONS if question.id not in checked]
     if missing:
         names = ", ".join(question.id for question in missing)
@@ -58,8 +58,8 @@ def check_answers(answers: Mapping[str, Any]) -> dict[str, Value]:
     return checked
 
 
-def check_given(answers: Mapping[str, Any]) -> dict[str, Value]:
-    """Return the answers that are there, checked like `check_answers` but without asking for the missing ones."""
+def check_partial_answers(answers: Mapping[str, Any]) -> dict[str, Value]:
+    """Return the answers so far, checked as `check_answers` does; questions may be unanswered."""
     if hasattr(answers, "columns") or not hasattr(answers, "keys"):
         raise BadInput(
             f"the answers are {_short(answers)}, not a mapping",
@@ -70,8 +70,8 @@ def check_given(answers: Mapping[str, Any]) -> dict[str, Value]:
         if key not in BY_ID:
             near = did_you_mean(key[:40], BY_ID) if isinstance(key, str) else ""
             raise BadInput(f"unknown question {_short(key)}", hint=near or f"the questions are {', '.join(BY_ID)}")
-    given = {id_: answers.get(id_) for id_ in BY_ID}
-    return {id_: _check_value(BY_ID[id_], value) for id_, value in given.items() if value is not None}
+    in_order = ((question, answers.get(question.id)) for question in QUESTIONS)
+    return {question.id: _check_value(question, value) for question, value in in_order if value is not None}
 
 
 def load_answers(path: str | PathLike[str]) -> dict[str, Value]:

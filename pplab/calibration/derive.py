@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pplab.calibration.answers import check_answers, check_given
+from pplab.calibration.answers import check_answers, check_partial_answers
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION, Bounds, Weight
 from pplab.calibration.persona import write_persona
 from pplab.calibration.questions import BY_ID, QUIZ_VERSION, Value
@@ -18,8 +18,8 @@ Bound = Literal["low", "high"]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """One answer that moved one end of one range.
+class Move:
+    """The move of one end of one range by one answer.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """What follows from a set of answers.
+class Derivation:
+    """The ranges, scores and persona that a set of answers leads to, before they are stored as a calibration.
 
     Parameters
     ----------
@@ -52,19 +52,19 @@ class Derived:
     answers
         The checked answers in the order of the quiz.
     precision_score, personality_score
-        0 to 100; two wishes, not two ends of one: both may be high.
+        0 to 100 each. They are independent: both may be high.
     confidence
-        0 to 1: how far the answers settle the ranges. The share of questions answered, less 0.15 for each step by which
+        0 to 1: how complete and consistent the answers are. The share of questions answered, less 0.15 for each step by which
         the two answers about variation disagree. It says nothing about the model.
     ranges
         A closed range for each of the five parameters.
     points
-        Values worth trying inside each range, ascending; a single one means: keep it there while others are swept.
+        Values to try first inside each range, ascending; a single value stays fixed while other parameters are swept.
     persona
         A system prompt of a few sentences.
     explanation
-        Which answers moved which end, in the order of the parameters. The changes of an end add up to the way from its
-        start in `effects.BOUNDS` to the range.
+        Which answers moved which end, in the order of the parameters. The changes of an end add up to its distance from
+        its start in `effects.BOUNDS`. An answer that moves nothing is left out.
     """
 
     quiz_version: str
@@ -75,7 +75,7 @@ class Derived:
     ranges: dict[str, Range]
     points: dict[str, tuple[float, ...]]
     persona: str
-    explanation: tuple[Moved, ...]
+    explanation: tuple[Move, ...]
 
     def row_fields(self) -> dict[str, Any]:
         """Return the fields of a stored calibration, as plain values that JSON knows.
@@ -95,11 +95,11 @@ class Derived:
             "ranges": {name: [range_.low, range_.high] for name, range_ in self.ranges.items()},
             "points": {name: list(points) for name, points in self.points.items()},
             "persona": self.persona,
-            "explanation": [asdict(moved) for moved in self.explanation],
+            "explanation": [asdict(move) for move in self.explanation],
         }
 
 
-def derive(answers: Mapping[str, Any]) -> Derived:
+def derive(answers: Mapping[str, Any]) -> Derivation:
     """Derive the calibration from a full set of answers.
 
     Parameters
@@ -109,7 +109,7 @@ def derive(answers: Mapping[str, Any]) -> Derived:
 
     Returns
     -------
-    Derived
+    Derivation
         Equal for equal answers, in whatever order they are given. Sources of the numbers: see `effects`.
 
     Raises
@@ -127,8 +127,8 @@ def derive(answers: Mapping[str, Any]) -> Derived:
     return _derive(check_answers(answers))
 
 
-def partial(answers: Mapping[str, Any]) -> Derived:
-    """Derive a preview from the answers given so far.
+def partial(answers: Mapping[str, Any]) -> Derivation:
+    """Derive the calibration from the answers so far.
 
     A question without an answer counts as neutral and lowers the confidence.
 
@@ -139,7 +139,7 @@ def partial(answers: Mapping[str, Any]) -> Derived:
 
     Returns
     -------
-    Derived
+    Derivation
         With all answers there it is what `derive` returns.
 
     Raises
@@ -149,23 +149,23 @@ def partial(answers: Mapping[str, Any]) -> Derived:
 
     Examples
     --------
-    >>> preview = partial({"task": "chat"})
-    >>> preview.ranges["temperature"], preview.confidence
+    >>> so_far = partial({"task": "chat"})
+    >>> so_far.ranges["temperature"], so_far.confidence
     (Range(low=0.6, high=1.3), 0.09)
     """
-    return _derive(check_given(answers))
+    return _derive(check_partial_answers(answers))
 
 
-def _derive(answers: dict[str, Value]) -> Derived:
+def _derive(answers: dict[str, Value]) -> Derivation:
     ranges, explanation = {}, []
     for parameter, (low, high) in BOUNDS.items():
-        bottom, moved_bottom = _move(parameter, "low", low, answers)
-        top, moved_top = _move(parameter, "high", high, answers)
+        bottom, moves_of_bottom = _move(parameter, "low", low, answers)
+        top, moves_of_top = _move(parameter, "high", high, answers)
         ranges[parameter] = Range(bottom, top)
-        explanation += moved_bottom + moved_top
+        explanation += moves_of_bottom + moves_of_top
     checked = check_ranges(ranges)
     disagreement = _disagreement(answers)
-    return Derived(
+    return Derivation(
         quiz_version=QUIZ_VERSION,
         answers=answers,
         precision_score=_score(PRECISION, answers),
@@ -178,8 +178,8 @@ def _derive(answers: dict[str, Value]) -> Derived:
     )
 
 
-def _move(parameter: str, bound: Bound, limits: Bounds, answers: Mapping[str, Value]) -> tuple[float, list[Moved]]:
-    """Apply every effect on one end in turn, holding it within its limits after each, and say what moved it.
+def _move(parameter: str, bound: Bound, limits: Bounds, answers: Mapping[str, Value]) -> tuple[float, list[Move]]:
+    """Return one end of a range after every effect in turn, held within its limits after each, and the moves.
 
     Each step is a clamped sum, which rises with what is added: an answer that adds less can never end higher.
     """
@@ -195,16 +195,16 @@ def _move(parameter: str, bound: Bound, limits: Bounds, answers: Mapping[str, Va
             sentence = _sentence(
                 parameter=parameter, bound=bound, question=effect.question, label=label, change=change, end=end, why=effect.why
             )
-            moves.append(Moved(parameter, bound, effect.question, label, change, sentence))
+            moves.append(Move(parameter, bound, effect.question, label, change, sentence))
     return end, moves
 
 
 def _sentence(*, parameter: str, bound: Bound, question: str, label: str, change: float, end: float, why: str) -> str:
     side = "lower" if bound == "low" else "upper"
-    way = "up" if change > 0 else "down"
+    verb = "raises" if change > 0 else "lowers"
     return (
-        f"\u201c{BY_ID[question].text}\u201d \u2013 \u201c{label}\u201d: the {side} end of {parameter} goes {way} "
-        f"by {abs(change):g} to {end:g} ({why})."
+        f"\u201c{BY_ID[question].text}\u201d \u2013 \u201c{label}\u201d: {verb} the {side} end of {parameter} "
+        f"by {abs(change):g}, to {end:g} ({why})."
     )
 
 
@@ -214,7 +214,7 @@ def _score(weights: tuple[Weight, ...], answers: Mapping[str, Value]) -> float:
 
 
 def _disagreement(answers: Mapping[str, Value]) -> int:
-    """Return by how many steps (0 to 4) the wish for sameness and its mirror image, variation, disagree."""
+    """Return by how many steps (0 to 4) the answers about sameness and about its opposite, variation, disagree."""
     sameness, variation = answers.get("sameness"), answers.get("variation")
     if sameness is None or variation is None:
         return 0

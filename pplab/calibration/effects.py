@@ -1,4 +1,4 @@
-"""What each answer does to the scores and to the ends of the ranges: one table of numbers, each with its reason.
+"""The effect of each answer on the scores and on the ends of the ranges: one table of numbers, each with its reason.
 
 Sources
 -------
@@ -44,7 +44,7 @@ Amounts = dict[str | int, float]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where one end of a range starts, and the limits it is held within after every step."""
+    """The start of one end of a range, and the limits it is held within after every step."""
 
     start: float
     least: float
@@ -53,7 +53,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How the answers to one question move the two ends of one parameter's range.
+    """The effect of one question on one parameter: what its answers add to the two ends of the range.
 
     Parameters
     ----------

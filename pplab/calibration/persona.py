@@ -88,8 +88,8 @@ def write_persona(answers: Mapping[str, Value]) -> str:
     'You are a good partner in conversation. Write in a very warm tone. Answer in one or two sentences.'
     """
     role = _ROLE.get(answers.get("task", ""), "")
-    silent = {"length"} if answers.get("task") == "translate" else set()
-    rest = (texts.get(answers.get(question, ""), "") for question, texts in _GUIDANCE if question not in silent)
+    left_out = {"length"} if answers.get("task") == "translate" else set()
+    rest = (texts.get(answers.get(question, ""), "") for question, texts in _GUIDANCE if question not in left_out)
     return " ".join(sentence for sentence in (role, _tone(answers), *rest) if sentence)
 
 

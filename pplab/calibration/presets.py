@@ -1,4 +1,4 @@
-"""Three full sets of answers for those who skip the quiz."""
+"""The presets: three full sets of answers in place of the quiz."""
 
 from __future__ import annotations
 

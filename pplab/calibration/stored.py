@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Calibration:
-    """Ranges and a persona derived from answers.
+    """The ranges, scores and persona derived from a set of answers, as stored in a lab.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Calibration:
     confidence : float
         0 to 1: how complete and consistent the answers were.
     explanation : tuple of dict
-        Which answer moved which bound, with a sentence each.
+        Which answer moved which end of a range, with a sentence each.
     """
 
     id: str

@@ -89,7 +89,7 @@ def test_the_preview_moves_with_each_answer(quiz):
     expect(temperature).to_contain_text("0.3 to 1")
     root.get_by_role("radio", name="Write code or solve exact problems").check()
     expect(temperature).to_contain_text("0 to 0.3")
-    expect(root.locator(".pplab-moved")).to_contain_text("The upper end of temperature goes down by 0.7 to 0.3")
+    expect(root.locator(".pplab-moved")).to_contain_text("Lowers the upper end of temperature by 0.7, to 0.3")
 
 
 def test_a_fault_in_storing_is_shown_with_a_retry_that_works(quiz):

@@ -127,22 +127,36 @@ def test_the_moves_of_an_end_add_up_to_the_way_from_its_start_to_the_range(answe
     derived = partial(answers)
     for name, (low, high) in BOUNDS.items():
         ends = {"low": low.start, "high": high.start}
-        for moved in derived.explanation:
-            if moved.parameter == name:
-                ends[moved.bound] += moved.change
+        for move in derived.explanation:
+            if move.parameter == name:
+                ends[move.bound] += move.change
         assert ends == pytest.approx({"low": derived.ranges[name].low, "high": derived.ranges[name].high})
+
+
+def test_the_answer_raises_or_lowers_an_end_and_what_it_leaves_alone_is_not_said():
+    """The lower end of temperature stands at its limit, 0, so that the wish for expected words moves the upper end alone."""
+    explanation = partial({"task": "code", "surprise": 2}).explanation
+    sentences = [move.sentence for move in explanation if (move.parameter, move.question_id) == ("temperature", "surprise")]
+    (sentence,) = sentences
+    assert sentence.endswith("lowers the upper end of temperature by 0.08, to 0.22 (a higher temperature finds rarer words).")
+    first = next(move for move in partial({"task": "code", "surprise": 4}).explanation if move.change == 0.08)
+    assert "raises the lower end of temperature by 0.08, to 0.08" in first.sentence
 
 
 @given(ANSWERS)
 def test_every_sentence_of_the_explanation_names_its_question_answer_and_parameter(answers):
-    for moved in derive(answers).explanation:
-        question = BY_ID[moved.question_id]
-        assert moved.change != 0
-        assert question.text in moved.sentence
-        assert moved.answer == question.label(answers[question.id])
-        assert f"“{moved.answer}”" in moved.sentence
-        assert f"end of {moved.parameter} goes {'up' if moved.change > 0 else 'down'} by" in moved.sentence
-        assert moved.sentence.endswith(".")
+    for move in derive(answers).explanation:
+        question = BY_ID[move.question_id]
+        side = {"low": "lower", "high": "upper"}[move.bound]
+        assert move.change != 0
+        assert question.text in move.sentence
+        assert move.answer == question.label(answers[question.id])
+        assert f"“{move.answer}”" in move.sentence
+        assert (
+            f"{'raises' if move.change > 0 else 'lowers'} the {side} end of {move.parameter} by {abs(move.change):g}, to"
+            in move.sentence
+        )
+        assert move.sentence.endswith(".")
 
 
 @given(SOME_ANSWERS)
@@ -290,7 +304,7 @@ def test_a_result_becomes_a_stored_row_of_plain_json_values():
 def test_max_tokens_is_a_whole_number_everywhere(answers):
     derived = partial(answers)
     ends = derived.ranges["max_tokens"]
-    moves = [moved.change for moved in derived.explanation if moved.parameter == "max_tokens"]
+    moves = [move.change for move in derived.explanation if move.parameter == "max_tokens"]
     assert all(isinstance(value, int) for value in (ends.low, ends.high, *derived.points["max_tokens"], *moves))
 
 

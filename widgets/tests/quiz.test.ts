@@ -115,7 +115,7 @@ describe("the end of the quiz", () => {
   });
 
   test("explains a range by the answers that moved it", async () => {
-    const sentence = "“What for?” – “Code”: the upper end of temperature goes down by 0.7 to 0.3 (code).";
+    const sentence = "“What for?” – “Code”: lowers the upper end of temperature by 0.7, to 0.3 (code).";
     const reasons = [{ parameter: "temperature", question: "task", answer: "Code", sentence }];
     const { root } = await (await quiz({ saved: true, step: 2, preview: { ...PREVIEW, reasons } })).show();
     const explanations = [...root.querySelectorAll(".pplab-explanation")].map((element) => element.textContent);

@@ -198,7 +198,7 @@ def _preview(answers: dict[str, Value]) -> Preview:
         confidence=derived.confidence,
         persona=derived.persona,
         reasons=tuple(
-            Reason(parameter=moved.parameter, question=moved.question_id, answer=moved.answer, sentence=moved.sentence)
-            for moved in derived.explanation
+            Reason(parameter=move.parameter, question=move.question_id, answer=move.answer, sentence=move.sentence)
+            for move in derived.explanation
         ),
     )
