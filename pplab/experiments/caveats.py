@@ -49,7 +49,7 @@ def caveats(
         verdict = measured.get(name)
         known = known_effects(plan.model, [name], overrides).get(name)
         if verdict is not None and verdict["verdict"] != "honoured":
-            warnings.append(f"{swept}{name}: a probe of {plan.model} showed: {verdict['verdict']} ({verdict['evidence']})")
+            warnings.append(f"{swept}{name}: a probe of {plan.model} found {verdict['verdict']} ({verdict['evidence']})")
         elif verdict is None and known is not None and known.effect != "honoured":
             where = f" ({known.source}, {known.dated})" if known.dated else ""
             warnings.append(f"{swept}{name}: {plan.model} is known to {EFFECT_VERBS[known.effect]} it: {known.note}{where}")

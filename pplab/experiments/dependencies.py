@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pplab.store.rows import ResponseRow, Row
 
 
-class Scored(Protocol):
-    """What a scorer returns (see `pplab.metrics.Scores`)."""
+class ScoreRecord(Protocol):
+    """The scores of one answer, as a scorer returns them (see `pplab.metrics.Scores`)."""
 
     @property
     def creativity(self) -> float | None:
@@ -44,7 +44,7 @@ class Scored(Protocol):
 
 
 class Recorder(Protocol):
-    """Who writes rows down (the lab)."""
+    """The recorder of a run's rows (the lab's context)."""
 
     @property
     def user(self) -> str:
@@ -101,7 +101,7 @@ class RunDependencies:
 
     recorder: Recorder
     source: Source
-    score: Callable[..., Scored]
+    score: Callable[..., ScoreRecord]
     score_aside: bool
     metrics_version: str
     cost: Callable[[str, int | None, int | None], float | None]

@@ -1,4 +1,4 @@
-"""The rows that are written about one call: its response, its attempts, its events and its timing. Nothing is sent here."""
+"""The rows of one call: its response, its attempts, its events and its timing. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pplab.store.rows import AttemptRow, MetricRow, ResponseRow
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pplab.experiments.dependencies import RunDependencies, Scored
+    from pplab.experiments.dependencies import RunDependencies, ScoreRecord
     from pplab.models.types import Attempt
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import EventRow, Row
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A planned call as it is sent: what is asked, the replicate's seed, the span, and the id and revision of its row."""
+class OutgoingCall:
+    """A planned call as it is sent: the request, the replicate's seed, the span, and the id and revision of its row."""
 
     planned: PlannedCall
     call: Call
@@ -36,8 +36,8 @@ class Asked:
     revision: int
 
 
-class Unscored:
-    """The scores of an answer that could not be scored: none, and why."""
+class MissingScores:
+    """The scores of an answer that could not be scored: none, and the reason."""
 
     creativity = coherence = structure = completeness = None
 
@@ -71,29 +71,29 @@ class ResponseWriter:
         self._replaced = replaced
         self._user = dependencies.recorder.user
 
-    def ask(self, planned: PlannedCall) -> Asked:
-        """Return what is to be sent for a planned call."""
+    def prepare(self, planned: PlannedCall) -> OutgoingCall:
+        """Return a planned call as it is to be sent."""
         call, seed = make_call(self._plan, self._dependencies.provider, planned)
         row_id = response_id(self._experiment_id, planned)
         revision = self._replaced[row_id] + 1 if row_id in self._replaced else 0
-        return Asked(planned, call, seed, Span("call", self._span), row_id, revision)
+        return OutgoingCall(planned, call, seed, Span("call", self._span), row_id, revision)
 
-    def started(self, asked: Asked) -> EventRow:
+    def start_event(self, outgoing: OutgoingCall) -> EventRow:
         """Return the event that a call is about to be sent."""
-        call = asked.call
-        said: dict[str, Any] = {"request_key": call.request_key, "model": call.model, "replicate": call.replicate}
-        return event("llm_request_started", self._user, **self._about(asked), **said)
+        call = outgoing.call
+        fields: dict[str, Any] = {"request_key": call.request_key, "model": call.model, "replicate": call.replicate}
+        return event("llm_request_started", self._user, **self._about(outgoing), **fields)
 
-    def ended(
-        self, asked: Asked, reply: Reply, attempts: Sequence[Attempt], scores: Scored | None, duration_ns: int
+    def rows(
+        self, outgoing: OutgoingCall, reply: Reply, attempts: Sequence[Attempt], scores: ScoreRecord | None, duration_ns: int
     ) -> tuple[ResponseRow, list[Row]]:
         """Return the response's row, and all rows to be written together (that one last)."""
-        row = self.response(asked, reply, len(attempts), scores)
-        rows: list[Row] = [self._attempt(attempt, asked) for attempt in attempts]
+        row = self.response(outgoing, reply, len(attempts), scores)
+        rows: list[Row] = [self._attempt(attempt, outgoing) for attempt in attempts]
         if row.status not in ANSWERED:
-            said: dict[str, Any] = {"status": row.status, "error_code": reply.error_code, "error": row.error}
-            said |= {"request_key": asked.call.request_key, "attempts": len(attempts)}
-            rows.append(event("llm_request_failed", self._user, **self._about(asked), **said))
+            fields: dict[str, Any] = {"status": row.status, "error_code": reply.error_code, "error": row.error}
+            fields |= {"request_key": outgoing.call.request_key, "attempts": len(attempts)}
+            rows.append(event("llm_request_failed", self._user, **self._about(outgoing), **fields))
         rows.append(
             MetricRow(
                 metric_id=new_id(),
@@ -102,18 +102,18 @@ class ResponseWriter:
                 name="llm_request",
                 status=row.status,
                 duration_ns=duration_ns,
-                **asked.span.ids(),
+                **outgoing.span.ids(),
             )
         )
         return row, [*rows, row]
 
-    def response(self, asked: Asked, reply: Reply, attempts: int = 0, scores: Scored | None = None) -> ResponseRow:
+    def response(self, outgoing: OutgoingCall, reply: Reply, attempts: int = 0, scores: ScoreRecord | None = None) -> ResponseRow:
         """Return the row of one replicate."""
-        planned, call = asked.planned, asked.call
+        planned, call = outgoing.planned, outgoing.call
         setting = self._plan.settings[planned.setting_index]
         return ResponseRow(
-            response_id=asked.response_id,
-            revision=asked.revision,
+            response_id=outgoing.response_id,
+            revision=outgoing.revision,
             experiment_id=self._experiment_id,
             created_at=now(),
             prompt_index=planned.prompt_index,
@@ -124,7 +124,7 @@ class ResponseWriter:
             max_tokens=setting.max_tokens,
             frequency_penalty=setting.frequency_penalty,
             presence_penalty=setting.presence_penalty,
-            seed=asked.seed,
+            seed=outgoing.seed,
             replicate=planned.replicate,
             status=reply.status,
             text=reply.text,
@@ -152,7 +152,7 @@ class ResponseWriter:
             attempts=attempts,
             request_key=call.request_key,
             correlation_id=self._span.correlation_id,
-            span_id=asked.span.span_id,
+            span_id=outgoing.span.span_id,
         )
 
     def _cost(self, reply: Reply) -> float | None:
@@ -160,10 +160,10 @@ class ResponseWriter:
             return None
         return self._dependencies.cost(self._plan.model, reply.input_tokens, reply.output_tokens)
 
-    def _attempt(self, attempt: Attempt, asked: Asked) -> AttemptRow:
+    def _attempt(self, attempt: Attempt, outgoing: OutgoingCall) -> AttemptRow:
         return AttemptRow(
             attempt_id=new_id(),
-            response_id=asked.response_id,
+            response_id=outgoing.response_id,
             experiment_id=self._experiment_id,
             attempt=attempt.attempt,
             started_at=attempt.started_at,
@@ -177,11 +177,11 @@ class ResponseWriter:
             raw=None if attempt.raw is None else attempt.raw.decode("utf-8", "backslashreplace"),
             raw_size=attempt.raw_size,
             raw_sha256=attempt.raw_sha256,
-            **Span("attempt", asked.span).ids(),
+            **Span("attempt", outgoing.span).ids(),
         )
 
-    def _about(self, asked: Asked) -> dict[str, Any]:
-        return {"entity": "response", "entity_id": asked.response_id, **asked.span.ids()}
+    def _about(self, outgoing: OutgoingCall) -> dict[str, Any]:
+        return {"entity": "response", "entity_id": outgoing.response_id, **outgoing.span.ids()}
 
 
 def make_call(plan: Plan, provider: str, planned: PlannedCall) -> tuple[Call, int | None]:

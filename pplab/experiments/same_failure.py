@@ -1,4 +1,4 @@
-"""When a run should end because every call fails alike, in a way that waiting does not mend. Nothing is sent here."""
+"""The failures of a run that are all the same, and when they should end it: waiting does not mend them. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SameFailure:
     >>> plan = make_plan("Hello", model="m", n=300)
     >>> failures = SameFailure(plan)
     >>> page = Reply(status="failed", error_code="not_json_api", error="not a JSON API")
-    >>> [failures.heed(page, call) for call, _ in zip(plan.calls(), range(FEW))][-1]
+    >>> [failures.take(page, call) for call, _ in zip(plan.calls(), range(FEW))][-1]
     'the run stopped after 5 calls that all failed alike: not a JSON API; check the base URL'
     """
 
@@ -59,7 +59,7 @@ class SameFailure:
         self._settings: set[int] = set()
         self._prompts: set[int] = set()
 
-    def heed(self, reply: Reply, planned: PlannedCall) -> str | None:
+    def take(self, reply: Reply, planned: PlannedCall) -> str | None:
         """Take note of an outcome; return why the run should end, in words, or ``None``."""
         if reply.status in ANSWERED:
             self._answered, self._key = True, ()

@@ -1,4 +1,4 @@
-"""Sends the calls of a plan concurrently and hands each outcome to the journal: order, pace, pause, cancel, budget."""
+"""The scheduler of a run: sends its calls concurrently and hands each outcome to the journal; pause, cancel, budget."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pplab.experiments.budget import Budget
 from pplab.experiments.concurrency import ConcurrencyLimit
 from pplab.experiments.dependencies import Progress
-from pplab.experiments.response_writer import Asked, ResponseWriter, Unscored
+from pplab.experiments.response_writer import MissingScores, OutgoingCall, ResponseWriter
 from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
 from pplab.log import log_error
@@ -25,7 +25,7 @@ from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pplab.experiments.dependencies import RunDependencies, Scored
+    from pplab.experiments.dependencies import RunDependencies, ScoreRecord
     from pplab.experiments.resume import PendingCalls
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import ResponseRow
@@ -48,10 +48,10 @@ class RunOutcome:
 
 
 @dataclass(slots=True)
-class _UnderWay:
+class _CallInFlight:
     """A call that was sent and has no outcome yet."""
 
-    asked: Asked
+    outgoing: OutgoingCall
     worst: float
     reserved: float
     began: float
@@ -102,11 +102,11 @@ class Scheduler:
         self._kept = Counter(pending.kept)
         self._on_response = on_response
         self._on_text = on_text
-        self._pace = ConcurrencyLimit(most or plan.max_concurrency)
-        self.progress.concurrency = self._pace.limit
+        self._limit = ConcurrencyLimit(most or plan.max_concurrency)
+        self.progress.concurrency = self._limit.limit
         self._budget = Budget(plan.max_cost)
         self._failures = SameFailure(plan)
-        self._tasks: dict[asyncio.Task[None], _UnderWay] = {}
+        self._tasks: dict[asyncio.Task[None], _CallInFlight] = {}
         self._exhausted = False
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
         self._wake: asyncio.Event | None = None
@@ -127,28 +127,28 @@ class Scheduler:
     def go_on(self) -> None:
         """Go on after `pause`."""
         self.progress.paused = False
-        self._poke(self._woken)
+        self._on_loop(self._wake_up)
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """End now: calls under way are abandoned, what arrived is kept."""
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
-        self._poke(self._abandon)
+        self._on_loop(self._abandon)
 
-    def _poke(self, what: Callable[[], None]) -> None:
+    def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(what)
 
-    def _woken(self) -> None:
+    def _wake_up(self) -> None:
         if self._wake is not None:
             self._wake.set()
 
     def _abandon(self) -> None:
-        for task, under_way in self._tasks.items():
-            if not under_way.arrived:  # an answer that has arrived is scored and stored first
+        for task, in_flight in self._tasks.items():
+            if not in_flight.arrived:  # an answer that has arrived is scored and stored first
                 task.cancel()
-        self._woken()
+        self._wake_up()
 
     # -- the run itself, on the loop's thread ---------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Scheduler:
             while self._tasks:
                 await asyncio.wait(list(self._tasks))
             if self._stop is not None:
-                await self._write_off(iter(self._next, None), self._stop[1])
+                await self._cancel_unsent(iter(self._next, None), self._stop[1])
         finally:
             if self._scorers is not None:
                 self._scorers.shutdown(wait=False)
@@ -176,13 +176,13 @@ class Scheduler:
 
     def _send_what_fits(self) -> None:
         assert self._loop is not None
-        pace = self._pace
+        limit = self._limit
         while not self.progress.paused and self._stop is None and self._has_room():
-            wait = pace.not_before - self._loop.time()
+            wait = limit.not_before - self._loop.time()
             if wait > 0:
                 if self.progress.waiting_until is None:
                     self.progress.waiting_until = time.time() + wait
-                    self._loop.call_later(wait, self._waited)
+                    self._loop.call_later(wait, self._wait_is_over)
                 return
             planned = self._next()
             if planned is None:
@@ -198,81 +198,84 @@ class Scheduler:
 
     def _has_room(self) -> bool:
         """Return whether another call may be under way; answers that wait for the disk take no room, up to a point."""
-        return self.progress.in_flight < self._pace.limit and len(self._tasks) < self._pace.limit + BACKLOG
+        return self.progress.in_flight < self._limit.limit and len(self._tasks) < self._limit.limit + BACKLOG
 
     def _next(self) -> PlannedCall | None:
         return self._postponed.popleft() if self._postponed else next(self._calls, None)
 
-    def _waited(self) -> None:
+    def _wait_is_over(self) -> None:
         self.progress.waiting_until = None
-        self._woken()
+        self._wake_up()
 
     def _launch(self, planned: PlannedCall, worst: float) -> None:
         assert self._loop is not None
-        under_way = _UnderWay(self._writer.ask(planned), worst, worst, self._loop.time())
-        task = self._loop.create_task(self._one(under_way))
-        self._tasks[task] = under_way
+        in_flight = _CallInFlight(self._writer.prepare(planned), worst, worst, self._loop.time())
+        task = self._loop.create_task(self._call(in_flight))
+        self._tasks[task] = in_flight
         self.progress.in_flight += 1
-        task.add_done_callback(self._landed)
+        task.add_done_callback(self._call_ended)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _call_ended(self, task: asyncio.Task[None]) -> None:
         call = self._tasks.pop(task)
-        self._arrived(call)
+        self._note_arrival(call)
         if task.cancelled():  # before it began
-            self._postponed.append(call.asked.planned)
+            self._postponed.append(call.outgoing.planned)
         elif (error := task.exception()) is not None:
             self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
-        self._woken()
+        self._wake_up()
 
-    def _arrived(self, call: _UnderWay) -> None:
+    def _note_arrival(self, call: _CallInFlight) -> None:
         if not call.arrived:
             call.arrived = True
             self.progress.in_flight -= 1
-            self._woken()
+            self._wake_up()
 
-    async def _one(self, call: _UnderWay) -> None:
-        recorder, asked = self._dependencies.recorder, call.asked
-        recorder.record(self._writer.started(asked))
+    async def _call(self, call: _CallInFlight) -> None:
+        recorder, outgoing = self._dependencies.recorder, call.outgoing
+        recorder.record(self._writer.start_event(outgoing))
         start = time.perf_counter_ns()
         try:
             reply = await self._dependencies.source.complete(
-                asked.call, deadline=self.plan.deadline, on_attempt=partial(self._attempted, call), on_text=self._ear(call)
+                outgoing.call,
+                deadline=self.plan.deadline,
+                on_attempt=partial(self._note_attempt, call),
+                on_text=self._text_callback(call),
             )
             call.attempts = list(reply.attempts)
         except asyncio.CancelledError:
             reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
-        self._arrived(call)
+        self._note_arrival(call)
         duration = time.perf_counter_ns() - start
-        self._heed(reply, asked.planned)
-        scores = await self._score(reply, asked) if reply.status in SCORED else None
-        row, rows = self._writer.ended(asked, reply, call.attempts, scores, duration)
+        self._stop_if_hopeless(reply, outgoing.planned)
+        scores = await self._score(reply, outgoing) if reply.status in SCORED else None
+        row, rows = self._writer.rows(outgoing, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
         self._budget.settle(call.reserved, self._spent(call, row))
         self._count(row)
 
-    def _ear(self, call: _UnderWay) -> Callable[[str], None] | None:
+    def _text_callback(self, call: _CallInFlight) -> Callable[[str], None] | None:
         if not self.plan.stream:
             return None
-        heard = self._on_text
+        on_text = self._on_text
 
-        def hear(text: str) -> None:
+        def arrive(text: str) -> None:
             call.pieces.append(text)
-            if heard is not None:
-                heard(call.asked.planned, text)
+            if on_text is not None:
+                on_text(call.outgoing.planned, text)
 
-        return hear
+        return arrive
 
-    def _attempted(self, call: _UnderWay, attempt: Attempt) -> None:
-        """Take note of an attempt: how the server bears the pace, and whether another one can be paid for."""
+    def _note_attempt(self, call: _CallInFlight, attempt: Attempt) -> None:
+        """Take note of an attempt: how the server bears so many calls, and whether another one can be paid for."""
         assert self._loop is not None
         at = self._loop.time()
         call.attempts.append(attempt)
         call.pieces.clear()
         if attempt.http_status == 429 and not attempt.replayed:
-            self._pace.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
+            self._limit.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
         elif attempt.decision == "accept":
-            self._pace.accepted()
-        self.progress.concurrency = self._pace.limit
+            self._limit.accepted()
+        self.progress.concurrency = self._limit.limit
         call.began = at + (attempt.wait_s or 0.0)
         if attempt.decision == "retry" and _may_be_billed(attempt):
             if self._budget.reserve(call.worst):
@@ -283,12 +286,12 @@ class Scheduler:
                 assert task is not None
                 task.cancel()
 
-    def _abandoned(self, call: _UnderWay, elapsed_ms: float) -> Reply:
+    def _abandoned(self, call: _CallInFlight, elapsed_ms: float) -> Reply:
         """Return the outcome of a call that was given up, with what is known of the attempt under way."""
         assert self._loop is not None
         reason = call.vetoed or (self._stop[1] if self._stop else "cancelled")
-        under_way = call.vetoed is None and self._loop.time() >= call.began
-        if under_way:
+        in_flight = call.vetoed is None and self._loop.time() >= call.began
+        if in_flight:
             reason = f"{reason}; {MAY_BE_BILLED}"
             before = sum(a.latency_ms + 1000 * (a.wait_s or 0.0) for a in call.attempts)
             number = len(call.attempts) + 1
@@ -302,21 +305,21 @@ class Scheduler:
             reason = f"{reason}; an earlier attempt may have been billed"
         return Reply(status="cancelled", text="".join(call.pieces), error=reason, error_code="cancelled")
 
-    def _heed(self, reply: Reply, planned: PlannedCall) -> None:
+    def _stop_if_hopeless(self, reply: Reply, planned: PlannedCall) -> None:
         """End the run when an outcome says that further calls cannot succeed, now or ever."""
         if self._stop is not None:
             return
-        failure = self._failures.heed(reply, planned)
+        failure = self._failures.take(reply, planned)
         if reply.resume_at is not None:
             at, today = datetime.fromtimestamp(reply.resume_at).astimezone(), datetime.now().astimezone().date()
             words = at.strftime("%H:%M" if at.date() == today else "%H:%M on %Y-%m-%d")
             self._stop = ("paused", f"the server asks to wait: retry at {words}")
         elif failure is not None:
             self._stop = ("partial", failure)
-        self._woken()
+        self._wake_up()
 
-    async def _score(self, reply: Reply, asked: Asked) -> Scored:
-        text, prompt = reply.text, self.plan.prompts[asked.planned.prompt_index]
+    async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
+        text, prompt = reply.text, self.plan.prompts[outgoing.planned.prompt_index]
         job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason)
         try:
             if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
@@ -327,7 +330,7 @@ class Scheduler:
             return await self._loop.run_in_executor(self._scorers, job)
         except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
             log_error("an answer could not be scored", error)
-            return Unscored(f"scoring failed: {type(error).__name__}: {error}")
+            return MissingScores(f"scoring failed: {type(error).__name__}: {error}")
 
     def _count(self, row: ResponseRow) -> None:
         self.progress.done += 1
@@ -344,7 +347,7 @@ class Scheduler:
         size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
         return self._dependencies.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
 
-    def _spent(self, call: _UnderWay, row: ResponseRow) -> float:
+    def _spent(self, call: _CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
         unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
         return (row.cost or 0.0) + unseen * call.worst
@@ -355,10 +358,10 @@ class Scheduler:
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 
-    async def _write_off(self, calls: Iterator[PlannedCall], reason: str) -> None:
+    async def _cancel_unsent(self, calls: Iterator[PlannedCall], reason: str) -> None:
         """Write the row that every planned replicate has, for those that were never sent."""
         never = Reply(status="cancelled", error=reason, error_code="cancelled")
-        while batch := [self._writer.response(self._writer.ask(planned), never) for planned in islice(calls, BATCH)]:
+        while batch := [self._writer.response(self._writer.prepare(planned), never) for planned in islice(calls, BATCH)]:
             await asyncio.wrap_future(self._dependencies.recorder.record(*batch))
             for row in batch:
                 self._count(row)

@@ -35,7 +35,7 @@ def sent(plan: Plan, *replies: Reply) -> int | None:
     """Return after how many of these outcomes, given to the plan's calls in order, the run ends."""
     failures = SameFailure(plan)
     for count, (reply, call) in enumerate(zip(replies, plan.calls(), strict=False), 1):
-        if failures.heed(reply, call) is not None:
+        if failures.take(reply, call) is not None:
             return count
     return None
 
@@ -83,7 +83,7 @@ def test_what_one_setting_meets_leaves_the_others_going(code: str) -> None:
     plan = make_plan("One", model="m", n=50, sweep={"temperature": [0, 1]})
     failures = SameFailure(plan)
     of_one = [call for call in plan.calls() if call.setting_index == 0]
-    assert [failures.heed(outcome(code), call) for call in of_one] == [None] * 50
+    assert [failures.take(outcome(code), call) for call in of_one] == [None] * 50
 
 
 def test_prompts_that_are_too_long_do_not_end_the_run() -> None:
