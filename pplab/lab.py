@@ -367,11 +367,15 @@ class Lab:
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        on_response: Callable[[ResponseRow], None] | None = None,
+        on_text: Callable[[PlannedCall, str], None] | None = None,
+        on: Listener | None = None,
     ) -> Preflight:
         """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect.
 
-        The parameters are those of `run`. Nothing is sent.
+        The parameters are those of `run`. Nothing is sent, so no listener is called.
         """
+        del on_response, on_text, on
         request = RunRequest(
             prompt=prompt,
             calibration=calibration,

@@ -100,13 +100,13 @@ def test_what_is_known_of_a_model_warns_beside_its_sweeps_unless_the_user_knows_
     assert "20" in warning.rsplit(",", 1)[1]
     assert caveats(plan, "api.openai.com", {"o3-mini": {"temperature": "honoured"}}, NO_PROBES) == ()
     [own] = caveats(make_plan(["x"], model="mine", sweep=SWEEP), "host", {"mine": {"temperature": "ignored"}}, NO_PROBES)
-    assert "known to have it ignored: set by you" in own
+    assert "known to ignore it: set by you" in own
 
 
 def test_the_settings_say_what_the_user_knows(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
         lab.configuration.capabilities = {"fast": {"temperature": "ignored"}}
-        assert "known to have it ignored" in lab.preflight("x", sweep=SWEEP).words
+        assert "known to ignore it" in lab.preflight("x", sweep=SWEEP).words
 
 
 def test_a_value_that_the_server_says_it_replaced_is_a_warning(server: FaultServer, tmp_path: Path) -> None:
