@@ -142,7 +142,7 @@ def test_another_attempt_is_not_paid_for_out_of_an_empty_budget(server: FaultSer
 
 def test_a_budget_without_a_price_is_refused_before_anything_is_sent(server: FaultServer, tmp_path: Path) -> None:
     before = server.counts()["requests"]
-    with lab_at(tmp_path, server, "fast") as lab, pytest.raises(BadInput, match="the price of fast at .* is unknown"):
+    with lab_at(tmp_path, server, "fast") as lab, pytest.raises(BadInput, match=r"the price of fast at .* is unknown"):
         lab.run("how much?", max_cost=1)
     assert server.counts()["requests"] == before
 
