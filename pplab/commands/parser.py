@@ -29,7 +29,7 @@ ARGPARSE_WORDS = (
 
 
 class HelpRequest(Exception):
-    """The wish for help instead of the command; the text to show is its message."""
+    """A request for help instead of the command; the text to show is its message."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -83,7 +83,7 @@ class _Page:
 
 def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
     counts = data["counts"]
-    door = "%pplab" if place == "notebook" else "pplab"
+    program = "%pplab" if place == "notebook" else "pplab"
     page = _Page("Precision + Personality Lab").pairs(
         {
             "lab": data["lab"],
@@ -93,7 +93,7 @@ def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
     )
     if latest is not None:
         page.words(f"Latest experiment: {latest.status}" + (f", {latest.reason}" if latest.reason else "") + ".")
-    return page.notice("info", f"Next: {door} {data['next']}").display()
+    return page.notice("info", f"Next: {program} {data['next']}").display()
 
 
 def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:

@@ -98,7 +98,7 @@ describe("a question", () => {
 });
 
 describe("the end of the quiz", () => {
-  test("sends all answers with the wish to finish, and shows the summary when they are stored", async () => {
+  test("sends all answers with the request to finish, and shows the summary when they are stored", async () => {
     const { comm, show } = await quiz({ answers: { task: "code" }, step: 1 });
     const { root } = await show();
     radios(root)[0]?.click();

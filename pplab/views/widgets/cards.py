@@ -304,7 +304,7 @@ class Cards(LabWidget):
 
         def resend() -> None:
             try:
-                with self._resending:  # an experiment takes one such wish at a time
+                with self._resending:  # an experiment takes one such request at a time
                     experiment.retry([message["id"]])
                 with self._turn, experiment.reading():
                     self._read(experiment)

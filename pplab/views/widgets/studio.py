@@ -243,7 +243,7 @@ class Studio(LabWidget):
         return request_of(draft)
 
     def _lab_for(self, model: str) -> Lab:
-        """Return the lab, or another door to the same store whose runs ask ``model``."""
+        """Return the lab, or another one on the same store whose runs ask ``model``."""
         name = model.strip() or self.lab.model
         if name == self.lab.model:
             return self.lab
