@@ -216,7 +216,9 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
     if info.flag_bits & _ENCRYPTED:
         raise _refusal(f"has an encrypted entry {_quoted(name)}")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _refusal(f"has an entry in a compression it may not use: {_quoted(name)}", "zip it with the ordinary one, deflate")
+        raise _refusal(
+            f"has an entry in a compression that is not accepted: {_quoted(name)}", "zip it with the ordinary one, deflate"
+        )
     if kind not in (0, stat.S_IFDIR if folder else stat.S_IFREG):
         raise _refusal(f"has a link or a folder as entry: {_quoted(name)}")
     if info.file_size > SMALL and info.file_size > MAX_RATIO * max(info.compress_size, 1):
@@ -228,7 +230,7 @@ def _check_name(name: str) -> None:
     """Refuse a name that could leave the folder or that some system cannot have."""
     parts = PurePosixPath(name).parts
     if not name or len(name.encode()) > MAX_NAME or name.startswith("/") or "\\" in name or ":" in name:
-        raise _refusal(f"has a name that is absolute, empty, too long or of another system: {_quoted(name)}")
+        raise _refusal(f"has a name that is absolute, empty, too long or only valid on another system: {_quoted(name)}")
     if ".." in parts or "." in name.split("/") or "" in name.split("/"):
         raise _refusal(f"has a name that leaves its folder or names one: {_quoted(name)}")
     if any(unicodedata.category(c)[0] == "C" for c in name) or any(p.endswith((" ", ".")) for p in parts):

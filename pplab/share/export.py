@@ -1,4 +1,4 @@
-"""Writes stored experiments, the audit or the timings to a file, with a job row and an atomic write."""
+"""The export of stored experiments, the audit or the timings to a file: written atomically, and noted in the lab as a job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """A file that was written.
+    """An exported file.
 
     Attributes
     ----------
@@ -94,15 +94,15 @@ def export(context: LabContext, ids: list[str], format: str, path: str | os.Path
         except OSError as error:
             why = f"'{file.name}' could not be written: {error.strerror or error}"
             raise StoreError(why, hint="free some space or choose another path") from None
-        done = complete(content)
+        row = complete(content)
     return Export(
         path=file,
-        sha256=done.sha256 or "",
+        sha256=row.sha256 or "",
         format=format,
         what=what,
         rows=content.rows,
         size=len(content.data),
-        export_id=done.export_id,
+        export_id=row.export_id,
         link=_link(path),
         neutralised=content.neutralised,
     )
@@ -151,22 +151,22 @@ def job(
         head_hash=head.hash,
         correlation_id=span.correlation_id if span else "",
     )
-    about: dict[str, Any] = {"entity": "export", "entity_id": row.export_id, **(span.ids() if span else {})}
+    links: dict[str, Any] = {"entity": "export", "entity_id": row.export_id, **(span.ids() if span else {})}
 
     def complete(content: ExportData) -> ExportRow:
-        said: dict[str, Any] = {
+        outcome: dict[str, Any] = {
             "sha256": hashlib.sha256(content.data).hexdigest(),
             "size": len(content.data),
             "rows": content.rows,
         }
-        done = dataclasses.replace(row, revision=1, completed_at=now(), status="completed", **said)
-        context.record(done, event("export_completed", context.user, **about, **said), durable=True).result()
-        return done
+        completed = dataclasses.replace(row, revision=1, completed_at=now(), status="completed", **outcome)
+        context.record(completed, event("export_completed", context.user, **links, **outcome), durable=True).result()
+        return completed
 
     with RunLock(context.folder, row.export_id):
         try:
-            asked = event("export_requested", context.user, **about, what=what, format=format, records=records)
-            context.record(asked, row)
+            request = event("export_requested", context.user, **links, what=what, format=format, records=records)
+            context.record(request, row)
             yield complete
         except BaseException as error:
             status, words = "interrupted", "it was interrupted"
@@ -174,8 +174,8 @@ def job(
                 status, words = "failed", context.scrub(in_words(error, "export").message)
             try:
                 context.record(dataclasses.replace(row, revision=1, completed_at=now(), status=status, error=words), durable=True)
-            except Exception as unnoted:  # noqa: BLE001 - beside what ended it the lesser news
-                log_error("that an export failed was not noted", unnoted)
+            except Exception as second:  # noqa: BLE001 - beside what ended it the lesser news
+                log_error("that an export failed was not noted", second)
             raise
 
 

@@ -68,10 +68,12 @@ def note(neutralised: int, where: str = "the CSV file") -> str:
     """Return what a reader has to know of the cells of a CSV file that were changed; empty when none was."""
     if not neutralised:
         return ""
-    cells, them = ("1 cell that begins", "it") if neutralised == 1 else (f"{neutralised:,} cells that begin", "them")
+    cells, have, them = (
+        ("1 cell that begins", "has", "it") if neutralised == 1 else (f"{neutralised:,} cells that begin", "have", "them")
+    )
     return (
-        f"{cells} like a formula (with =, +, - or @) got an apostrophe in front in {where}, so that no spreadsheet runs {them}. "
-        "JSON and parquet keep the text as it is."
+        f"In {where}, {cells} like a formula (with =, +, - or @) {have} an apostrophe in front, so that no spreadsheet "
+        f"runs {them}. JSON and parquet keep the text as it is."
     )
 
 

@@ -1,4 +1,4 @@
-"""Brings a colleague's package into the lab: checked before anything enters, its origin kept, nothing ever overwritten."""
+"""The import of a colleague's package: checked before anything enters, its origin kept, nothing ever overwritten."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FOLDER = "imports"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
-    """A package that is in the lab.
+    """The import's outcome: which experiments of a package are in the lab now, and where they come from.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ def _new_experiments(store: Store, contents: PackageContents) -> set[str]:
         theirs |= {to_json_line(a, str) for a in contents.attempts if a.experiment_id == e.experiment_id}
         if mine != theirs:
             raise BadInput(
-                f"experiment {e.experiment_id[:8]} is in this lab in another state, and an import never overwrites",
+                f"experiment {e.experiment_id[:8]} is in this lab already with other data, and an import never overwrites",
                 hint="import the package into another lab, for example with --store",
             )
     return new
@@ -134,7 +134,7 @@ def _refuse_other_calibrations(store: Store, contents: PackageContents) -> None:
             continue
         if to_json_line(stored, str) != to_json_line(c, str):
             raise BadInput(
-                f"calibration {c.calibration_id[:8]} is in this lab with other answers, and an import never overwrites",
+                f"calibration {c.calibration_id[:8]} is in this lab already with other answers, and an import never overwrites",
                 hint="import the package into another lab, for example with --store",
             )
 
@@ -153,15 +153,17 @@ def _keep(folder: Path, target: Path) -> None:
 
 def _enter(context: LabContext, contents: PackageContents, new: set[str], origin: dict[str, Any]) -> None:
     span = CAUSE.get()
-    about: dict[str, Any] = span.ids() if span else {}
+    cause: dict[str, Any] = span.ids() if span else {}
     rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]
     rows += [r for r in contents.responses if r.experiment_id in new]
     rows += [a for a in contents.attempts if a.experiment_id in new]
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
-    said = {"sha256": origin["package"], "experiments": len(new)}
+    payload = {"sha256": origin["package"], "experiments": len(new)}
     for experiment in sorted(new):  # imported again, also after a crash, it is the same event
-        done = derived_id("package_imported", origin["package"], experiment)
+        event_id = derived_id("package_imported", origin["package"], experiment)
         rows.append(
-            event("package_imported", context.user, event_id=done, entity="experiment", entity_id=experiment, **about, **said)
+            event(
+                "package_imported", context.user, event_id=event_id, entity="experiment", entity_id=experiment, **cause, **payload
+            )
         )
     context.record(*rows, durable=True).result()

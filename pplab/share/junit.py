@@ -12,9 +12,9 @@ SUITE = "pplab check"
 
 
 def junit(checks: list[BaselineComparison]) -> bytes:
-    """Return the XML: one suite a baseline, one test a metric and a fact.
+    """Return the XML: one suite for each experiment of the baseline, one test for each comparison.
 
-    Drift is a failure, what cannot be told is skipped, and what was compared is in ``system-out``. It carries no time and no
+    Drift is a failure, what cannot be decided is skipped, and what was compared is in ``system-out``. It carries no time and no
     duration, so that equal outcomes give equal bytes.
     """
     root = ET.Element("testsuites", name=SUITE)

@@ -1,4 +1,4 @@
-"""The notebook in a package: verifies it, shows it, and runs it again from its recording, without a key or a network."""
+"""The notebook in a package, which verifies it, shows it, and runs it again from its recording, without a key or a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OPEN = """\
 import os
 
 os.environ["PPLAB_STORE"] = ":temp:"  # a lab that ends with this notebook
-os.environ["PPLAB_OFFLINE"] = "1"  # nothing is asked: every answer comes from the recording
+os.environ["PPLAB_OFFLINE"] = "1"  # no model is asked: every answer comes from the recording
 %load_ext pplab"""
 
 
@@ -25,12 +25,12 @@ def replay_notebook(contents: PackageContents) -> str:
         _code("open", OPEN),
         _markdown("verify-words", "Was anything altered since it was exported?"),
         _code("verify", "%pplab verify ."),
-        _markdown("replay-words", "Does the present code give the stored answers the stored scores?"),
+        _markdown("replay-words", "Does the present code compute the same scores for the stored answers?"),
         _code("replay", "%pplab replay ."),
         _markdown("import-words", "The experiment as its author saw it."),
         _code("import", "%pplab import ."),
         _code("results", "%pplab results"),
-        _markdown("check-words", "The same plan once more, each call answered from the recording inside the package."),
+        _markdown("check-words", "Run the same plan again, with every call answered from the recording in the package."),
         _code("record", "%pplab record recordings/calls.jsonl"),
         *(_code(f"check-{n}", f"%pplab check {e.experiment_id}") for n, e in enumerate(contents.experiments, 1)),
     ]

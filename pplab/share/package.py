@@ -1,4 +1,4 @@
-"""Builds a package: what a colleague receives to see, check and re-run experiments. A BagIt bag in a sealed zip.
+"""The package: what a colleague receives to see, check and re-run experiments. A BagIt bag in a sealed zip.
 
 The bag's files stand at the root of the zip, under the names that scripts know (``data/responses.jsonl``, ``replay.ipynb``), so
 it is unpacked into a folder of its own. Nothing in it depends on when or by whom it is exported: its time and its head are

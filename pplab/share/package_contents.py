@@ -1,4 +1,4 @@
-"""What a package is about: the stored rows of some experiments, read from a store and written as lines. No file is opened."""
+"""A package's contents: the stored rows of some experiments, read from a store and written as lines. No file is opened."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class PackageContents:
         import pandas as pd
 
         names = [column.name for column in RECORD_TYPES["response"].columns]
-        mine = [[getattr(r, n) for n in names] for r in self.responses if r.experiment_id == experiment_id]
-        return pd.DataFrame(mine, columns=names)
+        rows = [[getattr(r, n) for n in names] for r in self.responses if r.experiment_id == experiment_id]
+        return pd.DataFrame(rows, columns=names)
 
 
 def read_store(store: Store, ids: Sequence[str]) -> PackageContents:
@@ -109,9 +109,9 @@ def recorded_calls(contents: PackageContents) -> Iterator[RecordedCall]:
     """
     plans = contents.plans
     providers = {e.experiment_id: e.provider for e in contents.experiments}
-    tried: dict[str, list[AttemptRow]] = {}
+    attempts_of: dict[str, list[AttemptRow]] = {}
     for attempt in contents.attempts:
-        tried.setdefault(attempt.response_id, []).append(attempt)
+        attempts_of.setdefault(attempt.response_id, []).append(attempt)
     attempt_counts: dict[str, int] = {}
     for row in contents.responses:
         if not row.attempts:
@@ -127,7 +127,7 @@ def recorded_calls(contents: PackageContents) -> Iterator[RecordedCall]:
         )
         number = attempt_counts.get(call.request_key, 0)
         attempt_counts[call.request_key] = number + 1
-        attempts = tuple(map(_attempt, tried.get(row.response_id, [])[-row.attempts :]))  # not those of an earlier pass
+        attempts = tuple(map(_attempt, attempts_of.get(row.response_id, [])[-row.attempts :]))  # not those of an earlier pass
         yield RecordedCall(request=request, reply=_reply(row, attempts), recorded_at=row.created_at, attempt=number)
 
 

@@ -1,4 +1,4 @@
-"""Reads a package's folder: whether its files are those that were exported, and only then the rows in them."""
+"""A package's folder as read: whether its files are those that were exported, and only then the rows in them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted
 from pplab.errors import BadInput, PplabError
 from pplab.experiments.response_writer import make_call, response_id
 from pplab.plan.plan import Plan
@@ -34,7 +35,7 @@ _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageFolder:
-    """What was found in a package's folder.
+    """A package's folder as read: its problems, and what it holds.
 
     Attributes
     ----------
@@ -72,8 +73,7 @@ def read_package_folder(folder: Path, *, complete: bool) -> PackageFolder:
     if not any((folder / name).exists() for name in (BAGIT, TAG_MANIFEST)):
         raise BadInput("this is not a package of pplab", hint="give a .zip that export wrote, or the folder it was unpacked to")
     try:
-        listed = _manifest(folder, TAG_MANIFEST)
-        tags = dict(listed)
+        tags = _manifest(folder, TAG_MANIFEST)
         payload = _manifest(folder, MANIFEST)
     except ValueError as error:
         return PackageFolder(problems=(str(error),), info={})
@@ -81,8 +81,7 @@ def read_package_folder(folder: Path, *, complete: bool) -> PackageFolder:
     problems = [p for name, digest in {**tags, **payload}.items() if name not in changing and (p := _file(folder, name, digest))]
     if complete:
         present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
-        known = {*tags, *payload, TAG_MANIFEST}
-        problems += [f"{name} is in no manifest" for name in sorted(present - known)]
+        problems += [f"{name} was added: no manifest lists it" for name in sorted(present - {*tags, *payload, TAG_MANIFEST})]
     missing = {BAGIT, "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in TABLES)} - {*tags, *payload}
     problems += [f"{name} is missing" for name in sorted(missing)]
     files = len(tags) + len(payload) + 1
@@ -97,13 +96,13 @@ def _manifest(folder: Path, name: str) -> dict[str, str]:
     if not path.is_file() or path.is_symlink():
         raise ValueError(f"{name} is missing")
     text = path.read_bytes().decode("utf-8", "replace")
-    found = _LINE.findall(text)
-    names = [n for _, n in found]
-    if "".join(f"{digest}  {n}\n" for digest, n in found) != text or names != sorted(set(names)):
+    lines = _LINE.findall(text)
+    names = [n for _, n in lines]
+    if "".join(f"{digest}  {n}\n" for digest, n in lines) != text or names != sorted(set(names)):
         raise ValueError(f"{name} is damaged")
     if any(n.startswith("/") or ".." in Path(n).parts for n in names):
         raise ValueError(f"{name} names a file outside the package")
-    return {n: digest for digest, n in found}
+    return {n: digest for digest, n in lines}
 
 
 def _sha256(path: Path) -> str:
@@ -121,23 +120,23 @@ def _file(folder: Path, name: str, digest: str) -> str | None:
 def _altered_rows(folder: Path) -> Iterator[str]:
     """Name the rows whose hash is not the listed one; nothing is parsed."""
     try:
-        listed = _LINE.findall((folder / ROWS).read_text("utf-8"))
+        lines = _LINE.findall((folder / ROWS).read_text("utf-8"))
         tables = {name: (folder / f"data/{name}.jsonl").read_text("utf-8").splitlines() for name in TABLES}
     except (OSError, UnicodeError):
         return
-    expected = {place: digest for digest, place in listed}
-    found = 0
+    expected = {row: digest for digest, row in lines}
+    altered = 0
     for name, lines in tables.items():
         for number, line in enumerate(lines, 1):
             digest = expected.pop(f"data/{name}.jsonl:{number}", None)
             if digest != row_sha256(line):
-                found += 1
-                if found <= MAX_NAMED:
+                altered += 1
+                if altered <= MAX_NAMED:
                     yield f"row {number} of {name} " + ("was added" if digest is None else "was altered")
-    if found > MAX_NAMED:
-        yield f"{found - MAX_NAMED} further rows were altered"
+    if altered > MAX_NAMED:
+        yield f"{counted(altered - MAX_NAMED, 'further row')} {'was' if altered - MAX_NAMED == 1 else 'were'} altered"
     if expected:
-        yield f"{len(expected)} rows are missing"
+        yield f"{counted(len(expected), 'row')} {'is' if len(expected) == 1 else 'are'} missing"
 
 
 def _read(bag: PackageFolder, folder: Path) -> PackageFolder:
@@ -151,7 +150,7 @@ def _read(bag: PackageFolder, folder: Path) -> PackageFolder:
         audit = audit_excerpt.from_json_lines((folder / AUDIT).read_text("utf-8"))
         problems += audit_excerpt.chain_problems(audit)
         if info.get("Pplab-Audit-Head") != f"{audit.head.seq} {audit.head.hash}":
-            problems.append("the audit's head is not the one the package names")
+            problems.append("the audit's head is not the one in bag-info.txt")
     except (ValueError, UnicodeError) as error:
         problems.append(f"{AUDIT} cannot be read: {error}")
     contents = None
@@ -171,12 +170,12 @@ def _rows(folder: Path, table: str) -> Iterator[Any]:
             try:
                 values = json.loads(line)
                 decode(canonical_json({"k": kind.name, "r": values}).encode())
-                made = record(**values)
+                row = record(**values)
             except (ValueError, TypeError, RecursionError, DamagedLine) as error:
-                raise ValueError(f"row {number} of {table} is no record: {error}") from None
-            if not _ID.fullmatch(str(getattr(made, kind.key))):
-                raise ValueError(f"row {number} of {table} has an id that cannot be one")
-            yield made
+                raise ValueError(f"row {number} of {table} cannot be read: {error}") from None
+            if not _ID.fullmatch(str(getattr(row, kind.key))):
+                raise ValueError(f"row {number} of {table} has an id that is none of pplab")
+            yield row
 
 
 def _inconsistencies(contents: PackageContents) -> Iterator[str]:
@@ -185,9 +184,9 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
         key = RECORD_TYPE_OF[TABLES[name]].key
         ids = [getattr(row, key) for row in contents.table(name)]
         if len(set(ids)) != len(ids):
-            yield f"{name} has two rows of one id"
+            yield f"two rows of {name} have the same id"
     if not contents.experiments:
-        yield "there is no experiment in it"
+        yield "it holds no experiment"
     calibrations = {c.calibration_id for c in contents.calibrations}
     plans: dict[str, tuple[Plan, str]] = {}
     for e in contents.experiments:
@@ -195,18 +194,18 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
             plan = Plan.from_dict(e.plan)
             planned = len(plan)
         except (PplabError, LookupError, TypeError, ValueError, AttributeError):
-            yield f"experiment {e.experiment_id[:8]} has a plan that cannot be one"
+            yield f"experiment {e.experiment_id[:8]} has a plan that cannot be read"
             continue
         plans[e.experiment_id] = plan, e.provider
         if planned != e.planned:
-            yield f"experiment {e.experiment_id[:8]} says {e.planned} replicates, its plan has {planned}"
+            yield f"experiment {e.experiment_id[:8]} states {e.planned} planned replicates, but its plan has {planned}"
         if e.calibration_id is not None and e.calibration_id not in calibrations:
             yield f"the calibration of experiment {e.experiment_id[:8]} is missing"
     yield from _response_inconsistencies(contents, plans)
     responses = {r.response_id for r in contents.responses}
     strays = sum(a.response_id not in responses for a in contents.attempts)
     if strays:
-        yield f"{strays} requests belong to no response"
+        yield f"{counted(strays, 'request')} {'belongs' if strays == 1 else 'belong'} to no response"
 
 
 def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
@@ -217,11 +216,11 @@ def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[
             yield f"response {r.response_id[:8]} belongs to no experiment"
             continue
         plan, provider = plans[r.experiment_id]
-        place = PlannedCall(r.prompt_index, r.setting_index, r.replicate)
+        call = PlannedCall(r.prompt_index, r.setting_index, r.replicate)
         inside = r.prompt_index < len(plan.prompts) and r.setting_index < len(plan.settings) and r.replicate < plan.replicates
         if not inside or min(r.prompt_index, r.setting_index, r.replicate) < 0 or r.prompt != plan.prompts[r.prompt_index]:
-            yield f"response {r.response_id[:8]} has no place in the plan"
-        elif r.response_id != response_id(r.experiment_id, place):
-            yield f"response {r.response_id[:8]} stands where another belongs"
-        elif MASK not in f"{r.prompt}{plan.system}" and r.request_key != make_call(plan, provider, place)[0].request_key:
-            yield f"response {r.response_id[:8]} answers another call than the planned one"
+            yield f"response {r.response_id[:8]} is not part of the plan"
+        elif r.response_id != response_id(r.experiment_id, call):
+            yield f"response {r.response_id[:8]} has an id that does not fit its place in the plan"
+        elif MASK not in f"{r.prompt}{plan.system}" and r.request_key != make_call(plan, provider, call)[0].request_key:
+            yield f"response {r.response_id[:8]} answers a different call than the plan has there"

@@ -42,7 +42,7 @@ Outcome = Literal["same", "drifted", "changed", "cannot tell", "not known"]
 
 @dataclass(frozen=True, slots=True)
 class CallComparison:
-    """One thing that was compared beside the metrics; ``gates``: a drift of it fails the check."""
+    """A comparison of the calls, beside the metrics; ``gates``: a drift of it fails the regression gate."""
 
     name: str
     outcome: Outcome
@@ -52,7 +52,7 @@ class CallComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineComparison:
-    """The outcome of comparing answers of today with a baseline.
+    """The comparison of an experiment of today with one of the baseline: its outcome, and what it rests on.
 
     Attributes
     ----------
@@ -88,28 +88,30 @@ class BaselineComparison:
     def words(self) -> str:
         """The outcome, and what each part of it rests on, but for the latency: it differs from run to run (see ``facts``)."""
         head = {
-            "same": "Same: every metric lies within its margin of the baseline." if self.metrics else "Same.",
+            "same": "Same: every metric is within its margin of the baseline." if self.metrics else "Same.",
             "drifted": f"Drifted: {', '.join(self.drifted)}.",
             "cannot tell": "Cannot tell: there are too few answers to decide.",
         }[self.outcome]
-        advice = [f"Run it again with n={self.n_suggested} to settle it 4 times in 5."] if self.n_suggested else []
+        advice = (
+            [f"Run it again with n={self.n_suggested}: that is enough to decide in 4 of 5 cases."] if self.n_suggested else []
+        )
         facts = [f"{f.name}: {f.words}" for f in self.facts if f.name != TIMED]
         return "\n".join([head, *advice, f"Compared with {self.source}.", *(m.words for m in self.metrics), *facts])
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """The names of what fails the check."""
+        """The names of what fails the regression gate."""
         metrics = [m.metric for m in self.metrics if m.outcome == "drifted"]
         return (*metrics, *(f.name for f in self.facts if f.gates and f.outcome == "drifted"))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the check as plain JSON values."""
+        """Return the comparison as plain JSON values."""
         return {**dataclasses.asdict(self), "exit_code": self.exit_code, "drifted": list(self.drifted)}
 
 
 @dataclass(frozen=True, slots=True)
 class RegressionGate:
-    """The checks of one baseline: one for each of its experiments.
+    """The regression gate's outcome for a baseline: one comparison for each of its experiments.
 
     Examples
     --------
@@ -122,8 +124,8 @@ class RegressionGate:
     @property
     def outcome(self) -> Literal["same", "drifted", "cannot tell"]:
         """The worst of the outcomes: drifted before cannot tell before same."""
-        found = {check.outcome for check in self.checks}
-        return "drifted" if "drifted" in found else "cannot tell" if "cannot tell" in found else "same"
+        outcomes = {check.outcome for check in self.checks}
+        return "drifted" if "drifted" in outcomes else "cannot tell" if "cannot tell" in outcomes else "same"
 
     @property
     def exit_code(self) -> int:
@@ -153,7 +155,7 @@ def margins_for(names: Sequence[str], wanted: Mapping[str, float] | None) -> dic
     for name, margin in given.items():
         if name not in names:
             raise BadInput(
-                f"'{name}' is no metric of this baseline", hint=did_you_mean(name, names) or f"known: {', '.join(names)}"
+                f"this baseline has no metric '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}"
             )
         if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < float("inf"):
             raise BadInput(f"the margin {margin!r} of {name} is not above 0", hint="give it in the metric's own units")
@@ -198,7 +200,7 @@ def compare(
         _failures(before, now),
         _ratio(TIMED, "ms", _ok(before, "latency_ms"), _ok(now, "latency_ms"), LATENCY_MARGIN)
         if timed
-        else CallComparison(TIMED, "not known", "not measured, since the answers are recorded"),
+        else CallComparison(TIMED, "not known", "not measured: the answers come from a recording"),
         _cost(before, now),
     )
     drifted = any(m.outcome == "drifted" for m in metrics) or any(f.gates and f.outcome == "drifted" for f in facts)
@@ -215,13 +217,13 @@ def compare(
     )
 
 
-PLACE = ["prompt_index", "setting_index", "replicate"]
+REPLICATE = ["prompt_index", "setting_index", "replicate"]
 
 
 def _same_answers(before: pd.DataFrame, now: pd.DataFrame) -> bool:
     """Return whether every replicate has the status, the text and the scores that it has in the baseline."""
-    columns = [*PLACE, "status", "text", *SCORES]
-    sides = [f[columns].sort_values(PLACE, ignore_index=True) for f in (before, now)]
+    columns = [*REPLICATE, "status", "text", *SCORES]
+    sides = [f[columns].sort_values(REPLICATE, ignore_index=True) for f in (before, now)]
     return sides[0].equals(sides[1])
 
 
@@ -244,7 +246,7 @@ def _values(frame: pd.DataFrame, column: str) -> list[str]:
 
 def _compare_values(name: str, before: list[str], now: list[str]) -> CallComparison:
     if not before or not now:
-        return CallComparison(name, "not known", "the server did not say")
+        return CallComparison(name, "not known", "the server did not name it")
     if before == now:
         return CallComparison(name, "same", ", ".join(now))
     return CallComparison(name, "changed", f"was {', '.join(before)}, is {', '.join(now)}")
@@ -253,9 +255,13 @@ def _compare_values(name: str, before: list[str], now: list[str]) -> CallCompari
 def _rejections(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
     was, is_ = ({name for rejected in frame["rejected"] for name in rejected or ()} for frame in (before, now))
     if new := sorted(is_ - was):
-        return CallComparison("rejected parameters", "drifted", f"{', '.join(new)} is refused now and was not", gates=True)
+        return CallComparison(
+            "rejected parameters", "drifted", f"{', '.join(new)} is rejected now and was not before", gates=True
+        )
     if gone := sorted(was - is_):
-        return CallComparison("rejected parameters", "changed", f"{', '.join(gone)} was refused and is not any more", gates=True)
+        return CallComparison(
+            "rejected parameters", "changed", f"{', '.join(gone)} was rejected before and is accepted now", gates=True
+        )
     return CallComparison("rejected parameters", "same", ", ".join(sorted(is_)) or "none", gates=True)
 
 
@@ -265,7 +271,7 @@ def _failures(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
 
     counts = [(int((f["status"] != "ok").sum()), int((f["status"] == "ok").sum())) for f in (before, now)]
     shares = [bad / max(bad + good, 1) for bad, good in counts]
-    words = f"{counts[0][0]} of {sum(counts[0])} were not ok, {counts[1][0]} of {sum(counts[1])} are not"
+    words = f"{counts[0][0]} of {sum(counts[0])} answers were not ok before, {counts[1][0]} of {sum(counts[1])} now"
     p = float(fisher_exact(np.array(counts)).pvalue)
     if p <= ALPHA:
         outcome: Outcome = "drifted" if shares[1] > shares[0] else "changed"
@@ -281,7 +287,7 @@ def _cost(before: pd.DataFrame, now: pd.DataFrame) -> CallComparison:
     was, is_ = _ok(before, "cost"), _ok(now, "cost")
     if was.any() and is_.any():
         return _ratio("cost", "dollars", was, is_, COST_MARGIN)
-    return _ratio("cost", "tokens out", _ok(before, "output_tokens"), _ok(now, "output_tokens"), COST_MARGIN)
+    return _ratio("cost", "output tokens", _ok(before, "output_tokens"), _ok(now, "output_tokens"), COST_MARGIN)
 
 
 def _ratio(name: str, unit: str, before: Any, now: Any, margin: float) -> CallComparison:
@@ -289,7 +295,7 @@ def _ratio(name: str, unit: str, before: Any, now: Any, margin: float) -> CallCo
     from scipy.stats import mannwhitneyu
 
     if len(before) < 2 or len(now) < 2:
-        return CallComparison(name, "not known", "there is too little to compare")
+        return CallComparison(name, "not known", "too few answers to compare")
     was, is_ = (float(np.mean(side)) if name == "cost" else float(np.median(side)) for side in (before, now))
     kind = "mean" if name == "cost" else "median"
     words = f"{kind} {was:,.4g} {unit}, now {is_:,.4g}"

@@ -1,4 +1,4 @@
-"""Replays stored experiments: scores their responses with the present code and says what differs from what was stored."""
+"""The replay of stored experiments: the present code scores their responses, and the scores are compared with the stored ones."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
+from pplab.analysis.phrasing import counted
 from pplab.plan.vocabulary import SCORED, SCORES
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What the present code makes of stored responses.
+    """The outcome of a replay: which scores of stored responses the present code computes differently.
 
     Attributes
     ----------
@@ -74,13 +75,14 @@ class Replay:
         """The outcome, what differs, and since which version of the code."""
         by = f"stored by {' and '.join(self.stored_versions)}, scored again by {self.present_version}"
         if self.identical:
-            text = f"Identical: {self.responses} responses have the stored scores, and so the stored summaries and verdict."
+            scored = counted(self.responses, "response")
+            text = f"Identical: {scored} scored again, with exactly the stored scores, summaries and verdict."
             text += "" if self.stored_versions == (self.present_version,) else f" ({by[0].upper()}{by[1:]}.)"
         else:
             counts = Counter(d.metric for d in self.differences)
-            which = ", ".join(f"{name} of {count}" for name, count in counts.items())
-            text = f"Different: {which} of {self.responses} responses ({by}); {_since(self)}\n"
-            text += f"With them change {self.summaries} means of a setting and {self.verdicts} verdicts."
+            which = ", ".join(f"{name} in {count:,}" for name, count in counts.items())
+            text = f"Different scores: {which} of {counted(self.responses, 'response')} ({by}); {_since(self)}\n"
+            text += f"This changes {counted(self.summaries, 'mean')} of a setting and {counted(self.verdicts, 'verdict')}."
             text += "".join(f"\n- {_line(d)}" for d in self.differences[:5])
             text += f"\n- and {len(self.differences) - 5} more" if len(self.differences) > 5 else ""
         return "\n".join([text, *(check.words for check in self.live)])
@@ -104,13 +106,13 @@ class Replay:
 def _since(replay: Replay) -> str:
     if any(version.split(",")[0] != replay.present_version.split(",")[0] for version in replay.stored_versions):
         return "the metrics changed in between."
-    return "the metrics have the same version, so the stored scores or the code were altered without saying so."
+    return "the version of the metrics is the same, so the stored scores or the code were changed without saying so."
 
 
 def _line(d: Difference) -> str:
-    place = f"prompt {d.prompt_index}, setting {d.setting_index}, replicate {d.replicate}"
+    replicate = f"prompt {d.prompt_index}, setting {d.setting_index}, replicate {d.replicate}"
     stored, now = ("n/a" if v is None else f"{v:.4f}" for v in (d.stored, d.now))
-    return f"{d.metric} of {place}: {stored} stored, {now} now"
+    return f"{d.metric} of {replicate}: {stored} stored, {now} now"
 
 
 def rescore(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
@@ -119,8 +121,8 @@ def rescore(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dic
 
     for row in responses:
         if row.status in SCORED:
-            found = scoring.score(row.text, row.prompt, finish_reason=row.finish_reason)
-            yield row, {**{name: getattr(found, name) for name in SCORES}, **found.metrics}
+            scores = scoring.score(row.text, row.prompt, finish_reason=row.finish_reason)
+            yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
 
 
 def stored_scores(row: ResponseRow) -> dict[str, float | None]:
@@ -142,8 +144,8 @@ def replay(contents: PackageContents) -> Replay:
         count += 1
         for name, before in stored_scores(row).items():
             if name in now and not _equal(before, now[name]):
-                place = row.prompt_index, row.setting_index, row.replicate
-                differences.append(Difference(row.response_id, *place, name, before, now[name]))
+                index = row.prompt_index, row.setting_index, row.replicate
+                differences.append(Difference(row.response_id, *index, name, before, now[name]))
                 changed[row.response_id] = now
     summaries, verdicts = _consequences(contents, changed) if changed else (0, 0)
     software = {e.experiment_id: e.software.get("pplab", "unknown") for e in contents.experiments}
@@ -182,8 +184,8 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
             now[name] = [math.nan if v is None else v for v in fresh]
         old, new = by_setting(before, names), by_setting(now, names)
         summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
-        told = (verdict(frame, names, lower_is_better=lower).words for frame in (before, now))
-        verdicts += len(set(told)) - 1
+        words = (verdict(frame, names, lower_is_better=lower).words for frame in (before, now))
+        verdicts += len(set(words)) - 1
     return summaries, verdicts
 
 

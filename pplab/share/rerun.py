@@ -1,4 +1,4 @@
-"""Runs a baseline's plan again, live or from a recording, and compares the answers with the baseline's."""
+"""The rerun of a baseline's plan, live or from a recording, whose answers are compared with the baseline's."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _path(wanted: Any) -> Path | None:
     """Return the path of the package that a user means; ``None`` when it is an experiment."""
     if not isinstance(wanted, str):
         return Path(wanted) if isinstance(wanted, os.PathLike) else None
-    looks = wanted.endswith(".zip") or "/" in wanted or "\\" in wanted
-    return Path(wanted) if looks or (Path(wanted).exists() and wanted != "latest") else None
+    like_a_path = wanted.endswith(".zip") or "/" in wanted or "\\" in wanted
+    return Path(wanted) if like_a_path or (Path(wanted).exists() and wanted != "latest") else None
 
 
 class Rerun:
-    """Runs experiments of a baseline again in a lab.
+    """A rerun of the experiments of a baseline in a lab.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ class Rerun:
             plan = _with_replicates(plan, n)
         ran = self._runs.start_plan(plan, Listeners(on=on), interrupts, calibration_id=self._calibration(row), recorded=recorded)
         if ran.status == "interrupted":
-            raise PplabError("the check was interrupted, and what arrived is kept", hint="run it again", code="interrupted")
+            raise PplabError(
+                "the regression gate was interrupted, and what arrived is kept", hint="run it again", code="interrupted"
+            )
         contents = read_store(self._context.store, [ran.id])
         return compare(
             before,
@@ -138,7 +140,7 @@ class Rerun:
         if self._recording is not None:
             return RecordedSource(self._recording, row.provider, None, why)
         raise Offline(
-            f"the baseline asked {row.model} at {row.provider}, and {why}",
+            f"the baseline was run with {row.model} at {row.provider}, and {why}",
             hint="give a key or --base-url, or name a recording with %pplab record",
         )
 

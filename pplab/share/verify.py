@@ -1,4 +1,4 @@
-"""Verifies a package without a lab: hashes, chain, completeness, and which rows were altered, on one screen."""
+"""The verification of a package, which needs no lab: hashes, chain, completeness, and which rows were altered, on one screen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REWRITTEN = "the zip file was written again by another program, and what it hold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageReport:
-    """What a package holds and whether it is as it was exported.
+    """The verification's outcome: whether a package is as it was exported, and what it holds.
 
     Attributes
     ----------
@@ -83,10 +83,10 @@ class PackageReport:
     def words(self) -> str:
         """The outcome on one screen."""
         if self.problems:
-            shown = [f"- {problem}" for problem in self.problems[:15]]
+            lines = [f"- {problem}" for problem in self.problems[:15]]
             more = [f"- and {len(self.problems) - 15} more"] if len(self.problems) > 15 else []
-            return "\n".join([f"{self.name} is not as it was exported:", *shown, *more])
-        tables = ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in self.tables.items() if count)
+            return "\n".join([f"{self.name} is not as it was exported:", *lines, *more])
+        tables = ", ".join(counted(count, name[:-1]) for name, count in self.tables.items() if count)
         statuses = ", ".join(f"{count} {status}" for status, count in self.statuses.items())
         whole = (
             "every planned replicate has its row"
@@ -96,7 +96,7 @@ class PackageReport:
         return "\n".join(
             [
                 f"{self.name} is as it was exported, nothing was altered.",
-                f"Hashes: {self.files} files and {self.rows} rows match ({tables}).",
+                f"Hashes: {counted(self.files, 'file')} and {counted(self.rows, 'row')} match ({tables}).",
                 f"Chain: {counted(self.audit_rows, 'audit row')} verified, each linked to the one before it.",
                 f"Completeness: {whole} ({statuses}).",
                 f"Origin: run by {', '.join(self.users)}.",

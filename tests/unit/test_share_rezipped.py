@@ -150,7 +150,7 @@ def test_every_byte_of_the_contents_that_is_altered_in_the_zip_is_found(tmp_path
 def test_files_slipped_in_or_taken_away_are_found(tmp_path):
     files = share_labs.files(share_labs.package(tmp_path))
     more = zipped(tmp_path / "more.zip", in_a_folder({**files, "data/evil.py": b"print(1)"}))
-    assert "data/evil.py is in no manifest" in verify_package(more).problems
+    assert "data/evil.py was added: no manifest lists it" in verify_package(more).problems
     fewer = zipped(tmp_path / "fewer.zip", in_a_folder({n: d for n, d in files.items() if n != "env.lock"}))
     assert "env.lock is missing" in verify_package(fewer).problems
 

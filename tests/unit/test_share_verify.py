@@ -49,7 +49,7 @@ def test_a_file_that_was_taken_away_is_named(tmp_path, name):
 
 def test_a_file_that_was_slipped_in_is_named(tmp_path):
     path = share_labs.repacked(share_labs.package(tmp_path), {"data/evil.py": b"print(1)"})
-    assert "data/evil.py is in no manifest" in verify_package(path).problems
+    assert "data/evil.py was added: no manifest lists it" in verify_package(path).problems
 
 
 def _audit(change):
@@ -91,7 +91,7 @@ def test_the_slice_verifies_across_rows_it_leaves_out(tmp_path):
         lab.timing()
         lab.export([share_labs.experiment_id(), first.id], format="package", path=tmp_path / "two.zip")
     audit = audit_excerpt.from_json_lines(share_labs.files(tmp_path / "two.zip")["audit.jsonl"].decode())
-    assert any(isinstance(step, str) for step in audit.steps)
+    assert any(isinstance(step, str) for step in audit.entries)
     assert audit_excerpt.chain_problems(audit) == []
     assert {row["event"] for row in audit.rows} <= audit_excerpt.EVENTS
 
