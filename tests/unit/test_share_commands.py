@@ -107,7 +107,7 @@ def test_record_holds_for_every_lab_of_a_notebook_until_it_is_stopped(bob):
         return command_table.perform(words, session).value
 
     with FaultServer() as server, Lab(store=bob / "lab") as lab:
-        session = Session(lambda: lab, place="notebook")
+        session = Session(lambda: lab, front_end="notebook")
         elsewhere = ("--model", "fast", "--base-url", server.base_url)
         do("record", "calls.jsonl")
         do("run", "Describe rain.", "--n", "1")
