@@ -14,7 +14,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
 from pplab.experiments.selection import experiment_id, experiment_ids, experiment_rows, id_text, response_rows
 from pplab.forks import Guard
-from pplab.inputs.values import in_units, listed, mapping
+from pplab.inputs.values import as_list, in_units, mapping
 from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
 
@@ -550,7 +550,7 @@ class Lab:
     @verb
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """Run one SELECT with bound parameters over the lab's tables, read-only and without access to files."""
-        return self._store.sql(query, mapping(params, "params", "") if isinstance(params, Mapping) else listed(params))
+        return self._store.sql(query, mapping(params, "params", "") if isinstance(params, Mapping) else as_list(params))
 
     # -- sharing --------------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from pplab.errors import BadInput, did_you_mean, in_words
 from pplab.ids import new_id, now
-from pplab.inputs.values import natural
+from pplab.inputs.values import python_value
 from pplab.log import log_error
 from pplab.observe.spans import CAUSE, Span
 
@@ -133,7 +133,7 @@ def check_call(method: F) -> F:
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = natural(args), natural(kwargs)
+        args, kwargs = python_value(args), python_value(kwargs)
         refusal = signature.refusal(self, *args, **kwargs)
         if refusal is not None:
             with Operation(self, signature.name):
@@ -149,7 +149,7 @@ def verb(method: F) -> F:
 
     @functools.wraps(method)
     def operation(self: Recorder, *args: Any, **kwargs: Any) -> Any:
-        args, kwargs = natural(args), natural(kwargs)
+        args, kwargs = python_value(args), python_value(kwargs)
         with Operation(self, signature.name):
             refusal = signature.refusal(self, *args, **kwargs)
             if refusal is not None:

@@ -10,7 +10,7 @@ from pplab.errors import BadInput, NotFound
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.resume import ResumeRequest
-from pplab.inputs.values import natural
+from pplab.inputs.values import python_value
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
 
@@ -262,7 +262,7 @@ class Experiment:
         on: Listener | None = None,
     ) -> Experiment:
         """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
-        request = ResumeRequest(kind="top_up", n=natural(n), max_cost=max_cost)
+        request = ResumeRequest(kind="top_up", n=python_value(n), max_cost=max_cost)
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def _resume(self, request: ResumeRequest, listeners: Listeners) -> Experiment:

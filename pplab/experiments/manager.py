@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
-from pplab.inputs.values import natural
+from pplab.inputs.values import python_value
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
@@ -191,7 +191,7 @@ class RunManager:
             plan, pending = pending_calls(row, history.outcomes(self._store, experiment_id), request)
             plan = with_current_metrics(plan, plan.metrics)
             if request.max_cost is not None:
-                plan = dataclasses.replace(plan, max_cost=check_cost(natural(request.max_cost)))
+                plan = dataclasses.replace(plan, max_cost=check_cost(python_value(request.max_cost)))
             why = f"top up to {plan.replicates}" if request.kind == "top_up" else request.kind
             about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id}
             self.context.record_event("retry_requested", **about, replicates=pending.count, why=why)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.experiments.repository import LOST
-from pplab.inputs.values import listed
+from pplab.inputs.values import as_list
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def experiment_ids(store: Store, wanted: Any) -> list[str]:
     """Return the whole ids of one experiment or of several, each once: a list of them, or the rows that name them."""
     if hasattr(wanted, "columns") and "experiment_id" in wanted.columns:  # what `Lab.experiments` returned, or rows of it
         wanted = wanted["experiment_id"]
-    several = listed(wanted)
+    several = as_list(wanted)
     if not several:
         raise BadInput("no experiment is given: the list is empty", hint="give an Experiment, its id, or a list of them")
     return list(dict.fromkeys(experiment_id(store, one) for one in several))

@@ -1,4 +1,4 @@
-"""Paths that a user gives: what can only be a mistake on this system is refused in one line, before anything is made there."""
+"""Paths that a user gives; one that can only be a mistake on this system is refused before anything is created there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def given_path(given: Any, what: str, hint: str) -> Path:
     given
         Text or a path.
     what
-        What it is the path of, for the message.
+        The noun for it in an error, such as ``the store``.
     hint
         What to give instead.
 
@@ -89,5 +89,5 @@ def _wrong(text: str) -> str:
     if VARIABLE.match(text):
         return "begins with a variable that nothing has replaced"
     if os.name != "nt" and WINDOWS.match(text):
-        return "is a path of Windows, and this is another system"
+        return "is a Windows path, and this is another system"
     return ""

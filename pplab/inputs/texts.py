@@ -1,4 +1,4 @@
-"""The one reader of text that a user hands in: files and standard input, decoded and with line ends as in Python, or refused."""
+"""The reader of text that a user hands in: files and standard input, decoded, with line ends as in Python, or refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_text(path: str | PathLike[str], *, what: str = "the file", limit: int |
     path
         The file.
     what
-        What to call it in an error, such as ``the prompt file``; its name follows.
+        The noun for it in an error, such as ``the prompt file``; its name follows.
     limit
         The most bytes that are read.
 
@@ -67,11 +67,11 @@ def decode(data: bytes, named: str, save_as: str = "UTF-8") -> str:
     Parameters
     ----------
     data
-        What was read.
+        The bytes as read.
     named
-        What to call it in an error.
+        Its name in an error.
     save_as
-        What the user should choose when saving it anew.
+        The encoding that the hint tells the user to save it in.
 
     Examples
     --------
@@ -80,15 +80,16 @@ def decode(data: bytes, named: str, save_as: str = "UTF-8") -> str:
     """
     for beginning, kind in NOT_TEXT.items():
         if data.startswith(beginning):
-            found = "an Excel workbook (.xlsx)" if kind == "a zip" and b"xl/" in data else kind
-            raise BadInput(f"{named} is {found}, not text", hint=f"save it as {save_as}")
+            content = "an Excel workbook (.xlsx)" if kind == "a zip" and b"xl/" in data else kind
+            raise BadInput(f"{named} is {content}, not text", hint=f"save it as {save_as}")
     coding = next((coding for mark, coding in MARKS.items() if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(coding)
     except UnicodeDecodeError as error:
         if not coding.startswith("utf-8"):
             raise BadInput(
-                f"{named} is not UTF-8: it begins as {coding.upper()} and cannot be read as such", hint=f"save it as {save_as}"
+                f"{named} is not UTF-8: it begins as {coding.upper()}, but cannot be read as such",
+                hint=f"save it as {save_as}",
             ) from None
         line = data.count(b"\n", 0, error.start) + 1
         raise BadInput(

@@ -1,4 +1,4 @@
-"""Values as a Python user has them, turned into Python's own: numbers and times of NumPy, series, frames, durations."""
+"""Values that a user hands in, as Python's own types: numbers and times of NumPy, series, arrays, durations."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 from pplab.errors import BadInput
 
 
-def natural(value: Any) -> Any:
+def python_value(value: Any) -> Any:
     """Return a value with the scalars of NumPy in it as Python's own, also inside lists, tuples and dicts.
 
     Examples
     --------
     >>> import numpy as np
-    >>> natural({"n": np.int64(3), "temperature": [np.float32(0.1)]})
+    >>> python_value({"n": np.int64(3), "temperature": [np.float32(0.1)]})
     {'n': 3, 'temperature': [0.1]}
     """
     kind = type(value)
     if kind in (list, tuple):
-        return kind(natural(item) for item in value)
+        return kind(python_value(item) for item in value)
     if kind is dict:
-        return {natural(name): natural(item) for name, item in value.items()}
+        return {python_value(name): python_value(item) for name, item in value.items()}
     if not hasattr(value, "dtype") or getattr(value, "shape", None) != ():
         return value
     if value.dtype.kind in "mM":  # in nanoseconds they would become a number
@@ -35,15 +35,15 @@ def natural(value: Any) -> Any:
 def mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
     """Return a dict, or what can stand for one, such as a series of pandas; else refuse it, calling it ``name``."""
     if isinstance(value, Mapping) or hasattr(value, "keys"):
-        return {natural(key): natural(value[key]) for key in value.keys()}  # noqa: SIM118 - iterating a series gives its values
+        return {python_value(key): python_value(value[key]) for key in value.keys()}  # noqa: SIM118 - iterating a series gives its values
     raise BadInput(f"{name} must be a dict, not {type(value).__name__}", hint=f"write it like {example}")
 
 
-def listed(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """Return the values of a list, an array, a series or a range; one value alone is a list of it."""
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        return [natural(value)]
-    return [natural(item) for item in value]
+        return [python_value(value)]
+    return [python_value(item) for item in value]
 
 
 def moment_text(value: Any) -> Any:
@@ -54,7 +54,7 @@ def moment_text(value: Any) -> Any:
     >>> moment_text(date(2026, 11, 23))
     '2026-11-23T00:00:00+00:00'
     """
-    value = natural(value)
+    value = python_value(value)
     if isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if isinstance(value, datetime):
@@ -64,5 +64,5 @@ def moment_text(value: Any) -> Any:
 
 def in_units(value: Any, unit: timedelta) -> Any:
     """Return a duration as a number of units; a number is one already."""
-    value = natural(value)
+    value = python_value(value)
     return value / unit if isinstance(value, timedelta) else value

@@ -1,4 +1,4 @@
-"""The text that a reader sees: what every score is made from, so that characters nobody sees change none of them."""
+"""The visible text, from which every score is made: invisible characters change no score."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a user asks for, as plain values: parameters, settings, prompts, the plan. Pure; the lowest room."""
+"""The plan of a run as plain values: parameters, settings, request, prompts, and the vocabulary. Pure; the lowest room."""

@@ -1,4 +1,4 @@
-"""The plan: which prompts, under which settings, how often, in which order. Pure: nothing is sent or stored here."""
+"""The plan of a run: prompts, settings, replicates and their order. Pure: nothing is sent or stored here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.inputs.values import in_units, listed, mapping
+from pplab.inputs.values import as_list, in_units, mapping
 from pplab.plan.settings import SETTING_FIELDS, Range, Setting, parameter
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SEED_LIMIT = 2**53  # what every JSON reader keeps exactly
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """The place of one replicate in a plan."""
+    """One call of a plan: the indices of its prompt, setting and replicate."""
 
     prompt_index: int
     setting_index: int
@@ -33,7 +33,7 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A frozen experiment: every prompt under every setting, ``replicates`` times.
+    """The plan of an experiment: every prompt under every setting, ``replicates`` times.
 
     ``clusters`` names the group each prompt belongs to (for the statistics; the prompt itself when ``None``). ``system`` is the
     persona sent as system message. ``deadline`` is seconds for one call in total; ``max_cost`` is US dollars for one pass (the
@@ -136,10 +136,10 @@ def make_plan(
     **options
         The remaining fields of `Plan`.
     """
-    asked = [prompts] if isinstance(prompts, str) else list(prompts)
-    names = [f"prompt {i + 1} of {len(asked):,}" if len(asked) > 1 else "the prompt" for i in range(len(asked))]
-    checked = tuple(check_prompt(p, name) for p, name in zip(asked, names, strict=True))
-    if not checked:
+    texts = [prompts] if isinstance(prompts, str) else list(prompts)
+    names = [f"prompt {i + 1} of {len(texts):,}" if len(texts) > 1 else "the prompt" for i in range(len(texts))]
+    texts = [check_prompt(text, name) for text, name in zip(texts, names, strict=True)]
+    if not texts:
         raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
     replicates = _whole("n", n, 1, MAX_CALLS)
     if seed is not None:
@@ -148,19 +148,19 @@ def make_plan(
     if settings is not None and sweep:
         raise BadInput("settings and sweep were both given", hint="give one of them")
     if settings is not None:
-        chosen = [Setting.of(**{**fixed, **given}) for given in _given(settings)]
+        combinations = [Setting.of(**{**fixed, **given}) for given in _parameters_of(settings)]
     elif sweep:
-        chosen = grid(sweep, fixed)
+        combinations = grid(sweep, fixed)
     elif ranges:
-        chosen = sample_ranges(ranges, 4, seed or 0, fixed)
+        combinations = sample_ranges(ranges, 4, seed or 0, fixed)
     else:
-        chosen = [Setting.of(**fixed)]
-    if not chosen:
+        combinations = [Setting.of(**fixed)]
+    if not combinations:
         raise BadInput("there is no setting", hint="give at least one setting")
-    distinct = tuple(dict.fromkeys(chosen))
-    total = len(checked) * len(distinct) * replicates
+    distinct = tuple(dict.fromkeys(combinations))
+    total = len(texts) * len(distinct) * replicates
     if total > MAX_CALLS:
-        size = f"{len(checked):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
+        size = f"{len(texts):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
         raise BadInput(
             f"this plan has {total:,} calls ({size}), more than {MAX_CALLS:,}", hint="use fewer settings, prompts or replicates"
         )
@@ -172,14 +172,14 @@ def make_plan(
         options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
         raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
-    return Plan(prompts=checked, settings=distinct, replicates=replicates, model=model, seed=seed, **options)
+    return Plan(prompts=tuple(texts), settings=distinct, replicates=replicates, model=model, seed=seed, **options)
 
 
-def _given(settings: Any) -> list[dict[str, Any]]:
-    """Return what each of a list of settings sets; a frame holds one a row, and one alone is a list of it."""
+def _parameters_of(settings: Any) -> list[dict[str, Any]]:
+    """Return the parameters of each setting in a list, a frame with one a row, or one setting alone."""
     if hasattr(settings, "columns"):
         settings = [{name: v for name, v in row.items() if v == v} for row in settings.to_dict("records")]  # noqa: PLR0124 - NaN is a gap
-    rows = [settings] if isinstance(settings, (Setting, dict)) else listed(settings)
+    rows = [settings] if isinstance(settings, (Setting, dict)) else as_list(settings)
     example = '{"temperature": 0.7}'
     return [row.given() if isinstance(row, Setting) else mapping(row, "a setting", example) for row in rows]
 
@@ -238,7 +238,7 @@ def grid(sweep: Mapping[str, Sequence[float]], fixed: Mapping[str, Any] | None =
     size = 1
     for name, values in sweep.items():
         legal = parameter(name)
-        points = listed(values)
+        points = as_list(values)
         if not points:
             raise BadInput(f"the sweep over {name} has no values", hint="give at least one")
         size *= len(points)
@@ -300,5 +300,5 @@ def _positive(name: str, value: object, *, zero: bool = False) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise BadInput(f"{name}={value!r} is not a positive number", hint="give a number above 0")
+        raise BadInput(f"{name}={value!r} is not a positive number", hint="give 0 or more" if zero else "give a number above 0")
     return number

@@ -1,4 +1,4 @@
-"""Prompts from data: where a template with ``{column}`` placeholders and a table of prompts meet, or are refused."""
+"""Prompts made of a template with ``{column}`` placeholders and a table, one a row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 MARK = re.compile(r"\{\{|\}\}|\{([^{}\n]*)\}")
 WORDS = re.compile(r"[\w .-]*[^\W\d][\w .-]*")
-"""What looks like a column's name, in contrast to code, numbers and formulas in braces."""
+"""A text that may be the name of a column, unlike code, numbers and formulas in braces."""
 DIALECTS = ("{{%s}}", "${%s}", "$%s", "%%(%s)s", "<%s>", "[[%s]]", "[%s]", "%%%s%%", "#{%s}")
-"""How other tools write the place of a column."""
+"""The placeholders of other tools."""
 
 
 def fill(template: str | None, table: Table, cluster: str | None = None) -> tuple[list[str], tuple[str, ...] | None]:
@@ -26,8 +26,8 @@ def fill(template: str | None, table: Table, cluster: str | None = None) -> tupl
     Parameters
     ----------
     template
-        Text with placeholders such as ``{text}``; ``None`` takes the column ``prompt``. Braces around a word that is no column
-        and stands for itself are written ``{{`` and ``}}``.
+        Text with placeholders such as ``{text}``; ``None`` takes the column ``prompt``. Braces that are part of
+        the text are doubled: ``{{`` and ``}}``.
     table
         One row a prompt.
     cluster
@@ -36,28 +36,27 @@ def fill(template: str | None, table: Table, cluster: str | None = None) -> tupl
     Raises
     ------
     BadInput
-        When the template names a column that is not there, or none at all; when a row has nothing, or no text, where the
-        template needs it.
+        When the template names an unknown column or none at all; when a cell that it needs is empty or holds no text.
     """
     columns = table.columns
-    listed = ", ".join(filter(None, columns))
+    names = ", ".join(filter(None, columns))
     if cluster is not None and cluster not in columns:
-        raise BadInput(f"there is no column '{cluster}'", hint=did_you_mean(cluster, columns) or f"columns: {listed}")
+        raise BadInput(f"there is no column '{cluster}'", hint=did_you_mean(cluster, columns) or f"columns: {names}")
     if not table.rows:
         raise BadInput("the table of prompts has no rows", hint="give at least one")
     if template is None:
         if PROMPT_COLUMN not in columns:
-            raise BadInput("the table has no column 'prompt'", hint=f"write a template with {{column}}; columns: {listed}")
+            raise BadInput("the table has no column 'prompt'", hint=f"write a template with {{column}}; columns: {names}")
         template = "{" + PROMPT_COLUMN + "}"
     pieces = list(_pieces(template, {*columns, *table.constants}))
     missing = [piece for piece, kind in pieces if kind == "missing"]
     if missing:
-        names = ", ".join(f"'{name}'" for name in dict.fromkeys(missing))
+        unknown = ", ".join(f"'{name}'" for name in dict.fromkeys(missing))
         near = next(filter(None, (did_you_mean(name, columns) for name in missing)), "")
-        hint = f"its columns are: {listed}; {near or 'braces that stand for themselves are doubled: {{ }}'}"
-        raise BadInput(f"the table has no column {names}", hint=hint)
+        hint = f"its columns are: {names}; {near or 'double the braces that are part of the text: {{ }}'}"
+        raise BadInput(f"the table has no column {unknown}", hint=hint)
     if not any(kind == "column" and piece in columns for piece, kind in pieces):
-        raise BadInput(f"the template uses no column of its table ({listed})", hint=_how_to_name(template, columns))
+        raise BadInput(f"the template uses no column of its table ({names})", hint=_placeholder_hint(template, columns))
     prompts = [
         "".join(table.cell(row, piece) if kind == "column" else piece for piece, kind in pieces) for row in range(len(table.rows))
     ]
@@ -87,13 +86,13 @@ def _pieces(template: str, columns: Collection[str]) -> Iterator[tuple[str, str]
     yield template[at:], "text"
 
 
-def _how_to_name(template: str, columns: Collection[str]) -> str:
-    named = [name for name in columns if name]
-    for name in named:
+def _placeholder_hint(template: str, columns: Collection[str]) -> str:
+    names = [name for name in columns if name]
+    for name in names:
         spaced = re.sub(r"\s+", "", template)
         for dialect in DIALECTS:
             written = dialect % name
             if re.sub(r"\s+", "", written) in spaced:
                 meaning = f", {written} stands for {{{name}}} as text" if dialect == DIALECTS[0] else ""
                 return f"write {{{name}}} instead of {written}{meaning}"
-    return f"write {{{named[0] if named else 'column'}}} where the value of a row should stand"
+    return f"write {{{names[0] if names else 'column'}}} where the value of a row should stand"

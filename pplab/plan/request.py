@@ -51,7 +51,7 @@ class RunRequest:
 
 
 class Calibrated(Protocol):
-    """What a plan takes from a calibration."""
+    """The part of a calibration that a plan is built from."""
 
     @property
     def ranges(self) -> Mapping[str, Range]:

@@ -1,4 +1,4 @@
-"""Tables of prompts: the cells of a file or a frame as text, exactly as they stand there."""
+"""Tables of prompts: the cells of a file, a frame or plain values as text, exactly as they stand there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WHOLE_FLOATS = 2.0**53  # above, a float no longer holds every whole number
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A cell that cannot be put into a text, and ``why``."""
+    """A cell that cannot be put into a prompt, and ``why``."""
 
     why: str
 
@@ -53,7 +53,7 @@ class Table:
     rows : tuple of tuple
         A cell for each column.
     constants : mapping of str
-        What else a template may name, the same in every row.
+        Further names that a template may use, the same in every row.
     """
 
     columns: tuple[str, ...]
@@ -61,22 +61,22 @@ class Table:
     constants: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        named = Counter(name for name in self.columns if name)
-        twice = [name for name, count in named.items() if count > 1]
+        counts = Counter(name for name in self.columns if name)
+        twice = [name for name, count in counts.items() if count > 1]
         if twice:
             raise BadInput(
-                f"the table has the column '{twice[0]}' {_times(named[twice[0]])}", hint="give each column its own name"
+                f"the table has the column '{twice[0]}' {_times(counts[twice[0]])}", hint="give each column its own name"
             )
 
     def cell(self, row: int, column: str) -> str:
-        """Return what stands in a column of a row (counted from 0), or refuse a cell that is no text."""
+        """Return the text of a cell, rows counted from 0; one that holds no text is refused."""
         if column in self.constants:
             return self.constants[column]
-        found = self.rows[row][self.columns.index(column)]
-        if isinstance(found, Unusable):
-            hint = "fill it in, or leave the row out" if found == EMPTY else "put text or a number there"
-            raise BadInput(f"row {row + 1:,}, column '{column}' {found.why}", hint=hint)
-        return found
+        cell = self.rows[row][self.columns.index(column)]
+        if isinstance(cell, Unusable):
+            hint = "fill it in, or leave the row out" if cell == EMPTY else "put text or a number there"
+            raise BadInput(f"row {row + 1:,}, column '{column}' {cell.why}", hint=hint)
+        return cell
 
 
 EMPTY = Unusable("is empty")
@@ -87,7 +87,7 @@ def _times(count: int) -> str:
 
 
 def as_table(data: Any) -> Table:
-    """Return what a user passed as ``data`` as a table: a path, a frame, a series, rows or columns of plain values."""
+    """Return the table of a user's ``data``: a path, a frame, a series, rows or columns of plain values."""
     if isinstance(data, Table):
         return data
     if isinstance(data, (str, os.PathLike)):
@@ -253,11 +253,11 @@ def _from_object(value: Mapping[Any, Any], named: str) -> Table:
     columns = [list(c.values()) if isinstance(c, Mapping) else c for c in value.values()]
     if not columns or any(isinstance(c, str) or not isinstance(c, Iterable) for c in columns):
         raise BadInput(f"{named} holds one object", hint="write a list of objects, or an object with a list for each column")
-    listed = [list(c) for c in columns]
-    if len({len(c) for c in listed}) > 1:
-        lengths = ", ".join(f"'{name}' {len(c):,}" for name, c in zip(value, listed, strict=True))
-        raise BadInput(f"the columns of {named} are not of one length: {lengths}", hint="give every column a value for each row")
-    return _of_columns([str(name).strip() for name in value], listed)
+    columns = [list(c) for c in columns]
+    if len({len(c) for c in columns}) > 1:
+        lengths = ", ".join(f"'{name}' {len(c):,}" for name, c in zip(value, columns, strict=True))
+        raise BadInput(f"the columns of {named} differ in length: {lengths}", hint="give every column a value for each row")
+    return _of_columns([str(name).strip() for name in value], columns)
 
 
 def _of_columns(names: Sequence[str], columns: Sequence[list[Any]]) -> Table:
@@ -312,7 +312,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _holds(value: Any) -> str:
-    """Return what a value is, in the words of JSON where it has one."""
+    """Return the kind of a value, in the words of JSON where it has one."""
     if isinstance(value, _Written):
         return "a number"
     if value is None:

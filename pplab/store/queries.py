@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from pplab.errors import BadInput, NotFound
-from pplab.inputs.values import listed, moment_text
+from pplab.inputs.values import as_list, moment_text
 from pplab.plan.vocabulary import SCORES
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
@@ -278,7 +278,7 @@ class _Where:
         """Ask for equality with each value that is not ``None``, or with one of several."""
         for name, value in values.items():
             if value is not None:
-                any_of = [getattr(one, "id", one) for one in listed(value)]  # a calibration is named by its id
+                any_of = [getattr(one, "id", one) for one in as_list(value)]  # a calibration is named by its id
                 self.conditions.append(f"{self.prefix}{name} IN ({', '.join('?' * len(any_of)) or 'NULL'})")
                 self.values.extend(any_of)
         return self
