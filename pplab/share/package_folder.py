@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.errors import BadInput, PplabError
+from pplab.errors import PplabError
 from pplab.experiments.response_writer import make_call, response_id
 from pplab.plan.plan import Plan
 from pplab.secrets import MASK
@@ -70,8 +70,6 @@ def read_package_folder(folder: Path, *, complete: bool) -> PackageFolder:
         Whether every file must be listed, as in one just unpacked. In a folder that somebody works in, further files are let
         alone, and so is the notebook, which changes as soon as it is run.
     """
-    if not any((folder / name).exists() for name in (BAGIT, TAG_MANIFEST)):
-        raise BadInput("this is not a package of pplab", hint="give a .zip that export wrote, or the folder it was unpacked to")
     try:
         tags = _manifest(folder, TAG_MANIFEST)
         payload = _manifest(folder, MANIFEST)

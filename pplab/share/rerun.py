@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, NotFound, Offline, PplabError
 from pplab.experiments.dependencies import Listeners
+from pplab.experiments.selection import experiment_id
+from pplab.inputs.paths import given_path
 from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.share.archive import open_package
@@ -48,7 +50,7 @@ def baseline(context: LabContext, wanted: Any) -> tuple[PackageContents, Recordi
         with open_package(path) as package:
             _, contents = verified_contents(path, package)
             return contents, Recording(package.folder / RECORDING, scrub=context.scrub)
-    contents = read_store(context.store, [context.store.find("experiment", getattr(wanted, "id", wanted))])
+    contents = read_store(context.store, [experiment_id(context.store, wanted)])
     origin = contents.experiments[0].origin
     file = context.folder / FOLDER / str(origin["package"])[:16] / RECORDING if origin else None
     return contents, Recording(file, scrub=context.scrub) if file and file.is_file() else None
@@ -56,10 +58,10 @@ def baseline(context: LabContext, wanted: Any) -> tuple[PackageContents, Recordi
 
 def _path(wanted: Any) -> Path | None:
     """Return the path of the package that a user means; ``None`` when it is an experiment."""
-    if not isinstance(wanted, str):
-        return Path(wanted) if isinstance(wanted, os.PathLike) else None
-    like_a_path = wanted.endswith(".zip") or "/" in wanted or "\\" in wanted
-    return Path(wanted) if like_a_path or (Path(wanted).exists() and wanted != "latest") else None
+    is_path = isinstance(wanted, os.PathLike)
+    if isinstance(wanted, str) and wanted not in ("", "latest"):
+        is_path = wanted.endswith(".zip") or "/" in wanted or "\\" in wanted or Path(wanted).exists()
+    return given_path(wanted, "the package", "give the path of a zip file or a folder") if is_path else None
 
 
 class Rerun:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
+from pplab.errors import BadInput
 from pplab.inputs.paths import given_path
-from pplab.share.archive import alteration_error, open_package
+from pplab.share.archive import BAGIT, alteration_error, open_package
+from pplab.share.package import TAG_MANIFEST
 from pplab.share.package_folder import PackageFolder, read_package_folder
 
 if TYPE_CHECKING:
@@ -121,16 +123,23 @@ def verify_package(path: str | os.PathLike[str]) -> PackageReport:
     """
     source = given_path(path, "the package", "give the path of a zip file or a folder")
     with open_package(source) as package:
-        return _report(source, package, read_package_folder(package.folder, complete=package.unpacked))
+        return _report(source, package, _read(source, package))
 
 
 def verified_contents(path: Path, package: OpenPackage) -> tuple[PackageReport, PackageContents]:
     """Return the report on an open package and its contents, or raise `StoreTampered` when it is not as it was exported."""
-    folder = read_package_folder(package.folder, complete=package.unpacked)
+    folder = _read(path, package)
     report = _report(path, package, folder)
     if report.problems or folder.contents is None:
         raise alteration_error(report.problems)
     return report, folder.contents
+
+
+def _read(path: Path, package: OpenPackage) -> PackageFolder:
+    if not any((package.folder / name).exists() for name in (BAGIT, TAG_MANIFEST)):
+        hint = "give a .zip file that export wrote, or the folder it was unpacked to"
+        raise BadInput(f"'{path.name}' is not a package of pplab", hint=hint)
+    return read_package_folder(package.folder, complete=package.unpacked)
 
 
 def _report(path: Path, package: OpenPackage, folder: PackageFolder) -> PackageReport:
@@ -141,7 +150,7 @@ def _report(path: Path, package: OpenPackage, folder: PackageFolder) -> PackageR
     statuses = Counter(r.status for r in contents.responses) if contents else Counter[str]()
     audit = folder.audit
     return PackageReport(
-        name=path.name or path.absolute().name,
+        name=path.name,
         problems=(*package.problems, *folder.problems),
         rewritten=package.rewritten,
         files=folder.files,

@@ -7,7 +7,7 @@ import json
 import pytest
 
 import pplab
-from pplab.errors import NotFound, StoreTampered
+from pplab.errors import BadInput, NotFound, StoreTampered
 from pplab.scoring import registry
 from pplab.scoring import scores as metrics
 from tests.unit import share_labs
@@ -97,3 +97,19 @@ def test_a_package_that_was_altered_is_not_replayed(tmp_path):
 def test_what_is_not_there_is_named(tmp_path, wanted):
     with pplab.Lab(store=tmp_path / "bob") as lab, pytest.raises(NotFound):
         lab.replay(wanted)
+
+
+@pytest.mark.parametrize("wanted", [5, 3.5, [], b"x", None])
+def test_what_can_be_neither_an_experiment_nor_a_package_is_named_by_its_type(tmp_path, wanted):
+    with pplab.Lab(store=tmp_path / "bob") as lab:
+        for verb in (lab.replay, lab.check):
+            with pytest.raises(BadInput, match=f"{type(wanted).__name__} is not an experiment"):
+                verb(wanted)
+
+
+def test_a_folder_that_is_no_package_is_named(tmp_path):
+    (tmp_path / "notes").mkdir()
+    with pplab.Lab(store=tmp_path / "bob") as lab:
+        for verb in (lab.replay, lab.check, lab.verify, lab.import_package):
+            with pytest.raises(BadInput, match="'notes' is not a package of pplab"):
+                verb(tmp_path / "notes")
