@@ -10,7 +10,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pplab import log
-from pplab.analysis.phrasing import counted
 from pplab.commands.command import Command
 from pplab.commands.result import CommandResult
 from pplab.errors import PplabError
@@ -52,6 +51,7 @@ def doctor(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 
 def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
+    from pplab.analysis.phrasing import counted
     from pplab.config.configuration import key_reports
 
     try:

@@ -10,19 +10,21 @@ from pplab.commands.options import name_value_pairs
 from pplab.commands.variables import substitute, variable_names
 from pplab.errors import BadInput
 from pplab.inputs.texts import decode, read_text
-from pplab.plan.request import RunRequest
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from pplab.commands.session import Session
+    from pplab.plan.request import RunRequest
 
 INPUT_LIMIT = 2_000_000  # bytes of a prompt
 
 
 def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
     """Return the request that the options of ``run`` make; an option has the name of its field, but for those listed here."""
+    from pplab.plan.request import RunRequest
+
     fields = {
         "prompt": _prompt(session, arguments),
         "sweep": _sweep(arguments.sweep or ()),

@@ -40,7 +40,7 @@ def status(session: Session, arguments: argparse.Namespace) -> CommandResult:
         "latest": None if latest is None else {"id": latest.id, "status": latest.status},
         "next": step,
     }
-    return CommandResult(views.status(data, latest, session.front_end), data)
+    return CommandResult(views.status(data, latest, session.program), data)
 
 
 def sql(session: Session, arguments: argparse.Namespace) -> CommandResult:

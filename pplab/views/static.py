@@ -81,9 +81,8 @@ class _Page:
 # -- where am I ---------------------------------------------------------------------------------------------------------------
 
 
-def status(data: Mapping[str, Any], latest: Any, place: str) -> Display:
+def status(data: Mapping[str, Any], latest: Any, program: str) -> Display:
     counts = data["counts"]
-    program = "%pplab" if place == "notebook" else "pplab"
     page = _Page("Precision + Personality Lab").pairs(
         {
             "lab": data["lab"],
