@@ -144,11 +144,11 @@ def _within(measured: _Measures, prompts: list[int], measures: tuple[tuple[str, 
     """Return both axes of every setting, shape (2 * settings, resamples), the responses of each cell resampled."""
     cells = [(prompt, k) for prompt in prompts for k in range(len(measured.columns))]
     sizes = [len(measured.rows[p, measured.columns[k]]) for p, k in cells]
-    drawn = Resampler().resample(sizes, [partial(_cell, _parts(measured, p, k, measures)) for p, k in cells])
+    resamples = Resampler().resample(sizes, [partial(_cell, _parts(measured, p, k, measures)) for p, k in cells])
     settings = len(measured.columns)
-    out = np.zeros((2 * settings, drawn[0].shape[1]))
-    for (_, k), found in zip(cells, drawn, strict=True):
-        out[[k, settings + k]] += found / len(prompts)
+    out = np.zeros((2 * settings, resamples[0].shape[1]))
+    for (_, k), cell_axes in zip(cells, resamples, strict=True):
+        out[[k, settings + k]] += cell_axes / len(prompts)
     return out
 
 
@@ -166,9 +166,9 @@ def _parts(measured: _Measures, prompt: int, k: int, measures: tuple[tuple[str, 
             if measured.complete(name)[prompt]:
                 own = float(measured.values[name][prompt, k])
                 if name in measured.numbers:
-                    parts.append(partial(_mean_of_present, measured.numbers[name][rows], own))
+                    parts.append(partial(_mean_of_resample, measured.numbers[name][rows], own))
                 else:
-                    parts.append(partial(_distance_of_drawn, distances, own, agreement=name == "agreement"))
+                    parts.append(partial(_distance_of_resample, distances, own, agreement=name == "agreement"))
         out.append(parts)
     return out
 
@@ -178,14 +178,14 @@ def _cell(parts: list[list[_Part]], shares: Floats) -> Floats:
     return np.array([np.mean([part(shares) for part in axis], axis=0) for axis in parts])
 
 
-def _mean_of_present(values: Floats, own: float, shares: Floats) -> Floats:
+def _mean_of_resample(values: Floats, own: float, shares: Floats) -> Floats:
     """Return the mean of the responses drawn that have the measure; the cell's own mean where none of them has."""
     present = np.isfinite(values)
     weight = shares @ present
     return np.where(weight > 0, shares @ np.where(present, values, 0.0) / np.where(weight > 0, weight, 1.0), own)
 
 
-def _distance_of_drawn(distances: Floats, own: float, shares: Floats, *, agreement: bool) -> Floats:
+def _distance_of_resample(distances: Floats, own: float, shares: Floats, *, agreement: bool) -> Floats:
     """Return the diversity, or the agreement, of the responses drawn; the cell's own where one response was drawn only."""
-    found = weighted_distance(distances, shares)
-    return np.where(np.isfinite(found), 1 - found if agreement else found, own)
+    distance = weighted_distance(distances, shares)
+    return np.where(np.isfinite(distance), 1 - distance if agreement else distance, own)

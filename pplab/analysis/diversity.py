@@ -19,7 +19,7 @@ from pplab.analysis.power import ALPHA, MIN_FREEDOM
 from pplab.analysis.records import Comparisons
 from pplab.analysis.resampling import RESAMPLES, Bounds, Resampler, Stratum, bca, smallest_relabel_p
 from pplab.analysis.response_matrix import Floats, ResponseMatrix, layout, need
-from pplab.analysis.statistics import Finding, corrected, differences, too_little
+from pplab.analysis.statistics import Finding, correct, differences, too_little
 from pplab.errors import BadInput
 
 Distance = Callable[[Sequence[str]], Floats]
@@ -54,18 +54,18 @@ def compare_diversity(
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
     texts = Texts(plan, distance)
-    wanted = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
-    columns = [(plan.column(a), plan.column(b)) for a, b in wanted]
-    correction: Literal["holm", "bh"] = "holm" if pairs is not None or len(wanted) == 1 else "bh"
+    compared_pairs = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
+    columns = [(plan.column(a), plan.column(b)) for a, b in compared_pairs]
+    correction: Literal["holm", "bh"] = "holm" if pairs is not None or len(compared_pairs) == 1 else "bh"
     permutations = max(RESAMPLES, math.ceil(2 * len(columns) / ALPHA) - 1)
-    measured = _measured(plan, _table(plan, texts))
+    measured = _as_matrix(plan, _table(plan, texts))
     findings = differences(measured, measured.cells("diversity"), columns, resampler, permutations)
-    for found in findings:
-        both = [p for p in texts.prompts(found.a) if len(texts.rows[p, found.b]) > 1]
-        found.responses_a, found.responses_b = (sum(len(texts.rows[p, s]) for p in both) for s in (found.a, found.b))
-        if found.scope == "none" and found.prompts:
-            _compare_within(plan, texts, found, resampler, permutations)
-    return Comparisons(corrected(plan, findings, correction, ()), correction)
+    for finding in findings:
+        both = [p for p in texts.prompts(finding.a) if len(texts.rows[p, finding.b]) > 1]
+        finding.responses_a, finding.responses_b = (sum(len(texts.rows[p, s]) for p in both) for s in (finding.a, finding.b))
+        if finding.scope == "none" and finding.prompts:
+            _compare_within(plan, texts, finding, resampler, permutations)
+    return Comparisons(correct(plan, findings, correction, ()), correction)
 
 
 class Texts:
@@ -83,11 +83,11 @@ class Texts:
     def between(self, rows: list[int]) -> Floats:
         """Return the distances between some rows, with zeros on the diagonal."""
         if callable(self.distance):
-            found = np.array(self.distance([self.texts[r] for r in rows]), dtype=np.float64)
+            distances = np.array(self.distance([self.texts[r] for r in rows]), dtype=np.float64)
         else:
-            found = np.array(self.distance[np.ix_(rows, rows)], dtype=np.float64)
-        np.fill_diagonal(found, 0.0)
-        return found
+            distances = np.array(self.distance[np.ix_(rows, rows)], dtype=np.float64)
+        np.fill_diagonal(distances, 0.0)
+        return distances
 
     def prompts(self, column: int) -> list[int]:
         """Return the prompts with at least two usable responses under a setting."""
@@ -114,12 +114,12 @@ def _table(plan: ResponseMatrix, texts: Texts) -> pd.DataFrame:
     return pd.DataFrame(records, columns=[*names, *(["cluster"] if "cluster" in frame.columns else [])])
 
 
-def _measured(plan: ResponseMatrix, table: pd.DataFrame) -> ResponseMatrix:
+def _as_matrix(plan: ResponseMatrix, table: pd.DataFrame) -> ResponseMatrix:
     """Arrange the diversities as if each were one response; cells without one are there, but not usable."""
     frame = plan.frame[["prompt_index", "setting_index", *(["cluster"] if "cluster" in plan.frame.columns else [])]]
     cells = frame.drop_duplicates(["prompt_index", "setting_index"])
-    known = cells.merge(table[["prompt_index", "setting_index", "diversity"]], how="left")
-    return layout(known.assign(status=np.where(known["diversity"].notna(), "ok", "empty")))
+    diversities = cells.merge(table[["prompt_index", "setting_index", "diversity"]], how="left")
+    return layout(diversities.assign(status=np.where(diversities["diversity"].notna(), "ok", "empty")))
 
 
 def mean_distance(distances: Floats) -> float:
@@ -151,29 +151,29 @@ def weighted_distance(distances: Floats, shares: Floats) -> Floats:
     return np.where(pairs > 1e-9, weighted / np.where(pairs > 1e-9, pairs, 1.0), np.nan)
 
 
-def _compare_within(plan: ResponseMatrix, texts: Texts, found: Finding, resampler: Resampler, permutations: int) -> None:
+def _compare_within(plan: ResponseMatrix, texts: Texts, finding: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
-    cells = [(texts.rows[p, found.a], texts.rows[p, found.b]) for p in range(plan.prompts)]
+    cells = [(texts.rows[p, finding.a], texts.rows[p, finding.b]) for p in range(plan.prompts)]
     cells = [(a, b) for a, b in cells if min(len(a), len(b)) >= MIN_RESPONSES]
     if plan.unit != "prompt" or not cells:
-        found.note = too_little(plan.unit)
+        finding.note = too_little(plan.unit)
         return
     k = len(cells)
     matrices = [texts.between(rows) for side in zip(*cells, strict=True) for rows in side]
     bounds = _resampled_interval(matrices, [1 / k] * k + [-1 / k] * k, resampler)
     means = [mean_distance(m) for m in matrices]
-    found.mean_a, found.mean_b = float(np.mean(means[:k])), float(np.mean(means[k:]))
-    found.scope, found.difference, found.delta = "replicates", float(bounds.estimate[0]), None
-    found.low, found.high, found.higher = float(bounds.low[0]), float(bounds.high[0]), float(bounds.above_zero[0])
-    found.dropped += found.prompts - k
-    found.prompts = k
-    found.responses_a, found.responses_b = (sum(len(cell[side]) for cell in cells) for side in (0, 1))
+    finding.mean_a, finding.mean_b = float(np.mean(means[:k])), float(np.mean(means[k:]))
+    finding.scope, finding.difference, finding.delta = "replicates", float(bounds.estimate[0]), None
+    finding.low, finding.high, finding.higher = float(bounds.low[0]), float(bounds.high[0]), float(bounds.above_zero[0])
+    finding.dropped += finding.prompts - k
+    finding.prompts = k
+    finding.responses_a, finding.responses_b = (sum(len(cell[side]) for cell in cells) for side in (0, 1))
     strata = [Stratum(len(a), len(b), _split_distance(texts.between(a + b), len(a))) for a, b in cells]
-    found.p, found.exact = resampler.relabel_by(strata, permutations)
-    found.smallest_p = smallest_relabel_p([(s.a, s.b) for s in strata], permutations)
+    finding.p, finding.exact = resampler.relabel_by(strata, permutations)
+    finding.smallest_p = smallest_relabel_p([(s.a, s.b) for s in strata], permutations)
     influence = [m.sum(axis=1) / (len(m) - 1) - mean for m, mean in zip(matrices, means, strict=True)]
-    found.error = math.sqrt(sum(4 * float(i.var(ddof=1)) / len(i) for i in influence)) / k
-    found.freedom = min(len(m) for m in matrices) - 1
+    finding.error = math.sqrt(sum(4 * float(i.var(ddof=1)) / len(i) for i in influence)) / k
+    finding.freedom = min(len(m) for m in matrices) - 1
 
 
 def _split_distance(distances: Floats, size: int) -> Callable[[Floats], Floats]:

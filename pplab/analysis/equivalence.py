@@ -82,14 +82,14 @@ class Equivalence(Report):
         places = max(decimals(self.high - self.low), decimals(self.margin))
         unit = self.unit if self.scope == "prompts" else "response"
         base = counted(self.n, unit) + (" on each side" if self.scope == "replicates" else "")
-        found = f"{number(self.difference, places)} (90% interval {span(self.low, self.high, places)}, {base})"
+        change = f"{number(self.difference, places)} (90% interval {span(self.low, self.high, places)}, {base})"
         margin = f"±{self.margin:g}"
         if self.outcome == "same":
-            text = f"same: the change of {found} is within {margin}"
+            text = f"same: the change of {change} is within {margin}"
         elif self.outcome == "drifted":
-            text = f"drifted: changed by {found}, {probability(self.p_drift)}; the margin is {margin}"
+            text = f"drifted: changed by {change}, {probability(self.p_drift)}; the margin is {margin}"
         else:
-            text = f"cannot tell: the change of {found} may be chance, and may be larger than {margin}"
+            text = f"cannot tell: the change of {change} may be chance, and may be larger than {margin}"
             if self.n_suggested:
                 each = " to each prompt" if self.scope == "replicates" else ""
                 text += f"; {counted(self.n_suggested, unit)}{each} would decide it 4 times in 5"
@@ -108,7 +108,7 @@ class _Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tested:
+class _Test:
     """The figures of one metric before the correction over all, and what they rest on (``None``: too little)."""
 
     figures: Equivalence
@@ -166,16 +166,16 @@ def equivalences(
     margins
         For each metric; others are ignored.
     """
-    found, resampler = [], Resampler()
+    results, resampler = [], Resampler()
     for metric, sides in samples.items():
         margin = _margin(margins, metric)
         before, now = (np.array([np.nan if v is None else v for v in side], dtype=np.float64) for side in sides)
         if paired:
-            found.append(_paired(metric, margin, before, now, resampler=resampler))
+            results.append(_paired(metric, margin, before, now, resampler=resampler))
         else:
             strata = [(now[np.isfinite(now)], before[np.isfinite(before)])]
-            found.append(_stratified(metric, margin, strata, prompts=1, resampler=resampler))
-    return _settled(found)
+            results.append(_stratified(metric, margin, strata, prompts=1, resampler=resampler))
+    return _decide_all(results)
 
 
 def drift(
@@ -203,25 +203,25 @@ def drift(
     both["setting_index"], both["setting_label"] = 2 * codes + both["_now"], ""
     plan = layout(both, include_truncated=include_truncated)
     pairs = [(plan.column(s), plan.column(s + 1)) for s in plan.settings if s % 2 == 0 and s + 1 in plan.settings]
-    found, resampler = [], Resampler()
+    results, resampler = [], Resampler()
     for metric in margins:
         cells, margin = plan.cells(metric), _margin(margins, metric)
         sides = _shared_means(plan, cells, pairs)
         present = int(np.isfinite(sides).all(axis=1).sum())
         if present >= MIN_PROMPTS or plan.unit != "prompt":
-            found.append(_paired(metric, margin, sides[:, 0], sides[:, 1], unit=plan.unit, resampler=resampler))
+            results.append(_paired(metric, margin, sides[:, 0], sides[:, 1], unit=plan.unit, resampler=resampler))
             continue
         strata = [
             (prompt, cells.replicates(prompt, after), cells.replicates(prompt, first))
             for prompt in range(plan.prompts)
             for first, after in pairs
         ]
-        kept = [(prompt, x, y) for prompt, x, y in strata if min(len(x), len(y)) >= MIN_REPLICATES]
-        prompts = len({prompt for prompt, _, _ in kept})
-        sides_of = [(x, y) for _, x, y in kept]
+        enough = [(prompt, x, y) for prompt, x, y in strata if min(len(x), len(y)) >= MIN_REPLICATES]
+        prompts = len({prompt for prompt, _, _ in enough})
+        sides_of = [(x, y) for _, x, y in enough]
         dropped = plan.prompts - prompts
-        found.append(_stratified(metric, margin, sides_of, prompts=prompts, dropped=dropped, resampler=resampler))
-    return _settled(found)
+        results.append(_stratified(metric, margin, sides_of, prompts=prompts, dropped=dropped, resampler=resampler))
+    return _decide_all(results)
 
 
 def _margin(margins: Mapping[str, float], metric: str) -> float:
@@ -246,17 +246,17 @@ def _shared_means(plan: ResponseMatrix, cells: Cells, pairs: Sequence[tuple[int,
     return plan.clustered(means)
 
 
-def _paired(metric: str, margin: float, before: Floats, now: Floats, *, resampler: Resampler, unit: str = "prompt") -> _Tested:
+def _paired(metric: str, margin: float, before: Floats, now: Floats, *, resampler: Resampler, unit: str = "prompt") -> _Test:
     if len(before) != len(now):
         raise BadInput(f"{len(before)} values are paired with {len(now)}", hint="pair them, or pass paired=False")
     differences = (now - before)[np.isfinite(now) & np.isfinite(before)]
     n = len(differences)
     nothing = Equivalence(metric, "cannot tell", margin, None, None, None, None, None, "none", n, n, len(now) - n, unit=unit)
     if n < 2:
-        return _Tested(nothing, None)
+        return _Test(nothing, None)
     error = float(differences.std(ddof=1)) / math.sqrt(n)
     p_drift = float(resampler.sign_flip(differences[:, None])[0][0])
-    return _tested(nothing, "prompts", _Evidence(float(differences.mean()), error, n - 1, p_drift))
+    return _figures(nothing, "prompts", _Evidence(float(differences.mean()), error, n - 1, p_drift))
 
 
 def _stratified(
@@ -267,67 +267,67 @@ def _stratified(
     prompts: int,
     resampler: Resampler,
     dropped: int = 0,
-) -> _Tested:
+) -> _Test:
     """Compare the responses (now, before) within each stratum."""
     n = min((min(len(x), len(y)) for x, y in strata), default=0)
     nothing = Equivalence(metric, "cannot tell", margin, None, None, None, None, None, "none", n, prompts, dropped)
     if n < 2:
-        return _Tested(nothing, None)
+        return _Test(nothing, None)
     k = len(strata)
     difference = float(np.mean([x.mean() - y.mean() for x, y in strata]))
     parts = [(float(s.var(ddof=1)) / len(s) / k**2, len(s) - 1) for pair in strata for s in pair]
     total = sum(variance for variance, _ in parts)
     freedom = total**2 / sum(v**2 / f for v, f in parts) if total > 0 else 1.0
     p_drift = resampler.relabel(strata)[0]
-    return _tested(nothing, "replicates", _Evidence(difference, math.sqrt(total), freedom, p_drift))
+    return _figures(nothing, "replicates", _Evidence(difference, math.sqrt(total), freedom, p_drift))
 
 
-def _tested(nothing: Equivalence, scope: Scope, found: _Evidence) -> _Tested:
+def _figures(nothing: Equivalence, scope: Scope, evidence: _Evidence) -> _Test:
     """Return the figures of both tests, neither corrected nor decided."""
     from scipy import special
 
-    difference, error, margin = found.difference, found.error, nothing.margin
+    difference, error, margin = evidence.difference, evidence.error, nothing.margin
     if error > 1e-12 * margin:
-        above = float(special.stdtr(found.freedom, -(difference + margin) / error))
-        below = float(special.stdtr(found.freedom, (difference - margin) / error))
+        above = float(special.stdtr(evidence.freedom, -(difference + margin) / error))
+        below = float(special.stdtr(evidence.freedom, (difference - margin) / error))
         p_same = max(above, below)
     else:
         p_same = 0.0 if abs(difference) < margin else 1.0
-    reach = error * float(special.stdtrit(found.freedom, 1 - ALPHA))
+    reach = error * float(special.stdtrit(evidence.freedom, 1 - ALPHA))
     low, high = difference - reach, difference + reach
-    figures = replace(nothing, scope=scope, difference=difference, low=low, high=high, p_same=p_same, p_drift=found.p_drift)
-    return _Tested(figures, found)
+    figures = replace(nothing, scope=scope, difference=difference, low=low, high=high, p_same=p_same, p_drift=evidence.p_drift)
+    return _Test(figures, evidence)
 
 
-def _settled(tested: list[_Tested]) -> tuple[Equivalence, ...]:
+def _decide_all(tested: list[_Test]) -> tuple[Equivalence, ...]:
     """Correct both tests over the metrics and decide."""
     same = iter(holm([t.figures.p_same for t in tested if t.figures.p_same is not None]))
     drifted = iter(holm([t.evidence.p_drift for t in tested if t.evidence]))
     family = sum(t.evidence is not None for t in tested)
-    return tuple(_decided(t.figures, t.evidence, next(same), next(drifted), family) if t.evidence else t.figures for t in tested)
+    return tuple(_decide(t.figures, t.evidence, next(same), next(drifted), family) if t.evidence else t.figures for t in tested)
 
 
-def _decided(figures: Equivalence, evidence: _Evidence, p_same: float, p_drift: float, family: int) -> Equivalence:
+def _decide(figures: Equivalence, evidence: _Evidence, p_same: float, p_drift: float, family: int) -> Equivalence:
     outcome: Outcome = "cannot tell"
     if p_same <= ALPHA:
         outcome = "same"
     elif p_drift <= ALPHA:
         outcome = "drifted"
-    suggested = _suggested(figures, evidence, ALPHA / family) if outcome == "cannot tell" else None
+    suggested = _suggest_n(figures, evidence, ALPHA / family) if outcome == "cannot tell" else None
     return replace(figures, outcome=outcome, p_same=p_same, p_drift=p_drift, n_suggested=suggested, family=family)
 
 
-def _suggested(figures: Equivalence, evidence: _Evidence, alpha: float) -> int | None:
+def _suggest_n(figures: Equivalence, evidence: _Evidence, alpha: float) -> int | None:
     """Return the ``n`` that settles it, planned with an upper limit of the spread; more than the present one."""
     n, per_unit = figures.n, evidence.freedom / (figures.n - 1)
     spread = upper_spread(evidence.error * math.sqrt(n), evidence.freedom)
 
     def needed(units: int) -> float:
         freedom = per_unit * (units - 1)
-        drift_found = noncentrality(freedom, alpha, POWER)
+        for_drift = noncentrality(freedom, alpha, POWER)
         # a true difference of zero must pass both one-sided tests: each with half of the permitted failures
-        same_found = noncentrality(freedom, 2 * alpha, (1 + POWER) / 2)
-        return (max(drift_found, same_found) * spread / figures.margin) ** 2
+        for_sameness = noncentrality(freedom, 2 * alpha, (1 + POWER) / 2)
+        return (max(for_drift, for_sameness) * spread / figures.margin) ** 2
 
     fewest = fewest_prompts(alpha) if figures.scope == "prompts" else MIN_REPLICATES
     units = smallest(needed, fewest)

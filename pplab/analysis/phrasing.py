@@ -128,8 +128,8 @@ def status_counts(counts: Mapping[str, int], last: str = " and ") -> str:
     >>> status_counts({"ok": 2, "rejected": 3})
     '2 usable and 3 rejected by the server'
     """
-    known = [status for status in STATUS_WORDS if counts.get(status)]
-    order = [*known, *sorted(status for status in set(counts) - set(known) if counts[status])]
+    ordinary = [status for status in STATUS_WORDS if counts.get(status)]
+    order = [*ordinary, *sorted(status for status in set(counts) - set(ordinary) if counts[status])]
     parts = [f"{counts[status]:,} {STATUS_WORDS.get(status, status)}" for status in order]
     return last.join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 

@@ -67,8 +67,8 @@ def pooled(sums: Sums) -> Pooled:
     --------
     >>> from types import SimpleNamespace
     >>> squares = sum(mean**2 for mean in (0.2, 0.4, 0.5, 0.5, 0.6, 0.8))
-    >>> found = pooled(SimpleNamespace(answers=6, prompts=6, total=3.0, squares=squares, repeated=0, within=0.0))
-    >>> round(found.mean, 2), round(found.low, 2), round(found.high, 2), found.scope
+    >>> scores = pooled(SimpleNamespace(answers=6, prompts=6, total=3.0, squares=squares, repeated=0, within=0.0))
+    >>> round(scores.mean, 2), round(scores.low, 2), round(scores.high, 2), scores.scope
     (0.5, 0.29, 0.71, 'prompts')
     """
     k = sums.prompts

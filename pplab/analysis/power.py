@@ -52,8 +52,8 @@ def noncentrality(freedom: float, alpha: float = ALPHA, power: float = POWER) ->
     critical = float(special.stdtrit(freedom, 1 - alpha / 2)) * spread
 
     def excess(effect: float) -> float:
-        found = special.ndtr(effect - critical) + special.ndtr(-effect - critical)
-        return float(weight @ found) / 2 - power
+        rejection = special.ndtr(effect - critical) + special.ndtr(-effect - critical)
+        return float(weight @ rejection) / 2 - power
 
     return float(optimize.brentq(excess, 0.0, float(critical.max()) + 10.0, xtol=1e-6))
 

@@ -59,20 +59,20 @@ def _best(plan: ResponseMatrix, cells: Cells, resampler: Resampler, sign: int) -
     means = cells.means[:, ranked]
     complete = np.asarray(np.isfinite(means).all(axis=1))
     units = plan.clustered(np.where(complete[:, None], means, np.nan))
-    kept = units[np.isfinite(units).all(axis=1)]
-    dropped = len(units) - len(kept)
+    shared = units[np.isfinite(units).all(axis=1)]
+    dropped = len(units) - len(shared)
     scope: Scope
-    if len(kept) >= MIN_PROMPTS:
-        scope, centre, resampled, n = "prompts", kept.mean(axis=0), resampler.means([kept])[0], len(kept)
+    if len(shared) >= MIN_PROMPTS:
+        scope, centre, resampled, n = "prompts", shared.mean(axis=0), resampler.means([shared])[0], len(shared)
     else:
         prompts = np.flatnonzero(complete)
         samples = [[cells.replicates(int(p), s) for p in prompts] for s in ranked]
         if plan.unit != "prompt" or not prompts.size or not enough_within([x for s in samples for x in s]):
-            return Best(cells.metric, (), "none", len(kept), dropped, plan.unit, too_little(plan.unit))
+            return Best(cells.metric, (), "none", len(shared), dropped, plan.unit, too_little(plan.unit))
         scope, n = "replicates", len(prompts)
         centre = np.array([np.mean([x.mean() for x in s]) for s in samples])
-        drawn = resampler.means([x[:, None] for s in samples for x in s])
-        resampled = np.array([sum(m[0] for m in drawn[i * n : (i + 1) * n]) / n for i in range(len(ranked))])
+        means_of_samples = resampler.means([x[:, None] for s in samples for x in s])
+        resampled = np.array([sum(m[0] for m in means_of_samples[i * n : (i + 1) * n]) / n for i in range(len(ranked))])
     if np.ptp(resampled) <= 1e-12 * np.abs(resampled).max():
         return Best(cells.metric, (), scope, n, dropped, plan.unit, "every response has the same value")
     share = winning_shares(sign * resampled)

@@ -138,8 +138,8 @@ class Recommendation(Report):
             return []
         if len(front) == 1:
             return ["No other setting is better on either axis."]
-        said = [f"{p.label} ({number(p.precision)} / {number(p.personality)})" for p in front]
-        return [f"Best trade-offs (precision / personality): {joined(said)}."]
+        places = [f"{p.label} ({number(p.precision)} / {number(p.personality)})" for p in front]
+        return [f"Best trade-offs (precision / personality): {joined(places)}."]
 
     def _basis(self) -> str:
         if self.setting is None:
@@ -188,18 +188,18 @@ def recommend(
     total = precision_score + personality_score
     weight = precision_score / total if total else 0.5
     plan = layout(frame, include_truncated=include_truncated)
-    found = axes(plan, distance)
-    left = [column for column in range(len(plan.settings)) if column not in found.columns]
+    plane = axes(plan, distance)
+    left = [column for column in range(len(plan.settings)) if column not in plane.columns]
     excluded = tuple(plan.labels[column] for column in left)
     why = tuple(f"{plan.labels[column]} has {status_counts(plan.counts[column])}" for column in left)
-    if found.scope == "none":
+    if plane.scope == "none":
         return Recommendation(
-            None, "", {}, None, weight, (), _start(found), "none", found.prompts, found.measures, excluded, plan.unit, why
+            None, "", {}, None, weight, (), _start(plane), "none", plane.prompts, plane.measures, excluded, plan.unit, why
         )
-    points, winner = _points(plan.settings, plan.labels, found, weight)
+    points, winner = _points(plan.settings, plan.labels, plane, weight)
     parameters = _parameters(frame)
     chosen = points[winner]
-    advice = _next(parameters, points, winner, found, weight, ranges or {})
+    advice = _next(parameters, points, winner, plane, weight, ranges or {})
     return Recommendation(
         chosen.setting,
         chosen.label,
@@ -208,9 +208,9 @@ def recommend(
         weight,
         points,
         advice,
-        found.scope,
-        found.prompts,
-        found.measures,
+        plane.scope,
+        plane.prompts,
+        plane.measures,
         excluded,
         plan.unit,
         why,
@@ -230,12 +230,12 @@ def _parameters(frame: pd.DataFrame) -> dict[int, dict[str, float]]:
     return out
 
 
-def _suits(precision: Floats, personality: Floats, weight: float) -> Floats:
+def _suitability(precision: Floats, personality: Floats, weight: float) -> Floats:
     """Return how well each row (a setting) suits the balance, in every column (a resample)."""
-    return weight * _stretched(precision) + (1 - weight) * _stretched(personality)
+    return weight * _rescale(precision) + (1 - weight) * _rescale(personality)
 
 
-def _stretched(axis: Floats) -> Floats:
+def _rescale(axis: Floats) -> Floats:
     low = axis.min(axis=0)
     return np.asarray((axis - low) / np.maximum(axis.max(axis=0) - low, SMALLEST_STRETCH))
 
@@ -250,31 +250,31 @@ def _front(precision: Floats, personality: Floats) -> Floats:
     return on_front
 
 
-def _points(settings: tuple[int, ...], labels: tuple[str, ...], found: Axes, weight: float) -> tuple[tuple[Point, ...], int]:
+def _points(settings: tuple[int, ...], labels: tuple[str, ...], plane: Axes, weight: float) -> tuple[tuple[Point, ...], int]:
     """Return every setting on the plane, and which of them suits the balance best."""
-    precision, personality = found.precision[:, None], found.personality[:, None]
+    precision, personality = plane.precision[:, None], plane.personality[:, None]
     on_front = _front(precision, personality)[:, 0]
-    winner = int(np.argmax(_suits(precision, personality, weight)[:, 0]))
-    front_share = _front(found.precision_resampled, found.personality_resampled).mean(axis=1)
-    share = winning_shares(_suits(found.precision_resampled, found.personality_resampled, weight))
+    winner = int(np.argmax(_suitability(precision, personality, weight)[:, 0]))
+    front_share = _front(plane.precision_resampled, plane.personality_resampled).mean(axis=1)
+    share = winning_shares(_suitability(plane.precision_resampled, plane.personality_resampled, weight))
     points = tuple(
         Point(
             settings[column],
             labels[column],
-            float(found.precision[k]),
-            float(found.personality[k]),
+            float(plane.precision[k]),
+            float(plane.personality[k]),
             bool(on_front[k]),
             float(front_share[k]),
             float(share[k]),
         )
-        for k, column in enumerate(found.columns)
+        for k, column in enumerate(plane.columns)
     )
     return points, winner
 
 
-def _start(found: Axes) -> Next:
+def _start(plane: Axes) -> Next:
     """Return what to run when nothing can be recommended."""
-    if len(found.columns) == 1:
+    if len(plane.columns) == 1:
         return Next("settings", "run several settings, such as a sweep of temperature, to have a choice")
     enough = f"run at least {MIN_PROMPTS} prompts, or {MIN_FREEDOM + 1} responses to each under every setting"
     return Next("responses", enough)
@@ -284,7 +284,7 @@ def _next(
     parameters: Mapping[int, Mapping[str, float]],
     points: tuple[Point, ...],
     winner: int,
-    found: Axes,
+    plane: Axes,
     weight: float,
     ranges: Mapping[str, Range],
 ) -> Next:
@@ -293,9 +293,9 @@ def _next(
     if beyond:
         return beyond
     if points[winner].probability < SETTLED:
-        return _settle(points, winner, found, weight)
-    if found.scope == "replicates" or found.prompts < FIRM_PROMPTS:
-        count = FIRM_PROMPTS - found.prompts
+        return _settle(points, winner, plane, weight)
+    if plane.scope == "replicates" or plane.prompts < FIRM_PROMPTS:
+        count = FIRM_PROMPTS - plane.prompts
         words = f"run {counted(count, 'more prompt')}, so that the result holds for other prompts too"
         return Next("prompts", words, (points[winner].setting,), count=count)
     return Next("nothing", "nothing needs to be run")
@@ -321,21 +321,21 @@ def _beyond_the_edge(parameters: Mapping[int, Mapping[str, float]], setting: int
     return Next("values", words, (setting,), (further,))
 
 
-def _settle(points: tuple[Point, ...], winner: int, found: Axes, weight: float) -> Next:
+def _settle(points: tuple[Point, ...], winner: int, plane: Axes, weight: float) -> Next:
     """Return how much more of the two leading settings would tell them apart."""
     order = sorted(range(len(points)), key=lambda k: (k != winner, -points[k].probability, k))
     leader, rival = points[order[0]], points[order[1]]
-    suits = _suits(found.precision[:, None], found.personality[:, None], weight)[:, 0]
-    resampled = _suits(found.precision_resampled, found.personality_resampled, weight)
-    gap = float(suits[order[0]] - suits[order[1]])
+    suitability = _suitability(plane.precision[:, None], plane.personality[:, None], weight)[:, 0]
+    resampled = _suitability(plane.precision_resampled, plane.personality_resampled, weight)
+    gap = float(suitability[order[0]] - suitability[order[1]])
     error = float((resampled[order[0]] - resampled[order[1]]).std())
     both, pair = (leader.setting, rival.setting), f"{leader.label} and {rival.label}"
-    there, unit = (found.prompts, "prompt") if found.scope == "prompts" else (found.replicates, "response")
+    there, unit = (plane.prompts, "prompt") if plane.scope == "prompts" else (plane.replicates, "response")
     # the error falls with the square root of the data
     times = max(1.0, (noncentrality(1_000) * error / gap) ** 2) if gap > 0 else math.inf
     if gap < SAME_SUIT or there * (times - 1) > MOST_MORE:
         return Next("either", f"{pair} fit your balance equally well as far as this run can tell; take either", both)
     count = max(1, math.ceil(there * (times - 1)))
-    each = "" if found.scope == "prompts" else " to each prompt"
+    each = "" if plane.scope == "prompts" else " to each prompt"
     words = f"run {counted(count, f'more {unit}')}{each} under {pair} to decide (enough 4 times in 5)"
     return Next("more", words, both, count=count)

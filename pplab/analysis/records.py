@@ -26,21 +26,21 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every field as plain JSON values, and ``words``."""
-        return {**{f.name: _plain(getattr(self, f.name)) for f in fields(self)}, "words": self.words}  # type: ignore[arg-type] # every subclass is a dataclass
+        return {**{f.name: _json_value(getattr(self, f.name)) for f in fields(self)}, "words": self.words}  # type: ignore[arg-type] # every subclass is a dataclass
 
     def __repr__(self) -> str:
         return self.words
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, Report):
         return value.as_dict()
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _json_value(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _json_value(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [_json_value(item) for item in value]
     return value
 
 
@@ -262,10 +262,10 @@ class Comparisons(Report):
             return "There is nothing to compare."
         if len(self.differences) <= 8:
             return "\n".join(d.words for d in self.differences)
-        found = [d for d in self.differences if d.significant]
+        significant = [d for d in self.differences if d.significant]
         rule = "false discovery rate 5%, Benjamini-Hochberg" if self.correction == "bh" else "Holm"
-        head = f"{len(found)} of {counted(len(self.differences), 'comparison')} show a significant difference ({rule})."
-        return "\n".join([head, *(d.words for d in found)])
+        head = f"{len(significant)} of {counted(len(self.differences), 'comparison')} show a significant difference ({rule})."
+        return "\n".join([head, *(d.words for d in significant)])
 
 
 @dataclass(frozen=True, slots=True)

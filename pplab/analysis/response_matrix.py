@@ -92,15 +92,15 @@ class ResponseMatrix:
     def column(self, setting: int) -> int:
         """Return the column of a ``setting_index``, or raise `BadInput` naming the ones there are."""
         if setting not in self.settings:
-            known = ", ".join(str(s) for s in self.settings[:12]) or "none"
-            raise BadInput(f"no setting {setting!r} among these responses", hint=f"settings: {known}")
+            settings = ", ".join(str(s) for s in self.settings[:12]) or "none"
+            raise BadInput(f"no setting {setting!r} among these responses", hint=f"settings: {settings}")
         return self.settings.index(setting)
 
     def numbers(self, metric: str) -> Floats:
         """Return ``metric`` for every row; NaN where the row is not usable or its value is missing or not finite."""
         need(self.frame, [metric])
-        found = pd.to_numeric(self.frame[metric], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(self.usable & np.isfinite(found), found, np.nan)
+        values = pd.to_numeric(self.frame[metric], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(self.usable & np.isfinite(values), values, np.nan)
 
     def rows(self) -> dict[tuple[int, int], list[int]]:
         """Return the positions of the usable rows of each cell (prompt, column)."""
@@ -152,8 +152,8 @@ def need(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     """Raise `BadInput` naming the first of ``columns`` that ``frame`` lacks."""
     for column in columns:
         if column not in frame.columns:
-            known = [str(name) for name in frame.columns]
-            hint = did_you_mean(column, known) or f"columns: {', '.join(known[:30]) or 'none'}"
+            names = [str(name) for name in frame.columns]
+            hint = did_you_mean(column, names) or f"columns: {', '.join(names[:30]) or 'none'}"
             raise BadInput(f"the responses have no column '{column}'", hint=hint)
 
 
@@ -180,8 +180,8 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseM
     prompt_of_row, prompts, repeated = _prompts(frame)
     status = frame["status"].astype(str)
     usable = status.isin(SCORED if include_truncated else ["ok"]).to_numpy(dtype=bool)
-    said = [name for name in ("setting_index", "setting_label", *SETTING_FIELDS) if name in frame.columns]
-    first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")  # without the texts, which cost time
+    columns = [name for name in ("setting_index", "setting_label", *SETTING_FIELDS) if name in frame.columns]
+    first = frame[columns].drop_duplicates("setting_index").sort_values("setting_index")  # without the texts, which cost time
     clusters, unit = _clusters(frame, prompt_of_row, prompts)
     return ResponseMatrix(
         frame=frame,
@@ -203,9 +203,11 @@ def _prompts(frame: pd.DataFrame) -> tuple[Integers, int, int]:
     index_of_row, indexes = pd.factorize(frame["prompt_index"], sort=True)
     if "prompt" not in frame.columns or not len(indexes):
         return index_of_row, len(indexes), 0
-    asked = frame[["prompt_index", "prompt"]].drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
-    read = [visible(text).strip() if isinstance(text, str) else index for index, text in asked.items()]
-    number = pd.factorize(pd.Series(read, dtype=object))[0]
+    prompts = (
+        frame[["prompt_index", "prompt"]].drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
+    )
+    texts = [visible(text).strip() if isinstance(text, str) else index for index, text in prompts.items()]
+    number = pd.factorize(pd.Series(texts, dtype=object))[0]
     distinct = int(number.max()) + 1
     return np.where(index_of_row >= 0, number[index_of_row], -1), distinct, len(indexes) - distinct
 
@@ -231,8 +233,8 @@ def _status_counts(status: pd.Series[str], setting_of_row: Integers, settings: i
     placed = setting_of_row >= 0
     cell = setting_of_row[placed] * len(names) + codes[placed]
     table = np.bincount(cell, minlength=settings * len(names)).reshape(settings, len(names))
-    known = [name for name in STATUS_WORDS if name in names]
-    order = [*known, *sorted(set(names) - set(known))]
+    ordinary = [name for name in STATUS_WORDS if name in names]
+    order = [*ordinary, *sorted(set(names) - set(ordinary))]
     place = {name: list(names).index(name) for name in order}
     return tuple({name: int(row[place[name]]) for name in order if row[place[name]]} for row in table)
 

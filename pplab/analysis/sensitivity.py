@@ -136,10 +136,10 @@ class Sensitivity(Report):
 
     def _figures(self, values: Sequence[float | None]) -> str:
         """Return one figure when the metrics share it, else one for each."""
-        said = [number(value, 3 if value < 0.1 else 2) for value in values if value is not None]
-        if len(set(said)) == 1:
-            return said[0]
-        return joined(f"{word} ({m.metric})" for word, m in zip(said, self.metrics, strict=True))
+        figures = [number(value, 3 if value < 0.1 else 2) for value in values if value is not None]
+        if len(set(figures)) == 1:
+            return figures[0]
+        return joined(f"{word} ({m.metric})" for word, m in zip(figures, self.metrics, strict=True))
 
 
 def sensitivity(
@@ -179,9 +179,9 @@ def sensitivity(
         scope = "prompts"
     elif replicates >= MIN_REPLICATES and min(settings, 2) * prompts * (replicates - 1) >= MIN_FREEDOM:
         scope = "replicates"
-    known = spreads or {}
-    found = tuple(_detectable(m, known.get(m, Spread()), scope, prompts, replicates, comparisons) for m in metrics)
-    return Sensitivity(prompts, settings, replicates, comparisons, scope, found)
+    spread_of = spreads or {}
+    detectable = tuple(_detectable(m, spread_of.get(m, Spread()), scope, prompts, replicates, comparisons) for m in metrics)
+    return Sensitivity(prompts, settings, replicates, comparisons, scope, detectable)
 
 
 def _detectable(metric: str, spread: Spread, scope: Scope, prompts: int, replicates: int, comparisons: int) -> Detectable:
@@ -217,8 +217,8 @@ def pilot_spreads(frame: pd.DataFrame, metrics: Sequence[str] = SCORES, *, inclu
         As in `pplab.analysis.statistics.compare_all`; it takes six prompts and two responses to some of them.
     """
     plan = layout(frame, include_truncated=include_truncated)
-    found = {metric: _spread(plan.cells(metric)) for metric in metrics}
-    return {metric: spread for metric, spread in found.items() if spread is not None}
+    spreads = {metric: _spread(plan.cells(metric)) for metric in metrics}
+    return {metric: spread for metric, spread in spreads.items() if spread is not None}
 
 
 def _spread(cells: Cells) -> Spread | None:

@@ -139,8 +139,8 @@ def _interval(
         prompts = np.flatnonzero(cells.counts[:, column])
         samples = [cells.replicates(int(p), column) for p in prompts]
         if enough_within(samples) and plan.unit == "prompt":
-            found = resampler.interval([s[:, None] for s in samples], [1 / len(samples)] * len(samples))
-            scope, low, high = "replicates", float(found.low[0]), float(found.high[0])
+            bounds = resampler.interval([s[:, None] for s in samples], [1 / len(samples)] * len(samples))
+            scope, low, high = "replicates", float(bounds.low[0]), float(bounds.high[0])
     note = "" if scope != "none" else (too_little(plan.unit) if responses else "no usable response")
     return Interval(cells.metric, plan.labels[column], mean, low, high, LEVEL, scope, present, responses, plan.unit, note)
 
@@ -172,8 +172,8 @@ def _bounds_of_columns(columns: Floats, resampler: Resampler) -> tuple[Floats, F
     for size, members in _columns_by_size(columns).items():
         for start in range(0, len(members), 256):
             part = members[start : start + 256]
-            found = resampler.interval([_compact(columns, part, size)])
-            low[part], high[part], above[part] = found.low, found.high, found.above_zero
+            bounds = resampler.interval([_compact(columns, part, size)])
+            low[part], high[part], above[part] = bounds.low, bounds.high, bounds.above_zero
     return low, high, above
 
 
@@ -262,15 +262,15 @@ def compare_all(
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
     planned = pairs is not None
-    wanted = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
-    for a, b in wanted:
+    compared_pairs = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
+    for a, b in compared_pairs:
         if a == b:
             raise BadInput(f"setting {a} is compared with itself", hint="name two different settings")
-    columns = [(plan.column(a), plan.column(b)) for a, b in wanted]
-    correction: Literal["holm", "bh"] = "holm" if planned or len(wanted) == 1 else "bh"
+    columns = [(plan.column(a), plan.column(b)) for a, b in compared_pairs]
+    correction: Literal["holm", "bh"] = "holm" if planned or len(compared_pairs) == 1 else "bh"
     permutations = max(RESAMPLES, math.ceil(2 * len(columns) * len(metrics) / ALPHA) - 1)
     findings = [f for m in metrics for f in differences(plan, plan.cells(m), columns, resampler, permutations)]
-    return Comparisons(corrected(plan, findings, correction, lower_is_better), correction)
+    return Comparisons(correct(plan, findings, correction, lower_is_better), correction)
 
 
 def differences(
@@ -293,22 +293,22 @@ def differences(
     for k, (a, b) in enumerate(pairs):
         present = np.isfinite(units[:, k])
         n = int(present.sum())
-        found = Finding(cells.metric, a, b, prompts=n, dropped=len(units) - n, delta=deltas[k])
-        found.responses_a = int(cells.counts[both[:, k], a].sum())
-        found.responses_b = int(cells.counts[both[:, k], b].sum())
+        finding = Finding(cells.metric, a, b, prompts=n, dropped=len(units) - n, delta=deltas[k])
+        finding.responses_a = int(cells.counts[both[:, k], a].sum())
+        finding.responses_b = int(cells.counts[both[:, k], b].sum())
         if n:
-            found.mean_a, found.mean_b = float(units_a[present, k].mean()), float(units_b[present, k].mean())
-            found.difference = float(units[present, k].mean())
+            finding.mean_a, finding.mean_b = float(units_a[present, k].mean()), float(units_b[present, k].mean())
+            finding.difference = float(units[present, k].mean())
         if n >= MIN_PROMPTS:
-            found.scope, found.low, found.high = "prompts", float(low[k]), float(high[k])
-            found.p, found.exact, found.higher = float(p[k]), n <= 12, float(above[k])
-            found.smallest_p = smallest_sign_flip_p(n, permutations)
-            found.error, found.freedom = float(units[present, k].std(ddof=1)) / math.sqrt(n), n - 1
+            finding.scope, finding.low, finding.high = "prompts", float(low[k]), float(high[k])
+            finding.p, finding.exact, finding.higher = float(p[k]), n <= 12, float(above[k])
+            finding.smallest_p = smallest_sign_flip_p(n, permutations)
+            finding.error, finding.freedom = float(units[present, k].std(ddof=1)) / math.sqrt(n), n - 1
         elif n:
-            _within_prompts(plan, cells, found, resampler, permutations)
+            _within_prompts(plan, cells, finding, resampler, permutations)
         else:
-            found.note = _nothing_shared(plan, cells, a, b)
-        findings.append(found)
+            finding.note = _nothing_shared(plan, cells, a, b)
+        findings.append(finding)
     return findings
 
 
@@ -322,35 +322,35 @@ def _nothing_shared(plan: ResponseMatrix, cells: Cells, a: int, b: int) -> str:
     return f"no {plan.unit} has usable responses under both{why}"
 
 
-def _within_prompts(plan: ResponseMatrix, cells: Cells, found: Finding, resampler: Resampler, permutations: int) -> None:
+def _within_prompts(plan: ResponseMatrix, cells: Cells, finding: Finding, resampler: Resampler, permutations: int) -> None:
     """Compare the responses to a few prompts, which are taken as the only ones of interest."""
-    a, b = found.a, found.b
+    a, b = finding.a, finding.b
     shared = np.flatnonzero((cells.counts[:, a] >= MIN_REPLICATES) & (cells.counts[:, b] >= MIN_REPLICATES))
     strata = [(cells.replicates(int(p), a), cells.replicates(int(p), b)) for p in shared]
     samples = [s for s, _ in strata] + [s for _, s in strata]
     if plan.unit != "prompt" or not enough_within(samples):
-        found.note = too_little(plan.unit)
+        finding.note = too_little(plan.unit)
         return
     k = len(strata)
     bounds = resampler.interval([s[:, None] for s in samples], [1 / k] * k + [-1 / k] * k)
-    found.scope, found.low, found.high = "replicates", float(bounds.low[0]), float(bounds.high[0])
-    found.higher = float(bounds.above_zero[0])
-    found.mean_a = float(np.mean([s.mean() for s, _ in strata]))
-    found.mean_b = float(np.mean([s.mean() for _, s in strata]))
-    found.difference = found.mean_a - found.mean_b
-    found.dropped += found.prompts - k
-    found.prompts = k
-    found.responses_a, found.responses_b = (sum(len(s[i]) for s in strata) for i in (0, 1))
-    found.p, found.exact = resampler.relabel(strata, permutations)
-    found.smallest_p = smallest_relabel_p([(len(x), len(y)) for x, y in strata], permutations)
+    finding.scope, finding.low, finding.high = "replicates", float(bounds.low[0]), float(bounds.high[0])
+    finding.higher = float(bounds.above_zero[0])
+    finding.mean_a = float(np.mean([s.mean() for s, _ in strata]))
+    finding.mean_b = float(np.mean([s.mean() for _, s in strata]))
+    finding.difference = finding.mean_a - finding.mean_b
+    finding.dropped += finding.prompts - k
+    finding.prompts = k
+    finding.responses_a, finding.responses_b = (sum(len(s[i]) for s in strata) for i in (0, 1))
+    finding.p, finding.exact = resampler.relabel(strata, permutations)
+    finding.smallest_p = smallest_relabel_p([(len(x), len(y)) for x, y in strata], permutations)
     parts = [float(s.var(ddof=1)) / len(s) / k**2 for s in samples]
     total = sum(parts)
-    found.error = math.sqrt(total)
+    finding.error = math.sqrt(total)
     if total > 0:
-        found.freedom = int(total**2 / sum(v**2 / (len(s) - 1) for v, s in zip(parts, samples, strict=True)))
+        finding.freedom = int(total**2 / sum(v**2 / (len(s) - 1) for v, s in zip(parts, samples, strict=True)))
 
 
-def corrected(
+def correct(
     plan: ResponseMatrix, findings: list[Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
 ) -> tuple[Difference, ...]:
     """Correct over all comparisons that were tested and put them into words."""

@@ -83,8 +83,8 @@ def by_setting(
             table[name] = numbers.groupby(frame["setting_index"], sort=True).sum(min_count=1).tolist()
     if unjudged.COLUMN in frame.columns:
         of_setting = [frame.loc[plan.usable & (plan.setting_of_row == column), unjudged.COLUMN] for column in range(count)]
-        told = [" ".join(unjudged.sentences(reasons)) for reasons in of_setting]
-        table |= {"not_judged": told} if any(told) else {}
+        not_judged = [" ".join(unjudged.sentences(reasons)) for reasons in of_setting]
+        table |= {"not_judged": not_judged} if any(not_judged) else {}
     if latency:
         ok = pd.to_numeric(frame["latency_ms"], errors="coerce").where(frame["status"] == "ok")
         times = ok.astype("float64").groupby(frame["setting_index"], sort=True)

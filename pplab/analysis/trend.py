@@ -95,8 +95,8 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
 
 def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
-    said = list(dict.fromkeys(["setting_index", parameter, *(name for name in SETTING_FIELDS if name in frame.columns)]))
-    first = frame[said].drop_duplicates("setting_index").sort_values("setting_index")
+    names = list(dict.fromkeys(["setting_index", parameter, *(name for name in SETTING_FIELDS if name in frame.columns)]))
+    first = frame[names].drop_duplicates("setting_index").sort_values("setting_index")
     level = pd.to_numeric(first[parameter], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     values = sorted({float(v) for v in level if np.isfinite(v)})
     if len(values) < _FEWEST_VALUES:
@@ -132,6 +132,6 @@ def _page(blocks: Floats) -> float:
 
         return float(page_trend_test(blocks, method="exact").pvalue)
     ranks = pd.DataFrame(blocks).rank(axis=1).to_numpy()
-    found = float(ranks.sum(axis=0) @ np.arange(1, columns + 1))
+    statistic = float(ranks.sum(axis=0) @ np.arange(1, columns + 1))
     expected, variance = rows * columns * (columns + 1) ** 2 / 4, rows * columns**2 * (columns + 1) * (columns**2 - 1) / 144
-    return float(special.ndtr((expected - found) / math.sqrt(variance)))
+    return float(special.ndtr((expected - statistic) / math.sqrt(variance)))

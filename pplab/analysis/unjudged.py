@@ -55,9 +55,11 @@ def sentences(reasons: Iterable[Mapping[str, str] | None]) -> list[str]:
             names.setdefault(_kind(reason), {})[name] = None
             examples.setdefault(_kind(reason), reason)
     order = sorted(counts, key=lambda kind: -counts[kind])
-    told = [f"{words(list(names[kind]), examples[kind])}: {counted(counts[kind], 'answer')}." for kind in order[:MOST]]
-    rest = len(order) - len(told)
-    return [*told, f"There are {counted(rest, 'further reason')} for which a metric does not judge an answer."] if rest else told
+    lines = [f"{words(list(names[kind]), examples[kind])}: {counted(counts[kind], 'answer')}." for kind in order[:MOST]]
+    rest = len(order) - len(lines)
+    return (
+        [*lines, f"There are {counted(rest, 'further reason')} for which a metric does not judge an answer."] if rest else lines
+    )
 
 
 def words(names: list[str], reason: str) -> str:
@@ -70,10 +72,10 @@ def words(names: list[str], reason: str) -> str:
     """
     ordered = [*(name for name in SCORES if name in names), *(name for name in names if name not in SCORES)]
     head = f"{joined(ordered)} {'is' if len(names) == 1 else 'are'} not judged"
-    if found := _LANGUAGE.fullmatch(reason):
-        return f"{head} in {found[1]}"
-    if found := _OUTSIDE.fullmatch(reason):
-        return f"{head} outside {'its' if len(names) == 1 else 'their'} range {found[2]} (such as {found[1]})"
+    if match := _LANGUAGE.fullmatch(reason):
+        return f"{head} in {match[1]}"
+    if match := _OUTSIDE.fullmatch(reason):
+        return f"{head} outside {'its' if len(names) == 1 else 'their'} range {match[2]} (such as {match[1]})"
     return f"{head} ({reason})"
 
 
@@ -87,7 +89,7 @@ def of_response(reasons: Mapping[str, str]) -> str:
 
 def _kind(reason: str) -> str:
     """Return what reasons have in common that differ in a value or a message only."""
-    if found := _OUTSIDE.fullmatch(reason):
-        return found[2]
-    found = _RAISED.match(reason)
-    return found[0] if found else reason
+    if match := _OUTSIDE.fullmatch(reason):
+        return match[2]
+    match = _RAISED.match(reason)
+    return match[0] if match else reason

@@ -92,12 +92,12 @@ def verdict(
     ranking: tuple[Best, ...] = ()
     trends: tuple[Trend, ...] = ()
     if len(plan.settings) == 1:
-        findings = _means_only(means)
+        findings = _single_setting(means)
     elif len(plan.settings) == 2:
         findings = _pair(comparisons.differences)
     else:
         ranking = best(frame, metrics, lower_is_better=lower_is_better, **counted_in)
-        swept = _swept(frame)
+        swept = _swept_parameter(frame)
         lower = set(lower_is_better)
         options = {"include_truncated": include_truncated}
         trends = tuple(trend(frame, m, swept, lower_is_better=m in lower, **options) for m in metrics) if swept else ()
@@ -119,16 +119,18 @@ def _not_averaged(plan: ResponseMatrix, *, include_truncated: bool) -> dict[str,
     return counts
 
 
-def _means_only(means: Iterable[Interval]) -> list[str]:
-    said = [m.sentence for m in means]
-    return [*said, "One setting only: there is nothing to compare it with."]
+def _single_setting(means: Iterable[Interval]) -> list[str]:
+    sentences = [m.sentence for m in means]
+    return [*sentences, "One setting only: there is nothing to compare it with."]
 
 
 def _pair(differences: Sequence[Difference]) -> list[str]:
-    return _once([d.sentence for d in differences], [d.note for d in differences], "The two settings cannot be compared")
+    return _without_repeats(
+        [d.sentence for d in differences], [d.note for d in differences], "The two settings cannot be compared"
+    )
 
 
-def _once(sentences: list[str], notes: list[str], refusal: str) -> list[str]:
+def _without_repeats(sentences: list[str], notes: list[str], refusal: str) -> list[str]:
     """Return the sentences, or one for all when each says the same refusal."""
     if len(set(notes)) == 1 and notes[0]:
         return [f"{refusal}: {notes[0]}."]
@@ -136,51 +138,51 @@ def _once(sentences: list[str], notes: list[str], refusal: str) -> list[str]:
 
 
 def _sweep(ranking: Sequence[Best], comparisons: Comparisons, trends: Sequence[Trend]) -> list[str]:
-    said = []
-    for k, found in enumerate(ranking):
-        parts = [found.sentence]
-        if found.chances:
-            parts.append(_apart(found, comparisons))
-        if trends and trends[k].p is not None:
-            parts.append(_capital(trends[k].sentence))
-        said.append(" ".join(parts))
-    return _once(said, [found.note for found in ranking], "No setting is ranked")
-
-
-def _apart(found: Best, comparisons: Comparisons) -> str:
-    """Return from which settings the best one differs significantly, and which difference from the others could be detected."""
-    first = found.chances[0].setting
-    against = [d for d in comparisons.differences if d.metric == found.metric and first in {d.a, d.b}]
-    apart = [_other(d, first) for d in against if d.better == first]
-    together = [d for d in against if not d.significant and d.p is not None]
     sentences = []
-    if apart:
-        names = "every other setting" if len(apart) == len(against) else _some(apart)
+    for k, ranked in enumerate(ranking):
+        parts = [ranked.sentence]
+        if ranked.chances:
+            parts.append(_significance(ranked, comparisons))
+        if trends and trends[k].p is not None:
+            parts.append(_capitalise(trends[k].sentence))
+        sentences.append(" ".join(parts))
+    return _without_repeats(sentences, [ranked.note for ranked in ranking], "No setting is ranked")
+
+
+def _significance(ranked: Best, comparisons: Comparisons) -> str:
+    """Return from which settings the best one differs significantly, and which difference from the others could be detected."""
+    first = ranked.chances[0].setting
+    comparisons_with_best = [d for d in comparisons.differences if d.metric == ranked.metric and first in {d.a, d.b}]
+    different = [_other_label(d, first) for d in comparisons_with_best if d.better == first]
+    similar = [d for d in comparisons_with_best if not d.significant and d.p is not None]
+    sentences = []
+    if different:
+        names = "every other setting" if len(different) == len(comparisons_with_best) else _names(different)
         sentences.append(f"Significantly different from {names}.")
-    if together:
-        detectable = [d.detectable for d in together if d.detectable is not None]
+    if similar:
+        detectable = [d.detectable for d in similar if d.detectable is not None]
         reach = (
-            f"this run could detect {number(max(detectable), decimals(max(detectable)))}" if detectable else together[0].too_few
+            f"this run could detect {number(max(detectable), decimals(max(detectable)))}" if detectable else similar[0].too_few
         )
-        others = [_other(d, first) for d in together]
+        others = [_other_label(d, first) for d in similar]
         rest = joined(others, "or") if len(others) <= 4 else f"{len(others)} others"
         sentences.append(f"No significant difference from {rest}; {reach}.")
     return " ".join(sentences)
 
 
-def _other(found: Difference, first: int) -> str:
-    return found.label_b if found.a == first else found.label_a
+def _other_label(difference: Difference, first: int) -> str:
+    return difference.label_b if difference.a == first else difference.label_a
 
 
-def _some(labels: Sequence[str]) -> str:
+def _names(labels: Sequence[str]) -> str:
     return joined(labels) if len(labels) <= 4 else f"{len(labels)} others"
 
 
-def _capital(sentence: str) -> str:
+def _capitalise(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _swept(frame: pd.DataFrame) -> str | None:
+def _swept_parameter(frame: pd.DataFrame) -> str | None:
     """Return the one parameter that the settings differ in, if it has three numeric values or more."""
     first = frame.drop_duplicates("setting_index")
     values = {name: first[name].drop_duplicates() for name in SETTING_FIELDS if name in first.columns}
@@ -192,8 +194,8 @@ def _swept(frame: pd.DataFrame) -> str | None:
 
 def _limits(results: Sequence[Interval | Difference | Best]) -> list[str]:
     """Return each caveat once, the narrowest first."""
-    told = sorted((r for r in results if r.scope != "none"), key=lambda r: (r.scope == "prompts", r.prompts))
-    return list(dict.fromkeys(said for r in told if (said := caveat(r.scope, r.prompts, r.unit))))
+    bounded = sorted((r for r in results if r.scope != "none"), key=lambda r: (r.scope == "prompts", r.prompts))
+    return list(dict.fromkeys(sentence for r in bounded if (sentence := caveat(r.scope, r.prompts, r.unit))))
 
 
 def _left_out_prompts(differences: Sequence[Difference]) -> list[str]:
@@ -203,5 +205,5 @@ def _left_out_prompts(differences: Sequence[Difference]) -> list[str]:
         return []
     up_to = "" if all(d.dropped == most.dropped for d in differences) else "up to "
     verb = "was" if most.dropped == 1 and not up_to else "were"
-    who = _capital(f"{up_to}{counted(most.dropped, most.unit)}")
+    who = _capitalise(f"{up_to}{counted(most.dropped, most.unit)}")
     return [f"{who} without enough usable responses under both settings {verb} left out of a comparison."]

@@ -24,9 +24,9 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
             return CommandResult(Dashboard(lab), None)
         from pplab.store.dashboard_queries import Filters, Rollup
-        from pplab.views.widgets.dashboard_content import shown
+        from pplab.views.widgets.dashboard_content import dashboard_content
 
-        content = shown(Rollup(lab.context.store).read(Filters()), Filters())
+        content = dashboard_content(Rollup(lab.context.store).read(Filters()), Filters())
     return CommandResult(content.static(), content.board)
 
 

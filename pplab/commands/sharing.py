@@ -41,7 +41,7 @@ def verify(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
     report: Any = session.lab(arguments).verify(arguments.file)
     if arguments.file is None:
-        return CommandResult(views.verified(report), report)
+        return CommandResult(views.verification(report), report)
     return CommandResult(report, report.as_dict())
 
 

@@ -23,6 +23,6 @@ def doc(name: str) -> str:
         return (Path(__file__).with_name("docs") / f"{name}.md").read_text(encoding="utf-8")
     function = registry.user_metric(name)
     if function is None:
-        known = (*PAGES, *(info.name for info in registry.registered() if not info.built_in))
-        raise NotFound(f"there is no page on '{name}'", hint=did_you_mean(name, known) or f"pages: {', '.join(known)}")
+        names = (*PAGES, *(info.name for info in registry.registered() if not info.built_in))
+        raise NotFound(f"there is no page on '{name}'", hint=did_you_mean(name, names) or f"pages: {', '.join(names)}")
     return f"# {name}\n\n{function.__doc__ or ''}"

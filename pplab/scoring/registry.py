@@ -63,8 +63,8 @@ def metric(
         info = MetricInfo(
             name, None if low is None else float(low), None if high is None else float(high), bool(higher_is_better), doc
         )
-        taken = _users.get(name)
-        if taken and _identity(taken[1]) != _identity(function):
+        earlier = _users.get(name)
+        if earlier and _identity(earlier[1]) != _identity(function):
             raise BadInput(f"the metric '{name}' is already registered", hint="choose another name, or unregister it")
         _users[name] = (info, function)
         return function
@@ -103,8 +103,8 @@ def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[
     >>> [info.high for info in described(["creativity", "words", "odd"], [MetricInfo("words", 0, 500)])]
     [1.0, 500, None]
     """
-    known = {info.name: info for info in (*registered(), *stored)}
-    return tuple(built_in(name) or known.get(name) or MetricInfo(name, None, None) for name in names)
+    infos = {info.name: info for info in (*registered(), *stored)}
+    return tuple(built_in(name) or infos.get(name) or MetricInfo(name, None, None) for name in names)
 
 
 def users_values(text: str, prompt: str) -> tuple[dict[str, float | None], dict[str, str]]:

@@ -65,8 +65,8 @@ class Scores:
         Examples
         --------
         >>> from pplab.metrics import score
-        >>> found = score("Tea is nice. Tea is nice. Tea is nice.", "List exactly 5 bullet points about tea.")
-        >>> print(found.explain())  # doctest: +ELLIPSIS
+        >>> scores = score("Tea is nice. Tea is nice. Tea is nice.", "List exactly 5 bullet points about tea.")
+        >>> print(scores.explain())  # doctest: +ELLIPSIS
         Asked for exactly 5 bullet points, has 0. Says one sentence 3 times: "tea is nice". ...
         """
         return explain.explain(self.detail)
@@ -98,8 +98,8 @@ def score(
 
     Examples
     --------
-    >>> found = score("The lamp room smelled of oil and salt. Nobody had climbed up for years.", "Describe a lighthouse.")
-    >>> 0 < found.creativity < 1, found.coherence > 0.8
+    >>> scores = score("The lamp room smelled of oil and salt. Nobody had climbed up for years.", "Describe a lighthouse.")
+    >>> 0 < scores.creativity < 1, scores.coherence > 0.8
     (True, True)
     >>> score("从前有一座山", "").detail["coherence"]["reason"]
     'in Chinese, and only English is judged'

@@ -14,5 +14,5 @@ def mimebundle(view: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return bundle
     from pplab.views import static
 
-    drawn = getattr(static, view)(value)
-    return {"text/plain": drawn.text, "text/html": drawn.html}, {}
+    display = getattr(static, view)(value)
+    return {"text/plain": display.text, "text/html": display.html}, {}

@@ -58,10 +58,10 @@ def name_hidden(text: str, badge: Callable[[str], str]) -> str:
     """
 
     def names(run: re.Match[str]) -> str:
-        found = [f"U+{ord(character):04X}" for character in run.group()]
-        if len(found) > _RUN_SHOWN:
-            return badge(f"{found[0]} … {found[-1]}, {len(found):,} characters")
-        return "".join(map(badge, found))
+        names_of_run = [f"U+{ord(character):04X}" for character in run.group()]
+        if len(names_of_run) > _RUN_SHOWN:
+            return badge(f"{names_of_run[0]} … {names_of_run[-1]}, {len(names_of_run):,} characters")
+        return "".join(map(badge, names_of_run))
 
     return _HIDDEN.sub(names, text)
 

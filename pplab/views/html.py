@@ -77,15 +77,15 @@ def model_html(text: str, *, cap: int = 4000) -> str:
     """
     text = strip_terminal_codes(text).strip("\n")
     end = _cut(text, cap)
-    shown = f'<div data-pplab="text" class="pplab-text" dir="auto">{_render(text[:end])}</div>'
+    element = f'<div data-pplab="text" class="pplab-text" dir="auto">{_render(text[:end])}</div>'
     rest = text[end:]
     if not rest.strip():
-        return shown
+        return element
     hidden = rest[: _REST * cap]
     beyond = len(rest) - len(hidden)
     note = f"<p><em>{beyond:,} more characters are in the data frame.</em></p>" if beyond else ""
     more = f"<summary>show more ({len(rest):,} characters)</summary>{_plain(hidden.strip())}{note}"
-    return f'{shown}<details class="pplab-more">{more}</details>'
+    return f'{element}<details class="pplab-more">{more}</details>'
 
 
 def _cut(text: str, cap: int) -> int:
@@ -229,20 +229,20 @@ def _meter(card: Card, name: str) -> str:
     if value is None:
         return "<span></span><span>n/a</span>"
     if scale is None:
-        shown = number(value, 2)
-        return f'<meter value="{shown}" aria-label="{escape(escape_text(name))}">{shown}</meter><span>{shown}</span>'
-    shown = score_words(card, name)
+        words = number(value, 2)
+        return f'<meter value="{words}" aria-label="{escape(escape_text(name))}">{words}</meter><span>{words}</span>'
+    words = score_words(card, name)
     if scale.share(value) is None:
-        return f"<span></span><span>{_words(shown)}</span>"
+        return f"<span></span><span>{_words(words)}</span>"
     best = scale.high if scale.higher_is_better else scale.low
     ends = f'min="{scale.low:g}" max="{scale.high:g}" optimum="{best:g}"'
-    meter = f'<meter value="{value:.6g}" {ends} aria-label="{escape(escape_text(card.label(name)))}">{shown}</meter>'
-    return f"{meter}<span>{shown}</span>"
+    meter = f'<meter value="{value:.6g}" {ends} aria-label="{escape(escape_text(card.label(name)))}">{words}</meter>'
+    return f"{meter}<span>{words}</span>"
 
 
-def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
-    """Return the first ``shown`` responses, neighbours of one prompt and setting under one heading, and say how many remain."""
-    groups = groupby(responses[:shown], key=lambda card: (card.prompt, card.setting))
+def cards(responses: Sequence[Card], *, limit: int = 100) -> str:
+    """Return the first ``limit`` responses, neighbours of one prompt and setting under one heading, and say how many remain."""
+    groups = groupby(responses[:limit], key=lambda card: (card.prompt, card.setting))
     parts: list[str] = []
     prompt_above = ""
     for (prompt, setting), members in groups:
@@ -254,10 +254,10 @@ def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
         tiles = "".join(map(response_card, members))
         columns = "repeat(auto-fill,minmax(300px,1fr))"
         parts.append(f'<div style="display:grid;grid-template-columns:{columns};gap:12px">{tiles}</div>')
-    remaining = len(responses) - shown
+    remaining = len(responses) - limit
     if remaining > 0:
         parts.append(
-            f"<p>{shown:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.</p>"
+            f"<p>{limit:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.</p>"
         )
     return "".join(parts) or "<p>No responses yet.</p>"
 

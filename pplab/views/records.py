@@ -34,10 +34,10 @@ class Estimate:
         """Return the value and its interval in words, with this many decimals."""
         if self.value is None:
             return "n/a"
-        shown = f"{self.value:.{digits}f}"
+        words = f"{self.value:.{digits}f}"
         if self.low is None or self.high is None:
-            return shown
-        return f"{shown} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+            return words
+        return f"{words} ({self.low:.{digits}f} to {self.high:.{digits}f})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,8 @@ class Card:
     @property
     def tokens(self) -> str:
         """The token counts in words; empty when both are unknown."""
-        known = ((self.input_tokens, "in"), (self.output_tokens, "out"))
-        parts = [f"{count:,} {way}" for count, way in known if count is not None]
+        counts = ((self.input_tokens, "in"), (self.output_tokens, "out"))
+        parts = [f"{count:,} {way}" for count, way in counts if count is not None]
         return f"tokens: {', '.join(parts)}" if parts else ""
 
 

@@ -33,7 +33,7 @@ NOT_COMPARABLE = "This output has ids, times and durations: it is different on e
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Shown(Display):
+class FrameDisplay(Display):
     """A display that also holds the data behind it as ``.df``."""
 
     df: Any = None
@@ -54,8 +54,8 @@ class _Page:
         return self.add(html.key_values(pairs), text.key_values(pairs))
 
     def table(self, rows: Any, chart: str = "", **options: Any) -> _Page:
-        drawn = html.table(rows, **options)
-        return self.add(html.beside(chart, drawn) if chart else drawn, text.table(rows, **options))
+        markup = html.table(rows, **options)
+        return self.add(html.beside(chart, markup) if chart else markup, text.table(rows, **options))
 
     def cards(self, cards: Sequence[Card]) -> _Page:
         return self.add(html.cards(cards), text.cards(cards))
@@ -74,8 +74,8 @@ class _Page:
     def display(self) -> Display:
         return Display(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text))
 
-    def shown(self, frame: Any) -> Shown:
-        return Shown(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text), df=frame)
+    def with_frame(self, frame: Any) -> FrameDisplay:
+        return FrameDisplay(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text), df=frame)
 
 
 # -- where am I ---------------------------------------------------------------------------------------------------------------
@@ -125,14 +125,14 @@ def document(markdown: str) -> Display:
 # -- calibration --------------------------------------------------------------------------------------------------------------
 
 
-def questions(quiz: Sequence[Any]) -> Shown:
+def questions(quiz: Sequence[Any]) -> FrameDisplay:
     rows = [{"question": q.id, "text": q.text, "answers": ", ".join(f"{o.value} ({o.label})" for o in q.options)} for q in quiz]
     page = _Page("Calibration quiz").table(rows)
     page.words("Answer with --answers FILE (JSON: question to answer), or take --preset precise, balanced or expressive.")
-    return page.shown(rows)
+    return page.with_frame(rows)
 
 
-def calibration(made: Any) -> Display:
+def calibration(calibration: Any) -> Display:
     moves = [
         {
             "parameter": m["parameter"],
@@ -140,42 +140,46 @@ def calibration(made: Any) -> Display:
             "change": f"{m['change']:+g}",
             "because of the answer": f"{m['question_id']}: {m['answer']}",
         }
-        for m in made.explanation
+        for m in calibration.explanation
     ]
     page = _Page("Calibration").notice("success", "The calibration is saved.")
     page.pairs(
         {
-            "precision": f"{made.scores['precision']:g} of 100",
-            "personality": f"{made.scores['personality']:g} of 100",
-            "confidence": f"{made.confidence:.2f}",
+            "precision": f"{calibration.scores['precision']:g} of 100",
+            "personality": f"{calibration.scores['personality']:g} of 100",
+            "confidence": f"{calibration.confidence:.2f}",
         }
     )
-    page.words(f"Persona: {made.persona}")
-    _ranges(page, made)
+    page.words(f"Persona: {calibration.persona}")
+    _ranges(page, calibration)
     return page.table(moves, caption="Why the ranges are as they are").display()
 
 
-def _ranges(page: _Page, made: Any) -> None:
+def _ranges(page: _Page, calibration: Any) -> None:
     ranges = [
         {
             "parameter": name,
             "from": f"{r.low:g}",
             "to": f"{r.high:g}",
-            "values to try": ", ".join(f"{v:g}" for v in made.points[name]),
+            "values to try": ", ".join(f"{v:g}" for v in calibration.points[name]),
         }
-        for name, r in made.ranges.items()
+        for name, r in calibration.ranges.items()
     ]
-    chart = svg.range_chart(made.ranges, points=made.points, title="Ranges of this calibration")
+    chart = svg.range_chart(calibration.ranges, points=calibration.points, title="Ranges of this calibration")
     page.table(ranges, chart=chart, caption="Ranges")
 
 
-def studio(made: Any, model: str) -> Display:
+def studio(calibration: Any, model: str) -> Display:
     """Return where the studio begins: its model, and the calibration's ranges if there is one."""
-    scores = f"precision {made.scores['precision']:g}, personality {made.scores['personality']:g}" if made else "none"
+    scores = (
+        f"precision {calibration.scores['precision']:g}, personality {calibration.scores['personality']:g}"
+        if calibration
+        else "none"
+    )
     page = _Page("Experiment studio").pairs({"model": model, "calibration": scores})
-    if made:
-        _ranges(page, made)
-    example = "%%pplab run --calibration latest --sweep temperature --n 5" if made else "%%pplab run --n 5"
+    if calibration:
+        _ranges(page, calibration)
+    example = "%%pplab run --calibration latest --sweep temperature --n 5" if calibration else "%%pplab run --n 5"
     return page.words(f"Run this cell to open the studio, or write a prompt in a cell that begins with {example}").display()
 
 
@@ -193,78 +197,78 @@ def card(
         prompt=row["prompt"],
         setting=setting,
         replicate=int(row["replicate"]),
-        scores={m.name: _known(row.get(m.name)) for m in metrics} if scored else {},
+        scores={m.name: _value(row.get(m.name)) for m in metrics} if scored else {},
         scales={m.name: m for m in metrics if not m.built_in},
         unjudged=unjudged.of_response(reasons) if scored else "",
-        error=_known(row["error"]),
-        input_tokens=_whole(row["input_tokens"]),
-        output_tokens=_whole(row["output_tokens"]),
+        error=_value(row["error"]),
+        input_tokens=_integer(row["input_tokens"]),
+        output_tokens=_integer(row["output_tokens"]),
         badges=("embedded",) if embedded else (),
     )
 
 
-def _known(value: Any) -> Any:
+def _value(value: Any) -> Any:
     return None if value is None or (isinstance(value, float) and math.isnan(value)) or value != value else value  # noqa: PLR0124
 
 
-def _whole(value: Any) -> int | None:
-    known = _known(value)
-    return None if known is None or str(known) == "<NA>" else int(known)
+def _integer(value: Any) -> int | None:
+    number = _value(value)
+    return None if number is None or str(number) == "<NA>" else int(number)
 
 
-def experiments(frame: pd.DataFrame, *, full: bool) -> Shown:
+def experiments(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
     page = _Page("Experiments")
     if full:
-        return page.notice("warning", NOT_COMPARABLE).table(frame).shown(frame)
+        return page.notice("warning", NOT_COMPARABLE).table(frame).with_frame(frame)
     columns = {"model": "model", "status": "status", "planned": "planned answers"}
-    return page.table(frame[list(columns)], headings=columns).shown(frame)
+    return page.table(frame[list(columns)], headings=columns).with_frame(frame)
 
 
 # -- what happened ------------------------------------------------------------------------------------------------------------
 
 
-def audit(frame: pd.DataFrame, *, full: bool) -> Shown:
+def audit(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
     page = _Page("Audit")
     if full:
         columns = ["seq", "occurred_at", "event", "actor", "entity", "entity_id", "correlation_id", "payload"]
-        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).with_frame(frame)
     from pplab.observe.events import CATALOGUE
 
     counts = frame["event"].value_counts().to_dict()
     rows = [{"event": n, "count": counts[n], "meaning": e.meaning} for n, e in CATALOGUE.items() if n in counts]
-    return page.table(rows, headings={"event": "event", "count": "count", "meaning": "meaning"}).shown(frame)
+    return page.table(rows, headings={"event": "event", "count": "count", "meaning": "meaning"}).with_frame(frame)
 
 
-def timing(frame: pd.DataFrame, *, full: bool) -> Shown:
+def timing(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
     page = _Page("Timing")
     if full:
-        wanted = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ns", "correlation_id"]
-        columns = [c for c in wanted if c in frame.columns]
-        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).shown(frame)
+        names = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ns", "correlation_id"]
+        columns = [c for c in names if c in frame.columns]
+        return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).with_frame(frame)
     keys = [c for c in ("kind", "name", "status") if c in frame.columns]
     counts = frame.groupby(keys, sort=True).size().reset_index(name="count")
     page.table(counts.to_dict("records"), headings={c: c for c in [*keys, "count"]})
-    return page.words("Durations are in .df and shown with --full: they are different on every run.").shown(frame)
+    return page.words("Durations are in .df and shown with --full: they are different on every run.").with_frame(frame)
 
 
-def verified(report: Any) -> Display:
+def verification(report: Any) -> Display:
     return _Page("Verification").notice("success" if report.ok else "error", _sentence(report.words)).display()
 
 
-def rebuilt(report: Any) -> Display:
+def rebuild(report: Any) -> Display:
     page = _Page("Rebuild").table(report.df)
     return page.notice("success" if report.equal or report.swapped else "error", _sentence(report.words)).display()
 
 
-def exported(made: Any) -> Display:
+def export(export: Any) -> Display:
     page = _Page("Export")
-    page.notice("success", f"{_counted(made.rows, 'row')} of {made.what} written as {made.format}.")
-    if made.link:
-        page.add(f"<p>{html.file_link(made.link)}</p>", made.link)
+    page.notice("success", f"{_counted(export.rows, 'row')} of {export.what} written as {export.format}.")
+    if export.link:
+        page.add(f"<p>{html.file_link(export.link)}</p>", export.link)
     else:
         page.words("The file is in exports/ beside the notebook; .path has its name.")
-    if made.note:
-        page.words(made.note)
+    if export.note:
+        page.words(export.note)
     return page.display()
 
 
@@ -277,11 +281,11 @@ def experiment(exp: Any) -> Display:
 def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     """Return an experiment's verdict, table and chart, without and with its first hundred cards; ``frame``: its responses."""
     metrics, reasons = exp.metric_info, exp.unjudged
-    page = _about(exp, frame, metrics)
+    page = _overview(exp, frame, metrics)
     head = page.display()
     labels = [s.label() for s in exp.plan.settings]
     rows = frame.head(100).to_dict("records")
-    drawn = [
+    cards = [
         card(
             row,
             labels[int(row["setting_index"])],
@@ -292,10 +296,10 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
         for row in _grouped(rows)
     ]
     left = [Card(status="ok", text="")] * (len(frame) - len(rows))
-    return head, page.cards([*drawn, *left]).display()
+    return head, page.cards([*cards, *left]).display()
 
 
-def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
+def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
     plan = exp.plan
     page = _Page("Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
@@ -315,7 +319,7 @@ def _about(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Pag
     return page.table(_summary_rows(summary, metrics), chart=_chart(summary, plan, metrics) if usable else "")
 
 
-def full_experiment(exp: Any) -> Shown:
+def full_experiment(exp: Any) -> FrameDisplay:
     """Return everything stored of an experiment's responses, as a table."""
     page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
     with exp.reading():
@@ -323,7 +327,7 @@ def full_experiment(exp: Any) -> Shown:
         page.pairs(
             {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
         )
-        return page.table(exp.summary(latency=True)).table(frame, limit=200).shown(frame)
+        return page.table(exp.summary(latency=True)).table(frame, limit=200).with_frame(frame)
 
 
 def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:
@@ -335,14 +339,14 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
     for record in summary.to_dict("records"):
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
         row |= {m.label: _estimate(record, m.name) for m in metrics}
-        if (tokens := _whole(record.get("output_tokens"))) is not None:
+        if (tokens := _integer(record.get("output_tokens"))) is not None:
             row["output tokens"] = tokens
         rows.append(row)
     return rows
 
 
 def _estimate(record: Mapping[Any, Any], name: str) -> Estimate:
-    return Estimate(_known(record[name]), _known(record[f"{name}_low"]), _known(record[f"{name}_high"]))
+    return Estimate(_value(record[name]), _value(record[f"{name}_low"]), _value(record[f"{name}_high"]))
 
 
 def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo]) -> str:
@@ -375,24 +379,24 @@ def _sentence(words: str) -> str:
     return words[0].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
 
 
-def told(result: Any) -> Display:
+def report(result: Any) -> Display:
     """Return a result of the analysis: its words."""
     return _Page("").words(result.words).display()
 
 
-def trace(walked: Any, *, full: bool) -> Shown:
+def trace(chain: Any, *, full: bool) -> FrameDisplay:
     """Return the chain of cause: one box a kind of record with how many there are, or every record with its id."""
     import dataclasses
 
     import pandas as pd
 
-    frame = pd.DataFrame([dataclasses.asdict(n) for n in walked.nodes])
+    frame = pd.DataFrame([dataclasses.asdict(n) for n in chain.nodes])
     page = _Page("Trace")
     if full:
-        return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).shown(frame)
-    counts = Counter(n.kind for n in walked.nodes)
+        return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).with_frame(frame)
+    counts = Counter(n.kind for n in chain.nodes)
     order = sorted(counts, key=lambda kind: (TRACE_ORDER.index(kind) if kind in TRACE_ORDER else len(TRACE_ORDER), kind))
-    arrows = {(e.source[0], e.target[0]) for e in walked.edges}
+    arrows = {(e.source[0], e.target[0]) for e in chain.edges}
     links = [(a, b) for a in order for b in order if (a, b) in arrows and order.index(a) < order.index(b)]
     boxes = [graph.Node(kind, kind, _counted(counts[kind], "record")) for kind in order]
     rows = []
@@ -401,18 +405,18 @@ def trace(walked: Any, *, full: bool) -> Shown:
         rows.append({"record": kind, "count": counts[kind], "caused by": ", ".join(causes) or "-"})
     page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
     for kind in order:
-        _opened(page, kind, [node for node in walked.nodes if node.kind == kind])
-    return page.words("Ids and times are in .df and shown with --full.").shown(frame)
+        _details(page, kind, [node for node in chain.nodes if node.kind == kind])
+    return page.words("Ids and times are in .df and shown with --full.").with_frame(frame)
 
 
-def _opened(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
+def _details(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
     """Add the records of a kind, to be opened: what the first of them hold, or how many there are of each label."""
     rows = [{name: _inline(value) for name, value in node.record.items()} for node in nodes if node.record]
     count = _counted(len(nodes), "record") + (f", the first {len(rows)}" if 0 < len(rows) < len(nodes) else "")
     if not rows:
         rows = [{kind: label, "count": times} for label, times in sorted(Counter(node.label for node in nodes).items())]
-    drawn = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows)
-    page.add(f"<details><summary>{kind}: {count}</summary>{drawn}</details>", "")
+    markup = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows)
+    page.add(f"<details><summary>{kind}: {count}</summary>{markup}</details>", "")
 
 
 def _inline(value: Any) -> Any:
@@ -428,8 +432,8 @@ def as_text(value: Any) -> str:
     """Return what a terminal shows for the value of a command."""
     view = STATIC_VIEWS.get((type(value).__module__, type(value).__name__))
     if view is not None:
-        drawn: Display = globals()[view](value)
-        return drawn.text
+        display: Display = globals()[view](value)
+        return display.text
     if hasattr(value, "columns"):
         return text.table(value, limit=1000)
     return str(value)

@@ -76,9 +76,9 @@ def _column_names(rows: Rows) -> list[str]:
 
 
 def _column(heading: str, values: list[Any]) -> Column:
-    known = [value for value in values if not _missing(value)]
-    numeric = bool(known) and all(isinstance(value, Real) and not isinstance(value, bool) for value in known)
-    digits = decimals(known) if numeric else 0
+    present = [value for value in values if not _missing(value)]
+    numeric = bool(present) and all(isinstance(value, Real) and not isinstance(value, bool) for value in present)
+    digits = decimals(present) if numeric else 0
     cells = tuple("n/a" if _missing(value) else number(value, digits) if numeric else _words(value) for value in values)
     return Column(clip(escape_text(heading), _LONGEST), cells, numeric)
 
@@ -126,8 +126,8 @@ def number(value: float, digits: int) -> str:
     """
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    shown = f"{value:,.{digits}f}"
-    return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
+    text = f"{value:,.{digits}f}"
+    return text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
 
 
 def score_words(card: Card, name: str) -> str:
@@ -135,5 +135,5 @@ def score_words(card: Card, name: str) -> str:
     value, scale = card.scores[name], card.scales.get(name)
     if value is None:
         return "n/a"
-    shown = number(value, 2 if scale is None else max(2, decimals([value])))
-    return shown if scale is None or scale.holds(value) else f"{shown} (outside its range, {scale.range_words})"
+    words = number(value, 2 if scale is None else max(2, decimals([value])))
+    return words if scale is None or scale.holds(value) else f"{words} (outside its range, {scale.range_words})"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import ResponseRow
 
 
-class _Watched:
+class _ProgressBar:
     """Moves a bar of rich's."""
 
     def __init__(self, bar: Bar, task: TaskID) -> None:
@@ -44,4 +44,4 @@ def terminal_bar() -> Iterator[Listener | None]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Watched(bar, bar.add_task("answers", total=None))
+        yield _ProgressBar(bar, bar.add_task("answers", total=None))

@@ -32,8 +32,8 @@ def page(title: str, *parts: str) -> str:
     <BLANKLINE>
     two experiments
     """
-    shown = clip(escape_text(title), WIDTH)
-    heading = [f"{shown}\n{'=' * display_width(shown)}"] if shown else []
+    words = clip(escape_text(title), WIDTH)
+    heading = [f"{words}\n{'=' * display_width(words)}"] if words else []
     return "\n\n".join([*heading, *(part for part in parts if part)])
 
 
@@ -122,19 +122,19 @@ def response_card(card: Card) -> str:
     return "\n".join(filter(None, parts))
 
 
-def cards(responses: Sequence[Card], *, shown: int = 100) -> str:
-    """Return the first ``shown`` responses under their prompts and settings, and say how many remain."""
+def cards(responses: Sequence[Card], *, limit: int = 100) -> str:
+    """Return the first ``limit`` responses under their prompts and settings, and say how many remain."""
     parts: list[str] = []
     prompt_above = ""
-    for (prompt, setting), members in groupby(responses[:shown], key=lambda card: (card.prompt, card.setting)):
+    for (prompt, setting), members in groupby(responses[:limit], key=lambda card: (card.prompt, card.setting)):
         if prompt and prompt != prompt_above:
             parts.append(_wrap(f"Prompt: {clip(prompt, 300)}", ""))
         prompt_above = prompt
         parts += [f"-- {escape_text(setting)} --"] if setting else []
         parts += map(response_card, members)
-    remaining = len(responses) - shown
+    remaining = len(responses) - limit
     if remaining > 0:
-        parts.append(f"{shown:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.")
+        parts.append(f"{limit:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.")
     return "\n\n".join(parts) or "No responses yet."
 
 

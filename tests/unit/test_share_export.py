@@ -70,7 +70,7 @@ def test_how_many_cells_were_changed_to_protect_the_reader_is_said_where_the_exp
     done = lab.export(made, format=format, path=f"all.{'zip' if format == 'package' else format}")
     expected = sum(text[:1] in "=+-@" for text in [*PROMPTS, *made.responses["text"]])
     assert done.neutralised == expected >= 3
-    display = static.exported(done)
+    display = static.export(done)
     for shown in (display.text, display.html):
         assert f"{expected} cells that begin like a formula" in " ".join(shown.split())
     assert "apostrophe" in display.text
@@ -88,7 +88,7 @@ def test_a_cell_that_begins_like_a_formula_is_neutralised(start):
 def test_where_nothing_was_changed_nothing_is_said(lab, made, format):
     done = lab.export(made, format=format, path=f"all.{format}")
     assert (done.neutralised, done.note) == (0, "")
-    assert "apostrophe" not in static.exported(done).text
+    assert "apostrophe" not in static.export(done).text
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_hostile_text_of_a_card_shows_nothing_hidden(text):
 
 
 def test_cards_beyond_the_limit_are_counted():
-    shown = views.cards([Card(status="ok", text="x")] * 7, shown=5)
+    shown = views.cards([Card(status="ok", text="x")] * 7, limit=5)
     assert shown.count("[answer 1]") == 5
     assert shown.endswith("5 of 7 responses are shown here, 2 more are in the data frame.")
 

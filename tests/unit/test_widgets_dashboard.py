@@ -129,7 +129,7 @@ def test_setting_a_filter_reads_the_figures_again(dashboard, lab):
     dashboard.calibration, dashboard.user = None, "nobody"
     assert dashboard.board["empty"] == "No experiment matches these filters."
     dashboard.user, dashboard.parameter = None, "max_tokens"
-    assert dashboard._shown.content.parameter == "max_tokens"
+    assert dashboard._content.content.parameter == "max_tokens"
     assert dashboard.problem is None
 
 
@@ -154,7 +154,7 @@ def test_a_result_of_another_kernel_appears_by_itself_and_is_audited_once(dashbo
 
 
 def test_a_line_of_the_journal_shows_before_the_tables_are_read(dashboard, lab, monkeypatch):
-    monkeypatch.setattr(dashboard, "_settled", lambda _changes: None)
+    monkeypatch.setattr(dashboard, "_on_batch", lambda _changes: None)
     monkeypatch.setattr(dashboard._live, "_on_batch", lambda _changes: None)
     changes = Changes(dashboard, "board")
     run_elsewhere(lab)
@@ -188,7 +188,7 @@ def test_when_the_tables_cannot_be_read_it_says_so_and_retry_helps(dashboard, mo
     monkeypatch.setattr(dashboard._rollup, "read", read)
     receive(dashboard, kind="retry")
     assert dashboard.problem is None
-    assert dashboard._shown.content.parameter == "top_p"
+    assert dashboard._content.content.parameter == "top_p"
 
 
 def test_the_figure_is_made_when_a_view_asks_and_only_once(dashboard):
@@ -350,7 +350,7 @@ def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
 
     made = Dashboard(lab)
     for _ in range(2):
-        content = made._shown.content
+        content = made._content.content
         figure = go.Figure(data=figures.traces(content), layout=figures.layout(content, look))
         assert len(figure.data) == len(_names())
         assert figures.height(figures.Drawing(content, look)) > 400
@@ -360,7 +360,7 @@ def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
 
 
 def test_the_front_joins_the_settings_that_no_other_beats(dashboard):
-    points = dashboard._shown.content.settings
+    points = dashboard._content.content.settings
     places = [(p.precision.value, p.personality.value) for p in points]
     for point, (x, y) in zip(points, places, strict=True):
         beaten = any(a >= x and b >= y and (a, b) != (x, y) for a, b in places)

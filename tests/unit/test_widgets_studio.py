@@ -124,8 +124,8 @@ def test_running_stores_what_the_draft_says_and_shows_its_cards(studio, lab):
     stored = lab.experiment()
     assert (studio.state, studio.problem, stored.id, stored.status) == ("ready", None, studio.experiment.id, "completed")
     assert [s.given() for s in stored.plan.settings] == [{"temperature": t, "max_tokens": 20} for t in (0.2, 0.9)]
-    assert studio.cards == f"anywidget:{studio._shown.model_id}"
-    assert (studio._shown.state, studio.took["correlation_id"]) == ("done", stored.correlation_id)
+    assert studio.cards == f"anywidget:{studio._cards.model_id}"
+    assert (studio._cards.state, studio.took["correlation_id"]) == ("done", stored.correlation_id)
 
 
 @pytest.fixture(scope="module")
@@ -138,13 +138,13 @@ def test_running_never_keeps_the_kernel_busy_and_cancelling_keeps_what_arrived(t
     with lab_at(tmp_path, server, "play:hang") as lab:
         studio = Studio(lab)
         run(studio, prompt=PROMPT, n=3)
-        reach(lambda: studio._shown.counts and studio._shown.counts["in_flight"] == 3)
+        reach(lambda: studio._cards.counts and studio._cards.counts["in_flight"] == 3)
         assert (studio.state, lab.counts()["experiments"]) == ("running", 1)
         receive(studio, kind="pause")
-        reach(lambda: studio._shown.counts["paused"])
+        reach(lambda: studio._cards.counts["paused"])
         assert studio.state == "paused"
         receive(studio, kind="go_on")
-        reach(lambda: not studio._shown.counts["paused"])
+        reach(lambda: not studio._cards.counts["paused"])
         receive(studio, kind="cancel")
         settle("pplab-studio")
         assert (studio.state, lab.experiment().status) == ("ready", "interrupted")
@@ -170,7 +170,7 @@ def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatc
     with lab_at(tmp_path, server, "play:ok") as lab:
         studio = Studio(lab)
         told = []
-        monkeypatch.setattr(studio._shown, "send", told.append)
+        monkeypatch.setattr(studio._cards, "send", told.append)
         run(studio, prompt=PROMPT, n=1, stream=True)
         settle("pplab-studio")
         studio.close()

@@ -60,7 +60,7 @@ _NUMBERED_ASK = re.compile(r"^[ \t]{0,3}\(?\d{1,2}[.)][ \t]+([^\n]{3,300})", re.
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word that a response should take up: its written forms and its weight."""
+    """A word that a response should use: its written forms and its weight."""
 
     word: str
     written: frozenset[str]
@@ -80,17 +80,17 @@ def completeness(
     truncated = finish_reason == "length"
     met = [verdict.met for verdict in verdicts]
     done = sum(met) / len(met) if met else None
-    raw: dict[str, Any] = {"truncated": truncated, "requirements": _listed(verdicts)}
+    raw: dict[str, Any] = {"truncated": truncated, "requirements": _as_records(verdicts)}
     if reading.not_judged:
         if done is None:
             return None, {"reason": reading.not_judged}
         return (min(done, CAP) if truncated else done), {"requirements_met": done, "raw": raw}
-    terms = asked_terms(prompt)
+    terms = prompt_terms(prompt)
     missing = [term for term in terms if term.written.isdisjoint(reading.types)]
     coverage = _share(terms, missing)
     if source:
-        kept = source_coverage(reading, source)
-        coverage = 0.2 * coverage + 0.8 * kept if terms else kept
+        of_source = source_coverage(reading, source)
+        coverage = 0.2 * coverage + 0.8 * of_source if terms else of_source
     development = exp_rise(len(reading.content), 60 if source or _OPEN_TEXT.search(prompt) else 20)
     finished = 1.0 if ends_whole(reading.raw) else 0.9
     merit = 0.8 * coverage + 0.2 * development
@@ -101,7 +101,7 @@ def completeness(
     detail: dict[str, Any] = {"coverage": coverage, "development": development, "finished": finished}
     asks = separate_asks(prompt)
     if len(asks) > 1:
-        unmet = sum(not _taken_up(ask, reading) for ask in asks)
+        unmet = sum(not _is_addressed(ask, reading) for ask in asks)
         detail["asks"] = 1 - unmet / len(asks)
         raw |= {"asks_found": len(asks), "asks_unmet": unmet}
         value *= 0.6 + 0.4 * detail["asks"]
@@ -117,7 +117,7 @@ def completeness(
     return (min(value, CAP) if truncated else value), detail
 
 
-def asked_terms(prompt: str) -> tuple[Term, ...]:
+def prompt_terms(prompt: str) -> tuple[Term, ...]:
     """Return the content words of a prompt, weighted by rarity, without words of the task itself ("write", "bullet")."""
     return _prompt_terms(prompt) if len(prompt) <= REMEMBERED else _terms(prompt)
 
@@ -170,8 +170,8 @@ def _prompt_terms(prompt: str) -> tuple[Term, ...]:
 
 
 def _terms(text: str) -> tuple[Term, ...]:
-    found = dict.fromkeys(word for word in read(text).content if word not in TASK_WORDS | THING_WORDS and not number(word))
-    return tuple(Term(word, forms(word), _rarity(word)) for word in found if len(word) > 1)
+    words = dict.fromkeys(word for word in read(text).content if word not in TASK_WORDS | THING_WORDS and not number(word))
+    return tuple(Term(word, forms(word), _rarity(word)) for word in words if len(word) > 1)
 
 
 def _rarity(word: str) -> float:
@@ -197,12 +197,12 @@ def _weights(source: str) -> dict[str, float]:
 @functools.lru_cache(maxsize=256)
 def _separate_asks(prompt: str) -> tuple[tuple[Term, ...], ...]:
     asks = [*_NUMBERED_ASK.findall(prompt), *_QUESTION.findall(_NUMBERED_ASK.sub(" ", prompt))]
-    found = tuple(terms for ask in asks if (terms := _terms(ask)))
-    return found if len(found) > 1 else ()
+    terms_of_asks = tuple(terms for ask in asks if (terms := _terms(ask)))
+    return terms_of_asks if len(terms_of_asks) > 1 else ()
 
 
-def _taken_up(ask: tuple[Term, ...], reading: Reading) -> bool:
-    """Count an ask as taken up when a third of its terms, by weight, are: an answer need not echo the question."""
+def _is_addressed(ask: tuple[Term, ...], reading: Reading) -> bool:
+    """Whether a third of an ask's terms, by weight, occur: an answer need not echo the question."""
     return 3 * _share(ask, [term for term in ask if term.written.isdisjoint(reading.types)]) >= 1
 
 
@@ -211,5 +211,5 @@ def _share(terms: Sequence[Term], missing: Sequence[Term]) -> float:
     return 1 - math.fsum(term.weight for term in missing) / total if total else 1.0
 
 
-def _listed(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+def _as_records(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
     return [{"kind": v.requirement.kind, "asked": v.requirement.wording, "met": v.met, "found": v.found} for v in verdicts]

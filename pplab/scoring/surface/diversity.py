@@ -120,8 +120,8 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
     >>> measures.warning
     '3 of 3 answers are the same answer: sampling more of them at this setting shows nothing new'
     """
-    known = list(statuses) if statuses is not None else ["ok"] * len(texts)
-    compared = [visible(text) for text, status in zip(texts, known, strict=True) if status in SCORED]
+    status_list = list(statuses) if statuses is not None else ["ok"] * len(texts)
+    compared = [visible(text) for text, status in zip(texts, status_list, strict=True) if status in SCORED]
     sets = [phrases(text) for text in compared]
     far = list(_pair_distances(sets))
     enough = len(sets) > 1
@@ -130,8 +130,8 @@ def set_measures(texts: Sequence[str], statuses: Sequence[str] | None = None) ->
         diversity=_mean(far) if enough else None,
         agreement=sum(d <= SAME for d in far) / len(far) if enough else None,
         self_repetition=_self_repetition(compared) if enough else None,
-        truncated=known.count("truncated") / len(known) if known else 0.0,
-        refused=sum(status in DECLINED for status in known) / len(known) if known else 0.0,
+        truncated=status_list.count("truncated") / len(status_list) if status_list else 0.0,
+        refused=sum(status in DECLINED for status in status_list) / len(status_list) if status_list else 0.0,
         warning=_collapse(compared, sets),
     )
 
@@ -156,8 +156,8 @@ def _self_repetition(texts: Sequence[str]) -> float:
     for text in texts:
         words = _UNIT.findall(text.lower()[: 40 * LONGEST])[:LONGEST]
         fours.append(set(zip(words, words[1:], words[2:], words[3:], strict=False)))
-    spread = Counter(phrase for found in fours for phrase in found)
-    shares = [sum(spread[phrase] > 1 for phrase in found) / len(found) for found in fours if found]
+    spread = Counter(phrase for own in fours for phrase in own)
+    shares = [sum(spread[phrase] > 1 for phrase in own) / len(own) for own in fours if own]
     return _mean(shares)
 
 

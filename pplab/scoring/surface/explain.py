@@ -10,10 +10,10 @@ MOST = 6
 
 def explain(detail: dict[str, dict[str, Any]]) -> str:
     """Return one paragraph on the findings in ``detail``, most important first."""
-    said = [*_not_judged(detail), *_asked(detail), *_coverage(detail), *_wording(detail), *_originality(detail)]
-    if not said:
+    sentences = [*_not_judged(detail), *_requirements(detail), *_coverage(detail), *_wording(detail), *_originality(detail)]
+    if not sentences:
         return "Nothing stands out: it is finished, on topic, well-formed and does not repeat itself."
-    return " ".join(said[:MOST])
+    return " ".join(sentences[:MOST])
 
 
 def _not_judged(detail: dict[str, dict[str, Any]]) -> list[str]:
@@ -24,48 +24,48 @@ def _not_judged(detail: dict[str, dict[str, Any]]) -> list[str]:
     return [f"Not scored on {_and(names)}: {reason}." for reason, names in reasons.items()]
 
 
-def _asked(detail: dict[str, dict[str, Any]]) -> list[str]:
+def _requirements(detail: dict[str, dict[str, Any]]) -> list[str]:
     raw = detail.get("structure", {}).get("raw") or detail.get("completeness", {}).get("raw") or {}
-    said = []
+    sentences = []
     for item in raw.get("requirements", ()):
         if not item["met"]:
-            found = f", {item['found']}" if item["found"] else ""
-            said.append(f"Asked for {item['asked']}{found}.")
+            instead = f", {item['found']}" if item["found"] else ""
+            sentences.append(f"Asked for {item['asked']}{instead}.")
     faults = list(dict.fromkeys(raw.get("faults", ())))
-    return said + [f"{fault[:1].upper()}{fault[1:]}." for fault in faults]
+    return sentences + [f"{fault[:1].upper()}{fault[1:]}." for fault in faults]
 
 
 def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
     parts = detail.get("completeness", {})
     raw = parts.get("raw", {})
-    said = []
+    sentences = []
     if raw.get("refused"):
-        said.append("Declines to answer.")
+        sentences.append("Declines to answer.")
     if raw.get("truncated"):
-        said.append("Cut off at the token limit.")
+        sentences.append("Cut off at the token limit.")
     elif parts.get("finished", 1) < 1:
-        said.append("Ends in the middle of a sentence.")
+        sentences.append("Ends in the middle of a sentence.")
     if parts.get("asks") is not None and parts["asks"] < 1:
-        said.append(f"Leaves out {raw['asks_unmet']} of {raw['asks_found']} things asked.")
+        sentences.append(f"Leaves out {raw['asks_unmet']} of {raw['asks_found']} things asked.")
     missing = raw.get("missing", ())
     if parts.get("coverage", 1) < 0.5 and missing and not raw.get("refused"):
-        said.append(f"Does not mention {_and([repr(word) for word in missing[:3]])}.")
-    return said
+        sentences.append(f"Does not mention {_and([repr(word) for word in missing[:3]])}.")
+    return sentences
 
 
 def _wording(detail: dict[str, dict[str, Any]]) -> list[str]:
     parts = detail.get("coherence", {})
     raw = parts.get("raw", {})
-    said = []
+    sentences = []
     if raw.get("most_repeated_count", 1) > 1:
-        said.append(f'Says one sentence {raw["most_repeated_count"]} times: "{_short(raw["most_repeated_sentence"])}".')
+        sentences.append(f'Says one sentence {raw["most_repeated_count"]} times: "{_short(raw["most_repeated_sentence"])}".')
     elif raw.get("repeated_phrases", 0) > 0.2:
-        said.append(f"Repeats itself: {raw['repeated_phrases']:.0%} of its four-word phrases occurred before.")
+        sentences.append(f"Repeats itself: {raw['repeated_phrases']:.0%} of its four-word phrases occurred before.")
     if parts.get("plausibility", 1) < 0.7:
-        said.append(_implausible(raw))
+        sentences.append(_implausible(raw))
     if parts.get("sentence_form", 1) < 0.4:
-        said.append("Consists of fragments or run-on sentences.")
-    return said
+        sentences.append("Consists of fragments or run-on sentences.")
+    return sentences
 
 
 def _implausible(raw: dict[str, Any]) -> str:

@@ -27,10 +27,10 @@ _ROUGHLY = 0.1
 
 def words(prompt: str) -> Iterator[Requirement]:
     """Find limits on the number of words."""
-    found = bounds(re.sub(r"\bnumber of words\b[^.!?\n]{0,30}(?:be|is|to)\b", "words", prompt), _WORDS) or _or_more(prompt)
-    if not found or max(found[0], found[1] % CEILING) < 5:
+    limits = bounds(re.sub(r"\bnumber of words\b[^.!?\n]{0,30}(?:be|is|to)\b", "words", prompt), _WORDS) or _or_more(prompt)
+    if not limits or max(limits[0], limits[1] % CEILING) < 5:
         return
-    low, high = found
+    low, high = limits
     if low == high and not re.search(rf"\b(?:exactly|only|just) {low}\b", prompt):
         low, high = round(low * (1 - _ROUGHLY)), round(high * (1 + _ROUGHLY))
     yield counted("length_constraints:number_words", "words", low, high)
@@ -52,9 +52,9 @@ _RANGE_OF = _any(rf"\bnumber of (sentences)\b[^.!?\n]{{0,60}}?\b({COUNT} (?:to|a
 
 def sentences(prompt: str) -> Iterator[Requirement]:
     """Find limits on the number of sentences."""
-    found = bounds(_RANGE_OF.sub(r"\2 \1", _APART.sub(" ", prompt)), r"(?:[a-z]+ )?sentences?\b")
-    if found:
-        yield counted("length_constraints:number_sentences", "sentences", *found)
+    limits = bounds(_RANGE_OF.sub(r"\2 \1", _APART.sub(" ", prompt)), r"(?:[a-z]+ )?sentences?\b")
+    if limits:
+        yield counted("length_constraints:number_sentences", "sentences", *limits)
 
 
 _DIVIDER = _any(r"(?<!\*)\*\*\*(?!\*)", r"\b(?:3|three) (?:\"\*\" |aste?risks?)", r"\bthree aste?risk symbols")
@@ -73,19 +73,19 @@ _FIRST_WORD = _any(
 def paragraphs(prompt: str) -> Iterator[Requirement]:
     """Find numbers of paragraphs, or of parts with ``***`` between them, and "paragraph 2 must start with ..."."""
     if _DIVIDER.search(prompt):
-        shown = [line.strip() for line in prompt.split("\n")]
-        found = bounds(_HIGHLIGHTING.sub(" ", prompt), _PARTS)
-        if not found and shown.count("***") and "..." not in shown:
-            found = (shown.count("***") + 1,) * 2
-        if found:
-            yield counted("length_constraints:number_paragraphs", "parts divided by ***", *found, values=("***",), one="part")
+        lines = [line.strip() for line in prompt.split("\n")]
+        limits = bounds(_HIGHLIGHTING.sub(" ", prompt), _PARTS)
+        if not limits and lines.count("***") and "..." not in lines:
+            limits = (lines.count("***") + 1,) * 2
+        if limits:
+            yield counted("length_constraints:number_paragraphs", "parts divided by ***", *limits, values=("***",), one="part")
         return
-    found = bounds(prompt, r"(?:short )?(?:paragraphs?|stanzas?)\b")
+    limits = bounds(prompt, r"(?:short )?(?:paragraphs?|stanzas?)\b")
     match = _FIRST_WORD.search(prompt)
-    if found and match and found[0] == found[1]:
-        yield _first_word(match, found[0])
-    elif found:
-        yield counted("length_constraints:number_paragraphs", "paragraphs", *found)
+    if limits and match and limits[0] == limits[1]:
+        yield _first_word(match, limits[0])
+    elif limits:
+        yield counted("length_constraints:number_paragraphs", "paragraphs", *limits)
 
 
 def _first_word(match: re.Match[str], count: int) -> Requirement:
@@ -110,17 +110,17 @@ _NUMBERED_PARTS = _any(rf"{_NAMED_PART} 1\b[^\n]{{0,40}}\band [\"']?(?P=name) (?
 
 def named_sections(prompt: str) -> Iterator[Requirement]:
     """Find "4 sections marked with SECTION X"."""
-    shown = _NUMBERED_PARTS.search(prompt)
-    if shown:
-        yield _sections(shown["name"].lower(), number(shown["last"]))
+    match = _NUMBERED_PARTS.search(prompt)
+    if match:
+        yield _sections(match["name"].lower(), number(match["last"]))
         return
     match = _NAMED.search(prompt)
     if not match:
         return
     name = match["name"].lower()
-    found = bounds(prompt, rf"(?:[a-z]+ )?(?:{name}|section|paragraph|part|day)s?\b")
-    if found and found[0]:
-        yield _sections(name, found[0])
+    limits = bounds(prompt, rf"(?:[a-z]+ )?(?:{name}|section|paragraph|part|day)s?\b")
+    if limits and limits[0]:
+        yield _sections(name, limits[0])
 
 
 def _sections(name: str, low: int) -> Requirement:
@@ -137,12 +137,12 @@ _THINGS = _any(rf"\b(?:exactly|list|name|give(?: me)?|top) (?:exactly |top )?(?P
 def bullets(prompt: str) -> Iterator[Requirement]:
     """Find "exactly 3 bullet points", and "in bullet points" with the number of things asked for."""
     prompt = _NO_BULLETS.sub(" ", prompt)
-    found = bounds(prompt, _BULLETS)
-    things = _THINGS.search(prompt) if not found and _SOME_BULLETS.search(prompt) else None
+    limits = bounds(prompt, _BULLETS)
+    things = _THINGS.search(prompt) if not limits and _SOME_BULLETS.search(prompt) else None
     if things and number(things["n"]):
-        found = (number(things["n"]),) * 2
-    if found:
-        yield counted("detectable_format:number_bullet_lists", "bullet points", *found)
+        limits = (number(things["n"]),) * 2
+    if limits:
+        yield counted("detectable_format:number_bullet_lists", "bullet points", *limits)
     elif _SOME_BULLETS.search(prompt):
         yield Requirement("detectable_format:number_bullet_lists", "bullet points", 1)
 
@@ -154,19 +154,19 @@ _HIGHLIGHTED = r"(?:[a-z-]+ ){0,4}?(?:sections?|parts?|phrases?|texts?|words?|se
 def highlights(prompt: str) -> Iterator[Requirement]:
     """Find "highlight at least 3 sections with markdown"."""
     matches = [match.group(0) for match in _HIGHLIGHT.finditer(prompt)]
-    found = next((found for text in matches if (found := bounds(text, _HIGHLIGHTED) or times(text))), None)
-    if found or any("*" in text or "markdown" in text.lower() for text in matches):
+    limits = next((limits for text in matches if (limits := bounds(text, _HIGHLIGHTED) or times(text))), None)
+    if limits or any("*" in text or "markdown" in text.lower() for text in matches):
         kind, unit = "detectable_format:number_highlighted_sections", "highlighted parts (*like this*)"
-        low = max(1, found[0]) if found else 1
+        low = max(1, limits[0]) if limits else 1
         yield counted(kind, unit, low, CEILING, one="highlighted part (*like this*)")
 
 
 def placeholders(prompt: str) -> Iterator[Requirement]:
     """Find "at least 3 placeholders in square brackets"."""
-    found = bounds(prompt, r"(?:[a-z]+ ){0,2}placeholders?\b")
-    if found:
+    limits = bounds(prompt, r"(?:[a-z]+ ){0,2}placeholders?\b")
+    if limits:
         kind, unit = "detectable_content:number_placeholders", "placeholders in [square brackets]"
-        yield counted(kind, unit, max(1, found[0]), CEILING, one="placeholder in [square brackets]")
+        yield counted(kind, unit, max(1, limits[0]), CEILING, one="placeholder in [square brackets]")
 
 
 _POSTSCRIPT = _any(r"\bpost ?script\b", r"\bP\.\s?P\.\s?S\b", r"\bP\.S\.")
@@ -213,9 +213,9 @@ _CHOICES = _any(r"\b(my answer is (?:yes|no|maybe)\.?)")
 
 def choices(prompt: str) -> Iterator[Requirement]:
     """Find "answer with one of: 'My answer is yes.', 'My answer is no.'"."""
-    offered = tuple(dict.fromkeys(found[:1].upper() + found[1:] for found in _CHOICES.findall(prompt)))
-    if len(offered) > 1:
-        yield Requirement("detectable_format:constrained_response", "one of the answers offered", values=offered)
+    answers = tuple(dict.fromkeys(answer[:1].upper() + answer[1:] for answer in _CHOICES.findall(prompt)))
+    if len(answers) > 1:
+        yield Requirement("detectable_format:constrained_response", "one of the answers offered", values=answers)
 
 
 _LANGUAGES = "|".join(sorted((name for name in KNOWN if name != "english"), key=len, reverse=True))

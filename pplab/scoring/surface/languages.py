@@ -130,10 +130,10 @@ def other_language(text: str, words: list[str], english: int) -> str:
     if script != "Latin":
         return {"Han": "Chinese", "Kana": "Japanese", "Hangul": "Korean"}.get(script, f"{script} script")
     best, count = "", 0
-    for name, known in FUNCTION_WORDS.items():
-        found = sum(word in known for word in words)
-        if found > count:
-            best, count = name, found
+    for name, function_words in FUNCTION_WORDS.items():
+        matches = sum(word in function_words for word in words)
+        if matches > count:
+            best, count = name, matches
     return best.capitalize() if count >= 0.12 * len(words) and count > 1.5 * english and count >= 3 else ""
 
 
@@ -153,10 +153,10 @@ def is_in(text: str, language: str) -> bool | None:
     words = re.findall(r"[^\W\d_]+", text[:20_000].lower())
     if main_script(text) != "Latin" or not words:
         return False
-    known = {"english": ENGLISH, **FUNCTION_WORDS}
-    if language not in known:
+    languages = {"english": ENGLISH, **FUNCTION_WORDS}
+    if language not in languages:
         return None
-    counts = {name: sum(word in members for word in words) for name, members in known.items()}
+    counts = {name: sum(word in members for word in words) for name, members in languages.items()}
     return max(counts, key=counts.__getitem__) == language
 
 

@@ -67,7 +67,7 @@ def inspect(text: str) -> Markup:
     as_json = [body for language, body in blocks if language == "json" or (not language and _meant_as_json(body.strip()))]
     faults += ["the JSON does not parse"] * sum(not parses(body) for body in as_json)
     lines = prose.split("\n")
-    numbers = [int(found[1]) for line in lines if (found := _NUMBERED.match(line))]
+    numbers = [int(match[1]) for line in lines if (match := _NUMBERED.match(line))]
     headings = sum(bool(_HEADING.match(line)) for line in lines)
     near = sum(bool(_NEAR_HEADING.match(line)) for line in lines)
     bullets = sum(bool(_BULLET.match(line)) for line in lines)
@@ -165,7 +165,7 @@ def _marks(prose: str) -> tuple[int, list[str]]:
         plain = _INLINE_CODE.sub("", paragraph) if code else paragraph
         bold = plain.count("**")
         links = _LINK.findall(plain)
-        broken = sum(1 for found in _LINK.finditer(plain) if plain[found.end() : found.end() + 1] != ")")
+        broken = sum(1 for link in _LINK.finditer(plain) if plain[link.end() : link.end() + 1] != ")")
         count += len(code) + bold // 2 + len(links)
         if bold % 2 and "***" not in plain:
             faults.append("** is opened and not closed")

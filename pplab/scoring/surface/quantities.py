@@ -63,12 +63,12 @@ def bounds(text: str, unit: str) -> tuple[int, int] | None:
     >>> bounds("Write a poem.", "words?") is None
     True
     """
-    low, high, seen = 0, CEILING, False
+    low, high, limited = 0, CEILING, False
     for match in _quantity(unit).finditer(text):
         bottom, top = _read(match)
         if max(low, bottom) <= min(high, top):
-            low, high, seen = max(low, bottom), min(high, top), True
-    return (low, high) if seen else None
+            low, high, limited = max(low, bottom), min(high, top), True
+    return (low, high) if limited else None
 
 
 def times(text: str) -> tuple[int, int] | None:

@@ -48,8 +48,8 @@ def repetition(reading: Reading) -> Repetition:
     Examples
     --------
     >>> from pplab.scoring.surface.text import read
-    >>> found = repetition(read("The lamp went out again. The lamp went out again. Nobody came."))
-    >>> found.sentences, found.worst_count, round(found.phrases, 2)
+    >>> measures = repetition(read("The lamp went out again. The lamp went out again. Nobody came."))
+    >>> measures.sentences, measures.worst_count, round(measures.phrases, 2)
     (1, 2, 0.22)
     """
     words = reading.words

@@ -35,4 +35,4 @@ def _requirements(prompt: str) -> tuple[Requirement, ...]:
 
     text = prompt.translate(STRAIGHT)
     families = (*wording_requests.FAMILIES, *form_requests.FAMILIES)
-    return tuple(dict.fromkeys(found for family in families for found in family(text)))
+    return tuple(dict.fromkeys(requirement for family in families for requirement in family(text)))

@@ -106,7 +106,7 @@ def read(text: str) -> Reading:
     if "\u2019" in low:
         low = low.replace("\u2019", "'")
     word = _ASCII_WORD if low.isascii() else _WORD
-    sentences = [found for part in _BREAK.split(low) if (found := word.findall(part))]
+    sentences = [matches for part in _BREAK.split(low) if (matches := word.findall(part))]
     free_lines = _free_lines(low) if "\n" in low else 0
     words = list(chain.from_iterable(sentences))
     table = lexicon()
@@ -145,8 +145,8 @@ def split_code(text: str) -> tuple[str, tuple[str, ...], bool]:
                 fence = ""
             else:
                 block.append(line)
-        elif found := _FENCE.match(line):
-            fence, block = found[1], []
+        elif match := _FENCE.match(line):
+            fence, block = match[1], []
         else:
             prose.append(line)
     if fence:
@@ -169,17 +169,17 @@ def json_strings(text: str) -> str | None:
         data = json.loads(stripped)
     except (ValueError, RecursionError):
         return None
-    found: list[str] = []
+    strings: list[str] = []
     stack = [data]
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            found.append(item)
+            strings.append(item)
         elif isinstance(item, dict):
             stack.extend(reversed(item.values()))
         elif isinstance(item, list):
             stack.extend(reversed(item))
-    return "\n".join(found)
+    return "\n".join(strings)
 
 
 def odd_characters(text: str) -> int:

@@ -79,11 +79,11 @@ def capital_words(prompt: str) -> Iterator[Requirement]:
     prompt = _ASIDE.sub("", prompt)
     if not _CAPITAL_WORDS.search(prompt):
         return
-    found = bounds(prompt, _CAPITAL_COUNT) or bounds(prompt, _SUCH_WORDS)
-    for match in () if found else (*_CAPITAL_TIMES.finditer(prompt), *_CAPITAL_LIMIT.finditer(prompt)):
-        found = found or times(match["rest"]) or bounds(match["rest"] + " words", "words")
-    if found:
-        yield counted("change_case:capital_word_frequency", "words in capital letters", *found, one="word in capital letters")
+    limits = bounds(prompt, _CAPITAL_COUNT) or bounds(prompt, _SUCH_WORDS)
+    for match in () if limits else (*_CAPITAL_TIMES.finditer(prompt), *_CAPITAL_LIMIT.finditer(prompt)):
+        limits = limits or times(match["rest"]) or bounds(match["rest"] + " words", "words")
+    if limits:
+        yield counted("change_case:capital_word_frequency", "words in capital letters", *limits, one="word in capital letters")
 
 
 # ---------------------------------------------------------------- words to use and to avoid
@@ -95,11 +95,11 @@ _KEY = (
     r"(?: such as|: ?|\b)[\s:]*"
 )
 _USE = r"(?:includ(?:e|es|ing)|contain(?:s|ing)?|mention(?:s|ing)?|us(?:e|es|ing)|say|has|have|with)"
-_WANTED = _any(rf"\b{_USE}\b[^.!?\n\"'\[\]]{{0,40}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
+_REQUIRED = _any(rf"\b{_USE}\b[^.!?\n\"'\[\]]{{0,40}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
 _MENTIONED = _any(rf"\b(?:mention|include)\b (?:the )?{_QUOTED_LIST}")
-_AVOIDED = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,60}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
-_AVOIDED_QUOTED = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\b{_USE}\b(?: the)? {_QUOTED_LIST}")
-_AVOIDED_AFTER = _any(
+_FORBIDDEN = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,60}}?\b{_KEY}(?:{_QUOTED_LIST}|{_PLAIN_LIST})")
+_FORBIDDEN_QUOTED = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\b{_USE}\b(?: the)? {_QUOTED_LIST}")
+_FORBIDDEN_AFTER = _any(
     rf"\b(?:the )?(?:key ?words?|words?) (?:{_QUOTED_LIST}|{_PLAIN_LIST}) ?"
     r"\b(?:should not|must not|may not|can(?:not|'t| not)|doesn't|does not|should never|shouldn't) (?:appear|be|occur|show)"
     r"(?! (?:more|less|fewer))"
@@ -121,34 +121,34 @@ _NO_KEYWORD = word_set(
 
 def keywords(prompt: str) -> Iterator[Requirement]:
     """Find words that have to occur, and words that must not."""
-    avoided: list[str] = []
-    taken: list[tuple[int, int]] = []
-    for pattern in (_AVOIDED, _AVOIDED_QUOTED, _AVOIDED_AFTER):
+    forbidden: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for pattern in (_FORBIDDEN, _FORBIDDEN_QUOTED, _FORBIDDEN_AFTER):
         for match in pattern.finditer(prompt):
             if _is_list(match) and not _COUNT_FOLLOWS.match(prompt, match.end()):
-                avoided += _listed(match)
-                taken.append(match.span())
-    taken += [match.span() for match in _OTHER_PHRASES.finditer(prompt)]
-    wanted: list[str] = []
-    for pattern in (_WANTED, _MENTIONED):
+                forbidden += _words_of(match)
+                spans.append(match.span())
+    spans += [match.span() for match in _OTHER_PHRASES.finditer(prompt)]
+    required: list[str] = []
+    for pattern in (_REQUIRED, _MENTIONED):
         for match in pattern.finditer(prompt):
-            overlaps = any(start < match.end() and match.start() < end for start, end in taken)
+            overlaps = any(start < match.end() and match.start() < end for start, end in spans)
             if not overlaps and _is_list(match) and not _COUNT_FOLLOWS.match(prompt, match.end()):
-                wanted += _listed(match)
-    for word in dict.fromkeys(wanted):
-        if word not in avoided:
+                required += _words_of(match)
+    for word in dict.fromkeys(required):
+        if word not in forbidden:
             yield Requirement("keywords:existence", f"the word '{word}'", values=(word,))
-    for word in dict.fromkeys(avoided):
+    for word in dict.fromkeys(forbidden):
         yield Requirement("keywords:forbidden_words", f"not the word '{word}'", values=(word,))
 
 
-def _listed(match: re.Match[str]) -> list[str]:
+def _words_of(match: re.Match[str]) -> list[str]:
     groups = match.groupdict()
     if groups.get("quoted"):
-        found = [quoted.strip("\"'").strip(" ,.;:") for quoted in re.findall(_QUOTED, groups["quoted"], re.IGNORECASE)]
+        words = [quoted.strip("\"'").strip(" ,.;:") for quoted in re.findall(_QUOTED, groups["quoted"], re.IGNORECASE)]
     else:
-        found = re.split(r",? (?:and|or) |, ", groups.get("plain") or "")
-    return [word.lower() for word in found if word]
+        words = re.split(r",? (?:and|or) |, ", groups.get("plain") or "")
+    return [word.lower() for word in words if word]
 
 
 def _is_list(match: re.Match[str]) -> bool:
@@ -160,7 +160,7 @@ def _is_list(match: re.Match[str]) -> bool:
     named = re.search(
         r"(?:key ?words?|items):?\s*$|:\s*$|\b(?:the|do not use|don't use) (?:following )?(?:words?|name)\s*$", before
     )
-    return bool(named) and not set(_listed(match)) & _NO_KEYWORD
+    return bool(named) and not set(_words_of(match)) & _NO_KEYWORD
 
 
 _OFTEN = r"(?P<rest{0}>[^.!?\n\"]{{0,70}}?(?:\btimes?\b|\bonce\b(?: or less)?|\btwice\b))"
@@ -177,9 +177,9 @@ def keyword_frequency(prompt: str) -> Iterator[Requirement]:
         word = named.strip("\"'").lower()
         quoted = named[0] in "\"'"
         rest = (match["rest"] or match["rest2"]).replace("once or less", "at most once")
-        found = times(rest)
-        if found and (quoted or word not in _NO_KEYWORD | {"at", "appears"}) and "letter" not in rest:
-            low, high = found
+        limits = times(rest)
+        if limits and (quoted or word not in _NO_KEYWORD | {"at", "appears"}) and "letter" not in rest:
+            low, high = limits
             yield Requirement("keywords:frequency", f"the word '{word}' {_often(low, high)}", low, high, (word,))
 
 
@@ -195,19 +195,19 @@ _SYMBOLS = {"exclamation marks?": "!", "exclamation points?": "!", "question mar
 
 def letters(prompt: str) -> Iterator[Requirement]:
     """Find "the letter q at least 4 times", "without the letter e", and counts of a few symbols; the last word on one wins."""
-    asked: dict[str, tuple[int, int]] = {}
+    limits_of: dict[str, tuple[int, int]] = {}
     for match in _LETTER.finditer(prompt):
-        found = times(match["rest"])
+        limits = times(match["rest"])
         if _BEFORE_NOT.search(prompt[max(0, match.start() - 50) : match.start()]):
-            found = (0, max(0, found[0] - 1)) if found else (0, 0)
-        if found:
-            asked[match["letter"].lower()] = found
-    for letter, (low, high) in asked.items():
+            limits = (0, max(0, limits[0] - 1)) if limits else (0, 0)
+        if limits:
+            limits_of[match["letter"].lower()] = limits
+    for letter, (low, high) in limits_of.items():
         yield Requirement("keywords:letter_frequency", f"the letter '{letter}' {_often(low, high)}", low, high, (letter,))
     for name, symbol in _SYMBOLS.items():
-        found = bounds(prompt, name)
-        if found:
-            yield counted("keywords:letter_frequency", name.replace("?", ""), *found, values=(symbol,))
+        limits = bounds(prompt, name)
+        if limits:
+            yield counted("keywords:letter_frequency", name.replace("?", ""), *limits, values=(symbol,))
 
 
 # ---------------------------------------------------------------- beginning, end and wrapping
@@ -251,8 +251,8 @@ def repetition_of_prompt(prompt: str) -> Iterator[Requirement]:
     quoted = _REPEAT_QUOTED.search(prompt)
     request = quoted["quoted"] if quoted else _request_beside(prompt)
     if len(request) > 5:
-        shown = request if len(request) <= 40 else request[:37] + "..."
-        yield Requirement("combination:repeat_prompt", f"repeats the request first: '{shown}'", values=(request,))
+        excerpt = request if len(request) <= 40 else request[:37] + "..."
+        yield Requirement("combination:repeat_prompt", f"repeats the request first: '{excerpt}'", values=(request,))
 
 
 def _request_beside(prompt: str) -> str:

@@ -79,8 +79,8 @@ def span(values: Iterable[float | None], *, floor: float | None = None, ceiling:
     >>> span([0.31, 0.58, None], floor=0, ceiling=1)
     (0.3, 0.6)
     """
-    known = [value for value in values if value is not None and math.isfinite(value)]
-    low, high = min(known, default=0.0), max(known, default=1.0)
+    numbers = [value for value in values if value is not None and math.isfinite(value)]
+    low, high = min(numbers, default=0.0), max(numbers, default=1.0)
     if high - low < 1e-9 * max(1.0, abs(high)):
         margin = abs(high) / 10 or 0.5
         low, high = low - margin, high + margin
@@ -147,25 +147,25 @@ class Canvas:
     def mark(self, shape: Mark, x: float, y: float, colour: str, size: float = 4.5) -> None:
         """Draw a data point; its thin outline separates it from what lies under it."""
         s = size
-        drawn = {
+        element = {
             "circle": f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{s:g}"',
             "square": f'<rect x="{x - s * 0.9:.1f}" y="{y - s * 0.9:.1f}" width="{s * 1.8:g}" height="{s * 1.8:g}"',
             "triangle": f'<path d="M{x:.1f} {y - s * 1.15:.1f}L{x + s * 1.1:.1f} {y + s * 0.85:.1f}H{x - s * 1.1:.1f}Z"',
             "diamond": f'<path d="M{x:.1f} {y - s * 1.25:.1f}L{x + s * 1.25:.1f} {y:.1f}L{x:.1f} {y + s * 1.25:.1f}'
             f'L{x - s * 1.25:.1f} {y:.1f}Z"',
         }[shape]
-        self.parts.append(f'{drawn} fill="{colour}" stroke="{PANEL}" stroke-width="1"/>')
+        self.parts.append(f'{element} fill="{colour}" stroke="{PANEL}" stroke-width="1"/>')
 
     def words(
         self, x: float, y: float, text: str, *, anchor: str = "start", quiet: bool = False, bold: bool = False, room: float = 0
     ) -> None:
         """Write clean words with their baseline at ``y``; ``room`` (pixels) clips them."""
-        shown = clip(escape_text(text), int(room / (SIZE * _WIDE))) if room else escape_text(text)
+        words = clip(escape_text(text), int(room / (SIZE * _WIDE))) if room else escape_text(text)
         size = SIZE - 1 if quiet else SIZE
         weight = ' font-weight="600"' if bold else ""
         self.parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" '
-            f'fill="{QUIET_INK if quiet else INK}"{weight}>{escape(shown)}</text>'
+            f'fill="{QUIET_INK if quiet else INK}"{weight}>{escape(words)}</text>'
         )
 
     def label(self, x: float, middle: float, text: str, room: float, *, anchor: str = "start", bold: bool = False) -> None:

@@ -95,13 +95,13 @@ def redraw(figure: Any, before: Drawing, now: Drawing, *, move: bool) -> None:
         Let marks travel to their new places, unless the look forbids motion.
     """
     # Plotly checks whatever it is given, which costs more than finding out what differs.
-    placed = _differing(layout(before.content, before.look), layout(now.content, now.look))
-    drawn = [_differing(old, new) for old, new in zip(traces(before.content), traces(now.content), strict=True)]
+    layout_changes = _differing(layout(before.content, before.look), layout(now.content, now.look))
+    changes = [_differing(old, new) for old, new in zip(traces(before.content), traces(now.content), strict=True)]
     with figure.batch_update():
-        figure.layout.update(placed, overwrite=True)  # an animation leaves titles and ticks as they are
+        figure.layout.update(layout_changes, overwrite=True)  # an animation leaves titles and ticks as they are
     travelling = move and not now.look.still
     with figure.batch_animate(duration=MOVING_MS) if travelling else figure.batch_update():
-        for trace, new in zip(figure.data, drawn, strict=True):
+        for trace, new in zip(figure.data, changes, strict=True):
             trace.update(new, overwrite=True)
 
 
@@ -114,15 +114,15 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 def traces(content: Content) -> list[dict[str, Any]]:
     """Return the figure's traces as plain values, each with a ``uid`` that is the same in every run."""
-    shown = content.settings[:MOST_ROWS]
+    settings = content.settings[:MOST_ROWS]
     names = list(content.curve)
     return [
-        *(_of_settings(name, index, len(names), shown) for index, name in enumerate(names)),
+        *(_of_settings(name, index, len(names), settings) for index, name in enumerate(names)),
         *(_of_parameter(name, index, content) for index, name in enumerate(names)),
-        _front(shown),
-        _plane(shown),
-        _latency(shown),
-        _tokens(shown),
+        _front(settings),
+        _plane(settings),
+        _latency(settings),
+        _tokens(settings),
     ]
 
 
@@ -130,20 +130,20 @@ def _base(uid: str, axes: str, **more: Any) -> dict[str, Any]:
     return {"type": "scatter", "uid": f"pplab-{uid}", "xaxis": f"x{axes}", "yaxis": f"y{axes}", **more}
 
 
-def _of_settings(name: str, index: int, of: int, shown: Sequence[SettingPoint]) -> dict[str, Any]:
+def _of_settings(name: str, index: int, of: int, settings: Sequence[SettingPoint]) -> dict[str, Any]:
     colour = series_colour(name, index)
     offset = (index - (of - 1) / 2) * SPREAD
-    estimates = [point.scores[name] for point in shown]
+    estimates = [point.scores[name] for point in settings]
     return _base(
         f"settings-{name}",
         "",
         name=name,
         mode="markers",
         x=[e.value for e in estimates],
-        y=[row + offset for row in range(len(shown))],
+        y=[row + offset for row in range(len(settings))],
         error_x=_reach(estimates, colour),
         marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
-        customdata=[[point.label, e.words()] for point, e in zip(shown, estimates, strict=True)],
+        customdata=[[point.label, e.words()] for point, e in zip(settings, estimates, strict=True)],
         hovertemplate="%{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
     )
 
@@ -166,8 +166,8 @@ def _of_parameter(name: str, index: int, content: Content) -> dict[str, Any]:
     )
 
 
-def _front(shown: Sequence[SettingPoint]) -> dict[str, Any]:
-    front = sorted((p.precision.value or 0.0, p.personality.value or 0.0) for p in shown if p.on_front)
+def _front(settings: Sequence[SettingPoint]) -> dict[str, Any]:
+    front = sorted((p.precision.value or 0.0, p.personality.value or 0.0) for p in settings if p.on_front)
     return _base(
         "front",
         "3",
@@ -180,9 +180,9 @@ def _front(shown: Sequence[SettingPoint]) -> dict[str, Any]:
     )
 
 
-def _plane(shown: Sequence[SettingPoint]) -> dict[str, Any]:
-    colours = [VERMILLION if point.on_front else GREY for point in shown]
-    precision, personality = [p.precision for p in shown], [p.personality for p in shown]
+def _plane(settings: Sequence[SettingPoint]) -> dict[str, Any]:
+    colours = [VERMILLION if point.on_front else GREY for point in settings]
+    precision, personality = [p.precision for p in settings], [p.personality for p in settings]
     return _base(
         "plane",
         "3",
@@ -192,52 +192,52 @@ def _plane(shown: Sequence[SettingPoint]) -> dict[str, Any]:
         y=[e.value for e in personality],
         error_x=_reach(precision, GREY),
         error_y=_reach(personality, GREY),
-        text=[str(number) for number in range(1, len(shown) + 1)],
+        text=[str(number) for number in range(1, len(settings) + 1)],
         textfont={"color": "#FFFFFF", "size": 11},
         marker={"color": colours, "size": 19, "opacity": 1},
-        customdata=[[p.label, p.precision.words(), p.personality.words()] for p in shown],
+        customdata=[[p.label, p.precision.words(), p.personality.words()] for p in settings],
         hovertemplate="%{customdata[0]}<br>precision %{customdata[1]}<br>personality %{customdata[2]}<extra></extra>",
     )
 
 
-def _latency(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+def _latency(settings: Sequence[SettingPoint]) -> dict[str, Any]:
     colour = series_colour("coherence", 0)
-    reach = [None if p.latency is None or p.latency_p90 is None else p.latency_p90 - p.latency for p in shown]
+    reach = [None if p.latency is None or p.latency_p90 is None else p.latency_p90 - p.latency for p in settings]
     return _base(
         "latency",
         "4",
         name="latency",
         mode="markers",
-        x=[p.latency for p in shown],
-        y=list(range(len(shown))),
-        error_x={"type": "data", "array": reach, "arrayminus": [0] * len(shown), "symmetric": False, **_bar(colour)},
+        x=[p.latency for p in settings],
+        y=list(range(len(settings))),
+        error_x={"type": "data", "array": reach, "arrayminus": [0] * len(settings), "symmetric": False, **_bar(colour)},
         marker={"color": colour, "size": 9},
-        customdata=[[p.label, p.latency_p90] for p in shown],
+        customdata=[[p.label, p.latency_p90] for p in settings],
         hovertemplate="%{customdata[0]}<br>median %{x:,.0f} ms, 90 % within %{customdata[1]:,.0f} ms<extra></extra>",
     )
 
 
-def _tokens(shown: Sequence[SettingPoint]) -> dict[str, Any]:
+def _tokens(settings: Sequence[SettingPoint]) -> dict[str, Any]:
     return _base(
         "tokens",
         "5",
         name="tokens",
         mode="markers",
-        x=[p.output_tokens for p in shown],
-        y=list(range(len(shown))),
+        x=[p.output_tokens for p in settings],
+        y=list(range(len(settings))),
         marker={"color": series_colour("structure", 0), "size": 9, "symbol": "square"},
-        customdata=[p.label for p in shown],
+        customdata=[p.label for p in settings],
         hovertemplate="%{customdata}<br>%{x:,.0f} tokens an answer<extra></extra>",
     )
 
 
 def _reach(estimates: Sequence[Estimate], colour: str) -> dict[str, Any]:
-    known = [None not in (e.value, e.low, e.high) for e in estimates]
+    bounded = [None not in (e.value, e.low, e.high) for e in estimates]
     return {
         "type": "data",
         "symmetric": False,
-        "array": [(e.high or 0.0) - (e.value or 0.0) if k else None for e, k in zip(estimates, known, strict=True)],
-        "arrayminus": [(e.value or 0.0) - (e.low or 0.0) if k else None for e, k in zip(estimates, known, strict=True)],
+        "array": [(e.high or 0.0) - (e.value or 0.0) if k else None for e, k in zip(estimates, bounded, strict=True)],
+        "arrayminus": [(e.value or 0.0) - (e.low or 0.0) if k else None for e, k in zip(estimates, bounded, strict=True)],
         **_bar(colour),
     }
 
@@ -300,7 +300,7 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
     """Return the figure's layout as plain values; its height is that of the element it is shown in."""
     ink, quiet = ("#E6E8EB", "#A9B0BA") if look.dark else ("#262A30", "#5A616B")
     rule, edge = ("#80808040", "#808080A0")
-    shown = content.settings[:MOST_ROWS]
+    settings = content.settings[:MOST_ROWS]
     grid, words = _laid_out(content, look)
     left, right = grid.across[3]
     middle = (left + right) / 2
@@ -311,11 +311,11 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
         return {"domain": list(domain), "title": heading, **common, **more}
 
     def rows(panel: int, ticks: Sequence[str], **more: Any) -> dict[str, Any]:
-        place: dict[str, Any] = {"tickvals": list(range(len(shown))), "range": [max(len(shown), 1) - 0.5, -0.5]}
+        place: dict[str, Any] = {"tickvals": list(range(len(settings))), "range": [max(len(settings), 1) - 0.5, -0.5]}
         return axis(grid.up(panel), ticktext=list(ticks), **place, showgrid=False, ticks="", **more)
 
-    numbers = [str(number) for number in range(1, len(shown) + 1)]
-    scores = _room([e for p in shown for e in p.scores.values()])
+    numbers = [str(number) for number in range(1, len(settings) + 1)]
+    scores = _room([e for p in settings for e in p.scores.values()])
     start, end = grid.across[0]
     return {
         "autosize": True,

@@ -34,8 +34,8 @@ def graph_chart(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, titl
     edge that would close a circle is drawn but moves nothing.
     """
     unique = {node.key: node for node in nodes}
-    known = [(cause, effect) for cause, effect in dict.fromkeys(edges) if cause in unique and effect in unique]
-    columns, stands_for = _shortened(_ordered(_columns(list(unique), known), known), unique)
+    links = [(cause, effect) for cause, effect in dict.fromkeys(edges) if cause in unique and effect in unique]
+    columns, stands_for = _shortened(_ordered(_columns(list(unique), links), links), unique)
     tallest = max(map(len, columns), default=1)
     height = 56 + tallest * (_BOX_HEIGHT + _GAP_Y)
     canvas = Canvas(max(36 + len(columns) * (_BOX_WIDTH + _GAP_X) - _GAP_X, 320), height)
@@ -45,15 +45,15 @@ def graph_chart(nodes: Sequence[Node], edges: Sequence[tuple[str, str]], *, titl
         for column, members in enumerate(columns)
         for row, node in enumerate(members)
     }
-    for cause, effect in dict.fromkeys((stands_for[cause], stands_for[effect]) for cause, effect in known):
+    for cause, effect in dict.fromkeys((stands_for[cause], stands_for[effect]) for cause, effect in links):
         (x1, y1), (x2, y2) = places[cause], places[effect]
         canvas.curve(x1 + _BOX_WIDTH, y1 + _BOX_HEIGHT / 2, x2, y2 + _BOX_HEIGHT / 2, GREY)
     kinds = list(dict.fromkeys(node.kind for node in unique.values()))
     for members in columns:
         for node in members:
             _box(canvas, *places[node.key], node, PALETTE[kinds.index(node.kind) % len(PALETTE)])
-    told = ", ".join(f"{sum(node.kind == kind for node in unique.values())} {kind}" for kind in kinds)
-    image = _natural(canvas.image(f"{title}: {told}. The records are in the table."))
+    counts = ", ".join(f"{sum(node.kind == kind for node in unique.values())} {kind}" for kind in kinds)
+    image = _natural(canvas.image(f"{title}: {counts}. The records are in the table."))
     return f'<div tabindex="0" style="overflow-x:auto">{image}</div>'
 
 
@@ -107,13 +107,13 @@ def _ordered(columns: list[list[str]], edges: Sequence[tuple[str, str]]) -> list
 def _shortened(columns: list[list[str]], nodes: Mapping[str, Node]) -> tuple[list[list[Node]], dict[str, str]]:
     """Fold the end of a long column into one node; also return which drawn node stands for each record."""
     stands_for = {key: key for key in nodes}
-    drawn: list[list[Node]] = []
+    shortened: list[list[Node]] = []
     for members in columns:
-        shown = members if len(members) <= _MOST_IN_COLUMN else members[: _MOST_IN_COLUMN - 1]
-        folded = members[len(shown) :]
-        column = [nodes[key] for key in shown]
+        first = members if len(members) <= _MOST_IN_COLUMN else members[: _MOST_IN_COLUMN - 1]
+        folded = members[len(first) :]
+        column = [nodes[key] for key in first]
         if folded:
             column.append(Node(folded[0], nodes[folded[0]].kind, f"and {len(folded):,} more"))
             stands_for |= dict.fromkeys(folded, folded[0])
-        drawn.append(column)
-    return drawn, stands_for
+        shortened.append(column)
+    return shortened, stands_for

@@ -73,12 +73,12 @@ def line_chart(
     _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
     for index, (name, line) in enumerate(lines.items()):
         colour, shift = series_colour(name, index), (index - (len(lines) - 1) / 2) * 5
-        drawn = [(across.at(p.x) + shift, p.y) for p in line]
-        for stretch in _stretches(drawn, up):
+        placed = [(across.at(p.x) + shift, p.y) for p in line]
+        for stretch in _stretches(placed, up):
             canvas.path(stretch, colour)
-        for x, estimate in drawn:
+        for x, estimate in placed:
             _whisker(canvas, x, estimate, up, colour)
-        for x, estimate in drawn:
+        for x, estimate in placed:
             if estimate.value is not None:
                 canvas.mark(series_mark(index), x, up.at(estimate.value), colour)
     return canvas.image(f"{title}: {_series_words(lines, lower_is_better)}. The values are in the table.")
@@ -86,19 +86,19 @@ def line_chart(
 
 def _series_words(lines: Mapping[str, Sequence[Point]], lower_is_better: Collection[str]) -> str:
     def words(name: str, line: Sequence[Point]) -> str:
-        known = [point for point in line if point.y.value is not None]
-        if not known:
+        points = [point for point in line if point.y.value is not None]
+        if not points:
             return f"{name} has no values"
         sign, end = (-1, "lowest") if name in lower_is_better else (1, "highest")
-        best = max(known, key=lambda point: sign * (point.y.value or 0.0))
+        best = max(points, key=lambda point: sign * (point.y.value or 0.0))
         return f"{name} is {end}, {best.y.words()}, at {best.x:g}"
 
     return "; ".join(words(name, line) for name, line in lines.items()) or "no values"
 
 
-def _stretches(drawn: Sequence[tuple[float, Estimate]], up: Scale) -> list[list[tuple[float, float]]]:
+def _stretches(points: Sequence[tuple[float, Estimate]], up: Scale) -> list[list[tuple[float, float]]]:
     stretches: list[list[tuple[float, float]]] = [[]]
-    for x, estimate in drawn:
+    for x, estimate in points:
         if estimate.value is None:
             stretches.append([])
         else:
@@ -173,8 +173,8 @@ def range_chart(ranges: Mapping[str, Range], *, points: Mapping[str, Sequence[fl
         canvas.words(left, y + 18, tick_words(legal.low), quiet=True, anchor="middle")
         canvas.words(right, y + 18, tick_words(legal.high), quiet=True, anchor="middle")
         canvas.words(right + 16, y + 4, _interval_words(chosen), bold=True)
-    told = "; ".join(f"{name} {chosen.low:g} to {chosen.high:g}" for name, chosen in ranges.items())
-    return canvas.image(f"{title}: {told}.")
+    ranges_in_words = "; ".join(f"{name} {chosen.low:g} to {chosen.high:g}" for name, chosen in ranges.items())
+    return canvas.image(f"{title}: {ranges_in_words}.")
 
 
 def _interval_words(chosen: Range) -> str:
@@ -186,24 +186,24 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
 
     Points are numbered and the numbers explained on the right, so that words never cover data. The first 24 are drawn.
     """
-    drawn = [point for point in points[:_MOST_ROWS] if point.x.value is not None and point.y.value is not None]
+    placed = [point for point in points[:_MOST_ROWS] if point.x.value is not None and point.y.value is not None]
     left, right, top = 56, 400, 56
-    step = 36 if any(len(fold(point.label, _LEGEND)) > 1 for point in drawn) else 22
-    bottom = max(330, top + step * (len(drawn) + 2))
+    step = 36 if any(len(fold(point.label, _LEGEND)) > 1 for point in placed) else 22
+    bottom = max(330, top + step * (len(placed) + 2))
     canvas = Canvas(_WIDTH, bottom + 52)
-    across = Scale(*_limits([point.x for point in drawn], (0, 1)), left + 14, right - 14)
-    up = Scale(*_limits([point.y for point in drawn], (0, 1)), bottom - 14, top + 14)
+    across = Scale(*_limits([point.x for point in placed], (0, 1)), left + 14, right - 14)
+    up = Scale(*_limits([point.y for point in placed], (0, 1)), bottom - 14, top + 14)
     _heading(canvas, title, [])
     _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
-    places = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in drawn]
-    front = sorted(place for place, point in zip(places, drawn, strict=True) if point.on_front)
+    places = [(across.at(point.x.value or 0.0), up.at(point.y.value or 0.0)) for point in placed]
+    front = sorted(place for place, point in zip(places, placed, strict=True) if point.on_front)
     canvas.path(front, VERMILLION, width=1.5, dash="5 4")
-    for (x, y), point in zip(places, drawn, strict=True):
+    for (x, y), point in zip(places, placed, strict=True):
         colour = VERMILLION if point.on_front else GREY
         _whisker(canvas, x, point.y, up, colour)
         if point.x.low is not None and point.x.high is not None:
             canvas.line(across.at(point.x.low), y, across.at(point.x.high), y, colour, 1.5)
-    for number, ((x, y), point) in enumerate(zip(places, drawn, strict=True), start=1):
+    for number, ((x, y), point) in enumerate(zip(places, placed, strict=True), start=1):
         _numbered(canvas, x, y, number, point)
         row = top + step * (number - 0.5)
         _numbered(canvas, right + 28, row, number, point)
@@ -211,9 +211,9 @@ def plane_chart(points: Sequence[PlanePoint], *, title: str, x_label: str, y_lab
     if front:
         canvas.mark("circle", right + 28, bottom - 2, VERMILLION, 8.5)
         canvas.words(right + 46, bottom + 2, "Pareto front", quiet=True)
-    _left_out(canvas, len(points) - len(drawn), right + 20, bottom + 46)
-    best = ", ".join(point.label for point in drawn if point.on_front) or "none"
-    return canvas.image(f"{title}: {len(drawn)} settings; on the Pareto front: {best}. The values are in the table.")
+    _left_out(canvas, len(points) - len(placed), right + 20, bottom + 46)
+    best = ", ".join(point.label for point in placed if point.on_front) or "none"
+    return canvas.image(f"{title}: {len(placed)} settings; on the Pareto front: {best}. The values are in the table.")
 
 
 def _numbered(canvas: Canvas, x: float, y: float, number: int, point: PlanePoint) -> None:

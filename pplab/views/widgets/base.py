@@ -139,8 +139,8 @@ class LabWidget(anywidget.AnyWidget):
         return self.static().text
 
     def _repr_mimebundle_(self, **_options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        drawn = self.static()
-        forms = {"text/plain": drawn.text, "text/html": drawn.html}
+        display = self.static()
+        forms = {"text/plain": display.text, "text/html": display.html}
         if self.comm is None:
             return forms, {}
         data, metadata = super()._repr_mimebundle_() or ({}, {})
@@ -178,18 +178,20 @@ class LabWidget(anywidget.AnyWidget):
         """Show an error inside the widget."""
         if not isinstance(error, PplabError):  # one of ours is what the user has to mend
             log_error(f"the {self.bundle} failed", error)
-        told = in_words(error, self.bundle)
-        told.scrub(self._context.scrub)
-        self.problem = Problem(code=told.code, message=told.message, hint=told.hint, correlation_id=told.correlation_id)
+        problem = in_words(error, self.bundle)
+        problem.scrub(self._context.scrub)
+        self.problem = Problem(
+            code=problem.code, message=problem.message, hint=problem.hint, correlation_id=problem.correlation_id
+        )
 
     @contextmanager
     def timed(self, operation: str) -> Iterator[Took]:
         """Time the block and show it discreetly; the block fills in the ``correlation_id``."""
-        told = Took(operation=operation, milliseconds=0.0, correlation_id="")
+        timing = Took(operation=operation, milliseconds=0.0, correlation_id="")
         start = time.perf_counter_ns()
-        yield told
-        told["milliseconds"] = round((time.perf_counter_ns() - start) / 1e6, 1)
-        self.took = told
+        yield timing
+        timing["milliseconds"] = round((time.perf_counter_ns() - start) / 1e6, 1)
+        self.took = timing
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 

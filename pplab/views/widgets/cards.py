@@ -173,7 +173,7 @@ class Cards(LabWidget):
         self._plan: Plan | None = None
         self._static: Display | None = None
         self._arrived = 0
-        self._written: dict[PlannedCall, tuple[float, str]] = {}
+        self._texts_so_far: dict[PlannedCall, tuple[float, str]] = {}
         self._resending = threading.Lock()
         wanted = Wanted(page=0, sort="", status="", setting=-1)
         self._reasons: Mapping[str, Mapping[str, str]] = {}
@@ -201,7 +201,7 @@ class Cards(LabWidget):
             if experiment is None:
                 self._frame = self._static = self.counts = None
                 self._arrived = 0
-                self._written.clear()
+                self._texts_so_far.clear()
             self.head = ""
             from pplab.scoring.registry import registered
 
@@ -211,24 +211,24 @@ class Cards(LabWidget):
     def arrived(self, row: ResponseRow) -> None:
         """Show one response; called on whichever thread waits for it."""
         with self._turn:
-            self._written.pop(_place(row), None)
+            self._texts_so_far.pop(_place(row), None)
             self._arrived += 1
             if self._arrived > LIVE_CARDS or self.state == "done":
                 return
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
             scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
-            self.tell(Arrived(kind="arrived", card=_shown(values, scores, reasons, embedded=self._embedded)))
+            self.tell(Arrived(kind="arrived", card=_card_data(values, scores, reasons, embedded=self._embedded)))
 
     def writing(self, call: PlannedCall, piece: str) -> None:
         """Show what has been written so far of a streamed answer, now and then."""
         with self._turn:
-            if self._plan is None or self.state == "done" or self._arrived + len(self._written) > LIVE_CARDS:
+            if self._plan is None or self.state == "done" or self._arrived + len(self._texts_so_far) > LIVE_CARDS:
                 return
-            shown, text = self._written.get(call, (0.0, ""))
+            shown_at, text = self._texts_so_far.get(call, (0.0, ""))
             text += piece
-            due = time.monotonic() - shown >= WRITING_SECONDS
-            self._written[call] = (time.monotonic() if due else shown, text)
+            due = time.monotonic() - shown_at >= WRITING_SECONDS
+            self._texts_so_far[call] = (time.monotonic() if due else shown_at, text)
             if due:
                 self.tell(Arrived(kind="arrived", card=_unfinished(self._plan, call, text, embedded=self._embedded)))
 
@@ -271,11 +271,11 @@ class Cards(LabWidget):
             return
         wanted = message["wanted"]
         by = wanted["sort"]
-        found = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), by, lowest_first=self._lower_is_better(by))
-        pages = max(1, -(-len(found) // PAGE))
+        rows = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), by, lowest_first=self._lower_is_better(by))
+        pages = max(1, -(-len(rows) // PAGE))
         page = min(max(0, wanted["page"]), pages - 1)
-        rows = found.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
-        self.tell(Page(kind="page", page=page, total=len(found), cards=tuple(map(self._card, rows))))
+        page_rows = rows.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
+        self.tell(Page(kind="page", page=page, total=len(rows), cards=tuple(map(self._card, page_rows))))
 
     def _take_explain(self, message: Explain) -> None:
         from pplab.scoring.scores import Scores
@@ -321,7 +321,7 @@ class Cards(LabWidget):
 
     def _card(self, row: Mapping[Hashable, Any]) -> ShownCard:
         reasons = self._reasons.get(row["response_id"], {})
-        return _shown(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
+        return _card_data(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
 
     def _lower_is_better(self, name: str) -> bool:
         return name in self.scales and not self.scales[name]["higher_is_better"]
@@ -336,11 +336,11 @@ def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
     return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
 
 
-def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> ShownCard:
+def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> ShownCard:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
-    known = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
+    values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
     badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
     return ShownCard(
@@ -356,8 +356,8 @@ def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[s
         badges=tuple(badges),
         html=model_html(text),
         plain=text,
-        scores=known,
-        unjudged=unjudged.of_response(reasons) if known else "",
+        scores=values,
+        unjudged=unjudged.of_response(reasons) if values else "",
         finish_reason=_words(row["finish_reason"]),
         input_tokens=_whole(row["input_tokens"]),
         output_tokens=_whole(row["output_tokens"]),
@@ -369,9 +369,9 @@ def _shown(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[s
 def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> ShownCard:
     """Return the card of an answer that is being written."""
     setting = plan.settings[call.setting_index].given()
-    known = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
+    values = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
     place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
-    return _shown(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | known | place, {}, {}, embedded=embedded)
+    return _card_data(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | values | place, {}, {}, embedded=embedded)
 
 
 def _place(row: ResponseRow) -> PlannedCall:

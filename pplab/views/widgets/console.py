@@ -245,7 +245,7 @@ class Console(LabWidget):
     def _send_rows(self, place: Literal["all", "above", "below"], events: tuple[Event, ...], *, older: bool) -> None:
         self.tell(Rows(kind="rows", place=place, rows=tuple(map(_line, events)), older=older))
 
-    def _settled(self, _changes: tuple[Change, ...]) -> None:
+    def _on_batch(self, _changes: tuple[Change, ...]) -> None:
         try:
             self._show(anew=False)
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
@@ -268,7 +268,7 @@ class Console(LabWidget):
 
     def _take_ready(self, _message: Ready) -> None:
         if self._live is None and not self._closed:  # not before somebody looks: a notebook that is run by a program needs none
-            self._live = RecordWatcher(RecordReader(self.lab.folder / "journal", "event"), on_batch=self._settled, wait=SETTLE_S)
+            self._live = RecordWatcher(RecordReader(self.lab.folder / "journal", "event"), on_batch=self._on_batch, wait=SETTLE_S)
         self._show(anew=True)
 
     def _take_more(self, message: More) -> None:
@@ -276,12 +276,12 @@ class Console(LabWidget):
         self._send_rows("below", page.events, older=page.older)
 
     def _take_walk(self, message: Walk) -> None:
-        with self.timed("trace") as took, Operation(self.lab, "console") as span:
-            took["correlation_id"] = span.correlation_id
-            walked = self.lab.trace(message["id"])
-        names = {(node.kind, node.id): _name(node.kind, node.label) for node in walked.nodes}
+        with self.timed("trace") as timing, Operation(self.lab, "console") as span:
+            timing["correlation_id"] = span.correlation_id
+            trace = self.lab.trace(message["id"])
+        names = {(node.kind, node.id): _name(node.kind, node.label) for node in trace.nodes}
         after: dict[tuple[str, str], list[str]] = {}
-        for edge in walked.edges:
+        for edge in trace.edges:
             after.setdefault(edge.source, []).append(names.get(edge.target, edge.target[0]))
         records = tuple(
             Record(
@@ -291,10 +291,10 @@ class Console(LabWidget):
                 at=node.at,
                 led=tuple(dict.fromkeys(after.get((node.kind, node.id), [])))[:3],
             )
-            for node in walked.nodes[:MOST_NODES]
+            for node in trace.nodes[:MOST_NODES]
         )
-        left_out = len(walked.nodes) - len(records)
-        self.tell(Walked(kind="walked", anchor=walked.anchor[1], records=records, left_out=left_out))
+        left_out = len(trace.nodes) - len(records)
+        self.tell(Walked(kind="walked", anchor=trace.anchor[1], records=records, left_out=left_out))
 
     def _take_verify(self, message: Verify) -> None:
         self._work("Verifying the chain", self._verify, message)
@@ -321,8 +321,8 @@ class Console(LabWidget):
 
         def run() -> None:
             try:
-                with self.timed(message["kind"]) as took, Operation(self.lab, "console") as span:
-                    took["correlation_id"] = span.correlation_id
+                with self.timed(message["kind"]) as timing, Operation(self.lab, "console") as span:
+                    timing["correlation_id"] = span.correlation_id
                     work(message, span)
             except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
                 with self._turn:
@@ -351,15 +351,15 @@ def _name(kind: str, label: str) -> str:
 
 
 def _line(row: Event) -> EventLine:
-    said = {name: value for name, value in row.payload.items() if name != "v" and value not in (None, "", [], {})}
-    words = ", ".join(f"{name} {value if isinstance(value, str) else canonical_json(value)}" for name, value in said.items())
-    known = CATALOGUE.get(row.event)
+    payload = {name: value for name, value in row.payload.items() if name != "v" and value not in (None, "", [], {})}
+    words = ", ".join(f"{name} {value if isinstance(value, str) else canonical_json(value)}" for name, value in payload.items())
+    entry = CATALOGUE.get(row.event)
     return EventLine(
         seq=row.seq,
         id=row.event_id,
         at=row.occurred_at,
         event=row.event,
-        meaning=known.meaning if known else "",
+        meaning=entry.meaning if entry else "",
         actor=escape_text(row.actor),
         entity=row.entity or "",
         correlation=row.correlation_id or "",

@@ -18,7 +18,7 @@ from pplab.store.store import open_store
 from pplab.views.charts import figures
 from pplab.views.charts.figures import Drawing, Look
 from pplab.views.widgets.base import LabWidget, chosen, owned
-from pplab.views.widgets.dashboard_content import Board, Shown, matches, shown, with_experiment
+from pplab.views.widgets.dashboard_content import Board, DashboardContent, dashboard_content, matches, with_experiment
 from pplab.views.widgets.download import Part, parts
 
 if TYPE_CHECKING:
@@ -135,25 +135,25 @@ class Dashboard(LabWidget):
         self._live: RecordWatcher | None = None
         self._closed = False
         self._board_turn = threading.Lock()
-        self._heard_of: dict[str, ExperimentRow] = {}
+        self._journal_lines: dict[str, ExperimentRow] = {}
         self._store = open_store(lab.folder)
         try:
             self._rollup = Rollup(self._store)
             records = RecordReader(lab.folder / "journal", "experiment")
-            self._shown: Shown = self._read(Filters())
-            self._drawn = Drawing(self._shown.content, Look())
-            super().__init__(lab, board=self._shown.board, height=figures.height(self._drawn))
+            self._content: DashboardContent = self._read(Filters())
+            self._drawn = Drawing(self._content.content, Look())
+            super().__init__(lab, board=self._content.board, height=figures.height(self._drawn))
         except BaseException:
             self._store.close()
             raise
         self._adopt()
         self.observe(self._filtered, FILTERS)
         self.observe(self._looked, "look")
-        self._live = RecordWatcher(records, on_change=self._heard, on_batch=self._settled)
+        self._live = RecordWatcher(records, on_change=self._on_change, on_batch=self._on_batch)
 
     def static(self) -> Display:
         """Return counts, charts and tables that do not vary between two runs."""
-        return self._shown.static()
+        return self._content.static()
 
     def close(self) -> None:
         """Stop following the lab, and free the figure's models and our own; closing twice does nothing."""
@@ -179,9 +179,9 @@ class Dashboard(LabWidget):
             figure, self._figure = self._figure, None
             heir.succeed(figure, self._drawn, self._drawing)
 
-    def succeed(self, figure: Any, drawn: Drawing, drawing: threading.Thread | None) -> None:
+    def succeed(self, figure: Any, drawing_of_figure: Drawing, drawing: threading.Thread | None) -> None:
         """Take the figure of the dashboard that gives way, or the thread that makes it."""
-        self._figure, self._drawn, self._drawing = figure, drawn, drawing
+        self._figure, self._drawn, self._drawing = figure, drawing_of_figure, drawing
 
     def _adopt(self) -> None:
         with self._turn:
@@ -190,8 +190,8 @@ class Dashboard(LabWidget):
 
     # -- reading and drawing --------------------------------------------------------------------------------------------------
 
-    def _read(self, filters: Filters) -> Shown:
-        return shown(self._rollup.read(filters), filters)
+    def _read(self, filters: Filters) -> DashboardContent:
+        return dashboard_content(self._rollup.read(filters), filters)
 
     @property
     def _filters(self) -> Filters:
@@ -200,12 +200,12 @@ class Dashboard(LabWidget):
     def _refresh(self, *, move: bool) -> None:
         """Read the figures and show them, in the tables and in the chart."""
         with self._turn:
-            heard = dict(self._heard_of)
-            told = self._read(self._filters)
+            lines = dict(self._journal_lines)
+            content = self._read(self._filters)
             with self._board_turn:
-                self._shown = told
-                self._heard_of = {i: row for i, row in self._heard_of.items() if heard.get(i) is not row}
-                self._show_board(told.board)
+                self._content = content
+                self._journal_lines = {i: row for i, row in self._journal_lines.items() if lines.get(i) is not row}
+                self._show_board(content.board)
             self._redraw(move=move)
 
     def _redraw(self, *, move: bool) -> None:
@@ -216,56 +216,56 @@ class Dashboard(LabWidget):
 
     @property
     def _drawing_now(self) -> Drawing:
-        return Drawing(self._shown.content, Look(**self.look))
+        return Drawing(self._content.content, Look(**self.look))
 
     def _draw(self) -> None:
         """Make the figure, on a thread of its own: importing plotly takes a second or two."""
         drawing = self._drawing_now
         try:
-            made = figures.figure_widget(drawing)
+            figure = figures.figure_widget(drawing)
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self._fail(error, Ready(kind="ready"))
         else:
-            self.hand_over(made, drawing)
+            self.hand_over(figure, drawing)
 
-    def hand_over(self, made: Any, drawn: Drawing) -> None:
+    def hand_over(self, figure: Any, drawing: Drawing) -> None:
         """Give the figure to whoever shows it by now."""
         with self._turn:
             heir = self._heir
             if heir is None and self._closed:
-                made.close()
+                figure.close()
             elif heir is None:
-                self._take_figure(made, drawn)
+                self._take_figure(figure, drawing)
         if heir is not None:
-            heir.hand_over(made, drawn)
+            heir.hand_over(figure, drawing)
 
-    def _take_figure(self, made: Any, drawn: Drawing) -> None:
-        self._figure, self._drawn = made, drawn
+    def _take_figure(self, figure: Any, drawing: Drawing) -> None:
+        self._figure, self._drawn = figure, drawing
         self._redraw(move=False)  # content and look may have changed since it was made
-        self.figure = f"anywidget:{made.model_id}"
+        self.figure = f"anywidget:{figure.model_id}"
 
-    def _fail(self, error: Exception, again: Any) -> None:
+    def _fail(self, error: Exception, message: Any) -> None:
         """Show an error with a Retry that hands in ``again``."""
         with self._turn:
-            self._failed = dict(again)
+            self._failed = dict(message)
             self.show(error)
 
     # -- what changed ---------------------------------------------------------------------------------------------------------
 
-    def _heard(self, changes: tuple[Change, ...]) -> None:
+    def _on_change(self, changes: tuple[Change, ...]) -> None:
         """Show what journal lines say, before the tables are read."""
         with self._board_turn:  # not behind a reading of the tables
-            self._heard_of |= {c.row.experiment_id: c.row for c in changes if isinstance(c.row, ExperimentRow)}
+            self._journal_lines |= {c.row.experiment_id: c.row for c in changes if isinstance(c.row, ExperimentRow)}
             self._show_board(self.board)
 
     def _show_board(self, board: Board) -> None:
         """Show a board with the lines that were heard since it was read."""
-        for row in self._heard_of.values():
+        for row in self._journal_lines.values():
             if matches(self._filters, row):
                 board = with_experiment(board, row)
         self.board = board
 
-    def _settled(self, changes: tuple[Change, ...]) -> None:
+    def _on_batch(self, changes: tuple[Change, ...]) -> None:
         """Show what the tables say, and note in the audit that results of other kernels were shown."""
         try:
             self._refresh(move=True)
@@ -302,8 +302,8 @@ class Dashboard(LabWidget):
             self.tell(message)
 
     def _take_refresh(self, _message: Refresh) -> None:
-        with self.timed("dashboard") as took, Operation(self.lab, "dashboard") as span:
-            took["correlation_id"] = span.correlation_id
+        with self.timed("dashboard") as timing, Operation(self.lab, "dashboard") as span:
+            timing["correlation_id"] = span.correlation_id
             self._refresh(move=True)
 
     def _take_export(self, message: Export) -> None:
@@ -314,16 +314,16 @@ class Dashboard(LabWidget):
 
     def _export(self, message: Export) -> None:
         try:
-            with self.timed("export") as took, Operation(self.lab, "dashboard") as span:
-                took["correlation_id"] = span.correlation_id
-                made = self.lab.export(list(message["ids"]), message["format"])
+            with self.timed("export") as timing, Operation(self.lab, "dashboard") as span:
+                timing["correlation_id"] = span.correlation_id
+                export = self.lab.export(list(message["ids"]), message["format"])
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self.exporting = None
             self._fail(error, message)
             return
-        self._exported = made.path
-        words = f"{_counted(made.rows, 'answer')} of {_counted(len(message['ids']), 'experiment')} exported as {made.format}."
-        self.exporting = Exporting(state="done", words=f"{words} {made.note}".strip(), name=made.path.name)
+        self._exported = export.path
+        words = f"{_counted(export.rows, 'answer')} of {_counted(len(message['ids']), 'experiment')} exported as {export.format}."
+        self.exporting = Exporting(state="done", words=f"{words} {export.note}".strip(), name=export.path.name)
 
     def _take_download(self, message: Download) -> None:
         path = self._exported

@@ -100,7 +100,7 @@ class Board(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DashboardContent:
     """One reading of the store in all its forms."""
 
     filters: Filters
@@ -112,7 +112,7 @@ class Shown:
         return _static(self)
 
 
-def shown(figures: Figures, filters: Filters) -> Shown:
+def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
     """Return what the dashboard shows of these figures."""
     labels = _labels(figures.settings)
     points = [_point(setting, label) for setting, label in zip(figures.settings, labels, strict=True)]
@@ -150,13 +150,13 @@ def shown(figures: Figures, filters: Filters) -> Shown:
         values=tuple(point.value for point in figures.points),
         curve={name: tuple(_estimate(point.measures[name]) for point in figures.points) for name in SCORES},
     )
-    return Shown(filters, board, content)
+    return DashboardContent(filters, board, content)
 
 
 def with_experiment(board: Board, row: ExperimentRow) -> Board:
     """Return the board with what a single journal line says of an experiment, until the sums are read again."""
-    known = {line["id"]: line for line in board["recent"]}
-    before = known.get(row.experiment_id)
+    lines = {line["id"]: line for line in board["recent"]}
+    before = lines.get(row.experiment_id)
     if before is not None and before["revision"] >= row.revision:
         return board
     prompts = row.plan.get("prompts") or [""]
@@ -181,16 +181,16 @@ def with_experiment(board: Board, row: ExperimentRow) -> Board:
 
 def matches(filters: Filters, row: ExperimentRow) -> bool:
     """Return whether an experiment counts under these filters."""
-    wanted = ((filters.user, row.user), (filters.calibration_id, row.calibration_id), (filters.model, row.model))
-    return all(value is None or value == found for value, found in wanted)
+    conditions = ((filters.user, row.user), (filters.calibration_id, row.calibration_id), (filters.model, row.model))
+    return all(value is None or value == actual for value, actual in conditions)
 
 
 # -- from sums to words -------------------------------------------------------------------------------------------------------
 
 
 def _estimate(sums: Sums) -> Estimate:
-    found = pooled(sums)
-    return Estimate(found.mean, found.low, found.high)
+    mean = pooled(sums)
+    return Estimate(mean.mean, mean.low, mean.high)
 
 
 def _point(setting: SettingFigures, label: str) -> SettingPoint:
@@ -212,10 +212,10 @@ def _with_front(points: Sequence[SettingPoint]) -> list[SettingPoint]:
     import dataclasses
 
     places = [(p.precision.value, p.personality.value) for p in points]
-    known = [place for place in places if None not in place]
+    complete = [place for place in places if None not in place]
 
     def beaten(x: float, y: float) -> bool:
-        return any(a >= x and b >= y and (a, b) != (x, y) for a, b in known if a is not None and b is not None)
+        return any(a >= x and b >= y and (a, b) != (x, y) for a, b in complete if a is not None and b is not None)
 
     return [
         dataclasses.replace(point, on_front=x is not None and y is not None and not beaten(x, y))
@@ -270,10 +270,12 @@ def _prompt(words: str) -> str:
 # -- the static form ----------------------------------------------------------------------------------------------------------
 
 
-def _static(told: Shown) -> Display:
-    board, content = told.board, told.content
+def _static(dashboard: DashboardContent) -> Display:
+    board, content = dashboard.board, dashboard.content
     tiles = board["tiles"]
-    chosen = {name: value for name, value in (("user", told.filters.user), ("model", told.filters.model)) if value is not None}
+    chosen = {
+        name: value for name, value in (("user", dashboard.filters.user), ("model", dashboard.filters.model)) if value is not None
+    }
     counts = {
         "experiments": f"{tiles['experiments']:,}",
         "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable and {tiles['failed']:,} failed",
@@ -283,16 +285,16 @@ def _static(told: Shown) -> Display:
     if board["empty"]:
         parts.append((html.notice("info", board["empty"]), text.notice("info", board["empty"])))
     else:
-        parts += [_settings(told), _plane(content), _recent(board)]
+        parts += [_settings(dashboard), _plane(content), _recent(board)]
     title = "Dashboard"
     return Display(html=html.page(title, *(m for m, _ in parts)), text=text.page(title, *(plain for _, plain in parts)))
 
 
-def _settings(told: Shown) -> tuple[str, str]:
-    content = told.content
+def _settings(dashboard: DashboardContent) -> tuple[str, str]:
+    content = dashboard.content
     rows = [
         {"setting": row["label"], "ok": f"{row['ok']:,} of {row['responses']:,}", **point.scores}
-        for row, point in zip(told.board["settings"], content.settings, strict=True)
+        for row, point in zip(dashboard.board["settings"], content.settings, strict=True)
     ]
     if len(content.values) > 1:
         lines = {

@@ -149,9 +149,9 @@ class Quiz(LabWidget):
             self.saved = self.calibration is not None and self.calibration.answers == change["new"]
 
     def _take_finish(self, message: Finish) -> None:
-        with self.timed("calibrate") as took:
+        with self.timed("calibrate") as timing:
             self.calibration = self.lab.calibrate(message["answers"])
-            took["correlation_id"] = self.calibration.correlation_id
+            timing["correlation_id"] = self.calibration.correlation_id
         self.preview = _preview(message["answers"])
         self.cell = self.below = ""
         self.saved = True

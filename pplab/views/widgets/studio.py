@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pplab.lab import Lab
     from pplab.views.records import Display
 
-OFFERED = 20
+MOST_CALIBRATIONS = 20
 """Calibrations to choose from, the latest first."""
 UNWRITTEN = "Write a prompt to see what the run takes."
 
@@ -149,8 +149,8 @@ class Studio(LabWidget):
         self.experiment: Experiment | None = None
         self._others: dict[str, Lab] = {}
         self._ending = threading.Event()
-        self._stale, self._looking = False, False
-        self._calibration, offered = _offered(lab, calibration)
+        self._stale, self._checking = False, False
+        self._calibration, choices = _calibration_choices(lab, calibration)
         draft = Draft(
             prompt="",
             table="",
@@ -158,20 +158,20 @@ class Studio(LabWidget):
             model=lab.model,
             calibration=self._calibration.id if self._calibration else "",
             beyond=False,
-            values=offered[0]["values"] if self._calibration else {},
+            values=choices[0]["values"] if self._calibration else {},
             n=5,
             stream=False,
         )
         super().__init__(
             lab,
-            knobs=_knobs(),
-            calibrations=offered,
+            knobs=_parameters(),
+            calibrations=choices,
             embedded=lab.provider == EMBEDDED,
             draft=draft,
             ahead=_nothing(UNWRITTEN),
             code=code_of(draft, lab.model),
         )
-        self._shown = Cards(lab, blocking=False)
+        self._cards = Cards(lab, blocking=False)
         self.observe(self._edited, "draft")
 
     def static(self) -> Display:
@@ -182,7 +182,7 @@ class Studio(LabWidget):
 
     def close(self) -> None:
         """End the studio and its run, which can be resumed; closing twice does nothing."""
-        if "_shown" not in self.__dict__:
+        if "_cards" not in self.__dict__:
             return  # never opened: what it was to begin with was refused
         self._ending.set()
         if self.experiment is not None:
@@ -190,7 +190,7 @@ class Studio(LabWidget):
         with self._turn:
             if self.state == "ready":
                 self._close_others()
-        self._shown.close()
+        self._cards.close()
         super().close()
 
     def _close_others(self) -> None:
@@ -203,15 +203,15 @@ class Studio(LabWidget):
         """Look at the draft on a thread of its own, so that neither the kernel nor the keys wait for it."""
         with self._turn:
             self._stale = True
-            if not self._looking:
-                self._looking = True
-                thread(self._look, name="pplab-preflight").start()
+            if not self._checking:
+                self._checking = True
+                thread(self._check_draft, name="pplab-preflight").start()
 
-    def _look(self) -> None:
+    def _check_draft(self) -> None:
         while True:
             with self._turn:
                 if not self._stale or self._ending.is_set():
-                    self._looking = False
+                    self._checking = False
                     return
                 self._stale, draft = False, self.draft
             self.code = code_of(draft, self.lab.model)
@@ -231,9 +231,9 @@ class Studio(LabWidget):
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
             if not isinstance(error, PplabError):
                 log_error("the estimate failed", error)
-            told = in_words(error, self.bundle)
-            told.scrub(self.lab.scrub)
-            return Ahead(possible=False, line=told.message, more=(told.hint,) if told.hint else (), columns=columns)
+            problem = in_words(error, self.bundle)
+            problem.scrub(self.lab.scrub)
+            return Ahead(possible=False, line=problem.message, more=(problem.hint,) if problem.hint else (), columns=columns)
 
     def _request(self, draft: Draft) -> RunRequest:
         """Return the request that a draft makes; values outside of the calibration are refused unless the draft allows them."""
@@ -265,18 +265,18 @@ class Studio(LabWidget):
             raise BadInput("a run is under way", hint="wait for it, or cancel it")
         request = self._request(message["draft"])
         self.state = "starting"
-        self._shown.begin(None)
-        self.cards = f"anywidget:{self._shown.model_id}"
+        self._cards.begin(None)
+        self.cards = f"anywidget:{self._cards.model_id}"
         work = (message, self._lab_for(message["draft"]["model"]), request)
         thread(self._run, *work, name="pplab-studio").start()
 
     def _run(self, message: Run, lab: Lab, request: RunRequest) -> None:
         """Run to the end on a thread of its own: the kernel stays free for other cells."""
         try:
-            with self.timed("run") as took:
-                self.experiment = experiment = lab.start(**request.given(), on=self._shown, on_text=self._shown.writing)
-                took["correlation_id"] = experiment.correlation_id
-                self._shown.begin(experiment)
+            with self.timed("run") as timing:
+                self.experiment = experiment = lab.start(**request.given(), on=self._cards, on_text=self._cards.writing)
+                timing["correlation_id"] = experiment.correlation_id
+                self._cards.begin(experiment)
                 self.state = "running"
                 self._follow(experiment)
         except Exception as error:  # noqa: BLE001 - shown in the widget, with a Retry button
@@ -295,7 +295,7 @@ class Studio(LabWidget):
             experiment.cancel()
         experiment.wait()
         if not self._ending.is_set():
-            self._shown.show_experiment(experiment)
+            self._cards.show_experiment(experiment)
 
     def _take_pause(self, _message: Pause) -> None:
         if self.state == "running" and self.experiment is not None:
@@ -384,14 +384,14 @@ def _check_inside(values: Mapping[str, tuple[float, ...]], calibration: Offered)
                 )
 
 
-def _ahead(found: Preflight, columns: tuple[str, ...]) -> Ahead:
-    _, tokens_in, tokens_out, cost, time, *rest = found.words.split("\n")
-    calls = f"{found.calls:,} call{'' if found.calls == 1 else 's'}"
-    low, high = found.output_tokens
-    about = "" if found.input_exact else "about "
+def _ahead(preflight: Preflight, columns: tuple[str, ...]) -> Ahead:
+    _, tokens_in, tokens_out, cost, time, *rest = preflight.words.split("\n")
+    calls = f"{preflight.calls:,} call{'' if preflight.calls == 1 else 's'}"
+    low, high = preflight.output_tokens
+    about = "" if preflight.input_exact else "about "
     line = [
-        f"{calls} to {found.model}",
-        f"{about}{found.input_tokens:,} tokens in, {low:,} to {high:,} out",
+        f"{calls} to {preflight.model}",
+        f"{about}{preflight.input_tokens:,} tokens in, {low:,} to {high:,} out",
         f"cost: {cost.removeprefix('Cost: ').partition(' (')[0]}",
         f"time: {time.removeprefix('Time: ').partition(' (')[0]}",
     ]
@@ -402,7 +402,7 @@ def _nothing(words: str) -> Ahead:
     return Ahead(possible=False, line=words, more=(), columns=())
 
 
-def _knobs() -> tuple[Knob, ...]:
+def _parameters() -> tuple[Knob, ...]:
     return tuple(
         Knob(
             name=p.name,
@@ -416,31 +416,31 @@ def _knobs() -> tuple[Knob, ...]:
     )
 
 
-def _offered(lab: Lab, wanted: Calibration | str | None) -> tuple[Calibration | None, tuple[Offered, ...]]:
+def _calibration_choices(lab: Lab, first_choice: Calibration | str | None) -> tuple[Calibration | None, tuple[Offered, ...]]:
     """Return the calibration to begin with and those to choose from, that one first."""
     store = lab.context.store
     frame = store.calibrations()
-    if isinstance(wanted, Calibration):
-        chosen_one: Calibration | None = wanted
-    elif wanted is not None or len(frame):
-        chosen_one = Calibration.from_row(store.calibration(wanted or "latest"))
+    if isinstance(first_choice, Calibration):
+        chosen_one: Calibration | None = first_choice
+    elif first_choice is not None or len(frame):
+        chosen_one = Calibration.from_row(store.calibration(first_choice or "latest"))
     else:
         return None, ()
     assert chosen_one is not None
     first = frame["calibration_id"] == chosen_one.id
     if not first.any():
         raise PplabError("this calibration is not stored in this lab", hint="calibrate in this lab", code="not_found")
-    rows = [*frame[first].to_dict("records"), *frame[~first][::-1].head(OFFERED - 1).to_dict("records")]
-    return chosen_one, tuple(_offer(row) for row in rows)
+    rows = [*frame[first].to_dict("records"), *frame[~first][::-1].head(MOST_CALIBRATIONS - 1).to_dict("records")]
+    return chosen_one, tuple(_calibration_choice(row) for row in rows)
 
 
-def _offer(row: Mapping[Any, Any]) -> Offered:
+def _calibration_choice(row: Mapping[Any, Any]) -> Offered:
     ranges = {str(name): (float(low), float(high)) for name, (low, high) in json.loads(row["ranges"]).items()}
     points = {str(name): tuple(map(float, values)) for name, values in json.loads(row["points"]).items()}
-    made: pd.Timestamp = row["created_at"]
+    created: pd.Timestamp = row["created_at"]
     return Offered(
         id=str(row["calibration_id"]),
-        label=f"precision {row['precision_score']:g}, personality {row['personality_score']:g} ({made:%d %b %H:%M} UTC)",
+        label=f"precision {row['precision_score']:g}, personality {row['personality_score']:g} ({created:%d %b %H:%M} UTC)",
         ranges=ranges,
         points=points,
         persona=str(row["persona"]),
