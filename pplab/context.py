@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pplab.config.addresses import check_base_url, secret_parameters
 from pplab.config.configuration import TEMPORARY, resolve
 from pplab.errors import BadInput, PplabError
+from pplab.forks import CopiedAsItself
 from pplab.models.access import ModelAccess, recorded_model
 from pplab.observe.events import event
 from pplab.observe.spans import current_span
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import Row
 
 
-class LabContext:
+class LabContext(CopiedAsItself):
     """Who uses a lab, where it is stored, and what answers its calls.
 
     A verb of `Lab` leaves a trace (`pplab.operation`); whatever reads by itself, such as a widget that is up to date or a
@@ -131,12 +132,6 @@ class LabContext:
         self.access.close()
         self._closed = True
         self.store.close()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self  # it stands for one folder; a copy would be the same lab, open twice
 
     def __reduce__(self) -> tuple[Callable[[_Address], LabContext], tuple[_Address]]:
         """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""

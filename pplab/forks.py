@@ -1,4 +1,4 @@
-"""Locks and state that a forked process must not take over from its parent."""
+"""Locks and objects that a fork or a copy must not duplicate."""
 
 from __future__ import annotations
 
@@ -37,3 +37,13 @@ class Guard:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._lock.release()
+
+
+class CopiedAsItself:
+    """An object that stands for one thing outside the process, a folder or what is stored: its copy is itself."""
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self

@@ -12,8 +12,8 @@ from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
-from pplab.experiments.selection import experiment_id, experiment_ids, experiment_rows, id_text, response_rows
-from pplab.forks import Guard
+from pplab.experiments.selection import compare_stored, experiment_ids, experiment_rows, id_text, response_rows
+from pplab.forks import CopiedAsItself, Guard
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pplab.share.import_package import ImportReport
     from pplab.share.regression_gate import RegressionGate
     from pplab.share.replay import Replay
-    from pplab.share.rerun import Rerun
     from pplab.share.verify import PackageReport
     from pplab.store.queries import AnyOf
     from pplab.store.rebuild import RebuildReport
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from pplab.store.verify import VerifyReport
 
 
-class Lab:
+class Lab(CopiedAsItself):
     """One store and everything that can be done with it.
 
     Parameters
@@ -91,9 +90,9 @@ class Lab:
         configuration: PPLab | None = None,
         settings: PPLab | None = None,
     ) -> None:
-        configuration = configuration if configuration is not None else settings
-        given = resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=configuration)
-        self.__setstate__(RunManager(LabContext(given)))
+        own = configuration if configuration is not None else settings
+        effective = resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=own)
+        self.__setstate__(RunManager(LabContext(effective)))
 
     def __getstate__(self) -> RunManager:
         return self._runs  # which opens its context again in the process it is carried to
@@ -104,8 +103,6 @@ class Lab:
         self._store = runs.context.store
         self._guard = Guard()
         self._closed = False
-
-    # -- who and where --------------------------------------------------------------------------------------------------------
 
     @property
     def user(self) -> str:
@@ -179,12 +176,6 @@ class Lab:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self  # it stands for one folder; a copy would be the same lab, open twice
 
     def __repr__(self) -> str:
         return f"Lab(model={self.model}, user={self.user})"
@@ -483,11 +474,7 @@ class Lab:
     @verb
     def compare(self, a: Experiment | str, b: Experiment | str) -> Comparisons:
         """Return the paired differences between two experiments on the prompts they share, each taken as one setting."""
-        from pplab.analysis.experiment_comparison import compare_experiments
-
-        with self._store.reading():
-            first, second = (self._runs.stored(experiment_id(self._store, one)).stored for one in (a, b))
-        return compare_experiments(first.frame, second.frame, first.metrics, first.lower_is_better)
+        return compare_stored(self._store, a, b)
 
     def ids(self, entity: Literal["experiment", "calibration"]) -> list[str]:
         """Return the ids of an entity, newest first; for completion, so it is no operation and leaves no trace."""
@@ -621,22 +608,12 @@ class Lab:
         StoreTampered
             Naming the rows that were altered, removed, inserted or moved.
         """
-        from pplab.errors import StoreTampered
-        from pplab.share.archive import alteration_error
-        from pplab.share.verify import verify_package
+        from pplab.share.verify import verify
 
-        report = self._store.verify() if path is None else verify_package(path)
-        self._context.record_event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems))
-        if not report.ok and path is None:
-            raise StoreTampered(
-                report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs"
-            )
-        if not report.ok:
-            raise alteration_error(report.problems)
-        return report
+        return verify(self._context, path)
 
     @check_call
-    def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False) -> Replay:
+    def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False, on: Listener | None = None) -> Replay:
         """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
 
         Parameters
@@ -645,20 +622,13 @@ class Lab:
             An experiment, its id, or the path of a package.
         live
             Also ask the model again and compare the answers, see `check`.
+        on
+            The listener of the fresh run, as in `run`.
         """
-        from dataclasses import replace
-
-        from pplab.share.replay import replay
+        from pplab.share.rerun import replay_again
 
         with Interrupts() as interrupts, Operation(self, "replay"):
-            rerun = self._rerun(wanted)
-            found = replay(rerun.contents)
-            if live:
-                found = replace(found, live=rerun.checks(interrupts))
-            said: dict[str, Any] = {"identical": found.identical, "differences": len(found.differences)}
-            for experiment in found.experiments:
-                self._context.record_event("replay_completed", entity="experiment", entity_id=experiment, **said)
-            return found
+            return replay_again(self._runs, wanted, live=live, interrupts=interrupts, on=on)
 
     @check_call
     def check(
@@ -684,21 +654,12 @@ class Lab:
         model
             Ask another model than the baseline's.
         on
-            Who is told how it goes, as in `run`.
+            The listener of each run, as in `run`.
         """
-        from pplab.share.regression_gate import RegressionGate
+        from pplab.share.rerun import check_again
 
         with Interrupts() as interrupts, Operation(self, "check"):
-            checks = self._rerun(baseline).checks(interrupts, n=n, margins=margins, model=model, on=on)
-            for check in checks:
-                about: dict[str, Any] = {"entity": "experiment", "entity_id": check.experiment, "baseline": check.baseline}
-                self._context.record_event("check_completed", **about, outcome=check.outcome, drifted=list(check.drifted))
-            return RegressionGate(checks)
-
-    def _rerun(self, wanted: Experiment | str | os.PathLike[str]) -> Rerun:
-        from pplab.share.rerun import Rerun, baseline
-
-        return Rerun(self._context, self._runs, *baseline(self._context, wanted))
+            return check_again(self._runs, baseline, interrupts, n=n, margins=margins, model=model, on=on)
 
     @verb
     def rebuild(self, swap: bool = False) -> RebuildReport:

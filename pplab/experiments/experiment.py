@@ -10,6 +10,7 @@ from pplab.errors import BadInput, NotFound
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.resume import ResumeRequest
+from pplab.forks import CopiedAsItself
 from pplab.inputs.values import python_value
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
@@ -52,7 +53,7 @@ class Manager(Protocol):
         """Return a stored experiment by its id."""
 
 
-class Experiment:
+class Experiment(CopiedAsItself):
     """An experiment of a lab: planned, run, stored.
 
     Made by `Lab.run` and `Lab.experiment`, never directly. Every attribute reads what is stored, so it is right also after a
@@ -330,12 +331,6 @@ class Experiment:
             while self._run is None and not interrupts.count and self._repository.stored.row.status == "running":
                 time.sleep(POLL_SECONDS)
         return self
-
-    def __copy__(self) -> Experiment:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Experiment:
-        return self  # it stands for what is stored, of which there is one
 
     def __reduce__(self) -> tuple[Callable[[str], Experiment], tuple[str]]:
         return self._manager.experiment, (self.id,)

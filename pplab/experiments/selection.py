@@ -1,17 +1,18 @@
-"""The selection of stored experiments: the ids that a user means, and the rows of several."""
+"""The selection of stored experiments: the ids that a user means, the rows of several, and the comparison of two."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.experiments.repository import LOST
+from pplab.experiments.repository import LOST, ExperimentRepository
 from pplab.inputs.values import as_list
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pplab.analysis.records import Comparisons
     from pplab.store.store import Store
 
 
@@ -57,3 +58,12 @@ def response_rows(store: Store, wanted: Any, **filters: Any) -> pd.DataFrame:
     with store.reading():
         frames = [store.responses(one, **filters) for one in experiment_ids(store, wanted)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def compare_stored(store: Store, a: Any, b: Any) -> Comparisons:
+    """Return the paired differences between two experiments; see `Lab.compare`."""
+    from pplab.analysis.experiment_comparison import compare_experiments
+
+    with store.reading():
+        first, second = (ExperimentRepository(store, experiment_id(store, one)).stored for one in (a, b))
+    return compare_experiments(first.frame, second.frame, first.metrics, first.lower_is_better)

@@ -18,8 +18,8 @@ from pplab.share.archive import open_package
 from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
 from pplab.share.package_contents import PackageContents, read_store
-from pplab.share.regression_gate import BaselineComparison, compare, margins_for
-from pplab.share.replay import analysis_frame, rescore
+from pplab.share.regression_gate import BaselineComparison, RegressionGate, compare, margins_for
+from pplab.share.replay import Replay, analysis_frame, replay, rescore
 from pplab.share.verify import verified_contents
 
 if TYPE_CHECKING:
@@ -64,19 +64,51 @@ def _path(wanted: Any) -> Path | None:
     return given_path(wanted, "the package", "give the path of a zip file or a folder") if is_path else None
 
 
+def replay_again(runs: RunManager, wanted: Any, *, live: bool, interrupts: Interrupts, on: Listener | None = None) -> Replay:
+    """Score stored responses again and, when ``live``, ask for fresh ones too; see `Lab.replay`."""
+    rerun = Rerun(runs, *baseline(runs.context, wanted))
+    report = replay(rerun.contents)
+    if live:
+        report = dataclasses.replace(report, live=rerun.checks(interrupts, on=on))
+    for experiment in report.experiments:
+        runs.context.record_event(
+            "replay_completed",
+            entity="experiment",
+            entity_id=experiment,
+            identical=report.identical,
+            differences=len(report.differences),
+        )
+    return report
+
+
+def check_again(runs: RunManager, wanted: Any, interrupts: Interrupts, **options: Any) -> RegressionGate:
+    """Run a baseline's plans again and compare the answers with the baseline's; see `Lab.check` for the options."""
+    checks = Rerun(runs, *baseline(runs.context, wanted)).checks(interrupts, **options)
+    for check in checks:
+        runs.context.record_event(
+            "check_completed",
+            entity="experiment",
+            entity_id=check.experiment,
+            baseline=check.baseline,
+            outcome=check.outcome,
+            drifted=list(check.drifted),
+        )
+    return RegressionGate(checks)
+
+
 class Rerun:
     """A rerun of the experiments of a baseline in a lab.
 
     Parameters
     ----------
-    context, runs
-        Of the lab.
+    runs
+        The run manager of the lab.
     contents, recording
         The baseline, and the recording that came with it.
     """
 
-    def __init__(self, context: LabContext, runs: RunManager, contents: PackageContents, recording: Recording | None) -> None:
-        self._context = context
+    def __init__(self, runs: RunManager, contents: PackageContents, recording: Recording | None) -> None:
+        self._context = runs.context
         self._runs = runs
         self.contents = contents
         self._recording = recording

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.errors import BadInput
+from pplab.errors import BadInput, StoreTampered
 from pplab.inputs.paths import given_path
 from pplab.share.archive import BAGIT, alteration_error, open_package
 from pplab.share.package import TAG_MANIFEST
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     import os
     from pathlib import Path
 
+    from pplab.context import LabContext
     from pplab.share.archive import OpenPackage
     from pplab.share.package_contents import PackageContents
+    from pplab.store.verify import VerifyReport
 
 
 REWRITTEN = "the zip file was written again by another program, and what it holds is unaltered"
@@ -109,6 +111,17 @@ class PackageReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         return {**dataclasses.asdict(self), "ok": self.ok}
+
+
+def verify(context: LabContext, path: str | os.PathLike[str] | None = None) -> VerifyReport | PackageReport:
+    """Check a lab, or a package, and note in the audit that it was checked; see `Lab.verify`."""
+    report = context.store.verify() if path is None else verify_package(path)
+    context.record_event("verification_completed", ok=report.ok, rows=report.rows, problems=len(report.problems))
+    if not report.ok and path is None:
+        raise StoreTampered(report.words, hint="pplab rebuild makes the tables again from the journals and shows what differs")
+    if not report.ok:
+        raise alteration_error(report.problems)
+    return report
 
 
 def verify_package(path: str | os.PathLike[str]) -> PackageReport:

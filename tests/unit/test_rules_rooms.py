@@ -309,6 +309,18 @@ def test_a_module_opens_with_one_line_that_names_its_room_and_stays_small(path):
     assert text.count("\n") <= 500 or path.name == "lab.py"  # its verbs carry the documentation of the lab
 
 
+def _docstring_lines(node):
+    """Return the numbers of the lines that the docstrings of a node and of all in it take."""
+    documented = (n for n in ast.walk(node) if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)))
+    strings = (n.body[0] for n in documented if ast.get_docstring(n, clean=False) is not None)
+    return {number for string in strings for number in range(string.lineno, string.end_lineno + 1)}
+
+
+def test_the_lab_without_its_docstrings_stays_under_400_lines():
+    lab = next(node for node in tree(ROOT / "lab.py").body if isinstance(node, ast.ClassDef))
+    assert len(set(range(lab.lineno, lab.end_lineno + 1)) - _docstring_lines(lab)) < 400
+
+
 def test_nobody_reaches_into_the_private_names_of_another():
     """Ruff refuses it (SLF001); so it is enough that no line asks for an exception."""
     assert "SLF" not in {rule[:3] for rule in _ignored_rules()}
