@@ -2,7 +2,7 @@
 
 import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
-import type { CardsTraits, Explained, Scale, ShownCard } from "../shared/generated/cards.js";
+import type { CardData, CardsTraits, Explained, Scale } from "../shared/generated/cards.js";
 
 export interface CardOptions {
   readonly onCopy: (text: string, what: string) => void;
@@ -35,7 +35,7 @@ export class Card {
   }
 
   /** Show a response, new or in the place of the one before. */
-  draw(card: ShownCard, context: CardContext): void {
+  draw(card: CardData, context: CardContext): void {
     this.#id = card.id;
     fill(this.#explanation);
     this.element.dataset.status = card.status;
@@ -65,7 +65,7 @@ export class Card {
     this.#retry.textContent = "Retry";
   }
 
-  #reason({ failed, reason, status, id }: ShownCard, retryable: boolean): HTMLElement[] {
+  #reason({ failed, reason, status, id }: CardData, retryable: boolean): HTMLElement[] {
     this.#retry = null;
     if (status === "ok" || !reason) return [];
     const line = h("div", { class: "pplab-reason", ...(failed ? { role: "alert" } : {}) }, reason);
@@ -79,7 +79,7 @@ export class Card {
     return [line, h("div", { class: "pplab-actions" }, retry)];
   }
 
-  #metrics(card: ShownCard, scales: CardsTraits["scales"]): HTMLElement {
+  #metrics(card: CardData, scales: CardsTraits["scales"]): HTMLElement {
     const bars = Object.entries(card.scores).map(([name, value]) => scoreBar(name, value, scales[name]));
     const unjudged = card.unjudged && h("p", { class: "pplab-quiet" }, card.unjudged);
     const facts = [

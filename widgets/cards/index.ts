@@ -2,7 +2,7 @@
 
 import "./style.css";
 import { fill, h, sanitisedHtml } from "../shared/dom.js";
-import type { CardsWire, Wanted } from "../shared/generated/cards.js";
+import type { CardsWire, PageRequest } from "../shared/generated/cards.js";
 import { type View, widget } from "../shared/view.js";
 import { CardList } from "./list.js";
 import { Pager } from "./pager.js";
@@ -40,13 +40,13 @@ class Cards {
   }
 
   /** Ask for other cards because the user wants them. */
-  #want(wanted: Wanted): void {
+  #want(wanted: PageRequest): void {
     this.#view.change({ wanted });
     this.#ask(wanted);
   }
 
   /** Ask for a page of cards, which there is once the run has ended. */
-  #ask(wanted: Wanted): void {
+  #ask(wanted: PageRequest): void {
     if (this.#view.get("state") === "done") this.#view.send({ kind: "ask", wanted });
   }
 

@@ -1,7 +1,7 @@
 // The cards: grouped by prompt and setting, or in one group when they are sorted.
 
 import { fill, h } from "../shared/dom.js";
-import type { Explained, Page, ShownCard } from "../shared/generated/cards.js";
+import type { CardData, Explained, Page } from "../shared/generated/cards.js";
 import { Card, type CardContext, type CardOptions } from "./card.js";
 
 interface ListContext extends CardContext {
@@ -25,7 +25,7 @@ export class CardList {
   }
 
   /** Show one card: beside those of the same prompt and setting, in the order in which they come. */
-  drawCard(data: ShownCard, context: ListContext): void {
+  drawCard(data: CardData, context: ListContext): void {
     const key = `${data.prompt_index}-${data.setting_index}-${data.replicate}`;
     let card = this.#cards.get(key);
     if (!card) {
@@ -51,7 +51,7 @@ export class CardList {
     fill(this.element);
   }
 
-  #group(card: ShownCard, sorted: boolean): Element {
+  #group(card: CardData, sorted: boolean): Element {
     const key = sorted ? "all" : `${card.prompt_index}-${card.setting_index}`;
     const group = [...this.element.children].find((child) => child.getAttribute("data-group") === key);
     if (group?.lastElementChild) return group.lastElementChild;

@@ -1,13 +1,13 @@
 // What stands above the cards: sort, filter by status, filter by setting.
 
 import { h } from "../shared/dom.js";
-import type { CardsTraits, Wanted } from "../shared/generated/cards.js";
+import type { CardsTraits, PageRequest } from "../shared/generated/cards.js";
 import { drawOptions } from "../shared/select.js";
 
 const FACTS = ["latency_ms", "output_tokens", "cost"];
 
 interface ToolbarOptions {
-  readonly onWant: (wanted: Wanted) => void;
+  readonly onWant: (wanted: PageRequest) => void;
 }
 
 /** The choices of which cards are shown and how they are sorted. */
@@ -23,7 +23,7 @@ export class Toolbar {
     this.element.addEventListener("change", () => options.onWant(this.#choice));
   }
 
-  get #choice(): Wanted {
+  get #choice(): PageRequest {
     const setting = this.#setting.value;
     return { page: 0, sort: this.#sort.value, status: this.#status.value, setting: setting ? Number(setting) : -1 };
   }

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
-import type { ExperimentLine } from "../shared/generated/dashboard.js";
+import type { ExperimentSummary } from "../shared/generated/dashboard.js";
 import { shortTime } from "../shared/time.js";
 
 const COLUMNS = ["Experiment", "Status", "Usable", "Model", "User", "When"];
@@ -17,7 +17,7 @@ export class RecentTable {
   readonly #options: RecentOptions;
   readonly #body = h("tbody");
   readonly #all = h("input", { type: "checkbox", "aria-label": "Select all experiments" });
-  #lines: readonly ExperimentLine[] | undefined;
+  #lines: readonly ExperimentSummary[] | undefined;
   #selected: readonly string[] = [];
 
   constructor(options: RecentOptions) {
@@ -42,14 +42,14 @@ export class RecentTable {
   }
 
   /** Show the experiments and which of them are selected; the same experiments keep their rows. */
-  draw(lines: readonly ExperimentLine[], selected: readonly string[]): void {
+  draw(lines: readonly ExperimentSummary[], selected: readonly string[]): void {
     this.#selected = selected;
     if (lines !== this.#lines) this.#drawRows(lines);
     this.#drawTicks();
   }
 
   /** A box that has the focus keeps it. */
-  #drawRows(lines: readonly ExperimentLine[]): void {
+  #drawRows(lines: readonly ExperimentSummary[]): void {
     const focused = this.#body.contains(document.activeElement)
       ? document.activeElement?.getAttribute("data-id")
       : null;
@@ -75,7 +75,7 @@ export class RecentTable {
     this.#all.indeterminate = ticked > 0 && ticked < boxes.length;
   }
 
-  #row(line: ExperimentLine, isNew: boolean): HTMLElement {
+  #row(line: ExperimentSummary, isNew: boolean): HTMLElement {
     const name = line.prompt || "(no prompt)";
     const box = h("input", { type: "checkbox", "data-id": line.id, "aria-label": `Select ${name}` });
     box.addEventListener("change", () => {

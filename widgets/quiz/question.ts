@@ -1,9 +1,9 @@
 // One question: its options as radio buttons, the way back and forth, and how far the quiz has come.
 
 import { button, fill, freshId, h } from "../shared/dom.js";
-import type { ShownOption, ShownQuestion } from "../shared/generated/quiz.js";
+import type { QuizOption, QuizQuestion } from "../shared/generated/quiz.js";
 
-type Answer = ShownOption["value"];
+type Answer = QuizOption["value"];
 
 interface QuestionOptions {
   readonly onBack: () => void;
@@ -12,7 +12,7 @@ interface QuestionOptions {
 }
 
 interface QuestionData {
-  readonly question: ShownQuestion;
+  readonly question: QuizQuestion;
   readonly index: number;
   readonly count: number;
   readonly answer: Answer | undefined;
@@ -28,7 +28,7 @@ export class QuestionPanel {
   readonly #position = h("p", { class: "pplab-quiet" });
   readonly #bar = h("span", { class: "pplab-progress-bar" });
   readonly #content = h("div", { class: "pplab-question-content" });
-  #question: ShownQuestion | undefined;
+  #question: QuizQuestion | undefined;
   #inputs: HTMLInputElement[] = [];
   #isLast = false;
 

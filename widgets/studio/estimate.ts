@@ -1,13 +1,13 @@
 // What the draft would be as a run: calls, tokens, cost and time in a line, and the details; or why it cannot be sent.
 
 import { fill, h } from "../shared/dom.js";
-import type { Ahead } from "../shared/generated/studio.js";
+import type { DraftEstimate } from "../shared/generated/studio.js";
 
 export class Estimate {
   readonly line = h("div", { class: "pplab-studio-ahead", role: "status" });
   readonly details = h("details", { class: "pplab-studio-more" });
 
-  draw({ line, more, possible }: Omit<Ahead, "columns">): void {
+  draw({ line, more, possible }: Omit<DraftEstimate, "columns">): void {
     this.line.textContent = line;
     this.line.toggleAttribute("data-impossible", !possible && more.length > 0);
     const title = possible ? "Details of the estimate" : "What to do";

@@ -2,7 +2,7 @@
 
 import { fill, freshId, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
-import type { Offered as Calibration, Draft, StudioTraits } from "../shared/generated/studio.js";
+import type { CalibrationChoice as Calibration, Draft, StudioTraits } from "../shared/generated/studio.js";
 import { ParameterRow } from "./parameter.js";
 
 interface FormOptions extends Pick<StudioTraits, "knobs" | "calibrations" | "embedded"> {

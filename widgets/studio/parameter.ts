@@ -2,7 +2,7 @@
 
 import { button, fill, freshId, h } from "../shared/dom.js";
 import { interval, number } from "../shared/format.js";
-import type { Knob as Parameter } from "../shared/generated/studio.js";
+import type { ParameterScale as Parameter } from "../shared/generated/studio.js";
 import { position } from "../shared/ranges.js";
 
 const STEPS = 100;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { Card } from "../cards/card.js";
 import { Toolbar } from "../cards/toolbar.js";
-import type { CardsTraits, ShownCard, Wanted } from "../shared/generated/cards.js";
+import type { CardData, CardsTraits, PageRequest } from "../shared/generated/cards.js";
 import { button, notebook } from "./notebook.js";
 
 const WANTED = { page: 0, sort: "", status: "", setting: -1 };
@@ -19,7 +19,7 @@ const TRAITS: Omit<CardsTraits, "me"> = {
   took: null,
 };
 
-const card = (part: Partial<ShownCard> = {}): ShownCard => ({
+const card = (part: Partial<CardData> = {}): CardData => ({
   id: "r-1",
   prompt_index: 0,
   prompt: "Why?",
@@ -44,8 +44,8 @@ const card = (part: Partial<ShownCard> = {}): ShownCard => ({
 
 const cards = (traits: Partial<CardsTraits> = {}) => notebook("cards", { ...TRAITS, ...traits });
 const texts = (root: Element, selector: string) => [...root.querySelectorAll(selector)].map((e) => e.textContent);
-const arrived = (seq: number, part: Partial<ShownCard> = {}) => ({ kind: "arrived", seq, card: card(part) });
-const page = (seq: number, cards: ShownCard[], total = cards.length, at = 0) => ({
+const arrived = (seq: number, part: Partial<CardData> = {}) => ({ kind: "arrived", seq, card: card(part) });
+const page = (seq: number, cards: CardData[], total = cards.length, at = 0) => ({
   kind: "page",
   seq,
   page: at,
@@ -281,7 +281,7 @@ describe("without a notebook", () => {
   });
 
   test("the toolbar tells which cards are wanted, and falls back where a choice is there no more", () => {
-    const wants: Wanted[] = [];
+    const wants: PageRequest[] = [];
     const toolbar = new Toolbar({ onWant: (wanted) => wants.push(wanted) });
     const { metrics, statuses, settings } = TRAITS;
     const values = () => [...toolbar.element.querySelectorAll("select")].map((select) => select.value);

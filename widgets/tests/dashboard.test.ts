@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ExportBar } from "../dashboard/export.js";
 import { RecentTable } from "../dashboard/recent.js";
 import { watchAppearance } from "../shared/appearance.js";
-import type { Board, DashboardTraits, ExperimentLine } from "../shared/generated/dashboard.js";
+import type { Board, DashboardTraits, ExperimentSummary } from "../shared/generated/dashboard.js";
 import { button, notebook } from "./notebook.js";
 
 const SCORE = { value: 0.5, low: 0.4, high: 0.6 };
 
-function line(id: string, changes: Partial<ExperimentLine> = {}): ExperimentLine {
+function line(id: string, changes: Partial<ExperimentSummary> = {}): ExperimentSummary {
   const fields = { revision: 1, at: "2026-11-23T01:00:00.000000", user: "ada", model: "embedded", status: "completed" };
   return { id, ...fields, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, ...changes };
 }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { QuestionPanel } from "../quiz/question.js";
-import type { Preview, QuizTraits, ShownQuestion } from "../shared/generated/quiz.js";
+import type { Preview, QuizQuestion, QuizTraits } from "../shared/generated/quiz.js";
 import { button, notebook, press } from "./notebook.js";
 
 const PREVIEW: Preview = {
@@ -231,7 +231,7 @@ test("the question is drawn from data alone, and tells what was answered", () =>
     onAnswer: (question, answer) => calls.push([question, answer]),
   });
   document.body.append(panel.element);
-  panel.draw({ question: TRAITS.questions[1] as ShownQuestion, index: 1, count: 2, answer: undefined });
+  panel.draw({ question: TRAITS.questions[1] as QuizQuestion, index: 1, count: 2, answer: undefined });
   button(panel.element, "Finish").click();
   expect(calls).toEqual([]);
   expect(document.activeElement).toBe(radios(panel.element)[0]);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Draft, Offered, StudioTraits } from "../shared/generated/studio.js";
+import type { CalibrationChoice, Draft, StudioTraits } from "../shared/generated/studio.js";
 import { Form } from "../studio/form.js";
 import { button, notebook } from "./notebook.js";
 
@@ -14,7 +14,7 @@ const DRAFT: Draft = {
   n: 5,
   stream: false,
 };
-const OFFERED: Offered = {
+const OFFERED: CalibrationChoice = {
   id: "c-1",
   label: "precision 50, personality 50",
   ranges: { temperature: [0.2, 0.8], max_tokens: [100, 800] },

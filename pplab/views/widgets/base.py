@@ -39,7 +39,7 @@ class Problem(TypedDict):
     correlation_id: str | None
 
 
-class Took(TypedDict):
+class Timing(TypedDict):
     """How long the last thing took that the user asked this widget for, and where its trace begins."""
 
     operation: str
@@ -102,7 +102,7 @@ class LabWidget(anywidget.AnyWidget):
 
     me = owned(str)
     problem = owned(Problem | None)
-    took = owned(Took | None)
+    took = owned(Timing | None)
 
     def __init_subclass__(cls, **options: Any) -> None:
         if os.environ.get("ANYWIDGET_HMR") == "1" and "bundle" in cls.__dict__:  # anywidget watches files, not text
@@ -185,9 +185,9 @@ class LabWidget(anywidget.AnyWidget):
         )
 
     @contextmanager
-    def timed(self, operation: str) -> Iterator[Took]:
+    def timed(self, operation: str) -> Iterator[Timing]:
         """Time the block and show it discreetly; the block fills in the ``correlation_id``."""
-        timing = Took(operation=operation, milliseconds=0.0, correlation_id="")
+        timing = Timing(operation=operation, milliseconds=0.0, correlation_id="")
         start = time.perf_counter_ns()
         yield timing
         timing["milliseconds"] = round((time.perf_counter_ns() - start) / 1e6, 1)

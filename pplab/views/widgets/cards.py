@@ -37,7 +37,7 @@ SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text
 MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 
-class ShownCard(TypedDict):
+class CardData(TypedDict):
     """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
 
     ``unjudged`` says in words which metrics do not judge it and why.
@@ -85,7 +85,7 @@ class Counts(TypedDict):
     until: float | None
 
 
-class Wanted(TypedDict):
+class PageRequest(TypedDict):
     """Which page, how sorted, and of which status and setting (``""`` and -1: all)."""
 
     page: int
@@ -98,7 +98,7 @@ class Ask(TypedDict):
     """Show a page. What is wanted comes along because a changed trait may be sent later than a message."""
 
     kind: Literal["ask"]
-    wanted: Wanted
+    wanted: PageRequest
 
 
 class Explain(TypedDict):
@@ -121,14 +121,14 @@ class Page(TypedDict):
     kind: Literal["page"]
     page: int
     total: int
-    cards: tuple[ShownCard, ...]
+    cards: tuple[CardData, ...]
 
 
 class Arrived(TypedDict):
     """One response that has just been stored or written on, new or where the one in the same place was."""
 
     kind: Literal["arrived"]
-    card: ShownCard
+    card: CardData
 
 
 class Explained(TypedDict):
@@ -165,7 +165,7 @@ class Cards(LabWidget):
     scales = owned(dict[str, Scale])
     statuses = owned(dict[str, int])
     counts = owned(Counts | None)
-    wanted = chosen(Wanted)
+    wanted = chosen(PageRequest)
 
     def __init__(self, lab: Lab | LabContext, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
         self._experiment: Experiment | None = None
@@ -175,7 +175,7 @@ class Cards(LabWidget):
         self._arrived = 0
         self._texts_so_far: dict[PlannedCall, tuple[float, str]] = {}
         self._resending = threading.Lock()
-        wanted = Wanted(page=0, sort="", status="", setting=-1)
+        wanted = PageRequest(page=0, sort="", status="", setting=-1)
         self._reasons: Mapping[str, Mapping[str, str]] = {}
         super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
@@ -319,7 +319,7 @@ class Cards(LabWidget):
         assert self._frame is not None
         return self._frame.loc[self._frame["response_id"] == response_id].iloc[0].to_dict()
 
-    def _card(self, row: Mapping[Hashable, Any]) -> ShownCard:
+    def _card(self, row: Mapping[Hashable, Any]) -> CardData:
         reasons = self._reasons.get(row["response_id"], {})
         return _card_data(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
 
@@ -336,14 +336,14 @@ def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
     return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
 
 
-def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> ShownCard:
+def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> CardData:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
     values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
     badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
-    return ShownCard(
+    return CardData(
         id=str(row["response_id"]),
         prompt_index=int(row["prompt_index"]),
         prompt=str(row["prompt"])[:500],
@@ -366,7 +366,7 @@ def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mappi
     )
 
 
-def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> ShownCard:
+def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> CardData:
     """Return the card of an answer that is being written."""
     setting = plan.settings[call.setting_index].given()
     values = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}

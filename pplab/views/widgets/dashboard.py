@@ -32,7 +32,7 @@ FILTERS: Final = ("user", "calibration", "model", "parameter")
 Parameter = Literal["temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"]
 
 
-class Surroundings(TypedDict):
+class PageLook(TypedDict):
     """How the page around a view looks."""
 
     dark: bool
@@ -124,7 +124,7 @@ class Dashboard(LabWidget):
     model = chosen(str | None)
     parameter = chosen(Parameter, default="temperature")
     selected = chosen(tuple[str, ...], default=())
-    look = chosen(Surroundings, default=Surroundings(dark=False, narrow=False, still=False))
+    look = chosen(PageLook, default=PageLook(dark=False, narrow=False, still=False))
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab

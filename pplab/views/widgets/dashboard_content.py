@@ -63,7 +63,7 @@ class SettingRow(TypedDict):
     cost: float | None
 
 
-class ExperimentLine(TypedDict):
+class ExperimentSummary(TypedDict):
     """One row of the list of recent experiments."""
 
     id: str
@@ -92,7 +92,7 @@ class Board(TypedDict):
     tiles: Tiles
     settings: tuple[SettingRow, ...]
     settings_left_out: int
-    recent: tuple[ExperimentLine, ...]
+    recent: tuple[ExperimentSummary, ...]
     users: tuple[Choice, ...]
     models: tuple[Choice, ...]
     calibrations: tuple[Choice, ...]
@@ -160,7 +160,7 @@ def with_experiment(board: Board, row: ExperimentRow) -> Board:
     if before is not None and before["revision"] >= row.revision:
         return board
     prompts = row.plan.get("prompts") or [""]
-    line = ExperimentLine(
+    line = ExperimentSummary(
         id=row.experiment_id,
         revision=row.revision,
         at=row.created_at,
@@ -247,8 +247,8 @@ def _row(setting: SettingFigures, point: SettingPoint) -> SettingRow:
     )
 
 
-def _line(one: Recent) -> ExperimentLine:
-    return ExperimentLine(
+def _line(one: Recent) -> ExperimentSummary:
+    return ExperimentSummary(
         id=one.experiment_id,
         revision=one.revision,
         at=one.created_at,

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from pplab.views.records import Display
 
 
-class ShownOption(TypedDict):
+class QuizOption(TypedDict):
     """One possible answer."""
 
     value: str | int
     label: str
 
 
-class ShownQuestion(TypedDict):
+class QuizQuestion(TypedDict):
     """One question."""
 
     id: str
     text: str
     help: str
-    options: tuple[ShownOption, ...]
+    options: tuple[QuizOption, ...]
 
 
 class Axis(TypedDict):
@@ -101,7 +101,7 @@ class Quiz(LabWidget):
     bundle: ClassVar[str] = "quiz"
     takes: ClassVar[tuple[type, ...]] = (Finish, Proceed)
 
-    questions = owned(tuple[ShownQuestion, ...])
+    questions = owned(tuple[QuizQuestion, ...])
     axes = owned(tuple[Axis, ...])
     preview = owned(Preview)
     saved = owned(bool, default=False)
@@ -168,13 +168,13 @@ class Quiz(LabWidget):
             self.cell = "%%pplab run --calibration latest --sweep temperature --n 5\nWrite a tagline for a notebook."
 
 
-def _questions() -> tuple[ShownQuestion, ...]:
+def _questions() -> tuple[QuizQuestion, ...]:
     return tuple(
-        ShownQuestion(
+        QuizQuestion(
             id=question.id,
             text=question.text,
             help=question.help,
-            options=tuple(ShownOption(value=option.value, label=option.label) for option in question.options),
+            options=tuple(QuizOption(value=option.value, label=option.label) for option in question.options),
         )
         for question in QUESTIONS
     )

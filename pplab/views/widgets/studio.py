@@ -31,7 +31,7 @@ MOST_CALIBRATIONS = 20
 UNWRITTEN = "Write a prompt to see what the run takes."
 
 
-class Knob(TypedDict):
+class ParameterScale(TypedDict):
     """A sampling parameter and the values it may take at all."""
 
     name: str
@@ -42,7 +42,7 @@ class Knob(TypedDict):
     integer: bool
 
 
-class Offered(TypedDict):
+class CalibrationChoice(TypedDict):
     """A calibration to work in.
 
     ``values`` is what a draft starts from: its points of temperature. ``kept`` is sent of what a draft leaves open.
@@ -76,7 +76,7 @@ class Draft(TypedDict):
     stream: bool
 
 
-class Ahead(TypedDict):
+class DraftEstimate(TypedDict):
     """What the draft would be as a run: a line, everything else that is known, and the columns of its table of prompts."""
 
     possible: bool
@@ -135,11 +135,11 @@ class Studio(LabWidget):
     bundle: ClassVar[str] = "studio"
     takes: ClassVar[tuple[type, ...]] = (Run, Pause, GoOn, Cancel)
 
-    knobs = owned(tuple[Knob, ...])
-    calibrations = owned(tuple[Offered, ...])
+    knobs = owned(tuple[ParameterScale, ...])
+    calibrations = owned(tuple[CalibrationChoice, ...])
     embedded = owned(bool, default=False)
     state = owned(Literal["ready", "starting", "running", "paused"], default="ready")
-    ahead = owned(Ahead)
+    ahead = owned(DraftEstimate)
     code = owned(str, default="")
     cards = owned(str, default="")
     draft = chosen(Draft)
@@ -217,7 +217,7 @@ class Studio(LabWidget):
             self.code = code_of(draft, self.lab.model)
             self.ahead = self._ahead(draft)
 
-    def _ahead(self, draft: Draft) -> Ahead:
+    def _ahead(self, draft: Draft) -> DraftEstimate:
         columns: tuple[str, ...] = ()
         try:
             if draft["table"].strip():
@@ -233,7 +233,9 @@ class Studio(LabWidget):
                 log_error("the estimate failed", error)
             problem = in_words(error, self.bundle)
             problem.scrub(self.lab.scrub)
-            return Ahead(possible=False, line=problem.message, more=(problem.hint,) if problem.hint else (), columns=columns)
+            return DraftEstimate(
+                possible=False, line=problem.message, more=(problem.hint,) if problem.hint else (), columns=columns
+            )
 
     def _request(self, draft: Draft) -> RunRequest:
         """Return the request that a draft makes; values outside of the calibration are refused unless the draft allows them."""
@@ -373,7 +375,7 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _check_inside(values: Mapping[str, tuple[float, ...]], calibration: Offered) -> None:
+def _check_inside(values: Mapping[str, tuple[float, ...]], calibration: CalibrationChoice) -> None:
     for name, several in values.items():
         low, high = calibration["ranges"].get(name, (float("-inf"), float("inf")))
         for value in several:
@@ -384,7 +386,7 @@ def _check_inside(values: Mapping[str, tuple[float, ...]], calibration: Offered)
                 )
 
 
-def _ahead(preflight: Preflight, columns: tuple[str, ...]) -> Ahead:
+def _ahead(preflight: Preflight, columns: tuple[str, ...]) -> DraftEstimate:
     _, tokens_in, tokens_out, cost, time, *rest = preflight.words.split("\n")
     calls = f"{preflight.calls:,} call{'' if preflight.calls == 1 else 's'}"
     low, high = preflight.output_tokens
@@ -395,16 +397,16 @@ def _ahead(preflight: Preflight, columns: tuple[str, ...]) -> Ahead:
         f"cost: {cost.removeprefix('Cost: ').partition(' (')[0]}",
         f"time: {time.removeprefix('Time: ').partition(' (')[0]}",
     ]
-    return Ahead(possible=True, line=" · ".join(line), more=(tokens_in, tokens_out, cost, time, *rest), columns=columns)
+    return DraftEstimate(possible=True, line=" · ".join(line), more=(tokens_in, tokens_out, cost, time, *rest), columns=columns)
 
 
-def _nothing(words: str) -> Ahead:
-    return Ahead(possible=False, line=words, more=(), columns=())
+def _nothing(words: str) -> DraftEstimate:
+    return DraftEstimate(possible=False, line=words, more=(), columns=())
 
 
-def _parameters() -> tuple[Knob, ...]:
+def _parameters() -> tuple[ParameterScale, ...]:
     return tuple(
-        Knob(
+        ParameterScale(
             name=p.name,
             meaning=p.meaning,
             low=0.01 if p.low_open else p.low,
@@ -416,7 +418,9 @@ def _parameters() -> tuple[Knob, ...]:
     )
 
 
-def _calibration_choices(lab: Lab, first_choice: Calibration | str | None) -> tuple[Calibration | None, tuple[Offered, ...]]:
+def _calibration_choices(
+    lab: Lab, first_choice: Calibration | str | None
+) -> tuple[Calibration | None, tuple[CalibrationChoice, ...]]:
     """Return the calibration to begin with and those to choose from, that one first."""
     store = lab.context.store
     frame = store.calibrations()
@@ -434,11 +438,11 @@ def _calibration_choices(lab: Lab, first_choice: Calibration | str | None) -> tu
     return chosen_one, tuple(_calibration_choice(row) for row in rows)
 
 
-def _calibration_choice(row: Mapping[Any, Any]) -> Offered:
+def _calibration_choice(row: Mapping[Any, Any]) -> CalibrationChoice:
     ranges = {str(name): (float(low), float(high)) for name, (low, high) in json.loads(row["ranges"]).items()}
     points = {str(name): tuple(map(float, values)) for name, values in json.loads(row["points"]).items()}
     created: pd.Timestamp = row["created_at"]
-    return Offered(
+    return CalibrationChoice(
         id=str(row["calibration_id"]),
         label=f"precision {row['precision_score']:g}, personality {row['personality_score']:g} ({created:%d %b %H:%M} UTC)",
         ranges=ranges,

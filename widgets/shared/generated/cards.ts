@@ -22,13 +22,13 @@ export interface Scale {
   readonly higher_is_better: boolean;
 }
 
-export interface Took {
+export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
   readonly correlation_id: string;
 }
 
-export interface Wanted {
+export interface PageRequest {
   readonly page: number;
   readonly sort: string;
   readonly status: string;
@@ -37,7 +37,7 @@ export interface Wanted {
 
 export interface Ask {
   readonly kind: "ask";
-  readonly wanted: Wanted;
+  readonly wanted: PageRequest;
 }
 
 export interface Explain {
@@ -62,10 +62,10 @@ export interface Page {
   readonly kind: "page";
   readonly page: number;
   readonly total: number;
-  readonly cards: readonly ShownCard[];
+  readonly cards: readonly CardData[];
 }
 
-export interface ShownCard {
+export interface CardData {
   readonly id: string;
   readonly prompt_index: number;
   readonly prompt: string;
@@ -89,7 +89,7 @@ export interface ShownCard {
 
 export interface Arrived {
   readonly kind: "arrived";
-  readonly card: ShownCard;
+  readonly card: CardData;
 }
 
 export interface Explained {
@@ -110,8 +110,8 @@ export interface CardsTraits {
   readonly settings: readonly string[];
   readonly state: "waiting" | "running" | "done";
   readonly statuses: Readonly<Record<string, number>>;
-  readonly took: Took | null;
-  readonly wanted: Wanted;
+  readonly took: Timing | null;
+  readonly wanted: PageRequest;
 }
 
 export interface CardsWire {

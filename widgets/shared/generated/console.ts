@@ -27,7 +27,7 @@ export interface Problem {
   readonly correlation_id: string | null;
 }
 
-export interface Took {
+export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
   readonly correlation_id: string;
@@ -120,7 +120,7 @@ export interface ConsoleTraits {
   readonly me: string;
   readonly problem: Problem | null;
   readonly since: string | null;
-  readonly took: Took | null;
+  readonly took: Timing | null;
   readonly until: string | null;
 }
 

@@ -4,7 +4,7 @@ export interface Board {
   readonly tiles: Tiles;
   readonly settings: readonly SettingRow[];
   readonly settings_left_out: number;
-  readonly recent: readonly ExperimentLine[];
+  readonly recent: readonly ExperimentSummary[];
   readonly users: readonly Choice[];
   readonly models: readonly Choice[];
   readonly calibrations: readonly Choice[];
@@ -40,7 +40,7 @@ export interface Score {
   readonly high: number | null;
 }
 
-export interface ExperimentLine {
+export interface ExperimentSummary {
   readonly id: string;
   readonly revision: number;
   readonly at: string;
@@ -65,7 +65,7 @@ export interface Exporting {
   readonly name: string;
 }
 
-export interface Surroundings {
+export interface PageLook {
   readonly dark: boolean;
   readonly narrow: boolean;
   readonly still: boolean;
@@ -78,7 +78,7 @@ export interface Problem {
   readonly correlation_id: string | null;
 }
 
-export interface Took {
+export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
   readonly correlation_id: string;
@@ -133,14 +133,14 @@ export interface DashboardTraits {
   readonly figure: string;
   readonly formats: readonly string[];
   readonly height: number;
-  readonly look: Surroundings;
+  readonly look: PageLook;
   readonly me: string;
   readonly model: string | null;
   readonly parameter: "temperature" | "top_p" | "max_tokens" | "frequency_penalty" | "presence_penalty";
   readonly parameters: readonly string[];
   readonly problem: Problem | null;
   readonly selected: readonly string[];
-  readonly took: Took | null;
+  readonly took: Timing | null;
   readonly user: string | null;
 }
 

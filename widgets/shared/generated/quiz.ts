@@ -33,19 +33,19 @@ export interface Problem {
   readonly correlation_id: string | null;
 }
 
-export interface ShownQuestion {
+export interface QuizQuestion {
   readonly id: string;
   readonly text: string;
   readonly help: string;
-  readonly options: readonly ShownOption[];
+  readonly options: readonly QuizOption[];
 }
 
-export interface ShownOption {
+export interface QuizOption {
   readonly value: string | number;
   readonly label: string;
 }
 
-export interface Took {
+export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
   readonly correlation_id: string;
@@ -76,10 +76,10 @@ export interface QuizTraits {
   readonly me: string;
   readonly preview: Preview;
   readonly problem: Problem | null;
-  readonly questions: readonly ShownQuestion[];
+  readonly questions: readonly QuizQuestion[];
   readonly saved: boolean;
   readonly step: number;
-  readonly took: Took | null;
+  readonly took: Timing | null;
 }
 
 export interface QuizWire {

@@ -1,13 +1,13 @@
 // Generated from pplab.views.widgets.studio by widgets/generate.py.
 
-export interface Ahead {
+export interface DraftEstimate {
   readonly possible: boolean;
   readonly line: string;
   readonly more: readonly string[];
   readonly columns: readonly string[];
 }
 
-export interface Offered {
+export interface CalibrationChoice {
   readonly id: string;
   readonly label: string;
   readonly ranges: Readonly<Record<string, readonly [number, number]>>;
@@ -29,7 +29,7 @@ export interface Draft {
   readonly stream: boolean;
 }
 
-export interface Knob {
+export interface ParameterScale {
   readonly name: string;
   readonly meaning: string;
   readonly low: number;
@@ -45,7 +45,7 @@ export interface Problem {
   readonly correlation_id: string | null;
 }
 
-export interface Took {
+export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
   readonly correlation_id: string;
@@ -77,17 +77,17 @@ export interface Dismiss {
 }
 
 export interface StudioTraits {
-  readonly ahead: Ahead;
-  readonly calibrations: readonly Offered[];
+  readonly ahead: DraftEstimate;
+  readonly calibrations: readonly CalibrationChoice[];
   readonly cards: string;
   readonly code: string;
   readonly draft: Draft;
   readonly embedded: boolean;
-  readonly knobs: readonly Knob[];
+  readonly knobs: readonly ParameterScale[];
   readonly me: string;
   readonly problem: Problem | null;
   readonly state: "ready" | "starting" | "running" | "paused";
-  readonly took: Took | null;
+  readonly took: Timing | null;
 }
 
 export interface StudioWire {
