@@ -175,6 +175,8 @@ class _Drain:
         written, new = self._write_revised(RECORD_TYPES["experiment"], rows)
         for row in written:
             self.owners[row["experiment_id"]] = _owner(row["user"], row["calibration_id"])
+        # An end counts also where the same drain brings a later revision that runs again: drained alone it would have counted.
+        for row in (*rows, *written):
             if row["status"] in ENDED:
                 self.finished[row["experiment_id"]] = row
         for row in new:

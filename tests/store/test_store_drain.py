@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
 
@@ -279,6 +279,9 @@ def rows(draw):
     return {"event": event, "export": export, "metric": metric}[kind](one)
 
 
+@example(
+    [experiment("aaaaaaaa-1", revision=0, status="completed"), experiment("aaaaaaaa-1", revision=1, status="running")], {0}, 1
+)
 @settings(max_examples=ROUNDS)
 @given(st.lists(rows(), max_size=25), st.sets(st.integers(0, 25)), st.integers(0, 2))
 def test_the_tables_do_not_depend_on_how_often_or_by_whom_they_were_drained(written, drains, repeats):

@@ -80,7 +80,7 @@ def in_a_thread(work):
 def test_a_lease_waits_for_its_holder_and_no_longer_than_it_was_told(tmp_path):
     one, other = Lease(tmp_path / "lab.lock"), Lease(tmp_path / "lab.lock")
     one.acquire(1)
-    with pytest.raises(StoreBusy, match=f"process {os.getpid()} for more than 0.05 seconds"):
+    with pytest.raises(StoreBusy, match=f"process {os.getpid()} has been using the lab for more than 0.05 seconds"):
         other.acquire(0.05)
     waiting = in_a_thread(lambda: other.acquire(10))
     one.release()
@@ -136,7 +136,7 @@ def test_a_reader_waits_two_seconds_for_a_foreign_program_and_names_it_and_write
 def test_a_connection_of_the_users_own_in_this_process_is_named(store, folder):
     store.append(event())
     store.drain()
-    with duckdb.connect(folder / "lab.duckdb"), pytest.raises(StoreBusy, match="this very process"):
+    with duckdb.connect(folder / "lab.duckdb"), pytest.raises(StoreBusy, match="open in this process"):
         store.counts()
     assert store.counts()["audit_logs"] == 1
 

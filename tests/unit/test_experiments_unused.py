@@ -32,7 +32,7 @@ def test_an_end_that_nobody_knows_is_named_beside_the_results(server: FaultServe
     with lab_at(tmp_path, server, "play:odd_end") as lab:
         experiment = lab.run("sunset", n=3)
         [warning] = experiment.warnings
-        assert warning.startswith("3 answers ended with finish_reason 'sunset'")
+        assert warning.startswith("3 answers ended with the unknown finish_reason 'sunset'")
 
 
 def test_thinking_is_neither_shown_nor_scored_nor_exported(server: FaultServer, tmp_path: Path) -> None:
