@@ -3,42 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from pplab.calibration.answer_table import AnswerTable, answer_table
 from pplab.calibration.answers import check_answers, check_partial_answers
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION, Bounds, Weight
+from pplab.calibration.move import Bound, Move
 from pplab.calibration.persona import write_persona
 from pplab.calibration.questions import BY_ID, QUIZ_VERSION, Value
 from pplab.plan.settings import Range, check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Bound = Literal["low", "high"]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """The move of one end of one range by one answer.
-
-    Parameters
-    ----------
-    parameter, bound
-        Which end moved: ``low`` or ``high``.
-    question_id, answer
-        The question, and the label of the answer given.
-    change
-        What was added to that end, in the parameter's own unit.
-    sentence
-        The same in words, naming the question.
-    """
-
-    parameter: str
-    bound: Bound
-    question_id: str
-    answer: str
-    change: float
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +52,18 @@ class Derivation:
     points: dict[str, tuple[float, ...]]
     persona: str
     explanation: tuple[Move, ...]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Both scores by name."""
+        return {"precision": self.precision_score, "personality": self.personality_score}
+
+    @property
+    def table(self) -> AnswerTable:
+        """Answers by parameters: how far each answer moved which end of which range, and each score."""
+        return answer_table(
+            self.answers, self.explanation, ranges=self.ranges, scores=self.scores, quiz_version=self.quiz_version
+        )
 
     def row_fields(self) -> dict[str, Any]:
         """Return the fields of a stored calibration, as plain values that JSON knows.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from pplab.calibration.answer_table import AnswerTable, answer_table
+from pplab.calibration.move import Move
+from pplab.calibration.persona import STRENGTHS, write_persona
 from pplab.plan.settings import Range, check_ranges
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ class Calibration:
         ``precision`` and ``personality``, 0 to 100.
     persona : str
         The system message that expresses the answers.
+    personas : dict of str
+        The same in three strengths: ``light``, ``medium`` (which is ``persona``) and ``strong``.
     points : dict of tuple
         Values worth sweeping, inside the ranges.
     confidence : float
@@ -61,6 +66,28 @@ class Calibration:
             quiz_version=row.quiz_version,
             user=row.user,
             correlation_id=row.correlation_id,
+        )
+
+    @property
+    def personas(self) -> dict[str, str]:
+        """The persona in three strengths, ``light``, ``medium`` and ``strong``, as `Lab.run` takes them with ``systems=``.
+
+        Medium is `persona`. Light takes every wish a step back and lets the request go first, strong takes it a step further and
+        insists; the length and the format asked for are the same in all three.
+        """
+        return {
+            strength: self.persona if strength == "medium" else write_persona(self.answers, strength) for strength in STRENGTHS
+        }
+
+    @property
+    def table(self) -> AnswerTable:
+        """Answers by parameters: how far each answer moved which end of which range, and each score."""
+        return answer_table(
+            self.answers,
+            (Move(**move) for move in self.explanation),
+            ranges=self.ranges,
+            scores=self.scores,
+            quiz_version=self.quiz_version,
         )
 
     @property
