@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pplab.config.configuration import EffectiveConfiguration, PPLab
     from pplab.models.recording import Recording
+    from pplab.plan.settings import ModelAsked
     from pplab.store.rows import Row
 
 
@@ -77,6 +78,16 @@ class LabContext(CopiedAsItself):
     def provider(self) -> str:
         """The host of the model's server, or ``embedded``."""
         return self.effective_configuration.provider
+
+    @property
+    def endpoint(self) -> str | None:
+        """The name of the model's endpoint, ``None`` where it has none."""
+        endpoint = self.effective_configuration.endpoint
+        return endpoint.name if endpoint else None
+
+    def asked(self, label: str) -> ModelAsked:
+        """Return the model of a name such as ``MODEL@ENDPOINT``; without an endpoint it is asked at the lab's own server."""
+        return self.effective_configuration.asked(label)
 
     @property
     def configuration(self) -> PPLab:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,8 @@ from pplab.analysis.ranking import winning_shares
 from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.response_matrix import Floats, layout
 from pplab.errors import BadInput
-from pplab.plan.settings import PARAMETERS, SETTING_FIELDS, Range
+from pplab.plan.parameters import parameter
+from pplab.plan.settings import FACTOR_COLUMNS, Range, factor_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,16 +218,14 @@ def recommend(
     )
 
 
-def _parameters(frame: pd.DataFrame) -> dict[int, dict[str, float]]:
-    """Return for each setting the parameters that were set."""
+def _parameters(frame: pd.DataFrame) -> dict[int, dict[str, Any]]:
+    """Return for each setting the factors that it has a value of."""
     first = frame.drop_duplicates("setting_index")
-    out: dict[int, dict[str, float]] = {int(s): {} for s in first["setting_index"]}
-    for name in SETTING_FIELDS:
-        if name in first.columns:
-            values = pd.to_numeric(first[name], errors="coerce").astype("float64")
-            for setting, value in zip(out, values, strict=True):
-                if math.isfinite(value):
-                    out[setting][name] = float(value)
+    out: dict[int, dict[str, Any]] = {int(s): {} for s in first["setting_index"]}
+    for name in factor_columns(first.columns):
+        for setting, value in zip(out, first[name].tolist(), strict=True):
+            if not pd.isna(value):
+                out[setting][name] = value
     return out
 
 
@@ -281,7 +280,7 @@ def _start(plane: Axes) -> Next:
 
 
 def _next(
-    parameters: Mapping[int, Mapping[str, float]],
+    parameters: Mapping[int, Mapping[str, Any]],
     points: tuple[Point, ...],
     winner: int,
     plane: Axes,
@@ -301,21 +300,22 @@ def _next(
     return Next("nothing", "nothing needs to be run")
 
 
-def _beyond_the_edge(parameters: Mapping[int, Mapping[str, float]], setting: int, ranges: Mapping[str, Range]) -> Next | None:
+def _beyond_the_edge(parameters: Mapping[int, Mapping[str, Any]], setting: int, ranges: Mapping[str, Range]) -> Next | None:
     """Return the value to try when the winner stands at the edge of a sweep over one parameter and there is room."""
-    varied = [n for n in SETTING_FIELDS if len({given.get(n) for given in parameters.values()}) > 1]
-    if len(varied) != 1:
+    names = dict.fromkeys(name for given in parameters.values() for name in given)
+    varied = [name for name in names if len({given.get(name) for given in parameters.values()}) > 1]
+    if len(varied) != 1 or varied[0] in FACTOR_COLUMNS or not (known := parameter(varied[0])).numeric:
         return None
     name = varied[0]
     values = sorted({given[name] for given in parameters.values() if name in given})
     at = parameters[setting].get(name)
     if len(values) < 2 or at not in {values[0], values[-1]}:
         return None
-    legal = ranges.get(name, Range(PARAMETERS[name].low, PARAMETERS[name].high))
+    legal = ranges.get(name, Range(known.low, known.high))
     low, high = values[0], values[-1]
     further = max(legal.low, 2 * low - values[1]) if at == low else min(legal.high, 2 * high - values[-2])
-    further = float(round(further)) if PARAMETERS[name].integer else round(further, 4)
-    if low <= further <= high or (PARAMETERS[name].low_open and further <= PARAMETERS[name].low):
+    further = float(round(further)) if known.integer else round(further, 4)
+    if low <= further <= high or (known.low_open and further <= known.low):
         return None
     words = f"{name} {at:g} is at the edge of the sweep; try {further:g} too"
     return Next("values", words, (setting,), (further,))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pplab.analysis.phrasing import STATUS_WORDS
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.visible import visible
-from pplab.plan.settings import SETTING_FIELDS
+from pplab.plan.parameters import as_text
+from pplab.plan.settings import factor_columns
 from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:
@@ -180,7 +181,8 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseM
     prompt_of_row, prompts, repeated = _prompts(frame)
     status = frame["status"].astype(str)
     usable = status.isin(SCORED if include_truncated else ["ok"]).to_numpy(dtype=bool)
-    columns = [name for name in ("setting_index", "setting_label", *SETTING_FIELDS) if name in frame.columns]
+    named = [name for name in ("setting_index", "setting_label") if name in frame.columns]
+    columns = [*named, *factor_columns(frame.columns)]
     first = frame[columns].drop_duplicates("setting_index").sort_values("setting_index")  # without the texts, which cost time
     clusters, unit = _clusters(frame, prompt_of_row, prompts)
     return ResponseMatrix(
@@ -244,7 +246,7 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
     if "setting_label" in first.columns:
         labels = [str(label) for label in first["setting_label"]]
     else:
-        given = [name for name in SETTING_FIELDS if name in first.columns]
+        given = factor_columns(first.columns)
         named = [name for name in given if len(first) == 1 or len(first[name].drop_duplicates()) > 1]
         alone = len(first) == 1  # then a parameter that was not set says nothing
         rows = [{name: row[name] for name in named if not (alone and pd.isna(row[name]))} for row in first.to_dict("records")]
@@ -257,4 +259,4 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _label(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {'default' if pd.isna(value) else format(float(value), 'g')}" for name, value in values.items())
+    return ", ".join(f"{name} {'default' if pd.isna(value) else as_text(value)}" for name, value in values.items())

@@ -58,7 +58,7 @@ def by_setting(
     from pplab.analysis import unjudged
     from pplab.analysis.response_matrix import layout
     from pplab.analysis.statistics import mean_intervals
-    from pplab.plan.settings import SETTING_FIELDS
+    from pplab.plan.settings import factor_columns
 
     plan = layout(frame, include_truncated=include_truncated)
     intervals = mean_intervals(frame, metrics, include_truncated=include_truncated)
@@ -67,7 +67,7 @@ def by_setting(
     statuses = ["ok", *(s for s in STATUSES if s in total and s != "ok"), *sorted(set(total) - set(STATUSES))]
     first = frame.drop_duplicates("setting_index").sort_values("setting_index")
     table: dict[str, Any] = {"setting_index": list(plan.settings), "setting": list(plan.labels)}
-    table |= {name: first[name].tolist() for name in SETTING_FIELDS if name in first.columns}
+    table |= {name: first[name].tolist() for name in factor_columns(first.columns)}
     table["responses"] = [sum(counts.values()) for counts in plan.counts]
     table["prompts"] = [len(set(plan.prompt_of_row[plan.setting_of_row == column].tolist())) for column in range(count)]
     table |= {status: [counts.get(status, 0) for counts in plan.counts] for status in statuses}

@@ -13,7 +13,7 @@ from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS
 from pplab.analysis.records import Scope, Trend
 from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout, need
 from pplab.analysis.statistics import too_little
-from pplab.plan.settings import SETTING_FIELDS
+from pplab.plan.settings import factor_columns
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -95,14 +95,14 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
 
 def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
-    names = list(dict.fromkeys(["setting_index", parameter, *(name for name in SETTING_FIELDS if name in frame.columns)]))
+    names = list(dict.fromkeys(["setting_index", parameter, *factor_columns(frame.columns)]))
     first = frame[names].drop_duplicates("setting_index").sort_values("setting_index")
     level = pd.to_numeric(first[parameter], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     values = sorted({float(v) for v in level if np.isfinite(v)})
     if len(values) < _FEWEST_VALUES:
         return (), [], f"at least {_FEWEST_VALUES} values are needed, there are {len(values)}"
     members = [[c for c in range(len(plan.settings)) if level[c] == v] for v in values]
-    others = [name for name in SETTING_FIELDS if name in first.columns and name != parameter]
+    others = [name for name in factor_columns(first.columns) if name != parameter]
     combined = [sorted(map(repr, first.iloc[columns][others].to_numpy(dtype=object).tolist())) for columns in members]
     if any(c != combined[0] for c in combined):
         return (), [], f"other parameters differ between the values of {parameter}"

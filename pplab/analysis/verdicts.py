@@ -16,7 +16,7 @@ from pplab.analysis.response_matrix import ResponseMatrix, layout
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import trend
 from pplab.analysis.unused import dropped_settings
-from pplab.plan.settings import SETTING_FIELDS
+from pplab.plan.settings import factor_columns
 from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _capitalise(sentence: str) -> str:
 def _swept_parameter(frame: pd.DataFrame) -> str | None:
     """Return the one parameter that the settings differ in, if it has three numeric values or more."""
     first = frame.drop_duplicates("setting_index")
-    values = {name: first[name].drop_duplicates() for name in SETTING_FIELDS if name in first.columns}
+    values = {name: first[name].drop_duplicates() for name in factor_columns(first.columns)}
     varied = [name for name, different in values.items() if len(different) > 1]
     if len(varied) != 1 or pd.to_numeric(values[varied[0]], errors="coerce").nunique() < 3:
         return None

@@ -48,7 +48,7 @@ def _values(completes: str | None, session: Session, commands: Mapping[str, Comm
     """Return the values of one sort; a lab that cannot be read has no ids to offer."""
     from pplab.config.configuration import PPLab
     from pplab.observe.events import CATALOGUE
-    from pplab.plan.settings import PARAMETERS
+    from pplab.plan.parameters import PARAMETERS
 
     sources: dict[str, Callable[[], list[str]]] = {
         "command": lambda: [*commands, "metrics"],

@@ -96,7 +96,8 @@ class RunDependencies:
     """The model source, scorer, price functions and recorder that a run is given.
 
     ``cost`` gives the US dollars of a call from its model and token counts, ``worst_cost`` the most it can be from the model, the
-    bytes of its messages and its token limit. ``score_aside``: scoring may take long or run the user's own code.
+    bytes of its messages and its token limit, both with the ``provider`` that serves it. ``score_aside``: scoring may take long
+    or run the user's own code. ``provider`` and ``endpoint`` are those of the lab's own server.
     """
 
     recorder: Recorder
@@ -104,7 +105,8 @@ class RunDependencies:
     score: Callable[..., ScoreRecord]
     score_aside: bool
     metrics_version: str
-    cost: Callable[[str, int | None, int | None], float | None]
-    worst_cost: Callable[[str, int, int | None], float | None]
+    cost: Callable[..., float | None]
+    worst_cost: Callable[..., float | None]
     scrub: Callable[[str], str]
     provider: str
+    endpoint: str | None = None

@@ -89,7 +89,15 @@ class RunManager:
         from pplab.plan.request import build_plan
 
         calibration = self._calibration(request.calibration)
-        plan = build_plan(request, model=self.context.model, calibration=calibration, scrub=self.context.scrub, **self.defaults())
+        context = self.context
+        plan = build_plan(
+            request,
+            model=context.model,
+            calibration=calibration,
+            scrub=context.scrub,
+            resolve=context.asked,
+            **self.defaults(),
+        )
         return plan, calibration
 
     def defaults(self) -> dict[str, Any]:
@@ -157,6 +165,7 @@ class RunManager:
             calibration_id=calibration_id,
             model=plan.model,
             provider=recorded.provider if recorded else self.context.provider,
+            models=[asked.label for asked in plan.models] or [plan.model],
             plan=plan.as_dict(),
             planned=len(plan),
             status="running",

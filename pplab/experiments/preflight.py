@@ -167,11 +167,15 @@ def _repetitions(plan: Plan) -> list[str]:
 def _output(plan: Plan, stats: ModelStats) -> tuple[tuple[int, int], str]:
     """Return the tokens of all answers: from the usual length of earlier ones up to the limit, or from one token each."""
     each = len(plan.prompts) * plan.replicates
-    most = sum(each * (setting.max_tokens or ASSUMED_MAX_TOKENS) for setting in plan.settings)
-    limit = "max_tokens" if all(s.max_tokens for s in plan.settings) else f"{ASSUMED_MAX_TOKENS:,} where max_tokens is not set"
+    most = sum(each * (setting.value("max_tokens") or ASSUMED_MAX_TOKENS) for setting in plan.settings)
+    limit = (
+        "max_tokens"
+        if all(s.value("max_tokens") for s in plan.settings)
+        else f"{ASSUMED_MAX_TOKENS:,} where max_tokens is not set"
+    )
     if stats.answers >= FEW and stats.output_tokens:
         usual = stats.output_tokens[0]
-        least = sum(round(each * min(usual, setting.max_tokens or usual)) for setting in plan.settings)
+        least = sum(round(each * min(usual, setting.value("max_tokens") or usual)) for setting in plan.settings)
         return (least, max(least, most)), f"from the length of short earlier answers to {limit}"
     return (each * len(plan.settings), most), f"from one token a call to {limit}"
 

@@ -9,8 +9,8 @@ from pplab.analysis.phrasing import counted, percent, probability
 from pplab.analysis.power import ALPHA
 from pplab.analysis.records import Difference, Report
 from pplab.errors import BadInput
+from pplab.plan.parameters import parameter
 from pplab.plan.plan import check_prompt, make_plan
-from pplab.plan.settings import parameter
 from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pplab.errors import NotFound
-from pplab.experiments.resume import with_clusters, with_planned, with_users_metrics
+from pplab.experiments.resume import for_analysis, with_factors, with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
@@ -81,15 +81,15 @@ class StoredExperiment:
 
     @cached_property
     def responses(self) -> pd.DataFrame:
-        """One row a planned replicate, in plan order, with a column for each of the user's metrics."""
-        return with_users_metrics(with_planned(self.row, self.answers), self.own)
+        """One row a planned replicate, in plan order, with a column for each factor and each of the user's metrics."""
+        return with_users_metrics(with_factors(self.plan, with_planned(self.row, self.answers)), self.own)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The responses with the clusters that the statistics resample by, and what could not be judged of them."""
+        """The responses as the statistics take them, with what could not be judged of them."""
         from pplab.analysis.unjudged import with_reasons
 
-        return with_reasons(with_clusters(self.row, self.responses), self.unjudged)
+        return with_reasons(for_analysis(self.plan, self.responses), self.unjudged)
 
     @cached_property
     def fingerprints(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from pplab.ids import derived_id, new_id, now
@@ -10,8 +10,14 @@ from pplab.models.request_key import replicate_seed, request_key
 from pplab.models.types import Call, Reply
 from pplab.observe.events import event
 from pplab.observe.spans import Span
+from pplab.plan.parameters import PARAMETERS
+from pplab.plan.settings import FACTOR_COLUMNS
 from pplab.plan.vocabulary import ANSWERED, SCORES
 from pplab.store.rows import AttemptRow, MetricRow, ResponseRow
+
+SETTING_COLUMNS = tuple(
+    f.name for f in fields(ResponseRow) if f.name != "seed" and (f.name in FACTOR_COLUMNS or f.name in PARAMETERS)
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +26,6 @@ if TYPE_CHECKING:
     from pplab.models.types import Attempt
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import EventRow, Row
-
-"""Statuses with which a replicate has an answer, good or bad: asking again would not be a second try but a second sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class ResponseWriter:
         self._span = span
         self._replaced = replaced
         self._user = dependencies.recorder.user
+        self._factor_values = [setting_columns(plan, index, dependencies.endpoint) for index in range(len(plan.settings))]
 
     def prepare(self, planned: PlannedCall) -> OutgoingCall:
         """Return a planned call as it is to be sent."""
@@ -110,31 +115,26 @@ class ResponseWriter:
     def response(self, outgoing: OutgoingCall, reply: Reply, attempts: int = 0, scores: ScoreRecord | None = None) -> ResponseRow:
         """Return the row of one replicate."""
         planned, call = outgoing.planned, outgoing.call
-        setting = self._plan.settings[planned.setting_index]
+        values = self._factor_values[planned.setting_index]
         return ResponseRow(
             response_id=outgoing.response_id,
             revision=outgoing.revision,
             experiment_id=self._experiment_id,
             created_at=now(),
             prompt_index=planned.prompt_index,
-            prompt=self._plan.prompts[planned.prompt_index],
+            prompt=self._plan.prompt(planned),
             setting_index=planned.setting_index,
-            temperature=setting.temperature,
-            top_p=setting.top_p,
-            max_tokens=setting.max_tokens,
-            frequency_penalty=setting.frequency_penalty,
-            presence_penalty=setting.presence_penalty,
             seed=outgoing.seed,
             replicate=planned.replicate,
             status=reply.status,
             text=reply.text,
             error=reply.error,
             finish_reason=reply.finish_reason,
-            model=reply.model or self._plan.model,
+            model=reply.model or call.model,
             system_fingerprint=reply.system_fingerprint,
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,
-            cost=self._cost(reply),
+            cost=self._cost(reply, call),
             latency_ms=reply.latency_ms,
             first_token_ms=reply.first_token_ms,
             creativity=scores.creativity if scores else None,
@@ -153,12 +153,14 @@ class ResponseWriter:
             request_key=call.request_key,
             correlation_id=self._span.correlation_id,
             span_id=outgoing.span.span_id,
+            parameters=self._plan.settings[planned.setting_index].given(),
+            **values,
         )
 
-    def _cost(self, reply: Reply) -> float | None:
+    def _cost(self, reply: Reply, call: Call) -> float | None:
         if reply.status == "cancelled":  # never sent, or abandoned: nobody knows
             return None
-        return self._dependencies.cost(self._plan.model, reply.input_tokens, reply.output_tokens)
+        return self._dependencies.cost(call.model, reply.input_tokens, reply.output_tokens, provider=call.provider)
 
     def _attempt(self, attempt: Attempt, outgoing: OutgoingCall) -> AttemptRow:
         return AttemptRow(
@@ -185,7 +187,10 @@ class ResponseWriter:
 
 
 def make_call(plan: Plan, provider: str, planned: PlannedCall) -> tuple[Call, int | None]:
-    """Return one replicate as it is asked of a model, and its seed (``None``: it has none)."""
+    """Return one replicate as it is asked of a model, and its seed (``None``: it has none).
+
+    ``provider`` is the lab's own server, which serves the models of which the plan does not say who does.
+    """
     parameters: dict[str, Any] = plan.settings[planned.setting_index].given()
     seed = plan.seed
     if seed is not None and not plan.same_seed:
@@ -193,15 +198,26 @@ def make_call(plan: Plan, provider: str, planned: PlannedCall) -> tuple[Call, in
     if seed is not None:
         parameters["seed"] = seed
     messages = plan.messages(planned)
+    asked = plan.asked(planned.setting_index)
+    server = asked.provider or provider
     call = Call(
-        model=plan.model,
+        model=asked.name,
         messages=messages,
         parameters=parameters,
         replicate=planned.replicate,
-        request_key=request_key(provider, plan.model, messages, parameters, planned.replicate),
+        request_key=request_key(server, asked.name, messages, parameters, planned.replicate),
         stream=plan.stream,
+        provider=server,
+        endpoint=asked.endpoint,
     )
-    return call, seed
+    return call, parameters.get("seed")
+
+
+def setting_columns(plan: Plan, setting_index: int, endpoint: str | None) -> dict[str, Any]:
+    """Return the columns that say under which setting a response was given; ``endpoint`` is that of the lab's own server."""
+    values = plan.factor_values(setting_index)
+    columns = {name: values.get(name) for name in SETTING_COLUMNS}
+    return columns if plan.models else {**columns, "endpoint": endpoint}
 
 
 def response_id(experiment_id: str, planned: PlannedCall) -> str:

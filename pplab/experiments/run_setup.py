@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import platform
 from typing import TYPE_CHECKING
 
 from pplab import __version__
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput
+from pplab.plan.settings import ModelAsked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,21 +37,24 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
 
     access = context.access
     provider = recorded.provider if recorded else context.provider
-    if plan.max_cost is not None and access.price(plan.model, provider) is None:
-        raise BadInput(
-            f"the price of {plan.model} at {provider} is unknown, so max_cost cannot be kept",
-            hint="set it with: pplab config prices='{\"" + plan.model + "\": [input, output]}' (dollars per million tokens)",
-        )
+    for asked in plan.models or (ModelAsked(plan.model),):
+        server = asked.provider or provider
+        if plan.max_cost is not None and access.price(asked.name, server) is None:
+            raise BadInput(
+                f"the price of {asked.name} at {server} is unknown, so max_cost cannot be kept",
+                hint="set it with: pplab config prices='{\"" + asked.name + "\": [input, output]}' (dollars per million tokens)",
+            )
     return RunDependencies(
         recorder=context,
         source=recorded or access.source(),
         score=score,
         score_aside=any(not m.built_in for m in registered()),
         metrics_version=METRICS_VERSION,
-        cost=functools.partial(access.cost, provider=provider),
-        worst_cost=functools.partial(access.worst_cost, provider=provider),
+        cost=access.cost,
+        worst_cost=access.worst_cost,
         scrub=context.scrub,
         provider=provider,
+        endpoint=context.endpoint,
     )
 
 

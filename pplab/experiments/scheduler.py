@@ -319,7 +319,7 @@ class Scheduler:
         self._wake_up()
 
     async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
-        text, prompt = reply.text, self.plan.prompts[outgoing.planned.prompt_index]
+        text, prompt = reply.text, self.plan.prompt(outgoing.planned)
         job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason)
         try:
             if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
@@ -345,7 +345,9 @@ class Scheduler:
         if self.plan.max_cost is None:
             return 0.0
         size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
-        return self._dependencies.worst_cost(self.plan.model, size, self.plan.settings[planned.setting_index].max_tokens) or 0.0
+        asked, longest = self.plan.asked(planned.setting_index), self.plan.settings[planned.setting_index].value("max_tokens")
+        server = asked.provider or self._dependencies.provider
+        return self._dependencies.worst_cost(asked.name, size, longest, provider=server) or 0.0
 
     def _spent(self, call: _CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""

@@ -16,6 +16,7 @@ from pplab.models.http import Exchange, Request, connect, exchange
 from pplab.models.retry import backoff, requested_wait
 from pplab.models.route import Route, basic
 from pplab.models.types import Attempt, Call, Reply
+from pplab.plan.parameters import FREE
 from pplab.plan.vocabulary import FINAL
 from pplab.secrets import MASK, split_credentials
 
@@ -220,7 +221,7 @@ class ModelClient:
     def _request(self, call: Call, ends: float, deadline: float) -> Request:
         dialect = self._dialect(call.model)
         sent = {
-            dialect.token_limit if name == "max_tokens" else name: value
+            dialect.token_limit if name == "max_tokens" else name.removeprefix(FREE): value
             for name, value in call.parameters.items()
             if value is not None
         }

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 class Call:
     """One replicate to be sent to a model.
 
-    ``parameters`` holds only what the user set (names of `Setting`, and ``seed``, ``stop``); nothing else is sent.
-    ``request_key`` is the identity of the call, see `pplab.models.request_key`.
+    ``parameters`` holds only what the user set (names of `pplab.plan.parameters`, and the replicate's ``seed``); nothing else is
+    sent. ``request_key`` is the identity of the call, see `pplab.models.request_key`. ``provider`` is the server that is asked
+    (host and port, or ``embedded``), ``endpoint`` its name in the configuration; ``None`` is the lab's own server.
     """
 
     model: str
@@ -23,6 +24,8 @@ class Call:
     replicate: int
     request_key: str
     stream: bool = False
+    provider: str = ""
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput
+from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
-from pplab.plan.settings import SETTING_FIELDS, Range, Setting, parameter
+from pplab.plan.parameters import in_order, parameter
+from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pplab.plan.vocabulary import MetricInfo
 
@@ -31,6 +33,15 @@ class PlannedCall:
     replicate: int
 
 
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A wording of the prompts: its name, its template, and the text of each prompt in it."""
+
+    name: str
+    template: str
+    prompts: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The plan of an experiment: every prompt under every setting, ``replicates`` times.
@@ -40,6 +51,11 @@ class Plan:
     run, each resume). ``same_seed`` sends ``seed`` itself with every replicate instead of one derived from it. ``probes`` names
     the parameter that a probe asks about. ``metrics`` are those of the user's own that the responses are scored by: their
     direction and range must be known where they are not registered.
+
+    ``model`` is the one model asked, or all of them joined by commas; ``models`` are the same as records, none where the lab's
+    own model is the only one. ``systems`` and ``wordings`` are the named personas and wordings that settings name. Where prompts
+    are conversations, ``conversations`` has the messages of each and ``prompts`` their transcripts; where there are wordings,
+    ``prompts`` are those of the first. ``rows`` holds each prompt's row of the table it came from.
     """
 
     prompts: tuple[str, ...]
@@ -56,6 +72,11 @@ class Plan:
     same_seed: bool = False
     probes: str | None = None
     metrics: tuple[MetricInfo, ...] = ()
+    models: tuple[ModelAsked, ...] = ()
+    systems: Mapping[str, str] = field(default_factory=dict)
+    wordings: tuple[Wording, ...] = ()
+    conversations: tuple[tuple[Mapping[str, str], ...], ...] | None = None
+    rows: tuple[Mapping[str, str], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
@@ -69,19 +90,64 @@ class Plan:
     @property
     def swept(self) -> tuple[str, ...]:
         """The parameters that differ between the settings."""
-        given = [s.given() for s in self.settings]
-        return tuple(name for name in SETTING_FIELDS if len({g.get(name) for g in given}) > 1)
+        names = in_order(name for setting in self.settings for name in setting.parameters)
+        return tuple(name for name in names if len({repr(setting.value(name)) for setting in self.settings}) > 1)
 
-    def messages(self, call: PlannedCall) -> tuple[dict[str, str], ...]:
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """The columns of what differs between the settings: model, endpoint, system message, wording and parameters."""
+        values = [self.factor_values(index) for index in range(len(self.settings))]
+        named = (name for name in FACTOR_COLUMNS if len({of_one[name] for of_one in values}) > 1)
+        return (*named, *self.swept)
+
+    def factor_values(self, setting_index: int) -> dict[str, Any]:
+        """Return the model, endpoint, system message and wording of a setting (by name), and its parameters."""
+        setting, asked = self.settings[setting_index], self.asked(setting_index)
+        system = setting.system or next(iter(self.systems), None)
+        wording = setting.wording or next((w.name for w in self.wordings), None)
+        return {
+            "model_asked": asked.name, "endpoint": asked.endpoint, "system": system, "wording": wording, **setting.parameters
+        }  # fmt: skip
+
+    def asked(self, setting_index: int) -> ModelAsked:
+        """Return the model that a setting asks; of the lab's own, the provider is not known here."""
+        if not self.models:
+            return ModelAsked(self.model)
+        label = self.settings[setting_index].model
+        return next(model for model in self.models if label in (None, model.label))
+
+    def system_message(self, setting_index: int) -> str | None:
+        """Return the system message of a setting."""
+        if not self.systems:
+            return self.system
+        return self.systems[self.settings[setting_index].system or next(iter(self.systems))]
+
+    def prompt(self, call: PlannedCall) -> str:
+        """Return the prompt of one call, in its setting's wording; of a conversation the transcript."""
+        if self.wordings:
+            name = self.settings[call.setting_index].wording
+            wording = next(w for w in self.wordings if name in (None, w.name))
+            return wording.prompts[call.prompt_index]
+        return self.prompts[call.prompt_index]
+
+    def messages(self, call: PlannedCall) -> tuple[Mapping[str, str], ...]:
         """Return the chat messages of one call."""
-        user = {"role": "user", "content": self.prompts[call.prompt_index]}
-        return ({"role": "system", "content": self.system}, user) if self.system else (user,)
+        if self.conversations is not None:
+            turns = self.conversations[call.prompt_index]
+        else:
+            turns = ({"role": "user", "content": self.prompt(call)},)
+        system = self.system_message(call.setting_index)
+        return ({"role": "system", "content": system}, *turns) if system else turns
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values."""
-        data = {**asdict(self), "settings": [s.given() for s in self.settings]}
-        if not self.metrics:
-            del data["metrics"]
+        """Return the plan as plain JSON values; what came with later versions is left out where it is not used."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data["settings"] = [s.as_dict() for s in self.settings]
+        for name in ("metrics", "models", "wordings"):
+            data[name] = [asdict(record) for record in data[name]]
+        for name in ("metrics", "models", "systems", "wordings", "conversations", "rows"):
+            if not data[name]:
+                del data[name]
         return data
 
     @classmethod
@@ -89,14 +155,19 @@ class Plan:
         """Return the plan that `as_dict` described."""
         from pplab.plan.vocabulary import MetricInfo
 
-        clusters = data.get("clusters")
+        clusters, conversations, rows = (data.get(name) for name in ("clusters", "conversations", "rows"))
+        wordings = (Wording(w["name"], w["template"], tuple(w["prompts"])) for w in data.get("wordings", ()))
         return cls(
             **{
                 **data,
                 "prompts": tuple(data["prompts"]),
-                "settings": tuple(Setting.of(**s) for s in data["settings"]),
+                "settings": tuple(Setting.of(s) for s in data["settings"]),
                 "clusters": tuple(clusters) if clusters else None,
                 "metrics": tuple(MetricInfo.from_dict(m) for m in data.get("metrics", ())),
+                "models": tuple(ModelAsked(**m) for m in data.get("models", ())),
+                "wordings": tuple(wordings),
+                "conversations": tuple(tuple(turns) for turns in conversations) if conversations else None,
+                "rows": tuple(rows) if rows else None,
             }
         )
 
@@ -107,10 +178,14 @@ def make_plan(
     model: str,
     n: int = 5,
     settings: Sequence[Setting | Mapping[str, Any]] | None = None,
-    sweep: Mapping[str, Sequence[float]] | None = None,
+    sweep: Mapping[str, Sequence[Any]] | None = None,
     base: Mapping[str, Any] | None = None,
     ranges: Mapping[str, Range] | None = None,
     seed: int | None = None,
+    models: Sequence[ModelAsked] = (),
+    resolve: Callable[[str], ModelAsked] = ModelAsked,
+    systems: Mapping[str, str] | None = None,
+    wordings: Sequence[Wording] = (),
     **options: Any,
 ) -> Plan:
     """Return the plan of checked values; whatever is wrong raises `BadInput` in one line, before anything is sent.
@@ -133,6 +208,12 @@ def make_plan(
         A calibration's ranges: used when neither ``settings`` nor ``sweep`` is given (see `sample_ranges`).
     seed
         Each replicate's seed is derived from this one.
+    models
+        The models to compare; none: ``model`` alone.
+    resolve
+        Gives the model that a setting names.
+    systems, wordings
+        The personas by name, and the wordings: each is combined with every setting that names none of its own.
     **options
         The remaining fields of `Plan`.
     """
@@ -141,23 +222,37 @@ def make_plan(
     texts = [check_prompt(text, name) for text, name in zip(texts, names, strict=True)]
     if not texts:
         raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
+    for wording in wordings:
+        for text in wording.prompts:
+            check_prompt(text, f"the wording '{wording.name}'")
     replicates = _whole("n", n, 1, MAX_CALLS)
     if seed is not None:
         seed = _whole("seed", seed, 0, SEED_LIMIT)
-    fixed = Setting.of(**(base or {})).given()
+    fixed = Setting.of(base or {}).as_dict()
     if settings is not None and sweep:
         raise BadInput("settings and sweep were both given", hint="give one of them")
     if settings is not None:
-        combinations = [Setting.of(**{**fixed, **given}) for given in _parameters_of(settings)]
+        combinations = [Setting.of({**fixed, **given}) for given in _parameters_of(settings)]
     elif sweep:
         combinations = grid(sweep, fixed)
     elif ranges:
         combinations = sample_ranges(ranges, 4, seed or 0, fixed)
     else:
-        combinations = [Setting.of(**fixed)]
+        combinations = [Setting.of(fixed)]
     if not combinations:
         raise BadInput("there is no setting", hint="give at least one setting")
+    systems = dict(systems or {})
+    combinations = _combined(combinations, "model", [asked.label for asked in models])
+    combinations = _combined(combinations, "system", list(systems))
+    combinations = _combined(combinations, "wording", [wording.name for wording in wordings])
+    used = _models_of(combinations, models, resolve)
+    if used == [resolve(model)]:
+        used = []  # the lab's own: the plan is the same as where nothing was said of models
+        combinations = [setting.naming(model=None) for setting in combinations]
+    combinations = [_without_lone_names(setting, used, systems, wordings) for setting in combinations]
     distinct = tuple(dict.fromkeys(combinations))
+    if seed is not None and any(name in setting.parameters for setting in distinct for name in ("seed", "x.seed")):
+        raise BadInput("the seed was given twice", hint="give it as seed= or as a parameter")
     total = len(texts) * len(distinct) * replicates
     if total > MAX_CALLS:
         size = f"{len(texts):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
@@ -172,16 +267,60 @@ def make_plan(
         options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
         raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
-    return Plan(prompts=tuple(texts), settings=distinct, replicates=replicates, model=model, seed=seed, **options)
+    return Plan(
+        prompts=tuple(texts),
+        settings=distinct,
+        replicates=replicates,
+        model=model if not used else used[0].name if len(used) == 1 else ", ".join(asked.label for asked in used),
+        seed=seed,
+        models=tuple(used),
+        systems=systems,
+        wordings=tuple(wordings),
+        **options,
+    )
+
+
+def _combined(settings: list[Setting], name: str, values: list[str]) -> list[Setting]:
+    """Return every setting with each of the values of ``name``, those that have their own but once."""
+    if not values:
+        return settings
+    free = [setting for setting in settings if getattr(setting, name) is None]
+    own = [setting for setting in settings if getattr(setting, name) is not None]
+    return [*(setting.naming(**{name: value}) for value in values for setting in free), *own]
+
+
+def _models_of(
+    settings: Sequence[Setting], models: Sequence[ModelAsked], resolve: Callable[[str], ModelAsked]
+) -> list[ModelAsked]:
+    """Return the models that settings name, each once; a plan that names none asks the lab's own."""
+    known = {asked.label: asked for asked in models}
+    labels = dict.fromkeys(setting.model for setting in settings)
+    if None in labels and len(labels) > 1:
+        raise BadInput("some settings name a model and others do not", hint="give each setting its model, or none")
+    return [known.get(label) or resolve(label) for label in labels if label is not None]
+
+
+def _without_lone_names(
+    setting: Setting, models: Sequence[ModelAsked], systems: Mapping[str, str], wordings: Sequence[Wording]
+) -> Setting:
+    """Return a setting without the names that are the only ones of the plan, after a check that they are known."""
+    known = {"system": list(systems), "wording": [wording.name for wording in wordings]}
+    for name, values in known.items():
+        value = getattr(setting, name)
+        if value is not None and value not in values:
+            hint = did_you_mean(value, values) or f"give the {name}s of the run by name, with {name}s="
+            raise BadInput(f"a setting names the {name} '{value}', which the run does not have", hint=hint)
+    lone = {name: None for name, values in {**known, "model": models}.items() if len(values) == 1}
+    return setting.naming(**lone)
 
 
 def _parameters_of(settings: Any) -> list[dict[str, Any]]:
-    """Return the parameters of each setting in a list, a frame with one a row, or one setting alone."""
+    """Return the values of each setting in a list, a frame with one a row, or one setting alone."""
     if hasattr(settings, "columns"):
         settings = [{name: v for name, v in row.items() if v == v} for row in settings.to_dict("records")]  # noqa: PLR0124 - NaN is a gap
     rows = [settings] if isinstance(settings, (Setting, dict)) else as_list(settings)
     example = '{"temperature": 0.7}'
-    return [row.given() if isinstance(row, Setting) else mapping(row, "a setting", example) for row in rows]
+    return [row.as_dict() if isinstance(row, Setting) else mapping(row, "a setting", example) for row in rows]
 
 
 def check_cost(value: object) -> float:
@@ -206,16 +345,16 @@ def check_prompt(prompt: object, name: str = "the prompt") -> str:
     return prompt
 
 
-def parse_values(name: str, text: str) -> tuple[float, ...]:
-    """Return the sweep values written as ``a,b,c`` or ``low:high:count`` (evenly spaced, both ends included).
+def parse_values(name: str, text: str) -> tuple[Any, ...]:
+    """Return the sweep values written as ``a,b,c``, as a JSON list, or as ``low:high:count`` (numbers, both ends included).
 
     Examples
     --------
-    >>> parse_values("temperature", "0:1.2:3")
-    (0.0, 0.6, 1.2)
+    >>> parse_values("temperature", "0:1.2:3"), parse_values("reasoning_effort", "low,high")
+    ((0.0, 0.6, 1.2), ('low', 'high'))
     """
     legal = parameter(name)
-    if ":" in text:
+    if ":" in text and legal.numeric:
         parts = text.split(":")
         if len(parts) != 3:
             raise BadInput(f"cannot read the sweep {name}={text}", hint="write low:high:count, for example 0:1.2:4")
@@ -226,13 +365,18 @@ def parse_values(name: str, text: str) -> tuple[float, ...]:
         step = (high - low) / (count - 1)
         values = [round(low + step * i, 6) for i in range(count)]
         return tuple(legal.check(round(v) if legal.integer else v) for v in values)
+    if text.startswith("[") and not legal.numeric:
+        try:
+            return tuple(legal.check(value) for value in json.loads(text))
+        except ValueError:
+            raise BadInput(f"cannot read the sweep {name}={text}", hint="write its values as a JSON list") from None
     values_text = [part.strip() for part in text.split(",")]
     if not all(values_text):
         raise BadInput(f"cannot read the sweep {name}={text}", hint="write values as a,b,c or low:high:count")
-    return tuple(legal.check(v) for v in values_text)
+    return tuple(legal.parse(v) for v in values_text)
 
 
-def grid(sweep: Mapping[str, Sequence[float]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:
+def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:
     """Return the settings of a full factorial design over ``sweep``, the last parameter varying fastest."""
     columns = []
     size = 1
@@ -245,7 +389,7 @@ def grid(sweep: Mapping[str, Sequence[float]], fixed: Mapping[str, Any] | None =
         if size > MAX_CALLS:
             raise BadInput(f"this sweep has more than {MAX_CALLS:,} settings", hint="use fewer values")
         columns.append([(name, legal.check(v)) for v in points])
-    return [Setting.of(**{**(fixed or {}), **dict(combination)}) for combination in itertools.product(*columns)]
+    return [Setting.of({**(fixed or {}), **dict(combination)}) for combination in itertools.product(*columns)]
 
 
 def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Mapping[str, Any] | None = None) -> list[Setting]:
@@ -266,7 +410,7 @@ def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Map
     free = [name for name, r in ranges.items() if name != "max_tokens" and name not in fixed and r.low < r.high]
     steady = {name: r.high for name, r in ranges.items() if name not in fixed and name not in free}
     if not free:
-        return [Setting.of(**{**steady, **fixed})]
+        return [Setting.of({**steady, **fixed})]
     power = math.log2(count)
     if power.is_integer():
         unit = qmc.Sobol(len(free), scramble=True, rng=seed).random_base2(int(power))
@@ -278,7 +422,7 @@ def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Map
         for name, u in zip(free, point, strict=True):
             r = ranges[name]
             values[name] = min(r.high, max(r.low, round(r.low + float(u) * (r.high - r.low), 2)))
-        out.append(Setting.of(**{**steady, **fixed, **values}))
+        out.append(Setting.of({**steady, **fixed, **values}))
     return out
 
 

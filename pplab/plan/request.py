@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pplab.errors import BadInput
 from pplab.inputs.texts import read_text
-from pplab.inputs.values import mapping
-from pplab.plan.plan import make_plan, parse_values, sample_ranges
-from pplab.plan.settings import parameter
+from pplab.inputs.values import as_list, mapping
+from pplab.plan.parameters import parameter
+from pplab.plan.plan import Wording, make_plan, parse_values, sample_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pplab.plan.plan import Plan
-    from pplab.plan.settings import Range
+    from pplab.plan.settings import ModelAsked, Range
 
 SWEEP = '{"temperature": [0, 0.7]}'
+LONGEST_NAME = 60  # characters of a persona's or a wording's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class RunRequest:
     """
 
     prompt: Any = None
+    models: Any = None
+    systems: Any = None
     calibration: Any = None
     n: Any = None
     settings: Any = None
@@ -44,6 +48,9 @@ class RunRequest:
     deadline: Any = None
     max_concurrency: Any = None
     stream: Any = None
+    name: Any = None
+    tags: Any = None
+    note: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""
@@ -74,6 +81,7 @@ def build_plan(
     deadline: float,
     max_concurrency: int,
     scrub: Callable[[str], str],
+    resolve: Callable[[str], ModelAsked],
 ) -> Plan:
     """Return the plan that a request describes, or raise `BadInput` in one line.
 
@@ -89,8 +97,15 @@ def build_plan(
         The configured values, which the request's own replace.
     scrub
         Takes keys out of text.
+    resolve
+        Gives the model of a name such as ``MODEL@ENDPOINT``.
     """
-    prompts, clusters = _prompts(request.prompt, request.data, request.cluster)
+    sweep = {} if request.sweep is None else dict(mapping(request.sweep, "sweep", SWEEP))
+    models = _one_of("models", request.models, "sweep over the model", sweep.pop("model", None))
+    systems = _one_of("systems", request.systems, "sweep over the system message", sweep.pop("system", None))
+    prompt = _one_of("a prompt", request.prompt, "sweep over the prompt", sweep.pop("prompt", None))
+    templates = None if request.prompt is prompt and not isinstance(prompt, Mapping) else _named_texts("wording", prompt)
+    prompts, clusters, wordings = _prompts(prompt, templates, request.data, request.cluster)
     ranges = calibration.ranges if calibration else None
     base = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
     settings = request.settings
@@ -100,12 +115,13 @@ def build_plan(
                 "a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings"
             )
         settings = sample_ranges(ranges, settings, request.seed or 0, base)
-    sweep = None
-    if request.sweep is not None:
-        sweep = {name: _values(name, values, calibration) for name, values in mapping(request.sweep, "sweep", SWEEP).items()}
-        if ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
-            base = {**base, "max_tokens": ranges["max_tokens"].high}
-    system = _text(request.system) or (calibration.persona if calibration else None)
+    sweep = {name: _values(name, values, calibration) for name, values in sweep.items()}
+    if sweep and ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
+        base = {**base, "max_tokens": ranges["max_tokens"].high}
+    personas = None if systems is None else _named_texts("persona", systems)
+    if personas is not None and request.system is not None:
+        raise BadInput("system and systems were both given", hint="give one of them")
+    system = None if personas else _text(request.system) or (calibration.persona if calibration else None)
     if system is not None and not isinstance(system, str):
         raise BadInput(f"system must be text, not {type(system).__name__}", hint="pass a string, or a Path to a text file")
     return make_plan(
@@ -113,10 +129,14 @@ def build_plan(
         model=model,
         n=5 if request.n is None else request.n,
         settings=settings,
-        sweep=sweep,
+        sweep=sweep or None,
         base=base,
         ranges=ranges,
         seed=request.seed,
+        models=[] if models is None else _models(models, resolve),
+        resolve=resolve,
+        systems=personas and {name: scrub(text) for name, text in personas.items()},
+        wordings=[replace(w, template=scrub(w.template), prompts=tuple(map(scrub, w.prompts))) for w in wordings],
         system=scrub(system) if system else None,
         clusters=clusters,
         deadline=deadline if request.deadline is None else request.deadline,
@@ -126,7 +146,54 @@ def build_plan(
     )
 
 
-def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tuple[str, ...] | None]:
+def _one_of(name: str, value: Any, other: str, swept: Any) -> Any:
+    """Return the one of two ways of giving the same that was used."""
+    if value is not None and swept is not None:
+        raise BadInput(f"{name} and a {other} were both given", hint="give one of them")
+    return value if swept is None else swept
+
+
+def _models(models: Any, resolve: Callable[[str], ModelAsked]) -> list[ModelAsked]:
+    listed = models.split(",") if isinstance(models, str) else as_list(models)
+    if not listed or not all(isinstance(model, str) and model.strip() for model in listed):
+        raise BadInput(f"models={models!r} is not a list of models", hint='write it like ["gpt-4o-mini", "qwen3:8b@local"]')
+    return [resolve(label) for label in dict.fromkeys(model.strip() for model in listed)]
+
+
+def _named_texts(what: str, given: Any) -> dict[str, str]:
+    """Return named texts: a mapping, or files (``@FILE``, or paths) that are named after themselves."""
+    if isinstance(given, Mapping):
+        texts = dict(given)
+    else:
+        files = given.split(",") if isinstance(given, str) else as_list(given)
+        for file in files:
+            if not (isinstance(file, os.PathLike) or (isinstance(file, str) and file.strip().startswith("@"))):
+                raise BadInput(
+                    f"each {what} needs a name", hint='write {"plain": "...", "warm": "..."}, or files as @plain.txt,@warm.txt'
+                )
+        paths = [Path(file.strip()[1:]) if isinstance(file, str) else Path(file) for file in files]
+        texts = {path.stem: path for path in paths}
+        if len(texts) < len(paths):
+            raise BadInput(f"two of the files have one name, which would be that of the {what}", hint="rename one")
+    texts = {name: _text(text) for name, text in texts.items()}
+    for name, text in texts.items():
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            raise BadInput(f"{name!r} cannot name a {what}", hint=f"use 1 to {LONGEST_NAME} printable characters")
+        if not isinstance(text, str):
+            raise BadInput(
+                f"the {what} '{name}' must be text, not {type(text).__name__}", hint="pass a string, or a Path to a text file"
+            )
+    if not texts:
+        raise BadInput(f"there is no {what}", hint="give at least one")
+    return texts
+
+
+def _prompts(
+    prompt: Any, templates: Mapping[str, str] | None, data: Any, cluster: str | None
+) -> tuple[list[Any], tuple[str, ...] | None, list[Wording]]:
+    """Return the prompts, the cluster of each, and the wordings where there are several."""
+    if templates is not None:
+        return _worded(templates, data, cluster)
     if data is None:
         if cluster is not None:
             raise BadInput("cluster was given without data", hint="pass data= as well")
@@ -135,7 +202,7 @@ def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tu
         if hasattr(prompt, "columns"):
             raise BadInput("a table is not a prompt", hint="pass it as data=, with a template as the prompt")
         one = isinstance(prompt, (str, bytes, Mapping)) or not hasattr(prompt, "__iter__")
-        return [_text(p) for p in ([prompt] if one else prompt)], None
+        return [_text(p) for p in ([prompt] if one else prompt)], None, []
     if cluster is not None and not isinstance(cluster, str):
         raise BadInput("cluster must be the name of a column", hint="put the groups into a column of the table")
     from pplab.plan.prompts import fill
@@ -144,7 +211,29 @@ def _prompts(prompt: Any, data: Any, cluster: str | None) -> tuple[list[Any], tu
     template = _text(prompt)
     if template is not None and not isinstance(template, str):
         raise BadInput("with data, the prompt must be one template", hint="write it with {column} placeholders")
-    return fill(template, as_table(data), cluster)
+    return *fill(template, as_table(data), cluster), []
+
+
+def _worded(
+    templates: Mapping[str, str], data: Any, cluster: str | None
+) -> tuple[list[str], tuple[str, ...] | None, list[Wording]]:
+    """Return the prompts in the first wording, the cluster of each, and the wordings; a row of the table is what pairs them."""
+    if data is None:
+        wordings = [Wording(name, text, (text,)) for name, text in templates.items()]
+        return list(wordings[0].prompts), None, wordings
+    from pplab.plan.prompts import fill
+    from pplab.plan.tables import as_table
+
+    table = as_table(data)
+    wordings, clusters = [], None
+    for name, template in templates.items():
+        texts, clusters = fill(template, table, cluster)
+        wordings.append(Wording(name, template, tuple(texts)))
+    prompts = list(wordings[0].prompts)
+    if clusters is None:  # rows that are the same are one unit, whatever the wording
+        first = {text: str(row) for row, text in reversed(list(enumerate(prompts, 1)))}
+        clusters = tuple(f"row {first[text]}" for text in prompts)
+    return prompts, clusters, wordings
 
 
 def _text(value: Any) -> Any:
@@ -157,5 +246,7 @@ def _values(name: str, values: Any, calibration: Calibrated | None) -> Any:
     if values is None:
         if calibration is None:
             raise BadInput(f"the sweep over {name} has no values", hint="give some, or a calibration whose points to use")
+        if name not in calibration.points:
+            raise BadInput(f"the calibration has no values of {name}", hint="give some, as NAME=a,b,c")
         return calibration.points[name]
     return parse_values(name, values) if isinstance(values, str) else values

@@ -1,106 +1,131 @@
-"""Sampling parameters: their legal values, one combination of them (a setting), and ranges of them."""
+"""Settings: one combination of model, system message, wording and request parameters; and ranges of parameters."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput, did_you_mean
+from pplab.errors import BadInput
+from pplab.plan.parameters import CALIBRATED, FREE, PARAMETERS, as_text, in_order, parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+NAMED = ("model", "system", "wording")
+"""What a setting may name besides its parameters."""
+FACTOR_COLUMNS = ("model_asked", "endpoint", "system", "wording")
+"""The columns of the factors that are no parameters."""
+LONGEST_VALUE = 40  # characters of a value in a label
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """What a sampling parameter means and which values are legal.
+class ModelAsked:
+    """A model of a plan: its name as the server knows it, the name of its endpoint, and who serves it.
 
-    ``low`` and ``high`` are inclusive, except that ``low`` is excluded when ``low_open`` is true.
+    ``endpoint`` is ``None`` for the lab's own server; ``provider`` is host and port, or ``embedded``.
     """
 
     name: str
-    low: float
-    high: float
-    meaning: str
-    low_open: bool = False
-    integer: bool = False
-
-    def check(self, value: object) -> float | int:
-        """Return ``value`` as a number of the right type, or raise `BadInput` naming the legal interval."""
-        try:
-            if isinstance(value, bool):
-                raise TypeError  # noqa: TRY301 - True is an int in Python, never a temperature
-            number = float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            raise BadInput(f"{self.name}={value!r} is not a number", hint=f"give a value in {self.interval}") from None
-        below = number <= self.low if self.low_open else number < self.low
-        if math.isnan(number) or below or number > self.high:
-            raise BadInput(f"{self.name}={value} is out of range", hint=f"give a value in {self.interval}")
-        if self.integer:
-            if number != int(number):
-                raise BadInput(f"{self.name}={value} is not a whole number", hint=f"give a value in {self.interval}")
-            return int(number)
-        return number
+    endpoint: str | None = None
+    provider: str | None = None
 
     @property
-    def interval(self) -> str:
-        """The legal values in mathematical notation, such as ``(0, 1]``."""
-        return f"{'(' if self.low_open else '['}{self.low:g}, {self.high:g}]"
+    def label(self) -> str:
+        """The model as users write it.
+
+        Examples
+        --------
+        >>> ModelAsked("qwen3:8b", "local").label
+        'qwen3:8b@local'
+        """
+        return f"{self.name}@{self.endpoint}" if self.endpoint else self.name
 
 
-PARAMETERS: dict[str, Parameter] = {
-    p.name: p
-    for p in (
-        Parameter("temperature", 0, 2, "divides the logits before sampling: 0 is greedy, higher is more varied"),
-        Parameter("top_p", 0, 1, "samples only from the smallest set of tokens with this total probability", low_open=True),
-        Parameter("max_tokens", 1, 1_000_000, "the longest answer, in tokens", integer=True),
-        Parameter("frequency_penalty", -2, 2, "lowers a token's logit by this much for each time it was used"),
-        Parameter("presence_penalty", -2, 2, "lowers a token's logit by this much once it was used at all"),
-    )
-}
-
-
-def parameter(name: str) -> Parameter:
-    """Return the parameter called ``name``, or raise `BadInput` with the nearest name."""
-    if name not in PARAMETERS:
-        hint = did_you_mean(name, PARAMETERS) or f"known parameters: {', '.join(PARAMETERS)}"
-        raise BadInput(f"unknown parameter '{name}'", hint=hint)
-    return PARAMETERS[name]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """One combination of sampling parameters. ``None`` means: not sent, the server's default applies.
+    """One combination of request parameters, and where they differ between settings, of model, system message and wording.
+
+    A parameter that is not there is not sent: the server's default applies. ``model`` (as in `ModelAsked.label`), ``system`` and
+    ``wording`` are names; ``None`` means the only one that the plan has.
 
     Examples
     --------
-    >>> Setting.of(temperature=0.7, top_p=0.9).label()
-    'temperature 0.7, top_p 0.9'
+    >>> Setting.of(top_p=0.9, temperature=0.7, model="qwen3:8b@local").label()
+    'model qwen3:8b@local, temperature 0.7, top_p 0.9'
     """
 
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    system: str | None = None
+    wording: str | None = None
 
     @classmethod
-    def of(cls, **values: object) -> Setting:
+    def of(cls, values: Mapping[str, Any] | None = None, /, **more: Any) -> Setting:
         """Check every value and return the setting; unknown names and values out of range raise `BadInput`."""
-        checked = {name: parameter(name).check(value) for name, value in values.items() if value is not None}
-        return cls(**checked)  # type: ignore[arg-type]
+        given = {name: value for name, value in {**(values or {}), **more}.items() if value is not None}
+        names = {name: given.pop(name) for name in NAMED if name in given}
+        for name, value in names.items():
+            if not isinstance(value, str) or not value.strip():
+                raise BadInput(f"{name}={value!r} of a setting is no name", hint=f"give the name of one of the run's {name}s")
+        checked = {name: parameter(name).check(given[name]) for name in in_order(given)}
+        for name in checked:
+            if name.startswith(FREE) and name.removeprefix(FREE) in checked:
+                raise BadInput(f"{name} and {name.removeprefix(FREE)} are one field", hint="give one of them")
+        return cls(checked, **names)
 
-    def given(self) -> dict[str, float | int]:
-        """Return only the parameters that were set, in their fixed order."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that were set, in their fixed order."""
+        return dict(self.parameters)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters and the names, as `of` takes them."""
+        return {**self._names(), **self.parameters}
+
+    def naming(self, **names: str | None) -> Setting:
+        """Return the setting with other names of its model, system message or wording."""
+        return Setting(self.parameters, **{**self._names(), **names})
+
+    def value(self, name: str) -> Any:
+        """Return the value of a parameter, ``None`` where it is not set."""
+        return self.parameters.get(name)
 
     def label(self) -> str:
         """Return the setting in words, the same for equal settings."""
-        return ", ".join(f"{name} {value:g}" for name, value in self.given().items()) or "server defaults"
+        words = [f"{name} {_short(as_text(value))}" for name, value in self.as_dict().items()]
+        return ", ".join(words) or "server defaults"
+
+    def _names(self) -> dict[str, str]:
+        return {name: value for name in NAMED if (value := getattr(self, name)) is not None}
+
+    def _key(self) -> tuple[tuple[str, str], ...]:
+        values = self.as_dict().items()
+        return tuple((name, repr(value) if isinstance(value, str) else as_text(value)) for name, value in values)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Setting) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
 
-SETTING_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(Setting))
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
+def factor_columns(columns: Iterable[str]) -> list[str]:
+    """Return which columns of a frame of responses hold what a setting consists of, in the order in which they are shown.
+
+    The seed is none of them: each replicate has its own.
+
+    Examples
+    --------
+    >>> factor_columns(["text", "x.mirostat", "seed", "temperature", "model_asked"])
+    ['model_asked', 'temperature', 'x.mirostat']
+    """
+    present = list(columns)
+    named = [name for name in FACTOR_COLUMNS if name in present]
+    parameters = [name for name in present if name in PARAMETERS or name.startswith(FREE)]
+    return [*named, *(name for name in in_order(parameters) if name != "seed")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +140,13 @@ class Range:
 
 
 def check_ranges(ranges: Mapping[str, Any]) -> dict[str, Range]:
-    """Return checked, non-empty ranges for known parameters, or raise `BadInput`."""
+    """Return checked, non-empty ranges for known numeric parameters, or raise `BadInput`."""
     out: dict[str, Range] = {}
     for name, value in ranges.items():
-        low, high = (value.low, value.high) if isinstance(value, Range) else value
         legal = parameter(name)
+        if not legal.numeric:
+            raise BadInput(f"{name} has no range", hint=f"a range is of a number, such as {', '.join(CALIBRATED)}")
+        low, high = (value.low, value.high) if isinstance(value, Range) else value
         low, high = legal.check(low), legal.check(high)
         if low > high:
             raise BadInput(f"the range of {name} is empty: {low:g} > {high:g}", hint="give [low, high] with low <= high")

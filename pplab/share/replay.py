@@ -197,7 +197,8 @@ def analysis_frame(contents: PackageContents, experiment: ExperimentRow) -> pd.D
     """Return the responses of an experiment as the analysis takes them: numbers, the user's metrics as columns, clusters."""
     import pandas as pd
 
-    from pplab.experiments.resume import with_clusters
+    from pplab.experiments.resume import for_analysis, with_factors
+    from pplab.plan.plan import Plan
 
     frame = contents.frame(experiment.experiment_id)
     own = dict.fromkeys(name for values in frame["metrics"] for name in values)
@@ -205,4 +206,5 @@ def analysis_frame(contents: PackageContents, experiment: ExperimentRow) -> pd.D
         frame[name] = [values.get(name) for values in frame["metrics"]]
     for name in (*SCORES, *own, "cost", "latency_ms", "input_tokens", "output_tokens"):
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
-    return with_clusters(experiment, frame)
+    plan = Plan.from_dict(experiment.plan)
+    return for_analysis(plan, with_factors(plan, frame))

@@ -14,7 +14,10 @@ DIGESTED = tuple(record_type for record_type in RECORD_TYPES.values() if record_
 
 
 def _field(column: Column) -> str:
-    """Return the pieces of one field, length-prefixed, NULL apart from the empty text, alike in every version of DuckDB."""
+    """Return the pieces of one field, length-prefixed, NULL apart from the empty text, alike in every version of DuckDB.
+
+    A column of a later migration leaves the digest of rows that have nothing in it as it was.
+    """
     text = column.name
     if column.holds == "float":
         text = f"format('{{:.17g}}', {column.name})"  # 17 digits name each double
@@ -22,6 +25,8 @@ def _field(column: Column) -> str:
         text = f"strftime({column.name}, '%Y-%m-%dT%H:%M:%S.%f')"
     elif column.holds == "int":
         text = f"{column.name}::VARCHAR"
+    if column.since > 1:
+        return f"coalesce('{column.name}' || strlen({text}) || ':' || {text} || ';', '')"
     return f"coalesce(strlen({text}) || ':' || {text}, '-'), ';'"
 
 

@@ -166,9 +166,10 @@ class _Drain:
         self._write_experiments(batch.get("experiment", []), partials)
         self._write_responses(batch.get("response", []), partials)
         partials.merge_into(self.cursor)
-        self._write_revised(RECORD_TYPES["export"], batch.get("export", []))
+        for name in ("export", "label"):
+            self._write_revised(RECORD_TYPES[name], batch.get(name, []))
         self._write_events(batch.get("event", []))
-        for name in ("calibration", "attempt", "metric", "cell"):
+        for name in ("calibration", "attempt", "score", "metric", "cell"):
             self._write_once(RECORD_TYPES[name], batch.get(name, []))
 
     def _write_experiments(self, rows: list[_Values], partials: Partials) -> None:

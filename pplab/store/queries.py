@@ -35,8 +35,16 @@ RESPONSE_COLUMNS = (
     *("error", "finish_reason", "model", "input_tokens", "output_tokens", "cost", "latency_ms"),
     *SCORES,
     *("request_key", "correlation_id"),
+    *("model_asked", "endpoint", "system", "wording", "parameters", "top_k", "min_p", "typical_p", "repetition_penalty"),
+    *("reasoning_effort", "verbosity", "thinking_budget", "fault"),
 )
-"""The columns of ``exp.responses`` and ``lab.responses()``, which notebooks depend on."""
+"""The columns of ``lab.responses()``, which notebooks depend on."""
+
+FOR_OLDER_ROWS = {
+    "model_asked": "coalesce(r.model_asked, e.model) AS model_asked",
+    "parameters": "coalesce(r.parameters, r.requested) AS parameters",
+}
+"""Columns that rows of older versions lack, with what says the same there."""
 
 AUDIT_COLUMNS = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash", "hash")
 """The columns of ``lab.audit()``."""
@@ -147,7 +155,7 @@ class Queries(ABC):
             where.equal(user=user, calibration_id=calibration_id)
             names = [column.name for column in RECORD_TYPES["response"].columns] if full else RESPONSE_COLUMNS
             query = f"""
-                SELECT {", ".join(f"r.{name}" for name in names)}
+                SELECT {", ".join(FOR_OLDER_ROWS.get(name, f"r.{name}") for name in names)}
                 FROM responses r LEFT JOIN experiments e ON e.experiment_id = r.experiment_id {where}
                 ORDER BY e.created_at, r.experiment_id, r.{_IN_PLAN_ORDER.replace(", ", ", r.")} {_limit(limit)}"""
             return _data_frame(cursor, query, where.values)

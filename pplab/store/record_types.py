@@ -75,14 +75,16 @@ CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 class Column:
     """One column: its name, what it holds (``str``, ``int``, ``float``, ``time`` or ``json``) and whether it may be NULL.
 
-    ``default`` stands in for a field that an older pplab did not write; `MISSING` when a line must carry it. ``sql_type`` is its
-    DuckDB type; ``check`` turns a journal value into the table's value, or raises ``TypeError`` or ``ValueError``.
+    ``default`` stands in for a field that an older pplab did not write; `MISSING` when a line must carry it. ``since`` is the
+    migration that brought it. ``sql_type`` is its DuckDB type; ``check`` turns a journal value into the table's value, or raises
+    ``TypeError`` or ``ValueError``.
     """
 
     name: str
     holds: str
     nullable: bool
     default: Any
+    since: int
     sql_type: str
     check: Callable[[Any], Any]
 
@@ -107,7 +109,7 @@ def _column(field: Any) -> Column:
         default = field.default_factory()
     else:
         default = field.default if field.default is not MISSING else None if nullable else MISSING
-    return Column(field.name, holds, nullable, default, *CHECKS[holds])
+    return Column(field.name, holds, nullable, default, field.metadata.get("since", 1), *CHECKS[holds])
 
 
 def _record_type(name: str, row: type[Any], table: str, key: str) -> RecordType:
@@ -120,7 +122,9 @@ RECORD_TYPES: dict[str, RecordType] = {
     for record_type in (
         _record_type("calibration", rows.CalibrationRow, "calibrations", "calibration_id"),
         _record_type("experiment", rows.ExperimentRow, "experiments", "experiment_id"),
+        _record_type("label", rows.LabelRow, "experiment_labels", "experiment_id"),
         _record_type("response", rows.ResponseRow, "responses", "response_id"),
+        _record_type("score", rows.ScoreRow, "scores", "score_id"),
         _record_type("attempt", rows.AttemptRow, "call_attempts", "attempt_id"),
         _record_type("export", rows.ExportRow, "experiment_exports", "export_id"),
         _record_type("event", rows.EventRow, "audit_logs", "event_id"),

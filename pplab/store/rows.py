@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+SECOND = {"since": 2}
+"""Marks a column that came with the second migration: ``None`` in older rows, and no part of their digest."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationRow:
@@ -51,6 +54,39 @@ class ExperimentRow:
     software: dict[str, str]
     correlation_id: str
     origin: dict[str, Any] | None = None
+    models: list[str] | None = field(default=None, metadata=SECOND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """The name, the tags and the note of an experiment; a higher revision replaces a lower one."""
+
+    experiment_id: str
+    revision: int
+    updated_at: str
+    user: str
+    name: str | None
+    tags: list[str]
+    note: str | None
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow:
+    """One score of one answer, besides the four that stand in its response: given while it arrived, or later."""
+
+    score_id: str
+    response_id: str
+    experiment_id: str
+    created_at: str
+    metric: str
+    source: str
+    value: float | None
+    explanation: str | None
+    version: str
+    rater: str | None
+    cost: float | None
+    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +134,19 @@ class ResponseRow:
     request_key: str
     correlation_id: str
     span_id: str
+    model_asked: str | None = field(default=None, metadata=SECOND)
+    endpoint: str | None = field(default=None, metadata=SECOND)
+    system: str | None = field(default=None, metadata=SECOND)
+    wording: str | None = field(default=None, metadata=SECOND)
+    parameters: dict[str, Any] | None = field(default=None, metadata=SECOND)
+    top_k: int | None = field(default=None, metadata=SECOND)
+    min_p: float | None = field(default=None, metadata=SECOND)
+    typical_p: float | None = field(default=None, metadata=SECOND)
+    repetition_penalty: float | None = field(default=None, metadata=SECOND)
+    reasoning_effort: str | None = field(default=None, metadata=SECOND)
+    verbosity: str | None = field(default=None, metadata=SECOND)
+    thinking_budget: int | None = field(default=None, metadata=SECOND)
+    fault: str | None = field(default=None, metadata=SECOND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,4 +249,4 @@ class CellRow:
     span_id: str
 
 
-Row = CalibrationRow | ExperimentRow | ResponseRow | AttemptRow | ExportRow | EventRow | MetricRow | CellRow
+Row = CalibrationRow | ExperimentRow | LabelRow | ResponseRow | ScoreRow | AttemptRow | ExportRow | EventRow | MetricRow | CellRow

@@ -15,7 +15,8 @@ from pplab.calibration import PRESETS, QUESTIONS, QUIZ_VERSION, derive, partial,
 from pplab.calibration.derive import _move
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION
 from pplab.calibration.questions import BY_ID
-from pplab.plan.settings import PARAMETERS, Range, Setting
+from pplab.plan.parameters import PARAMETERS
+from pplab.plan.settings import Range, Setting
 from pplab.store.rows import CalibrationRow
 
 ANSWERS = st.fixed_dictionaries({question.id: st.sampled_from(question.values) for question in QUESTIONS})

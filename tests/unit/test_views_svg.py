@@ -10,7 +10,8 @@ from xml.etree import ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pplab.plan.settings import PARAMETERS, Range
+from pplab.plan.parameters import PARAMETERS
+from pplab.plan.settings import Range
 from pplab.views.charts import svg
 from pplab.views.charts.canvas import Scale, span
 from pplab.views.charts.graph import Node, graph_chart

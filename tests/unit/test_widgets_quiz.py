@@ -135,7 +135,7 @@ ANSWERS = st.fixed_dictionaries({}, optional={q.id: st.sampled_from(q.values) fo
 
 @given(ANSWERS)
 def test_any_part_of_the_answers_has_a_preview_inside_the_legal_values(answers):
-    from pplab.plan.settings import PARAMETERS
+    from pplab.plan.parameters import PARAMETERS
 
     shown = _preview(answers)
     assert shown["answered"] == len(answers)

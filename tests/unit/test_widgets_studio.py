@@ -15,7 +15,7 @@ from pplab.commands.line import split
 from pplab.commands.run_request import request_of as request_of_command
 from pplab.commands.session import Session
 from pplab.errors import BadInput
-from pplab.plan.settings import PARAMETERS
+from pplab.plan.parameters import PARAMETERS
 from pplab.views.widgets.studio import Draft, Studio, code_of, request_of
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at

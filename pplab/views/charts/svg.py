@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pplab.plan.settings import parameter
+from pplab.plan.parameters import parameter
 from pplab.views.charts.canvas import SIZE, Canvas, Scale, fold, span, text_width, tick_words
 from pplab.views.theme import BLUE, GREY, TRACK, VERMILLION, series_colour, series_mark
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 from pplab.analysis import unjudged
 from pplab.errors import NotFound
 from pplab.log import thread
-from pplab.plan.settings import SETTING_FIELDS, Setting
+from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import FAILED, SCORED, SCORES
 from pplab.views.html import model_html
 from pplab.views.records import Card, Display
@@ -215,10 +215,18 @@ class Cards(LabWidget):
             self._arrived += 1
             if self._arrived > LIVE_CARDS or self.state == "done":
                 return
-            values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, *SETTING_FIELDS, "response_id")}
+            values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, "response_id")}
             scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
-            self.tell(Arrived(kind="arrived", card=_card_data(values, scores, reasons, embedded=self._embedded)))
+            self.tell(
+                Arrived(kind="arrived", card=_card_data(values, self._label(row), scores, reasons, embedded=self._embedded))
+            )
+
+    def _label(self, row: ResponseRow) -> str:
+        """Return the setting of a response in words, also before its plan is known."""
+        if self._plan is not None:
+            return self._plan.settings[row.setting_index].label()
+        return Setting.of(row.parameters, system=row.system, wording=row.wording).label()
 
     def writing(self, call: PlannedCall, piece: str) -> None:
         """Show what has been written so far of a streamed answer, now and then."""
@@ -321,7 +329,8 @@ class Cards(LabWidget):
 
     def _card(self, row: Mapping[Hashable, Any]) -> CardData:
         reasons = self._reasons.get(row["response_id"], {})
-        return _card_data(row, {name: row.get(name) for name in self.metrics}, reasons, embedded=self._embedded)
+        scores = {name: row.get(name) for name in self.metrics}
+        return _card_data(row, self.settings[row["setting_index"]], scores, reasons, embedded=self._embedded)
 
     def _lower_is_better(self, name: str) -> bool:
         return name in self.scales and not self.scales[name]["higher_is_better"]
@@ -336,7 +345,9 @@ def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
     return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
 
 
-def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool) -> CardData:
+def _card_data(
+    row: Mapping[Any, Any], setting: str, scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool
+) -> CardData:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
@@ -348,7 +359,7 @@ def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mappi
         prompt_index=int(row["prompt_index"]),
         prompt=str(row["prompt"])[:500],
         setting_index=int(row["setting_index"]),
-        setting=Setting.of(**{n: v for n in SETTING_FIELDS if (v := _number(row[n])) is not None}).label(),
+        setting=setting,
         replicate=int(row["replicate"]),
         status=status,
         failed=card.failed or status == "cancelled",
@@ -368,10 +379,10 @@ def _card_data(row: Mapping[Any, Any], scores: Mapping[str, Any], reasons: Mappi
 
 def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> CardData:
     """Return the card of an answer that is being written."""
-    setting = plan.settings[call.setting_index].given()
-    values = {"status": "writing", "text": text, "prompt": plan.prompts[call.prompt_index], "response_id": ""}
+    label = plan.settings[call.setting_index].label()
+    values = {"status": "writing", "text": text, "prompt": plan.prompt(call), "response_id": ""}
     place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
-    return _card_data(dict.fromkeys((*SHOWN, *MEASURED, *SETTING_FIELDS)) | setting | values | place, {}, {}, embedded=embedded)
+    return _card_data(dict.fromkeys((*SHOWN, *MEASURED)) | values | place, label, {}, {}, embedded=embedded)
 
 
 def _place(row: ResponseRow) -> PlannedCall:

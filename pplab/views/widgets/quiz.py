@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.calibration import QUESTIONS, partial
-from pplab.plan.settings import PARAMETERS
+from pplab.plan.parameters import CALIBRATED, PARAMETERS
 from pplab.views.widgets.base import LabWidget, chosen, owned
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _questions() -> tuple[QuizQuestion, ...]:
 def _axes() -> tuple[Axis, ...]:
     return tuple(
         Axis(name=p.name, meaning=p.meaning, low=p.low, high=p.high, logarithmic=p.low > 0 and p.high / p.low > 1000)
-        for p in PARAMETERS.values()
+        for p in map(PARAMETERS.__getitem__, CALIBRATED)
     )
 
 

@@ -11,8 +11,8 @@ from pplab.calibration import Calibration
 from pplab.config.configuration import EMBEDDED, TEMPORARY
 from pplab.errors import BadInput, PplabError, in_words
 from pplab.log import log_error, thread
+from pplab.plan.parameters import CALIBRATED, PARAMETERS
 from pplab.plan.request import RunRequest
-from pplab.plan.settings import PARAMETERS
 from pplab.views.widgets.base import LabWidget, chosen, owned
 from pplab.views.widgets.cards import Cards
 
@@ -363,7 +363,7 @@ def code_of(draft: Draft, model: str) -> str:
 
 
 def _sweep_and_fixed(draft: Draft) -> tuple[dict[str, list[float]], dict[str, float]]:
-    values = {name: list(draft["values"][name]) for name in PARAMETERS if draft["values"].get(name)}
+    values = {name: list(draft["values"][name]) for name in CALIBRATED if draft["values"].get(name)}
     sweep = {name: several for name, several in values.items() if len(several) > 1}
     if draft["calibration"] and not sweep:
         return values, {}  # a calibration without a sweep would draw settings from its ranges
@@ -414,7 +414,7 @@ def _parameters() -> tuple[ParameterScale, ...]:
             logarithmic=p.low > 0 and p.high / p.low > 1000,
             integer=p.integer,
         )
-        for p in PARAMETERS.values()
+        for p in map(PARAMETERS.__getitem__, CALIBRATED)
     )
 
 
