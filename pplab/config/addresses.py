@@ -48,8 +48,23 @@ def chat_url(base_url: str) -> str:
     >>> chat_url("http://localhost:8000/x?api-version=1")
     'http://localhost:8000/x/chat/completions?api-version=1'
     """
+    return _below(base_url, CHAT)
+
+
+def models_url(base_url: str) -> str:
+    """Return the address of a server's list of models.
+
+    Examples
+    --------
+    >>> models_url("http://localhost:8000/v1?key=abc")
+    'http://localhost:8000/v1/models?key=abc'
+    """
+    return _below(base_url, "/models")
+
+
+def _below(base_url: str, path: str) -> str:
     parts = urlsplit(base_url)
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + CHAT))
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/") + path))
 
 
 def normal_address(base_url: str) -> str:

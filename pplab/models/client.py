@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pplab.config.addresses import chat_url, secret_parameters
+from pplab.config.addresses import chat_url, models_url, secret_parameters
 from pplab.errors import BadInput, Offline
-from pplab.models.capabilities import token_limit_name
-from pplab.models.http import Exchange, Request, connect, exchange
+from pplab.log import log_error
+from pplab.models.capabilities import setting_effects, token_limit_name
+from pplab.models.http import Exchange, Request, connect, exchange, fetch_json
 from pplab.models.retry import backoff, requested_wait
 from pplab.models.route import Route, basic
 from pplab.models.types import Attempt, Call, Reply
-from pplab.plan.parameters import FREE
+from pplab.models.wire import WireParameters, wire_parameters
+from pplab.plan.servers import SELF_HOSTED_NAMES, kind_of_owners, known_by_host, server_kind
 from pplab.plan.vocabulary import FINAL
 from pplab.secrets import MASK, split_credentials
 
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 OPENAI_URL = "https://api.openai.com/v1"
 EMBEDDED_URL = "http://embedded.invalid/v1"  # never resolved: a transport answers
 MOST_ADAPTATIONS = 2  # changes of dialect in one call; a server that contradicts itself is not followed further
-TOKEN_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+KIND_S = 5.0  # seconds to wait for a server's list of models
 PROXY_CODES = frozenset(
     {"connection_lost", "not_json_api", "server_error", "timeout", "unreachable", "unreadable"}
 )  # failures that a proxy on the way may have caused
@@ -51,6 +54,8 @@ class ModelClient:
     Retries are made here, not in the package: at most ``max_retries`` a call, with exponential backoff and full jitter or as long
     as the server asks (in a header or in words), for rate limits, passing server errors and lost connections; never for quota,
     access or a bad request. Each attempt is recorded with the decision taken.
+    Where a parameter's name depends on the kind of server and the address does not say it, the server is asked once for its list
+    of models, which names who made it.
     A client belongs to one event loop.
 
     Parameters
@@ -128,6 +133,9 @@ class ModelClient:
         self._scrub_more = scrub
         self._draw = random.Random()  # noqa: S311 - spreads retries in time, guards nothing
         self._dialects: dict[str, Dialect] = {}
+        self._kind = server_kind(provider)
+        self._kind_is_known = self._kind is not None and known_by_host(self._kind, provider)
+        self._kind_query: asyncio.Task[None] | None = None
         self._api: openai.AsyncOpenAI | None = None
 
     async def complete(
@@ -165,7 +173,9 @@ class ModelClient:
         attempts: list[Attempt] = []
         retries, adaptations, billed_before = 0, 0, False
         while True:
-            request = self._request(call, ends, limit)
+            await self._learn_kind(api, call, ends)
+            wire = self._wire(call)
+            request = self._request(call, wire, ends, limit)
             outcome = await exchange(api, request, scrub=self._scrub, where=where, proxy=proxy, on_text=on_text)
             adapted = adaptations < MOST_ADAPTATIONS and self._adapt(call, request, outcome.refusal)
             decision, wait, note = ("retry", 0.0, "") if adapted else self._decide(outcome, retries, ends)
@@ -184,6 +194,9 @@ class ModelClient:
             words.append("an earlier attempt was sent and may have been billed")
         if reply.error_code == "auth":
             words.append(self._access_hint)
+        rejected = wire.asked(reply.rejected)
+        words += [known.remedy for known in setting_effects(call.model, call.parameters, provider=self.provider)
+                  if known.parameter in rejected]  # fmt: skip
         if proxy is not None and reply.error_code in PROXY_CODES and proxy.url not in (reply.error or ""):
             words.append(f"asked through the proxy {proxy}")
         return replace(
@@ -191,13 +204,16 @@ class ModelClient:
             status="cancelled" if decision == "pause" else reply.status,
             error="; ".join(filter(None, words)) or None,
             requested=dict(call.parameters),
-            rejected={"max_tokens" if name in TOKEN_LIMITS else name: message for name, message in reply.rejected.items()},
+            rejected=rejected,
+            applied=None if reply.applied is None else wire.asked(reply.applied),
             attempts=tuple(attempts),
             resume_at=None if wait is None else time.time() + wait,
         )
 
     async def aclose(self) -> None:
         """Close the connections."""
+        if self._kind_query is not None:
+            self._kind_query.cancel()
         if self._api is not None:
             api, self._api = self._api, None
             await api.close()
@@ -218,14 +234,38 @@ class ModelClient:
                 text = text.replace(secret, MASK)
         return self._scrub_more(text)
 
-    def _request(self, call: Call, ends: float, deadline: float) -> Request:
+    async def _learn_kind(self, api: openai.AsyncOpenAI, call: Call, ends: float) -> None:
+        """Ask a server what it is, where the call has a parameter whose name depends on that; all calls share one question."""
+        if self._kind_is_known or SELF_HOSTED_NAMES.isdisjoint(call.parameters):
+            return
+        if self._kind_query is None:
+            self._kind_query = asyncio.get_running_loop().create_task(self._ask_kind(api))
+        with suppress(TimeoutError):  # then the call has no time left either, and says so
+            async with asyncio.timeout_at(ends):
+                await asyncio.shield(self._kind_query)
+
+    async def _ask_kind(self, api: openai.AsyncOpenAI) -> None:
+        ends = asyncio.get_running_loop().time() + KIND_S
+        url = models_url(self._url)
+        try:
+            listed = await fetch_json(api, url, self._headers, authorized=self._key is not None, ends=ends)
+        except ConnectionError as error:  # the call itself will tell; the next one asks again
+            log_error(f"{self._scrub(url)} could not be asked which kind of server it is", error)
+            return
+        finally:
+            self._kind_query = None
+        models = listed.get("data") if isinstance(listed, dict) else None
+        owners = [str(model.get("owned_by")) for model in (models if isinstance(models, list) else []) if isinstance(model, dict)]
+        self._kind = kind_of_owners(owners) or self._kind
+        self._kind_is_known = True
+
+    def _wire(self, call: Call) -> WireParameters:
+        return wire_parameters(call.parameters, self._kind, self._dialect(call.model).token_limit)
+
+    def _request(self, call: Call, wire: WireParameters, ends: float, deadline: float) -> Request:
         dialect = self._dialect(call.model)
-        sent = {
-            dialect.token_limit if name == "max_tokens" else name.removeprefix(FREE): value
-            for name, value in call.parameters.items()
-            if value is not None
-        }
-        body: dict[str, Any] = {"model": call.model, "messages": [dict(message) for message in call.messages], **sent}
+        body: dict[str, Any] = {"model": call.model, "messages": [dict(message) for message in call.messages]}
+        body |= wire.fields
         if call.stream:
             body["stream"] = True
             if dialect.stream_options:
@@ -234,7 +274,7 @@ class ModelClient:
         return Request(
             url=chat_url(self._url),
             body=body,
-            sent=sent,
+            sent=wire.sent,
             stream=call.stream,
             headers=headers,
             authorized=self._key is not None,
@@ -256,7 +296,7 @@ class ModelClient:
         if refusal.no_stream_options:
             dialect = replace(dialect, stream_options=False)
         self._dialects[call.model] = dialect
-        changed = self._request(call, request.ends, request.deadline)
+        changed = self._request(call, self._wire(call), request.ends, request.deadline)
         return changed.body != request.body
 
     def _decide(self, outcome: Exchange, retries: int, ends: float) -> tuple[str, float | None, str]:

@@ -208,7 +208,7 @@ class _Answer:
             self._request.url,
             cast_to=httpx2.Response,
             body=self._request.body,
-            options=self._options(api, openai.Omit()),
+            options=_options(api, self._request.headers, authorized=self._request.authorized),
             stream=True,
             stream_cls=openai.AsyncStream[Any],
         )
@@ -219,17 +219,6 @@ class _Answer:
                 await self._read(pieces)
         finally:
             await response.aclose()
-
-    def _options(self, api: openai.AsyncOpenAI, omit: openai.Omit) -> Any:
-        """Return the package's options in full, because it makes a deep copy of each default (a tenth of a call's time).
-
-        ``security`` leaves out the administrator's key, which the package would take from the environment.
-        """
-        headers: dict[str, str | openai.Omit] = {**self._request.headers}
-        if not self._request.authorized:
-            headers.setdefault("Authorization", omit)
-        security = {"bearer_auth": self._request.authorized}
-        return {"headers": headers, "max_retries": 0, "timeout": api.timeout, "params": {}, "security": security}
 
     async def _read(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
@@ -390,6 +379,64 @@ class _Answer:
     def _text(self) -> str:
         """Return the body without secrets; bytes that are not UTF-8 survive as surrogates until they are stored."""
         return self._scrub(self._body.decode("utf-8", "surrogateescape"))
+
+
+def _options(api: openai.AsyncOpenAI, headers: Mapping[str, str], *, authorized: bool) -> Any:
+    """Return the package's options of one request in full, for it makes a deep copy of each default (a tenth of a call's time).
+
+    ``security`` leaves out the administrator's key, which the package would take from the environment.
+    """
+    import openai
+
+    sent: dict[str, str | openai.Omit] = {**headers}
+    if not authorized:
+        sent.setdefault("Authorization", openai.Omit())
+    return {
+        "headers": sent,
+        "max_retries": 0,
+        "timeout": api.timeout,
+        "params": {},
+        "security": {"bearer_auth": authorized},
+    }
+
+
+async def fetch_json(api: openai.AsyncOpenAI, url: str, headers: Mapping[str, str], *, authorized: bool, ends: float) -> Any:
+    """Return the JSON that a server answers a GET with, or ``None`` where it does not answer with JSON; only to be read once.
+
+    Raises
+    ------
+    ConnectionError
+        If the server cannot be reached, or has not answered by then (``ends`` is on the event loop's clock).
+    """
+    import httpx2
+    import openai
+
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(ends):
+            unread = await api.get(
+                url,
+                cast_to=httpx2.Response,
+                options=_options(api, headers, authorized=authorized),
+                stream=True,
+                stream_cls=openai.AsyncStream[Any],
+            )
+            response = cast("httpx2.Response", unread)
+            try:
+                async with aclosing(response.aiter_bytes()) as pieces:
+                    async for piece in pieces:
+                        body += piece
+                        if len(body) > LARGEST_REFUSAL:
+                            return None
+            finally:
+                await response.aclose()
+    except _RefusedError:
+        return None
+    except Exception as error:
+        raise ConnectionError(one_line(str(error))) from error
+    with suppress(ValueError):  # a web page is no answer either
+        return parse_json(body.decode("utf-8", "replace"))
+    return None
 
 
 async def _raise_refusal(response: httpx2.Response) -> None:

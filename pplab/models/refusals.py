@@ -190,7 +190,7 @@ def _bad_request(http_status: int, error: ProviderError, sent: Mapping[str, Any]
         return Refusal(
             "rejected",
             f"the server rejects {', '.join(names[:-1])}{' and ' if names[1:] else ''}{names[-1]}: {message}",
-            rejected={name: error.parameters.get(name, message) for name in names},
+            rejected={name: error.parameters.get(name) or error.parameters.get(name.split(".")[0], message) for name in names},
             rename=rename,
         )
     return Refusal("bad_request", f"the server refused the request (HTTP {http_status}): {message}", rename=rename)
@@ -204,8 +204,18 @@ def _wants_other_name(message: str, sent: Mapping[str, Any]) -> bool:
 
 
 def _rejected_parameters(error: ProviderError, sent: Mapping[str, Any]) -> list[str]:
-    """Return the parameters, among those sent, that the provider objects to: those it names, and those in its words."""
-    named = [name for name in sent if name in error.parameters]
+    """Return the parameters, among those sent, that the provider objects to: those it names, and those in its words.
+
+    One that stands within an object is also named by that object's field.
+    """
+    named = [name for name in sent if name in error.parameters or name.split(".")[0] in error.parameters]
     if (error.parameters and not named) or not OBJECTION.search(error.message):
         return named
-    return [name for name in sent if name in named or re.search(rf"\b{re.escape(name)}\b", error.message)]
+    return [name for name in sent if name in named or re.search(_mention(name), error.message)]
+
+
+def _mention(name: str) -> str:
+    """Return the pattern of a parameter's name in a message; the object around one is only meant where it is marked as a name."""
+    outer, dot, _ = name.partition(".")
+    whole = rf"\b{re.escape(name)}\b"
+    return rf"{whole}|[`'\"]{re.escape(outer)}[`'\".]|\b{re.escape(outer)}\.\w" if dot else whole

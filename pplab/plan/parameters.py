@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.errors import BadInput, did_you_mean
+from pplab.plan.servers import names_by_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +65,17 @@ class Parameter:
     def free(self) -> bool:
         """Whether it is sent as it is, without the lab knowing what it means."""
         return self.name.startswith(FREE)
+
+    @property
+    def servers(self) -> dict[str, str]:
+        """The kinds of servers that take it, each with the field of the request it stands in; see `pplab.plan.servers`.
+
+        Examples
+        --------
+        >>> PARAMETERS["repetition_penalty"].servers["llama.cpp"]
+        'repeat_penalty'
+        """
+        return names_by_server(self.name)
 
     @property
     def interval(self) -> str:

@@ -1,4 +1,4 @@
-"""Prices and capabilities: what is known, what is not, and that the user's own knowledge wins."""
+"""Prices: what is known, what is not, and that the user's own knowledge wins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 import pytest
 
 import pplab
-from pplab.models.capabilities import CAPABILITIES, known_effects, token_limit_name
 from pplab.models.prices import Price, cost, price
 
 OPENAI = "https://api.openai.com/v1"
@@ -177,50 +176,3 @@ def test_the_same_model_costs_something_at_its_vendor_and_an_unknown_sum_at_a_ga
     for url, text in ((OPENAI, "in genai-prices "), ("https://gateway.example.org/v1", "no list price is known")):
         with pplab.Lab(store=tmp_path / "lab", model="gpt-4o-mini", base_url=url, api_key="x" * 20) as lab:
             assert text in lab.preflight("hello", n=1).words
-
-
-@pytest.mark.parametrize(
-    "model",
-    ["o1", "o1-2024-12-17", "o3-mini", "o4-mini", "gpt-5", "gpt-5-mini-2025-08-07", "gpt-5.4", "openai/gpt-5.2", "O3-mini"],
-)
-def test_openai_reasoning_models_reject_temperature_and_want_max_completion_tokens(model):
-    assert known_effects(model, ["temperature"])["temperature"].effect == "rejected"
-    assert token_limit_name(model) == "max_completion_tokens"
-
-
-@pytest.mark.parametrize(
-    "model", ["gpt-4o", "gpt-4.1-nano", "gpt-5-chat-latest", "gpt-50", "llama-o3", "openai/gpt-oss-20b", "o365"]
-)
-def test_models_that_sample_normally_are_left_alone(model):
-    assert known_effects(model, ["temperature", "top_p"]) == {}
-    assert token_limit_name(model) == "max_tokens"
-
-
-@pytest.mark.parametrize(
-    ("model", "effect"),
-    [
-        ("claude-opus-4-7", "rejected"),
-        ("anthropic/claude-opus-4.8", "rejected"),
-        ("claude-sonnet-5-5", "rejected"),
-        ("claude-fable-5", "rejected"),
-        ("claude-opus-4-6", None),
-        ("claude-haiku-4-5-20251001", None),
-        ("claude-3-5-sonnet-20241022", None),
-    ],
-)
-def test_claude_rejects_temperature_from_4_7_on(model, effect):
-    known = known_effects(model, ["temperature"]).get("temperature")
-    assert (known and known.effect) == effect
-
-
-def test_knowledge_of_the_user_wins_over_the_table():
-    own = {"claude-opus-4-8": {"temperature": "honoured"}}
-    assert known_effects("claude-opus-4-8", ["temperature"], own)["temperature"].effect == "honoured"
-    assert known_effects("claude-opus-4-8", ["top_p"], own)["top_p"].effect == "rejected"
-
-
-def test_every_capability_has_a_source_and_a_date():
-    for row in CAPABILITIES:
-        assert row.source.startswith("https://")
-        assert date.fromisoformat(row.dated) > date(2024, 1, 1)
-        assert row.effect in ("rejected", "ignored", "honoured")
