@@ -7,19 +7,28 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.models.capabilities import known_effects
+from pplab.models.capabilities import setting_effects
 from pplab.models.finish_reasons import ending
+from pplab.plan.parameters import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
+    from pplab.models.capabilities import KnownEffect
     from pplab.plan.plan import Plan
+    from pplab.plan.settings import ModelAsked
     from pplab.store.history import ServerBehaviour
 
 
-EFFECT_VERBS = {"rejected": "reject", "ignored": "ignore"}
+KNOWN = {
+    "rejected": "{model} is known to reject it",
+    "ignored": "{model} is known to ignore it",
+    "discouraged": "the maker of {model} advises against it",
+}
+"""How the known effect of a parameter is said."""
+MOST_LABELS = 3  # settings that are named one by one
 
 
 def caveats(
@@ -33,8 +42,10 @@ def caveats(
 
     Parameters
     ----------
-    plan, provider
-        What is asked, and of whom.
+    plan
+        What is asked.
+    provider
+        The server of the lab, which is asked where a model has no endpoint of its own.
     overrides
         The user's own knowledge of models, see `pplab.models.capabilities.known_effects`.
     probes
@@ -43,27 +54,55 @@ def caveats(
         What the server did with each setting, when the plan was run.
     """
     warnings: list[str] = []
-    measured = _measured(probes, provider, plan.model)
-    for name in _given(plan):
-        swept = "the sweep over " if name in plan.swept else ""
+    for asked, settings in _settings_by_model(plan).items():
+        warnings += _of_model(plan, asked, settings, asked.provider or provider, overrides, probes)
+    warnings += [*_rejected(plan, provider, behaviour), *_replaced(plan, behaviour), *_unknown_endings(behaviour)]
+    return (*warnings, *_changed_servers(plan, behaviour))
+
+
+def _settings_by_model(plan: Plan) -> dict[ModelAsked, list[int]]:
+    settings: dict[ModelAsked, list[int]] = {}
+    for index in range(len(plan.settings)):
+        settings.setdefault(plan.asked(index), []).append(index)
+    return settings
+
+
+def _of_model(
+    plan: Plan,
+    asked: ModelAsked,
+    settings: Sequence[int],
+    provider: str,
+    overrides: Mapping[str, Mapping[str, str]],
+    probes: pd.DataFrame,
+) -> list[str]:
+    """Return what is measured and known of the parameters that one model is asked with."""
+    seed = {"seed": plan.seed} if plan.seed is not None else {}
+    given = {index: {**plan.settings[index].parameters, **seed} for index in settings}
+    with_name = {name: [index for index in settings if name in given[index]] for index in settings for name in given[index]}
+    measured = _measured(probes, provider, asked.name)
+    known: dict[KnownEffect, list[int]] = {}
+    for index in settings:
+        for effect in setting_effects(asked.name, given[index], overrides, provider=provider):
+            known.setdefault(effect, []).append(index)
+    warnings = []
+    for name in in_order(with_name):
+        subject = f"the sweep over {name}" if name in plan.swept else name
         verdict = measured.get(name)
-        known = known_effects(plan.model, [name], overrides).get(name)
         if verdict is not None and verdict["verdict"] != "honoured":
-            warnings.append(f"{swept}{name}: a probe of {plan.model} found {verdict['verdict']} ({verdict['evidence']})")
-        elif verdict is None and known is not None and known.effect != "honoured":
-            where = f" ({known.source}, {known.dated})" if known.dated else ""
-            warnings.append(f"{swept}{name}: {plan.model} is known to {EFFECT_VERBS[known.effect]} it: {known.note}{where}")
-    warnings += [*_rejected(plan, behaviour), *_replaced(plan, behaviour), *_unknown_endings(behaviour)]
-    versions = list(dict.fromkeys(version for setting in behaviour for version in setting.fingerprints))
-    if len(versions) > 1:
-        changed = f"the server changed during the run (system_fingerprint {', '.join(versions)})"
-        warnings.append(f"{changed}: differences between settings may come from that")
-    return tuple(warnings)
+            warnings.append(f"{subject}: a probe of {asked.label} found {verdict['verdict']} ({verdict['evidence']})")
+        elif verdict is None:
+            for effect, indices in known.items():
+                if effect.parameter == name:
+                    some = _named(plan, indices) if len(indices) < len(with_name[name]) else ""
+                    warnings.append(f"{subject}: {KNOWN[effect.effect].format(model=asked.label)}{some}: {effect.words}")
+    return warnings
 
 
-def _given(plan: Plan) -> list[str]:
-    names = [name for setting in plan.settings for name in setting.given()]
-    return list(dict.fromkeys([*plan.swept, *names, *(["seed"] if plan.seed is not None else [])]))
+def _named(plan: Plan, indices: Sequence[int]) -> str:
+    labels = [plan.settings[index].label() for index in indices[:MOST_LABELS]]
+    more = len(indices) - len(labels)
+    others = f" and {counted(more, 'more setting')}" if more else ""
+    return f" at {'; '.join(labels)}{others}"
 
 
 def _measured(probes: pd.DataFrame, provider: str, model: str) -> dict[str, dict[str, Any]]:
@@ -75,11 +114,28 @@ def _label(plan: Plan, setting: ServerBehaviour) -> str:
     return plan.settings[setting.setting_index].label()
 
 
-def _rejected(plan: Plan, behaviour: Sequence[ServerBehaviour]) -> list[str]:
+def _rejected(plan: Plan, provider: str, behaviour: Sequence[ServerBehaviour]) -> list[str]:
+    warnings = []
+    for setting in behaviour:
+        asked, parameters = plan.asked(setting.setting_index), plan.settings[setting.setting_index].parameters
+        known = setting_effects(asked.name, parameters, provider=asked.provider or provider)
+        remedies = {effect.parameter: f"; {effect.remedy}" for effect in known if effect.remedy}
+        warnings += [
+            f"{_label(plan, setting)}: the server rejected {name} {counted(count, 'time')}: {error}{remedies.get(name, '')}"
+            for (name, error), count in setting.rejected.items()
+        ]
+    return warnings
+
+
+def _changed_servers(plan: Plan, behaviour: Sequence[ServerBehaviour]) -> list[str]:
+    versions: dict[ModelAsked, list[str]] = {}
+    for setting in behaviour:
+        versions.setdefault(plan.asked(setting.setting_index), []).extend(setting.fingerprints)
     return [
-        f"{_label(plan, setting)}: the server rejected {name} {counted(count, 'time')}: {error}"
-        for setting in behaviour
-        for (name, error), count in setting.rejected.items()
+        f"the server{f' of {asked.label}' if plan.models else ''} changed during the run (system_fingerprint "
+        f"{', '.join(dict.fromkeys(texts))}): differences between settings may come from that"
+        for asked, texts in versions.items()
+        if len(set(texts)) > 1
     ]
 
 
