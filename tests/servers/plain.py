@@ -23,10 +23,12 @@ def answer_well(_path: str) -> Answer:
 
 
 class PlainServer:
-    """A running server; ``asked`` are the paths and headers (names in lower case) of its requests, in order."""
+    """A running server; ``asked`` are the paths and headers (names in lower case) of its requests, ``bodies`` the JSON of those
+    that have some, both in order."""
 
     def __init__(self, answer: Callable[[str], Answer] = answer_well, trusted: ssl.SSLContext | None = None) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.bodies: list[dict[str, Any]] = []
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,7 +36,8 @@ class PlainServer:
 
             def do_POST(self) -> None:
                 server.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if sent := self.rfile.read(int(self.headers.get("Content-Length", 0))):
+                    server.bodies.append(json.loads(sent))
                 status, body, headers = answer(self.path)
                 self.send_response(status)
                 for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
@@ -42,7 +45,7 @@ class PlainServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_CONNECT = do_POST  # noqa: N815 - the name that http.server calls
+            do_GET = do_CONNECT = do_POST  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
