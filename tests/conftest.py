@@ -84,14 +84,14 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep the browser tests on one worker, since they share a server and a browser; the others go where there is time."""
+    """Keep tests that share a server on one worker, those of a browser and those of a model; the others go where there is time."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneBrowser(LoadScopeScheduling):
+    class OneServer(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return "browser" if nodeid.startswith("tests/browser/") else nodeid
+            return next((folder for folder in ("tests/browser/", "tests/model/") if nodeid.startswith(folder)), nodeid)
 
-    return OneBrowser(config, log)
+    return OneServer(config, log)
 
 
 def pytest_collection_finish(session):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.small_model import weights
+
 ROOT = Path(__file__).parents[2]
 PASSES = "def test_passes():\n    pass\n"
 FAILS_AS_EXPECTED = "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_x():\n    assert False\n"
@@ -129,3 +131,9 @@ def test_interrupts_reach_tests_that_were_begun_where_they_are_ignored(tmp_path)
     deaf = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
     status, printed = run(tmp_path, ("test_interrupts.py", INTERRUPTED), before=deaf)
     assert status == 0, printed
+
+
+def test_without_the_model_its_tests_fail_and_say_how_to_install_it_and_how_to_leave_them_out(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(RuntimeError, match="run `make model`, or leave them out with PPLAB_TEST_SKIP=model"):
+        weights()

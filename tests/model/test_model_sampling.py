@@ -1,0 +1,45 @@
+"""What a real model's answers do when sampling parameters change, as an experiment shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pplab.metrics import diversity
+
+if TYPE_CHECKING:
+    from pplab import Lab
+    from pplab.experiments.experiment import Experiment
+
+PROMPTS = ["How do I boil an egg? Answer in one sentence.", "What is water?"]
+"""Questions with a likely answer, so that there is room between always the same and never the same."""
+
+
+def diversities(experiment: Experiment) -> list[float]:
+    """Return the diversity of each setting: the mean over prompts."""
+    by_prompt = experiment.responses.groupby(["setting_index", "prompt_index"])["text"].agg(lambda texts: diversity(list(texts)))
+    return list(by_prompt.groupby("setting_index").mean())
+
+
+def test_answers_of_a_real_model_are_the_more_diverse_the_higher_the_temperature(lab: Lab) -> None:
+    experiment = lab.run(PROMPTS, n=4, sweep={"temperature": [0, 0.3, 1.6]}, parameters={"max_tokens": 12}, seed=1)
+    assert experiment.status == "completed"
+    coldest, cool, warm = diversities(experiment)
+    assert coldest < 0.1
+    assert coldest + 0.2 < cool
+    assert cool + 0.1 < warm
+
+
+def test_an_answer_of_a_real_model_that_is_cut_is_truncated_and_counted_apart(lab: Lab) -> None:
+    experiment = lab.run("Name three animals.", n=1, sweep={"max_tokens": [8, 60]}, parameters={"temperature": 0})
+    cut, whole = experiment.responses.itertuples()
+    assert (cut.status, cut.finish_reason, cut.output_tokens) == ("truncated", "length", 8)
+    assert (whole.status, whole.finish_reason) == ("ok", "stop")
+    assert whole.text.startswith(cut.text)
+    assert list(experiment.summary()["ok"]) == [0, 1]
+
+
+def test_a_real_model_is_probed_to_honour_temperature(lab: Lab) -> None:
+    probe = lab.probe("temperature", prompt="Name one fruit. Answer with one word.", n=5)
+    assert probe.verdict == "honoured"
+    assert probe.identical_at_zero == 1.0
+    assert probe.identical_with_seed == 1.0
