@@ -84,7 +84,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep tests that share a server on one worker, those of a browser and those of a model; the others go where there is time."""
+    """Keep tests that share a server on one worker: those of a browser, those of a model. The others go where there is time."""
     from xdist.scheduler import LoadScopeScheduling
 
     class OneServer(LoadScopeScheduling):
