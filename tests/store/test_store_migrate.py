@@ -75,32 +75,35 @@ def test_migrations_are_numbered_from_one_without_gaps():
     assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
 
 
-SECOND = Migration(2, "ALTER TABLE audit_logs ADD COLUMN note VARCHAR; CREATE TABLE more (a INTEGER);")
+NEXT = Migration(len(migrations()) + 1, "ALTER TABLE audit_logs ADD COLUMN note VARCHAR; CREATE TABLE more (a INTEGER);")
 
 
 def test_an_older_lab_is_backed_up_and_then_migrated(store, folder):
     store.append(event())
     store.drain()
-    open_migrated(store.path, steps=(*migrations(), SECOND)).close()
+    open_migrated(store.path, steps=(*migrations(), NEXT)).close()
     (backup,) = (folder / "backup").iterdir()
-    assert backup.name.startswith("lab-v1-")
+    assert backup.name.startswith(f"lab-v{NEXT.version - 1}-")
     with duckdb.connect(backup) as connection:
-        assert connection.execute("SELECT count(*), max(version) FROM audit_logs, schema_version").fetchall() == [(1, 1)]
+        assert connection.execute("SELECT count(*), max(version) FROM audit_logs, schema_version").fetchall() == [
+            (NEXT.version - 1, NEXT.version - 1)
+        ]
     with duckdb.connect(store.path) as connection:
         assert connection.execute("SELECT note FROM audit_logs").fetchall() == [(None,)]
-        assert connection.execute("SELECT version FROM schema_version ORDER BY 1").fetchall() == [(1,), (2,)]
+        versions = connection.execute("SELECT version FROM schema_version ORDER BY 1").fetchall()
+        assert versions == [(step.version,) for step in (*migrations(), NEXT)]
 
 
 def test_a_migration_that_fails_changes_nothing(store):
     store.counts()
-    broken = Migration(2, "CREATE TABLE more (a INTEGER); SELECT nothing FROM nowhere;")
+    broken = Migration(NEXT.version, "CREATE TABLE more (a INTEGER); SELECT nothing FROM nowhere;")
     with pytest.raises(duckdb.Error):
         open_migrated(store.path, steps=(*migrations(), broken))
     assert "more" not in store.sql("SHOW TABLES").name.tolist()
 
 
 def test_a_lab_of_a_newer_pplab_is_refused(store):
-    open_migrated(store.path, steps=(*migrations(), SECOND)).close()
+    open_migrated(store.path, steps=(*migrations(), NEXT)).close()
     store.append(event(), durable=True)
     with pytest.raises(StoreError, match=r"written by a newer pplab.*open it with that version"):
         store.counts()

@@ -49,12 +49,12 @@ def test_a_deadline_may_be_a_duration(lab, second):
     ids=lambda v: type(v).__name__,
 )
 def test_values_of_a_sweep_may_be_anything_that_lists_numbers(lab, values):
-    assert [s.temperature for s in plan(lab, sweep={"temperature": values}).settings] == [0.0, 1.0]
+    assert [s.value("temperature") for s in plan(lab, sweep={"temperature": values}).settings] == [0.0, 1.0]
 
 
 def test_one_value_alone_is_a_sweep_of_it_and_a_short_float_stays_as_it_is_written(lab):
-    assert [s.temperature for s in plan(lab, sweep={"temperature": np.float32(0.7)}).settings] == [0.7]
-    assert [s.temperature for s in plan(lab, sweep={"temperature": np.int64(1)}).settings] == [1.0]
+    assert [s.value("temperature") for s in plan(lab, sweep={"temperature": np.float32(0.7)}).settings] == [0.7]
+    assert [s.value("temperature") for s in plan(lab, sweep={"temperature": np.int64(1)}).settings] == [1.0]
 
 
 def test_settings_may_be_a_frame_a_dict_or_a_count_of_numpy(lab):

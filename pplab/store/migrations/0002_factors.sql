@@ -8,13 +8,13 @@ ALTER TABLE responses ADD COLUMN endpoint VARCHAR;           -- name of its endp
 ALTER TABLE responses ADD COLUMN system VARCHAR;             -- name of the system message; NULL: it has none
 ALTER TABLE responses ADD COLUMN wording VARCHAR;            -- name of the wording; NULL: it has none
 ALTER TABLE responses ADD COLUMN parameters VARCHAR;         -- JSON object: what the setting asks for
-ALTER TABLE responses ADD COLUMN top_k BIGINT;               -- as planned; NULL: not sent, as below
-ALTER TABLE responses ADD COLUMN min_p DOUBLE;
-ALTER TABLE responses ADD COLUMN typical_p DOUBLE;
-ALTER TABLE responses ADD COLUMN repetition_penalty DOUBLE;
-ALTER TABLE responses ADD COLUMN reasoning_effort VARCHAR;
-ALTER TABLE responses ADD COLUMN verbosity VARCHAR;
-ALTER TABLE responses ADD COLUMN thinking_budget BIGINT;
+ALTER TABLE responses ADD COLUMN top_k BIGINT;               -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN min_p DOUBLE;               -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN typical_p DOUBLE;           -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN repetition_penalty DOUBLE;  -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN reasoning_effort VARCHAR;   -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN verbosity VARCHAR;          -- as planned; NULL: not sent
+ALTER TABLE responses ADD COLUMN thinking_budget BIGINT;     -- as planned; NULL: not sent
 ALTER TABLE responses ADD COLUMN fault VARCHAR;              -- loop, cut, refusal or echo; NULL: none was seen
 
 -- What an experiment is called. A higher revision replaces a lower one.
