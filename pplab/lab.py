@@ -215,6 +215,8 @@ class Lab(CopiedAsItself):
         self,
         prompt: str | Sequence[str] | None = None,
         *,
+        models: Sequence[str] | None = None,
+        systems: Mapping[str, Any] | None = None,
         calibration: Calibration | str | None = None,
         n: int = 5,
         settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
@@ -228,6 +230,9 @@ class Lab(CopiedAsItself):
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        note: str | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
@@ -236,8 +241,13 @@ class Lab(CopiedAsItself):
 
         Parameters
         ----------
-        prompt : str, path, or list of them
+        prompt : str, path, list of them, or dict
             What to ask (of a path, the text in the file); a template with ``{column}`` placeholders when ``data`` is given.
+            ``{name: template}`` compares wordings, row by row of ``data``.
+        models : list of str, optional
+            The models to compare, such as ``["gpt-4o-mini", "qwen3:8b@local"]``; default: the lab's own.
+        systems : dict, optional
+            The personas to compare: ``{name: system message}``.
         calibration : Calibration or str, optional
             Ranges and persona to work in; an id or ``"latest"``.
         n : int, default 5
@@ -247,7 +257,7 @@ class Lab(CopiedAsItself):
         sweep : dict of list, optional
             Values per parameter; their grid becomes the settings. ``{"temperature": None}`` takes the calibration's points.
         parameters : dict, optional
-            Parameters that every setting gets.
+            Parameters that every setting gets; ``x.NAME`` is sent as the request's field ``NAME``.
         data : DataFrame, path, list of dict or dict of list, optional
             A table of prompts, whose cells are put in exactly as they stand; ``cluster`` names the column whose equal values
             belong together.
@@ -264,6 +274,8 @@ class Lab(CopiedAsItself):
             The most calls under way at once.
         stream : bool, default False
             Ask for answers piece by piece.
+        name, tags, note : str, list of str, str, optional
+            What the experiment is called, by which it is found again; see `Experiment.label`.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
         on_text : callable, optional
@@ -279,6 +291,8 @@ class Lab(CopiedAsItself):
         """
         request = RunRequest(
             prompt=prompt,
+            models=models,
+            systems=systems,
             calibration=calibration,
             n=n,
             settings=settings,
@@ -292,6 +306,9 @@ class Lab(CopiedAsItself):
             deadline=deadline,
             max_concurrency=max_concurrency,
             stream=stream,
+            name=name,
+            tags=tags,
+            note=note,
         )
         with Interrupts() as interrupts, Operation(self, "run"):
             return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)
@@ -301,6 +318,8 @@ class Lab(CopiedAsItself):
         self,
         prompt: str | Sequence[str] | None = None,
         *,
+        models: Sequence[str] | None = None,
+        systems: Mapping[str, Any] | None = None,
         calibration: Calibration | str | None = None,
         n: int = 5,
         settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
@@ -314,6 +333,9 @@ class Lab(CopiedAsItself):
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        note: str | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
@@ -324,6 +346,8 @@ class Lab(CopiedAsItself):
         """
         request = RunRequest(
             prompt=prompt,
+            models=models,
+            systems=systems,
             calibration=calibration,
             n=n,
             settings=settings,
@@ -337,6 +361,9 @@ class Lab(CopiedAsItself):
             deadline=deadline,
             max_concurrency=max_concurrency,
             stream=stream,
+            name=name,
+            tags=tags,
+            note=note,
         )
         return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text))
 
@@ -345,6 +372,8 @@ class Lab(CopiedAsItself):
         self,
         prompt: str | Sequence[str] | None = None,
         *,
+        models: Sequence[str] | None = None,
+        systems: Mapping[str, Any] | None = None,
         calibration: Calibration | str | None = None,
         n: int = 5,
         settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
@@ -358,6 +387,9 @@ class Lab(CopiedAsItself):
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        note: str | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
@@ -369,6 +401,8 @@ class Lab(CopiedAsItself):
         del on_response, on_text, on
         request = RunRequest(
             prompt=prompt,
+            models=models,
+            systems=systems,
             calibration=calibration,
             n=n,
             settings=settings,
@@ -382,6 +416,9 @@ class Lab(CopiedAsItself):
             deadline=deadline,
             max_concurrency=max_concurrency,
             stream=stream,
+            name=name,
+            tags=tags,
+            note=note,
         )
         return self._runs.preflight(request)
 
@@ -426,12 +463,16 @@ class Lab(CopiedAsItself):
         calibration_id: AnyOf = None,
         model: AnyOf = None,
         status: AnyOf = None,
+        search: str | None = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
-        """Return one row an experiment, oldest first; `responses` says what the filters take."""
+        """Return one row an experiment, oldest first; `responses` says what the filters take.
+
+        ``search`` finds what has this text in its name, tags, note, model or notebook.
+        """
         filters: dict[str, Any] = {"user": user, "calibration_id": calibration_id, "model": model, "since": since, "limit": limit}
-        return experiment_rows(self._store, status=status, **filters)
+        return experiment_rows(self._store, status=status, search=search, **filters)
 
     @verb
     def responses(

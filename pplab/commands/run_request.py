@@ -30,8 +30,10 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
         "sweep": _sweep(arguments.sweep or ()),
         "parameters": name_value_pairs("--set", arguments.set),
         "data": arguments.prompts,
+        "tags": arguments.tag,
     }
-    fields |= {field.name: getattr(arguments, field.name) for field in dataclasses.fields(RunRequest) if field.name not in fields}
+    options = vars(arguments)  # models and personas are swept, and have no option of their own
+    fields |= {f.name: options.get(f.name) for f in dataclasses.fields(RunRequest) if f.name not in fields}
     return RunRequest(**fields)
 
 

@@ -70,6 +70,9 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "id": experiment.id,
             "status": experiment.status,
             "reason": experiment.reason,
+            "name": experiment.name,
+            "tags": list(experiment.tags),
+            "note": experiment.note,
             "correlation_id": experiment.correlation_id,
             "warnings": experiment.warnings,
             "responses": experiment.responses,
@@ -104,10 +107,13 @@ def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
     from pplab.views import static as views
 
     lab = session.lab(arguments)
-    if arguments.list:
-        frame = lab.experiments()
+    if arguments.list or arguments.search is not None:
+        frame = lab.experiments(search=arguments.search)
         return CommandResult(views.experiments(frame, full=arguments.full), frame)
     experiment = lab.experiment(arguments.id or "latest")
+    changes = {"name": arguments.name, "tags": arguments.tag, "note": arguments.note}
+    if any(value is not None for value in changes.values()):
+        experiment.label(**changes)
     view = views.full_experiment(experiment) if arguments.full else experiment
     return CommandResult(view, experiment_result(experiment).data)
 
@@ -122,6 +128,11 @@ def compare(session: Session, arguments: argparse.Namespace) -> CommandResult:
     return CommandResult(comparison, comparison.as_dict())
 
 
+LABEL_OPTIONS = (
+    Option("--name", "call the experiment this; it can be named in place of its id", metavar="NAME"),
+    Option("--tag", "give the experiment a tag; may be repeated", metavar="TAG", repeat=True),
+    Option("--note", "note this about the experiment", metavar="TEXT"),
+)
 RUN_OPTIONS = (
     Option("--n", "replicates: how often each prompt is asked under each setting (default 5)", whole_number, "N"),
     Option(
@@ -165,6 +176,7 @@ RUN_OPTIONS = (
     Option("--retry-failed", "send the failed calls of this experiment again", metavar="ID", completes="experiment"),
     Option("--top-up", "add replicates to this experiment until it has --n of each", metavar="ID", completes="experiment"),
     Option("--prompt-file", "read the prompt from this text file", metavar="FILE"),
+    *LABEL_OPTIONS,
 )
 
 COMMANDS = (
@@ -194,8 +206,14 @@ COMMANDS = (
         "results",
         "show an experiment: verdict, table and cards",
         results,
-        arguments=(Argument("id", "an experiment's id (default: the latest)", "?", "experiment"),),
-        options=(Option("--list", "list all experiments instead", None), FULL),
+        arguments=(Argument("id", "an experiment's id or name (default: the latest)", "?", "experiment"),),
+        options=(
+            Option("--list", "list all experiments instead", None),
+            Option("--search", "list the experiments with this text in name, tags, note or model", metavar="TEXT"),
+            *LABEL_OPTIONS,
+            FULL,
+        ),
+        examples=('results latest --name "warm or plain" --tag tone', "results --search tone"),
     ),
     Command(
         "probe",

@@ -12,6 +12,8 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.resume import ResumeRequest
 from pplab.forks import CopiedAsItself
 from pplab.inputs.values import python_value
+from pplab.operation import Operation
+from pplab.plan.labels import check_labels
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
 
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.run import Run
     from pplab.experiments.scheduler import Scheduler
+    from pplab.plan.labels import Labels
     from pplab.plan.vocabulary import MetricInfo
-    from pplab.store.rows import ExperimentRow
+    from pplab.store.rows import ExperimentRow, LabelRow
 
 
 POLL_SECONDS = 0.1  # how often to look how a run of another process is going
@@ -48,6 +51,9 @@ class Manager(Protocol):
 
     def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
         """Send what is missing, or what failed, or more; see `pplab.experiments.manager.RunManager.resume`."""
+
+    def label(self, experiment_id: str, labels: Labels) -> LabelRow:
+        """Give an experiment a name, tags or a note."""
 
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by its id."""
@@ -132,6 +138,44 @@ class Experiment(CopiedAsItself):
     def model(self) -> str:
         """The model that was asked."""
         return self._row.model
+
+    @property
+    def name(self) -> str | None:
+        """What it is called, ``None`` where it has no name; see `label`."""
+        label = self._stored.label
+        return label.name if label else None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags; see `label`."""
+        label = self._stored.label
+        return tuple(label.tags) if label else ()
+
+    @property
+    def note(self) -> str | None:
+        """What was noted about it; see `label`."""
+        label = self._stored.label
+        return label.note if label else None
+
+    def label(self, name: str | None = None, *, tags: Sequence[str] | None = None, note: str | None = None) -> Experiment:
+        """Give it a name, tags or a note, by which it is found and listed; each change is audited.
+
+        Parameters
+        ----------
+        name : str, optional
+            What it is called; ``lab.experiment(name)`` is then the latest of that name. An empty one takes the name away.
+        tags : list of str, optional
+            Replace the tags it has.
+        note : str, optional
+            Free text; an empty one takes the note away.
+        """
+        labels = check_labels(name, tags, note)
+        if not labels:
+            raise BadInput("there is nothing to change", hint="give a name, tags or a note")
+        with Operation(self.context, "label"):
+            self._manager.label(self.id, labels)
+        self._repository.refresh()
+        return self
 
     @property
     def embedded(self) -> bool:

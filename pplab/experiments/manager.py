@@ -15,8 +15,9 @@ from pplab.inputs.values import python_value
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
+from pplab.plan.labels import check_labels
 from pplab.store import history
-from pplab.store.rows import ExperimentRow
+from pplab.store.rows import ExperimentRow, LabelRow
 from pplab.store.run_lock import RunLock
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
     from pplab.models.recording import RecordedSource
+    from pplab.plan.labels import Labels
     from pplab.plan.plan import Plan
     from pplab.plan.request import RunRequest
 
@@ -135,7 +137,33 @@ class RunManager:
     def start(self, request: RunRequest, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
         """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
         plan, calibration = self.plan(request)
-        return self.start_plan(plan, listeners, interrupts, calibration_id=calibration.id if calibration else None)
+        labels = check_labels(request.name, request.tags or None, request.note)
+        of_calibration = calibration.id if calibration else None
+        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels)
+
+    def label(self, experiment_id: str, labels: Labels) -> LabelRow:
+        """Give an experiment a name, tags or a note; what is not given stays."""
+        self._store.must_be_writable()
+        before = self._store.label(experiment_id)
+        row = self._label_row(experiment_id, labels, before)
+        about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id}
+        self.context.record(row, durable=True).result()
+        self.context.record_event("experiment_labelled", **about, label=row.name, tags=row.tags, note=row.note)
+        return row
+
+    def _label_row(self, experiment_id: str, labels: Labels, before: LabelRow | None) -> LabelRow:
+        scrub = self.context.scrub
+        name, tags, note = (before.name, before.tags, before.note) if before else (None, [], None)
+        return LabelRow(
+            experiment_id=experiment_id,
+            revision=before.revision + 1 if before else 0,
+            updated_at=now(),
+            user=self.context.user,
+            name=name if labels.name is None else scrub(labels.name) or None,
+            tags=tags if labels.tags is None else [scrub(tag) for tag in labels.tags],
+            note=note if labels.note is None else scrub(labels.note) or None,
+            correlation_id=current_span().correlation_id,
+        )
 
     def start_plan(
         self,
@@ -145,10 +173,11 @@ class RunManager:
         *,
         calibration_id: str | None = None,
         recorded: RecordedSource | None = None,
+        labels: Labels | None = None,
     ) -> Experiment:
         """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
 
-        ``recorded`` answers in place of the model.
+        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called.
         """
         from pplab.experiments.experiment import Experiment
         from pplab.experiments.resume import PendingCalls
@@ -177,6 +206,8 @@ class RunManager:
         with ExitStack() as held:
             lock = held.enter_context(RunLock(self.context.folder, row.experiment_id))
             pending = PendingCalls(calls=plan.calls(), count=len(plan))
+            if labels:
+                self.context.record(self._label_row(row.experiment_id, labels, None))
             run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded)
         return Experiment(self, self.stored(row.experiment_id), run)
 

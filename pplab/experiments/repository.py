@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pplab.analysis.verdicts import Verdict
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
-    from pplab.store.rows import CalibrationRow, ExperimentRow
+    from pplab.store.rows import CalibrationRow, ExperimentRow, LabelRow
     from pplab.store.store import Store
 
 LOST = "the process that ran it ended"
@@ -47,6 +47,8 @@ class StoredExperiment:
         The audit rows of every probe in the lab.
     calibration : CalibrationRow or None
         What it was run under, where this lab has it.
+    label : LabelRow or None
+        Its name, tags and note, where it was ever given any.
     """
 
     row: ExperimentRow
@@ -56,6 +58,7 @@ class StoredExperiment:
     behaviour: tuple[ServerBehaviour, ...]
     probes: pd.DataFrame
     calibration: CalibrationRow | None
+    label: LabelRow | None
 
     @cached_property
     def plan(self) -> Plan:
@@ -177,6 +180,7 @@ class ExperimentRepository:
                 history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),
+                store.label(row.experiment_id),
             )
 
 

@@ -66,6 +66,11 @@ CATALOGUE: dict[str, EventType] = {
             {"status": "str", "planned": "int", "counts": "dict"},
         ),
         EventType(
+            "experiment_labelled",
+            "An experiment was given a name, tags or a note.",
+            {"label": "str?", "tags": "list", "note": "str?"},
+        ),
+        EventType(
             "analytics_updated",
             "The summary of a user and calibration includes this experiment.",
             {"user": "str", "calibration_id": "str"},

@@ -195,7 +195,15 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
     import pandas as pd
 
     with store.reading():
-        return pd.concat([store.responses(i) for i in ids], ignore_index=True)
+        return pd.concat([_responses(store, i) for i in ids], ignore_index=True)
+
+
+def _responses(store: Store, experiment_id: str) -> pd.DataFrame:
+    """Return the responses of one experiment, with its name where it has one."""
+    import pandas as pd
+
+    label, frame = store.label(experiment_id), store.responses(experiment_id)
+    return frame.assign(experiment_name=pd.Series([label.name if label else None] * len(frame), dtype="str"))
 
 
 def target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, suffix: str) -> Path:

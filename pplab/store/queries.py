@@ -11,7 +11,7 @@ from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import as_list, moment_text
 from pplab.plan.vocabulary import SCORES
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
-from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, ResponseRow
+from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, ResponseRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,6 +45,9 @@ FOR_OLDER_ROWS = {
     "parameters": "coalesce(r.parameters, r.requested) AS parameters",
 }
 """Columns that rows of older versions lack, with what says the same there."""
+
+LABELLED = ("name", "tags", "note", "model", "notebook")
+"""What a search for an experiment looks through."""
 
 AUDIT_COLUMNS = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash", "hash")
 """The columns of ``lab.audit()``."""
@@ -107,18 +110,24 @@ class Queries(ABC):
         calibration_id: AnyOf = None,
         status: AnyOf = None,
         model: AnyOf = None,
+        search: str | None = None,
         since: str | date | None = None,
         limit: int | None = None,
     ) -> pd.DataFrame:
         """Return one row an experiment, oldest first, with how many of its replicates have a row, are ok, and their cost.
 
-        ``since`` is an ISO 8601 time; ``limit`` keeps the youngest.
+        ``search`` is a part of its name, tags, note, model or notebook, in any case; ``since`` is an ISO 8601 time; ``limit``
+        keeps the youngest. ``tags`` are separated by commas.
         """
         where = _Where().equal(user=user, calibration_id=calibration_id, status=status, model=model).since("created_at", since)
+        where.containing(LABELLED, search)
         query = f"""
-            WITH chosen AS (SELECT * FROM experiments {where} ORDER BY created_at DESC, experiment_id DESC {_limit(limit)})
-            SELECT experiment_id, created_at, updated_at, user, calibration_id, model, provider, planned, status, reason,
-                   coalesce(stored, 0) AS responses, coalesce(ok, 0) AS ok, cost, notebook, correlation_id
+            WITH labelled AS (
+                SELECT experiments.*, experiment_labels.name, array_to_string(tags->>'$[*]', ', ') AS tags, note
+                FROM experiments LEFT JOIN experiment_labels USING (experiment_id)),
+            chosen AS (SELECT * FROM labelled {where} ORDER BY created_at DESC, experiment_id DESC {_limit(limit)})
+            SELECT experiment_id, created_at, updated_at, name, tags, note, user, calibration_id, model, provider, planned,
+                   status, reason, coalesce(stored, 0) AS responses, coalesce(ok, 0) AS ok, cost, notebook, correlation_id
             FROM chosen LEFT JOIN (
                 SELECT experiment_id, count(*) AS stored, count(*) FILTER (status = 'ok') AS ok, sum(cost) AS cost
                 FROM responses WHERE experiment_id IN (SELECT experiment_id FROM chosen) GROUP BY experiment_id
@@ -127,9 +136,15 @@ class Queries(ABC):
             return _data_frame(cursor, query, where.values)
 
     def experiment(self, experiment_id: str) -> ExperimentRow:
-        """Return one experiment by its id, the beginning of its id, or ``latest``."""
+        """Return one experiment by its id, the beginning of its id, its name, or ``latest``."""
         with self.reading() as cursor:
             return _one(cursor, ExperimentRow, experiment_id)
+
+    def label(self, experiment_id: str) -> LabelRow | None:
+        """Return the name, tags and note of an experiment, ``None`` where it never had any."""
+        with self.reading() as cursor:
+            rows = _records(cursor, LabelRow, "WHERE experiment_id = ?", [experiment_id])
+            return rows[0] if rows else None
 
     def responses(
         self,
@@ -301,6 +316,15 @@ class _Where:
             self.conditions.append(f"{self.prefix}{name} >= ?")
         return self
 
+    def containing(self, names: Sequence[str], text: str | None) -> _Where:
+        """Rows with ``text`` in one of these columns, in upper or lower case; ``None`` filters nothing."""
+        if text is not None:
+            if not isinstance(text, str):
+                raise BadInput(f"{text!r} cannot be searched for", hint="give text")
+            self.conditions.append(f"({' OR '.join(f'contains(lower({self.prefix}{name}), ?)' for name in names)})")
+            self.values += [text.lower()] * len(names)
+        return self
+
     def __str__(self) -> str:
         return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
@@ -322,15 +346,31 @@ def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> s
         if row is None:
             raise NotFound(f"there is no {record_type.name} yet")
         return str(row[0])
+    if (named := _named(cursor, record_type, prefix)) is not None:
+        return named
     check_id(prefix)
     key = record_type.key
     query = f"SELECT {key} FROM {record_type.table} WHERE starts_with({key}, ?) ORDER BY {key} LIMIT 2"
     ids = [str(id_) for (id_,) in cursor.execute(query, [prefix]).fetchall()]
     if not ids:
-        raise NotFound(f"no {record_type.name} has the id '{prefix}'", hint="ids may be shortened to their first six characters")
+        what = "id or the name" if record_type.row is ExperimentRow else "id"
+        raise NotFound(
+            f"no {record_type.name} has the {what} '{prefix}'", hint="ids may be shortened to their first six characters"
+        )
     if len(ids) > 1 and ids[0] != prefix:
         raise BadInput(f"several {record_type.name}s begin with '{prefix}'", hint="give more characters")
     return ids[0]
+
+
+def _named(cursor: DuckDBPyConnection, record_type: RecordType, name: str) -> str | None:
+    """Return the id of the latest experiment of this name; other records have none."""
+    if record_type.row is not ExperimentRow or not isinstance(name, str):
+        return None
+    query = """
+        SELECT experiment_id FROM experiment_labels JOIN experiments USING (experiment_id)
+        WHERE name = ? ORDER BY created_at DESC, experiment_id DESC LIMIT 1"""
+    row = cursor.execute(query, [name]).fetchone()
+    return None if row is None else str(row[0])
 
 
 def _one(cursor: DuckDBPyConnection, record: type[_Record], prefix: str) -> _Record:

@@ -220,7 +220,8 @@ def experiments(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
     page = _Page("Experiments")
     if full:
         return page.notice("warning", NOT_COMPARABLE).table(frame).with_frame(frame)
-    columns = {"model": "model", "status": "status", "planned": "planned answers"}
+    labelled = {name: name for name in ("name", "tags") if frame[name].notna().any()}
+    columns = {**labelled, "model": "model", "status": "status", "planned": "planned answers"}
     return page.table(frame[list(columns)], headings=columns).with_frame(frame)
 
 
@@ -301,11 +302,13 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
 
 def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
     plan = exp.plan
-    page = _Page("Experiment")
+    page = _Page(f"Experiment: {exp.name}" if exp.name else "Experiment")
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
     size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
     tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
     page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
+    if exp.note:
+        page.words(exp.note)
     if exp.embedded:
         page.words(
             "The answers come from the embedded model, a small n-gram model for learning pplab; its scores say nothing of others."

@@ -17,6 +17,7 @@ from pplab.plan.request import RunRequest
 
 FIELDS = [field.name for field in fields(RunRequest)]
 LISTENERS = {field.name for field in fields(Listeners)}
+SWEPT = ["models", "systems"]  # --sweep model=A,B and --sweep system=@a.txt,@b.txt
 LINE = {
     "calibration": (["--calibration", "latest"], "latest"),
     "n": (["--n", "3"], 3),
@@ -31,6 +32,9 @@ LINE = {
     "deadline": (["--deadline", "9"], 9.0),
     "max_concurrency": (["--max-concurrency", "2"], 2),
     "stream": (["--stream"], True),
+    "name": (["--name", "baseline"], "baseline"),
+    "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
+    "note": (["--note", "as before"], "as before"),
 }
 
 
@@ -61,7 +65,7 @@ def test_every_option_in_python_reaches_the_request(verb, lab, monkeypatch):
 
 
 def test_the_run_command_offers_every_field_of_the_request():
-    assert sorted(["prompt", *LINE]) == sorted(FIELDS)
+    assert sorted(["prompt", *SWEPT, *LINE]) == sorted(FIELDS)
 
 
 @pytest.mark.parametrize("field", LINE)
