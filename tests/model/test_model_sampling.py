@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pplab.metrics import diversity
 
 if TYPE_CHECKING:
@@ -27,6 +29,17 @@ def test_answers_of_a_real_model_are_the_more_diverse_the_higher_the_temperature
     assert coldest < 0.1
     assert coldest + 0.2 < cool
     assert cool + 0.1 < warm
+
+
+@pytest.mark.parametrize(("name", "values"), [("min_p", [0.8, 0]), ("top_k", [1, 100])])
+def test_answers_of_a_real_model_are_the_more_diverse_the_more_tokens_it_may_choose_from(
+    lab: Lab, name: str, values: list[float]
+) -> None:
+    experiment = lab.run(PROMPTS, n=4, sweep={name: values}, parameters={"temperature": 1.5, "max_tokens": 12}, seed=1)
+    assert list(experiment.responses[name].unique()) == values
+    likely, all_tokens = diversities(experiment)
+    assert likely < 0.2
+    assert all_tokens > 0.5
 
 
 def test_an_answer_of_a_real_model_that_is_cut_is_truncated_and_counted_apart(lab: Lab) -> None:
