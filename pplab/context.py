@@ -6,14 +6,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pplab.config.addresses import check_base_url, secret_parameters
-from pplab.config.configuration import TEMPORARY, resolve
+from pplab.config.configuration import EMBEDDED, TEMPORARY, resolve
+from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput, PplabError
 from pplab.forks import CopiedAsItself
 from pplab.models.access import ModelAccess, recorded_model
 from pplab.observe.events import event
 from pplab.observe.spans import current_span
+from pplab.plan.settings import ModelAsked
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 
     from pplab.config.configuration import EffectiveConfiguration, PPLab
     from pplab.models.recording import Recording
-    from pplab.plan.settings import ModelAsked
     from pplab.store.rows import Row
 
 
@@ -87,7 +89,13 @@ class LabContext(CopiedAsItself):
 
     def asked(self, label: str) -> ModelAsked:
         """Return the model of a name such as ``MODEL@ENDPOINT``; without an endpoint it is asked at the lab's own server."""
-        return self.effective_configuration.asked(label)
+        own = self.effective_configuration
+        name, endpoint = split_model(label, read_endpoints(own.configuration.endpoints))
+        if endpoint is not None:
+            return ModelAsked(name or "", endpoint.name, urlsplit(endpoint.base_url).netloc)
+        if label == EMBEDDED:
+            return ModelAsked(EMBEDDED, None, EMBEDDED)
+        return ModelAsked(label, self.endpoint, own.provider)
 
     @property
     def configuration(self) -> PPLab:

@@ -12,6 +12,7 @@ from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
+from pplab.experiments.run_options import takes_options_of
 from pplab.experiments.selection import compare_stored, experiment_ids, experiment_rows, id_text, response_rows
 from pplab.forks import CopiedAsItself, Guard
 from pplab.inputs.values import as_list, in_units, mapping
@@ -314,112 +315,21 @@ class Lab(CopiedAsItself):
             return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)
 
     @verb
-    def start(
-        self,
-        prompt: str | Sequence[str] | None = None,
-        *,
-        models: Sequence[str] | None = None,
-        systems: Mapping[str, Any] | None = None,
-        calibration: Calibration | str | None = None,
-        n: int = 5,
-        settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
-        sweep: Mapping[str, Any] | None = None,
-        parameters: Mapping[str, Any] | None = None,
-        data: pd.DataFrame | str | os.PathLike[str] | None = None,
-        cluster: str | None = None,
-        system: str | None = None,
-        seed: int | None = None,
-        max_cost: float | None = None,
-        deadline: float | None = None,
-        max_concurrency: int | None = None,
-        stream: bool = False,
-        name: str | None = None,
-        tags: Sequence[str] = (),
-        note: str | None = None,
-        on_response: Callable[[ResponseRow], None] | None = None,
-        on_text: Callable[[PlannedCall, str], None] | None = None,
-        on: Listener | None = None,
-    ) -> Experiment:
+    @takes_options_of(run)
+    def start(self, request: RunRequest, listeners: Listeners) -> Experiment:
         """Begin a run and return at once; see `Experiment.wait`.
 
         The parameters are those of `run`.
         """
-        request = RunRequest(
-            prompt=prompt,
-            models=models,
-            systems=systems,
-            calibration=calibration,
-            n=n,
-            settings=settings,
-            sweep=sweep,
-            parameters=parameters,
-            data=data,
-            cluster=cluster,
-            system=system,
-            seed=seed,
-            max_cost=max_cost,
-            deadline=deadline,
-            max_concurrency=max_concurrency,
-            stream=stream,
-            name=name,
-            tags=tags,
-            note=note,
-        )
-        return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text))
+        return self._runs.start(request, listeners)
 
     @verb
-    def preflight(
-        self,
-        prompt: str | Sequence[str] | None = None,
-        *,
-        models: Sequence[str] | None = None,
-        systems: Mapping[str, Any] | None = None,
-        calibration: Calibration | str | None = None,
-        n: int = 5,
-        settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
-        sweep: Mapping[str, Any] | None = None,
-        parameters: Mapping[str, Any] | None = None,
-        data: pd.DataFrame | str | os.PathLike[str] | None = None,
-        cluster: str | None = None,
-        system: str | None = None,
-        seed: int | None = None,
-        max_cost: float | None = None,
-        deadline: float | None = None,
-        max_concurrency: int | None = None,
-        stream: bool = False,
-        name: str | None = None,
-        tags: Sequence[str] = (),
-        note: str | None = None,
-        on_response: Callable[[ResponseRow], None] | None = None,
-        on_text: Callable[[PlannedCall, str], None] | None = None,
-        on: Listener | None = None,
-    ) -> Preflight:
+    @takes_options_of(run)
+    def preflight(self, request: RunRequest, _: Listeners) -> Preflight:
         """Say what a run would be before it is: calls, tokens, cost, time, and the smallest difference it could detect.
 
         The parameters are those of `run`. Nothing is sent, so no listener is called.
         """
-        del on_response, on_text, on
-        request = RunRequest(
-            prompt=prompt,
-            models=models,
-            systems=systems,
-            calibration=calibration,
-            n=n,
-            settings=settings,
-            sweep=sweep,
-            parameters=parameters,
-            data=data,
-            cluster=cluster,
-            system=system,
-            seed=seed,
-            max_cost=max_cost,
-            deadline=deadline,
-            max_concurrency=max_concurrency,
-            stream=stream,
-            name=name,
-            tags=tags,
-            note=note,
-        )
         return self._runs.preflight(request)
 
     @check_call

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from pplab.config.approvals import Grant
     from pplab.config.endpoints import Endpoint
-    from pplab.plan.settings import ModelAsked
 
 LAB_FOLDER = ".pplab"
 LONGEST = 1000
@@ -146,18 +145,6 @@ class EffectiveConfiguration:
         if self.endpoint is None or split_model(model, read_endpoints(self.configuration.endpoints))[1] is not None:
             return model
         return f"{model}@{self.endpoint.name}"
-
-    def asked(self, label: str) -> ModelAsked:
-        """Return the model of a name such as ``MODEL@ENDPOINT``; without an endpoint it is asked at the lab's own server."""
-        from pplab.config.endpoints import read_endpoints, split_model
-        from pplab.plan.settings import ModelAsked
-
-        name, endpoint = split_model(label, read_endpoints(self.configuration.endpoints))
-        if endpoint is not None:
-            return ModelAsked(name or "", endpoint.name, urlsplit(endpoint.base_url).netloc)
-        if label == EMBEDDED:
-            return ModelAsked(EMBEDDED, None, EMBEDDED)
-        return ModelAsked(label, self.endpoint.name if self.endpoint else None, self.provider)
 
     def approving(self, grants: Iterable[Grant]) -> str:
         """Return what to type to approve some of ``grants``."""
