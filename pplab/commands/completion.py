@@ -26,16 +26,16 @@ def completions(line: str, session: Session, commands: Mapping[str, Command]) ->
     options = {option.flag: option for option in (*command.options, *COMMON_OPTIONS)}
     last = options.get(words[-1])
 
-    def values(completes: str | None) -> list[str]:
-        return _values(completes, session, commands)
+    def values(completes: str | None, written: str = fragment) -> list[str]:
+        return _values(completes, written, session, commands)
 
     candidates: Sequence[str]
     if last is not None and last.convert is not None:
         candidates = last.choices or values(last.completes)
     elif fragment.startswith("-"):
-        flag, equals, _ = fragment.partition("=")
+        flag, equals, written = fragment.partition("=")
         if equals and flag in options:
-            candidates = [f"{flag}={value}" for value in options[flag].choices or values(options[flag].completes)]
+            candidates = [f"{flag}={value}" for value in options[flag].choices or values(options[flag].completes, written)]
         else:
             used = {word.partition("=")[0] for word in words}
             candidates = [flag for flag, option in options.items() if option.repeat or flag not in used] + ["--help"]
@@ -44,7 +44,7 @@ def completions(line: str, session: Session, commands: Mapping[str, Command]) ->
     return [candidate for candidate in candidates if candidate.startswith(fragment)]
 
 
-def _values(completes: str | None, session: Session, commands: Mapping[str, Command]) -> list[str]:
+def _values(completes: str | None, written: str, session: Session, commands: Mapping[str, Command]) -> list[str]:
     """Return the values of one sort; a lab that cannot be read has no ids to offer."""
     from pplab.config.configuration import PPLab
     from pplab.observe.events import CATALOGUE
@@ -52,7 +52,8 @@ def _values(completes: str | None, session: Session, commands: Mapping[str, Comm
 
     sources: dict[str, Callable[[], list[str]]] = {
         "command": lambda: [*commands, "metrics"],
-        "parameter": lambda: [f"{name}=" for name in PARAMETERS],
+        "parameter": lambda: _parameters(written, (), several=False),
+        "factor": lambda: _parameters(written, ("model", "system", "prompt"), several=True),
         "parameter_name": lambda: list(PARAMETERS),
         "event": lambda: list(CATALOGUE),
         "configuration": lambda: [f"{name}=" for name in PPLab.names()],
@@ -63,3 +64,16 @@ def _values(completes: str | None, session: Session, commands: Mapping[str, Comm
         return sources[completes]() if completes else []
     except PplabError:
         return []
+
+
+def _parameters(written: str, others: Sequence[str], *, several: bool) -> list[str]:
+    """Return names of parameters with an equals sign, or after that the values of a choice, of which there may be ``several``."""
+    from pplab.plan.parameters import FREE, PARAMETERS
+
+    name, equals, values = written.partition("=")
+    if not equals or name not in PARAMETERS:
+        return [*(f"{name}=" for name in (*others, *PARAMETERS)), FREE]
+    legal = PARAMETERS[name]
+    choices = ("true", "false") if legal.kind == "flag" else legal.choices
+    before = values.split(",")[:-1] if several else []
+    return [f"{name}={','.join([*before, choice])}" for choice in choices if choice not in before]

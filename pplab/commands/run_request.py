@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from pplab.commands.options import name_value_pairs
+from pplab.commands.options import parameter_values
 from pplab.commands.variables import substitute, variable_names
 from pplab.errors import BadInput
 from pplab.inputs.texts import decode, read_text
@@ -28,7 +28,7 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
     fields = {
         "prompt": _prompt(session, arguments),
         "sweep": _sweep(arguments.sweep or ()),
-        "parameters": name_value_pairs("--set", arguments.set),
+        "parameters": parameter_values("--set", arguments.set),
         "data": arguments.prompts,
         "tags": arguments.tag,
     }

@@ -137,17 +137,18 @@ RUN_OPTIONS = (
     Option("--n", "replicates: how often each prompt is asked under each setting (default 5)", whole_number, "N"),
     Option(
         "--set",
-        "give a parameter one value in every setting; may be repeated",
+        "give a parameter one value in every setting, JSON also as @FILE; x.NAME is sent as it is; may be repeated",
         metavar="NAME=VALUE",
         repeat=True,
         completes="parameter",
     ),
     Option(
         "--sweep",
-        "vary a parameter: NAME=a,b,c or NAME=low:high:count, or NAME alone for the calibration's values; repeat for a grid",
+        "vary a parameter: NAME=a,b,c, for numbers NAME=low:high:count, for texts and JSON a JSON list or NAME=@a.json,@b.json, "
+        "NAME alone for the calibration's values; repeat for a grid",
         metavar="NAME=VALUES",
         repeat=True,
-        completes="parameter",
+        completes="factor",
     ),
     Option("--settings", "draw this many settings from the calibration's ranges", whole_number, "COUNT"),
     *MODEL_OPTIONS,

@@ -188,6 +188,13 @@ CALIBRATED = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presen
 """The parameters that a calibration gives a range."""
 
 
+OTHER_NAMES = {
+    "max_completion_tokens": "max_tokens",
+    **{path: name for name in PARAMETERS for path in names_by_server(name).values() if path != name and "." not in path},
+}
+"""What servers call parameters that have another name here."""
+
+
 def parameter(name: str) -> Parameter:
     """Return the parameter called ``name``, or raise `BadInput` with the nearest name.
 
@@ -200,14 +207,14 @@ def parameter(name: str) -> Parameter:
     """
     if name in PARAMETERS:
         return PARAMETERS[name]
-    if not name.startswith(FREE):
-        near = did_you_mean(name, PARAMETERS)
-        as_it_is = f"to send it as it is, write {FREE}{name}" if _FIELD.fullmatch(name) else ""
-        raise BadInput(f"unknown parameter '{name}'", hint="; ".join(filter(None, (near, as_it_is))) or _known())
     field = name.removeprefix(FREE)
     if field in RESERVED:
         what = {"model": "models=", "messages": "the prompt", "n": "n="}.get(field, "stream=")
         raise BadInput(f"{name} is set by the lab itself", hint=f"use {what} instead")
+    if not name.startswith(FREE):
+        near = f"use {OTHER_NAMES[name]}" if name in OTHER_NAMES else did_you_mean(name, PARAMETERS)
+        as_it_is = f"to send it as it is, write {FREE}{name}" if _FIELD.fullmatch(name) else ""
+        raise BadInput(f"unknown parameter '{name}'", hint="; ".join(filter(None, (near, as_it_is))) or _known())
     if not _FIELD.fullmatch(field):
         raise BadInput(f"'{field}' cannot be the name of a request's field", hint=f"write it like {FREE}cache_prompt")
     return Parameter(name, "json", f"the request's field {field}, sent as it is")

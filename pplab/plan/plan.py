@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
@@ -343,37 +342,6 @@ def check_prompt(prompt: object, name: str = "the prompt") -> str:
     if any("\ud800" <= c <= "\udfff" for c in prompt):
         raise BadInput(f"{name} contains half a surrogate pair, which is not text", hint="decode it as UTF-8 first")
     return prompt
-
-
-def parse_values(name: str, text: str) -> tuple[Any, ...]:
-    """Return the sweep values written as ``a,b,c``, as a JSON list, or as ``low:high:count`` (numbers, both ends included).
-
-    Examples
-    --------
-    >>> parse_values("temperature", "0:1.2:3"), parse_values("reasoning_effort", "low,high")
-    ((0.0, 0.6, 1.2), ('low', 'high'))
-    """
-    legal = parameter(name)
-    if ":" in text and legal.numeric:
-        parts = text.split(":")
-        if len(parts) != 3:
-            raise BadInput(f"cannot read the sweep {name}={text}", hint="write low:high:count, for example 0:1.2:4")
-        low, high = legal.check(parts[0]), legal.check(parts[1])
-        count = _whole(f"the number of values of {name}", parts[2], 2, 1000)
-        if low >= high:
-            raise BadInput(f"the sweep {name}={text} is empty", hint="write low:high:count with low < high")
-        step = (high - low) / (count - 1)
-        values = [round(low + step * i, 6) for i in range(count)]
-        return tuple(legal.check(round(v) if legal.integer else v) for v in values)
-    if text.startswith("[") and not legal.numeric:
-        try:
-            return tuple(legal.check(value) for value in json.loads(text))
-        except ValueError:
-            raise BadInput(f"cannot read the sweep {name}={text}", hint="write its values as a JSON list") from None
-    values_text = [part.strip() for part in text.split(",")]
-    if not all(values_text):
-        raise BadInput(f"cannot read the sweep {name}={text}", hint="write values as a,b,c or low:high:count")
-    return tuple(legal.parse(v) for v in values_text)
 
 
 def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:

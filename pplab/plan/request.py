@@ -12,7 +12,8 @@ from pplab.errors import BadInput
 from pplab.inputs.texts import read_text
 from pplab.inputs.values import as_list, mapping
 from pplab.plan.parameters import parameter
-from pplab.plan.plan import Wording, make_plan, parse_values, sample_ranges
+from pplab.plan.plan import Wording, make_plan, sample_ranges
+from pplab.plan.written import parse_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pplab.errors import BadInput
 from pplab.experiments.response_writer import response_id
 from pplab.plan.parameters import PARAMETERS
-from pplab.plan.plan import Plan, grid, make_plan, parse_values, sample_ranges
+from pplab.plan.plan import Plan, grid, make_plan, sample_ranges
 from pplab.plan.settings import Range, Setting
+from pplab.plan.written import parse_values
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20).filter(str.strip)
 VALUES = {
