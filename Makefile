@@ -71,8 +71,9 @@ bench: setup ## print the benchmarks
 screenshots: setup browser ## take the pictures of the README
 	$(BIN)/python -m pytest -q -m screenshots tests/browser/test_screenshots.py
 
-docs: setup ## write the command reference from the command table
+docs: setup ## write the references of commands and parameters from their tables
 	$(BIN)/python -c 'from pplab.commands.command_table import reference; print(reference(), end="")' > docs/commands.md
+	$(BIN)/python -c 'from pplab.commands.parameter_reference import parameter_reference as page; print(page(), end="")' > docs/parameters.md
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist

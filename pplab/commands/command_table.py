@@ -166,7 +166,7 @@ PREFACE = """
 `--user NAME`, `--help` and `--json`, which prints exactly one line: `{"success": true, "data": ...}` or
 `{"success": false, "error": {"code", "message", "hint", "correlation_id"}}`. The terminal program exits with 0 when all is well,
 1 when something failed (also a run in which every call failed, and a check that found a difference), 2 for wrong usage, 3 when
-`check` cannot tell, and 130 when it was interrupted.
+`check` cannot tell, and 130 when it was interrupted. [parameters.md](parameters.md) has what `--set` and `--sweep` take.
 """
 
 

@@ -126,7 +126,7 @@ def known_effects(
     effects: dict[str, Capability] = {}
     for name in parameters:
         if name in own:
-            effects[name] = Capability(re.escape(model), (name,), own[name], "set by you", "your configuration", "")
+            effects[name] = Capability(model, re.escape(model), (name,), own[name], "set by you", "your configuration", "")
         elif (row := _row(model, name, kind, provider, setting or {})) is not None:
             effects[name] = row
     return effects
@@ -233,7 +233,7 @@ def _server_row(name: str, effect: str, kind: ServerKind, provider: str) -> Capa
     others = f"{', '.join(elsewhere)} take{'' if elsewhere[1:] else 's'} it" if elsewhere and kind.owner else ""
     remedy = "; ".join(filter(None, (kind.note, others)))
     note = f"{kind.api}{guess} does not take it"
-    return Capability("", (name,), effect, note, kind.source, kind.dated, remedy=remedy)
+    return Capability("any model", "", (name,), effect, note, kind.source, kind.dated, remedy=remedy)
 
 
 def _words(reason: str, remedy: str, source: str, dated: str) -> str:

@@ -37,6 +37,8 @@ class Capability:
 
     Parameters
     ----------
+    models
+        The models concerned, in words.
     pattern
         Regular expression for the model's name, matched at its start or after a ``/`` (a vendor's prefix), ignoring case.
     parameters
@@ -62,6 +64,7 @@ class Capability:
         The kinds of servers of which this is known, by name; empty means all.
     """
 
+    models: str
     pattern: str
     parameters: tuple[str, ...]
     effect: str
@@ -129,23 +132,38 @@ _CLAUDE = "https://platform.claude.com/docs/en/about-claude/models/migration-gui
 _CLAUDE_COMPATIBLE = "https://platform.claude.com/docs/en/cli-sdks-libraries/libraries/openai-sdk"
 _OPENROUTER_CLAUDE = "https://openrouter.ai/docs/guides/evaluate-and-optimize/model-migrations/claude-4-7"
 _KIMI = "https://platform.kimi.ai/docs/api/models-overview"
+_CATALOGUE = "https://github.com/mnfst/modelparams.dev"  # its release 0.0.53, where nothing speaks against it
 _GEMINI_3 = "https://ai.google.dev/gemini-api/docs/gemini-3"
 
 
-def _efforts(pattern: str, efforts: tuple[str, ...], source: str, dated: str) -> Capability:
-    return Capability(pattern, ("reasoning_effort",), "honoured", "these are its efforts", source, dated, allowed=efforts)
+def _efforts(models: str, pattern: str, efforts: tuple[str, ...], source: str, dated: str) -> Capability:
+    return Capability(models, pattern, ("reasoning_effort",), "honoured", "these are its efforts", source, dated, allowed=efforts)
 
 
 CAPABILITIES: tuple[Capability, ...] = (
     # -- OpenAI -----------------------------------------------------------------------------------------------------------------
-    _efforts(r"gpt-6-astra|gpt-6\.1-sol", (*LEVELS, "xhigh", "max"), _GPT_6, "2026-11-28"),
-    _efforts(r"gpt-6(?:[.-]|$)", ("none", *LEVELS, "xhigh", "max"), _GPT_6, "2026-11-28"),
-    _efforts(r"gpt-5\.\d+-pro", ("medium", "high", "xhigh"), _REASONING, "2026-10-10"),
-    _efforts(r"gpt-5\.1(?:-20|$)", ("none", *LEVELS), _REASONING, "2026-10-10"),
-    _efforts(r"gpt-5\.[2-6](?:-(?:mini|nano|luna|sol|terra|20\d\d.*))?$", ("none", *LEVELS, "xhigh"), _REASONING, "2026-10-10"),
-    _efforts(r"gpt-5(?:-(?:mini|nano))?(?:-20|$)", ("minimal", *LEVELS), _REASONING, "2026-08-15"),
-    _efforts(r"o[134](?:-mini)?(?:-20|$)", LEVELS, _REASONING, "2026-08-15"),
+    _efforts("GPT-6 Astra, GPT-6.1 Sol", r"gpt-6-astra|gpt-6\.1-sol", (*LEVELS, "xhigh", "max"), _GPT_6, "2026-11-28"),
+    _efforts("GPT-6 Sol, Luna, Terra", r"gpt-6(?:[.-]|$)", ("none", *LEVELS, "xhigh", "max"), _GPT_6, "2026-11-28"),
+    _efforts("GPT-5.x Pro", r"gpt-5\.\d+-pro", ("medium", "high", "xhigh"), _CATALOGUE, "2026-10-10"),
+    _efforts("GPT-5.1", r"gpt-5\.1(?:-20|$)", ("none", *LEVELS), _CATALOGUE, "2026-10-10"),
+    _efforts(
+        "GPT-5.2 to GPT-5.5",
+        r"gpt-5\.[2-5](?:-(?:mini|nano))?(?:-20|$)",
+        ("none", *LEVELS, "xhigh"),
+        _CATALOGUE,
+        "2026-10-10",
+    ),
+    _efforts(
+        "GPT-5.6",
+        r"gpt-5\.6(?:-(?:luna|sol|terra))?(?:-20|$)",
+        ("none", *LEVELS, "xhigh", "max"),
+        _CATALOGUE,
+        "2026-10-10",
+    ),
+    _efforts("GPT-5, its mini and nano", r"gpt-5(?:-(?:mini|nano))?(?:-20|$)", ("minimal", *LEVELS), _REASONING, "2026-08-15"),
+    _efforts("o1, o3, o4-mini", r"o[134](?:-mini)?(?:-20|$)", LEVELS, _REASONING, "2026-08-15"),
     Capability(
+        "GPT-5 and later",
         r"gpt-[56](?!(?:\.\d+)?-chat)(?:[.-]|$)",
         ("verbosity",),
         "honoured",
@@ -155,6 +173,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         allowed=LEVELS,
     ),
     Capability(
+        "OpenAI's models that do not reason",
         _OPENAI_ANSWERING,
         ("reasoning_effort",),
         "rejected",
@@ -163,6 +182,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         "2026-11-28",
     ),
     Capability(
+        "OpenAI's models that do not reason",
         _OPENAI_ANSWERING,
         ("verbosity",),
         "rejected",
@@ -172,6 +192,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         allowed=("medium",),
     ),
     Capability(
+        "OpenAI's models that always reason",
         _ALWAYS_REASONING,
         _FIXED_BY_REASONING,
         "rejected",
@@ -181,6 +202,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         remedy="vary reasoning_effort instead",
     ),
     Capability(
+        "GPT-6 Sol, Luna, Terra",
         r"gpt-6(?:[.-]|$)",
         _FIXED_BY_REASONING,
         "rejected",
@@ -190,6 +212,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         unless=Condition("reasoning_effort", ("none",)),
     ),
     Capability(
+        "GPT-5.1 to GPT-5.6",
         OPENAI_REASONING,
         _FIXED_BY_REASONING,
         "rejected",
@@ -199,6 +222,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         unless=Condition("reasoning_effort", ("none",)),
     ),
     Capability(
+        "o3, o4-mini",
         r"(?:o3|o4-mini)(?:-20|$)",
         ("stop",),
         "rejected",
@@ -208,6 +232,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ),
     # -- Anthropic --------------------------------------------------------------------------------------------------------------
     Capability(
+        "Claude from 4.7 on",
         CLAUDE_FIXED,
         ("temperature", "top_p", "top_k"),
         "ignored",
@@ -218,6 +243,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         servers=("OpenRouter",),
     ),
     Capability(
+        "Claude from 4.7 on",
         CLAUDE_FIXED,
         ("temperature",),
         "rejected",
@@ -228,6 +254,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         remedy="vary the persona, or the effort through a gateway that translates it",
     ),
     Capability(
+        "Claude from 4.7 on",
         CLAUDE_FIXED,
         ("top_p", "top_k", "thinking_budget"),
         "rejected",
@@ -236,27 +263,30 @@ CAPABILITIES: tuple[Capability, ...] = (
         "2026-11-25",
         remedy="vary the persona, or the effort through a gateway that translates it",
     ),
-    _efforts(CLAUDE_FIXED, (*LEVELS, "xhigh", "max"), _CLAUDE, "2026-11-25"),
+    _efforts("Claude from 4.7 on", CLAUDE_FIXED, (*LEVELS, "xhigh", "max"), _CLAUDE, "2026-11-25"),
     Capability(
+        "Claude before 4.7",
         r"claude-",
         ("temperature", "top_p", "top_k"),
         "rejected",
         "Claude takes no sampling parameters while it thinks",
-        "https://platform.claude.com/docs/en/build-with-claude/extended-thinking",
+        _CATALOGUE,
         "2026-10-10",
         unless=Condition("thinking_budget"),
         allowed=(1,),
     ),
     Capability(
+        "Claude Opus 4.1 to 4.6, Sonnet and Haiku 4.5 and 4.6",
         _CLAUDE_EITHER,
         ("top_p",),
         "rejected",
         "temperature and top_p cannot both be given",
-        _CLAUDE,
+        _CATALOGUE,
         "2026-10-10",
         unless=Condition("temperature"),
     ),
     Capability(
+        "Claude",
         r"claude-",
         ("temperature",),
         "honoured",
@@ -268,6 +298,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         servers=("Anthropic",),
     ),
     Capability(
+        "Claude",
         r"claude-",
         ("frequency_penalty", "presence_penalty", "seed"),
         "ignored",
@@ -277,6 +308,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ),
     # -- others -----------------------------------------------------------------------------------------------------------------
     Capability(
+        "Gemini 3",
         r"gemini-3",
         ("temperature",),
         "discouraged",
@@ -287,6 +319,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         remedy="vary reasoning_effort instead",
     ),
     Capability(
+        "Kimi K2.5 and later",
         r"kimi-k(?:2\.[5-9]|[3-9])",
         ("temperature",),
         "rejected",
@@ -297,6 +330,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         servers=("Moonshot",),
     ),
     Capability(
+        "Kimi K2.5 and later",
         r"kimi-k(?:2\.[5-9]|[3-9])",
         ("top_p", "frequency_penalty", "presence_penalty"),
         "rejected",
@@ -306,6 +340,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         servers=("Moonshot",),
     ),
     Capability(
+        "DeepSeek R1, deepseek-reasoner",
         r"deepseek-(?:reasoner|r1)",
         SAMPLING,
         "ignored",
@@ -314,6 +349,7 @@ CAPABILITIES: tuple[Capability, ...] = (
         "2026-08-01",
     ),
     Capability(
+        "Grok 3 mini, Grok 4",
         r"grok-(?:3-mini|4)",
         ("frequency_penalty", "presence_penalty"),
         "rejected",
@@ -323,6 +359,7 @@ CAPABILITIES: tuple[Capability, ...] = (
     ),
     # -- every model ------------------------------------------------------------------------------------------------------------
     Capability(
+        "any model",
         r"",
         ("top_logprobs",),
         "rejected",

@@ -102,7 +102,7 @@ SERVERS: dict[str, ServerKind] = {
             ),
             {},
             "https://ai.google.dev/gemini-api/docs/openai",
-            "2026-11-28",
+            "2025-11-18",
             hosts=r"generativelanguage\.googleapis\.com",
         ),
         ServerKind(
@@ -114,7 +114,7 @@ SERVERS: dict[str, ServerKind] = {
                 thinking_budget="reasoning.max_tokens",
             ),
             {},
-            "https://openrouter.ai/docs/use-cases/reasoning-tokens",
+            "https://openrouter.ai/docs/parameters",
             "2026-11-28",
             hosts=r"openrouter\.ai",
         ),

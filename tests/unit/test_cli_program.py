@@ -16,6 +16,7 @@ import pytest
 import pplab
 from pplab import cli
 from pplab.commands.command_table import COMMANDS, reference
+from pplab.commands.parameter_reference import parameter_reference
 from tests.servers import FaultServer
 
 ROOT = Path(pplab.__file__).parents[1]
@@ -255,8 +256,9 @@ def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
         assert lab.experiment().status == "interrupted"
 
 
-def test_the_reference_in_the_docs_is_made_from_the_table():
+def test_the_references_in_the_docs_are_made_from_the_tables():
     assert (ROOT / "docs" / "commands.md").read_text("utf-8") == reference()
+    assert (ROOT / "docs" / "parameters.md").read_text("utf-8") == parameter_reference()
 
 
 def test_a_byte_order_mark_is_never_sent(pp):
