@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pplab.plan.vocabulary import FAULTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -146,3 +148,15 @@ def left_out(counts: Mapping[str, int]) -> str:
     if not parts:
         return ""
     return f"Not included in the averages: {status_counts(parts, ', ')} (of {counted(sum(counts.values()), 'response')})."
+
+
+def fault_words(fault: object, status: str) -> str:
+    """Return what a card says of an answer's fault; nothing where its status says the same, or where there is none.
+
+    Examples
+    --------
+    >>> fault_words("loop", "ok"), fault_words("cut", "truncated"), fault_words(None, "ok")
+    ('repeats itself', '', '')
+    """
+    known = isinstance(fault, str) and (fault, status) != ("cut", "truncated")
+    return FAULTS.get(str(fault), str(fault)) if known else ""

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.plan.vocabulary import SCORES, STATUSES
+from pplab.plan.vocabulary import FAULTS, SCORES, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,8 @@ def by_setting(
     -------
     pandas.DataFrame
         ``setting_index``, ``setting`` (in words), the parameters; ``responses`` and ``prompts``; ``ok`` and a column for
-        each other status that occurs; for each metric its mean (every prompt counts the same) and the bounds
+        each other status that occurs, and for each fault that occurs (``loop``, ``cut``, ``refusal``, ``echo``), which an answer
+        has beside its status; for each metric its mean (every prompt counts the same) and the bounds
         ``<metric>_low`` and ``<metric>_high``; ``scope``, which prompts those bounds speak for; ``input_tokens``,
         ``output_tokens`` and ``cost`` of all responses, those not ok included, NaN when none is known; ``not_judged``, in
         words what a metric could not judge, where there is any such answer.
@@ -71,6 +72,7 @@ def by_setting(
     table["responses"] = [sum(counts.values()) for counts in plan.counts]
     table["prompts"] = [len(set(plan.prompt_of_row[plan.setting_of_row == column].tolist())) for column in range(count)]
     table |= {status: [counts.get(status, 0) for counts in plan.counts] for status in statuses}
+    table |= _faults(frame)
     for k, metric in enumerate(metrics):
         rows = intervals[k * count : (k + 1) * count]
         table[metric] = [_number(i.mean) for i in rows]
@@ -91,6 +93,15 @@ def by_setting(
         table["latency_ms"] = times.median().tolist()
         table["latency_ms_p95"] = times.quantile(0.95).tolist()
     return pd.DataFrame(table)
+
+
+def _faults(frame: pd.DataFrame) -> dict[str, list[int]]:
+    """Return how many answers of each setting have which fault; one that the server broke off is counted by its status."""
+    if "fault" not in frame.columns:
+        return {}
+    named = frame["fault"].where(~((frame["fault"] == "cut") & (frame["status"] == "truncated")))
+    counts = {name: [int(n) for n in (named == name).groupby(frame["setting_index"], sort=True).sum()] for name in FAULTS}
+    return {name: of_settings for name, of_settings in counts.items() if any(of_settings)}
 
 
 def _number(value: float | None) -> float:

@@ -43,7 +43,7 @@ class OutgoingCall:
 class MissingScores:
     """The scores of an answer that could not be scored: none, and the reason."""
 
-    creativity = coherence = structure = completeness = None
+    creativity = coherence = structure = completeness = fault = None
 
     def __init__(self, reason: str) -> None:
         self.metrics: dict[str, float | None] = {}
@@ -154,6 +154,7 @@ class ResponseWriter:
             correlation_id=self._span.correlation_id,
             span_id=outgoing.span.span_id,
             parameters=self._plan.settings[planned.setting_index].given(),
+            fault=_fault(reply, scores),
             **values,
         )
 
@@ -184,6 +185,11 @@ class ResponseWriter:
 
     def _about(self, outgoing: OutgoingCall) -> dict[str, Any]:
         return {"entity": "response", "entity_id": outgoing.response_id, **outgoing.span.ids()}
+
+
+def _fault(reply: Reply, scores: ScoreRecord | None) -> str | None:
+    """Return the fault of an answer; one that the server broke off is cut, whatever reason it gave."""
+    return (scores.fault if scores else None) or ("cut" if reply.status == "truncated" else None)
 
 
 def make_call(plan: Plan, provider: str, planned: PlannedCall) -> tuple[Call, int | None]:

@@ -27,6 +27,8 @@ FINAL = (*ANSWERED, "rejected")
 """Responses that asking again would not change."""
 FAILED = ("rejected", "failed", "timeout")
 """Responses without an answer, though one was asked for."""
+FAULTS = {"loop": "repeats itself", "cut": "breaks off", "refusal": "declines", "echo": "repeats the prompt"}
+"""What can keep an answer that arrived from being one (`pplab.scoring.faults`), each with its words; there is one at most."""
 RESENDABLE = {"resume": ("cancelled",), "retry": (*FAILED, "cancelled"), "top_up": ("cancelled",)}
 """Responses whose call is sent again by `Experiment.resume`, `retry_failed` and `top_up`."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
 from pplab.log import log_error
-from pplab.plan.vocabulary import SCORES, STATUSES, MetricInfo
+from pplab.plan.vocabulary import FAULTS, SCORES, STATUSES, MetricInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -178,4 +178,4 @@ def _columns() -> set[str]:
 
     summary = ["setting", "setting_label", "cluster", "unjudged", "responses", "prompts", "scope", "not_judged", "latency_ms_p95"]
     bounds = [f"{score}_{end}" for score in SCORES for end in ("low", "high")]
-    return {*(field.name for field in fields(ResponseRow)), *summary, *STATUSES, *bounds}
+    return {*(field.name for field in fields(ResponseRow)), *summary, *STATUSES, *FAULTS, *bounds}

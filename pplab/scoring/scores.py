@@ -10,6 +10,7 @@ from pplab.errors import BadInput
 from pplab.inputs.visible import visible
 from pplab.plan.vocabulary import WORDING_SCORES
 from pplab.scoring import registry
+from pplab.scoring.faults import fault
 from pplab.scoring.surface import explain
 from pplab.scoring.surface.coherence import coherence
 from pplab.scoring.surface.completeness import completeness
@@ -50,6 +51,9 @@ class Scores:
         Metric name -> its sub-scores, under ``"raw"`` the measures behind them, under ``"reason"`` why it is ``None``.
     metrics : dict
         Values of the metrics registered with `pplab.metrics.metric`, by name.
+    fault : str or None
+        ``loop`` (it ends in the same words over and over), ``cut`` (in the middle of a sentence), ``refusal`` (it only declines),
+        ``echo`` (it only repeats the prompt), or ``None``.
     """
 
     creativity: float | None
@@ -58,6 +62,7 @@ class Scores:
     completeness: float | None
     detail: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, float | None] = field(default_factory=dict)
+    fault: str | None = None
 
     def explain(self) -> str:
         """Say in plain words what lowered the scores, most important first; one paragraph.
@@ -92,7 +97,7 @@ def score(
     source
         A text the response is to convey (an article to summarise), where there is one.
     finish_reason
-        As the model's API gave it; ``"length"`` caps completeness.
+        As the model's API gave it; ``"length"`` caps completeness, and the answer is at least ``cut``.
     peers
         The other replicates of the same prompt and setting; with them creativity includes originality.
 
@@ -182,7 +187,8 @@ def _score(
     values["structure"], detail["structure"] = structure(reading, verdicts)
     values["completeness"], detail["completeness"] = completeness(reading, prompt, source, finish_reason, verdicts)
     detail.update({name: {"reason": reason} for name, reason in reasons.items()})
-    return Scores(**values, detail=detail, metrics=users)
+    wrong = fault(text, prompt, truncated=finish_reason == "length")
+    return Scores(**values, detail=detail, metrics=users, fault=wrong)
 
 
 def _vocabulary(text: str) -> frozenset[str]:

@@ -14,7 +14,8 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
-from pplab.plan.vocabulary import SCORED
+from pplab.analysis.phrasing import fault_words
+from pplab.plan.vocabulary import FAULTS, SCORED
 from pplab.views import html, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
@@ -203,7 +204,7 @@ def card(
         error=_value(row["error"]),
         input_tokens=_integer(row["input_tokens"]),
         output_tokens=_integer(row["output_tokens"]),
-        badges=("embedded",) if embedded else (),
+        badges=tuple(filter(None, (fault_words(row.get("fault"), row["status"]), "embedded" if embedded else ""))),
     )
 
 
@@ -341,6 +342,8 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
     rows = []
     for record in summary.to_dict("records"):
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
+        if any(name in record for name in FAULTS):
+            row["faults"] = ", ".join(f"{record[name]:,} {name}" for name in FAULTS if record.get(name)) or "none"
         row |= {m.label: _estimate(record, m.name) for m in metrics}
         if (tokens := _integer(record.get("output_tokens"))) is not None:
             row["output tokens"] = tokens

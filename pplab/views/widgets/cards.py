@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.analysis import unjudged
+from pplab.analysis.phrasing import fault_words
 from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.settings import Setting
@@ -33,7 +34,7 @@ LIVE_CARDS = 100
 """While a run is under way only its first answers become cards: the rest are counted, and paged when it has ended."""
 WRITING_SECONDS = 0.3
 """How often the text of an answer that is being written is shown anew."""
-SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason")
+SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason", "fault")
 MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 
@@ -353,7 +354,8 @@ def _card_data(
     text = _words(row["text"]) or ""
     values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
-    badges = [*([BADGES.get(status, status.replace("_", " "))] if status != "ok" else []), *(["embedded"] if embedded else [])]
+    ended = BADGES.get(status, status.replace("_", " ")) if status != "ok" else ""
+    badges = filter(None, (ended, fault_words(row.get("fault"), status), "embedded" if embedded else ""))
     return CardData(
         id=str(row["response_id"]),
         prompt_index=int(row["prompt_index"]),
