@@ -200,9 +200,9 @@ class Lab(CopiedAsItself):
     @verb
     def calibration(self, calibration_id: str = "latest") -> Calibration:
         """Return a stored calibration by id (or a unique beginning of it), or the latest one."""
-        from pplab.calibration import Calibration
+        from pplab.experiments.calibrate import stored_calibration
 
-        return Calibration.from_row(self._store.calibration(calibration_id))
+        return stored_calibration(self._context, calibration_id)
 
     @verb
     def calibrations(self) -> pd.DataFrame:
@@ -341,7 +341,7 @@ class Lab(CopiedAsItself):
         Parameters
         ----------
         parameter
-            Its name, with two values to compare where none are known or others are wanted, such as ``x.mirostat=0,2``.
+            ``temperature``, ``top_p``, ``max_tokens``, ``frequency_penalty`` or ``presence_penalty``.
         prompt
             What to ask; default: an open question that is answered differently each time.
         n

@@ -9,7 +9,7 @@ from pplab.calibration.answer_table import AnswerTable, answer_table
 from pplab.calibration.answers import check_answers, check_partial_answers
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION, Bounds, Weight
 from pplab.calibration.move import Bound, Move
-from pplab.calibration.persona import write_persona
+from pplab.calibration.persona import STRENGTHS, write_persona
 from pplab.calibration.questions import BY_ID, QUIZ_VERSION, Value
 from pplab.plan.settings import Range, check_ranges
 
@@ -57,6 +57,11 @@ class Derivation:
     def scores(self) -> dict[str, float]:
         """Both scores by name."""
         return {"precision": self.precision_score, "personality": self.personality_score}
+
+    @property
+    def personas(self) -> dict[str, str]:
+        """The persona in three strengths; medium is `persona`."""
+        return {strength: write_persona(self.answers, strength) for strength in STRENGTHS}
 
     @property
     def table(self) -> AnswerTable:

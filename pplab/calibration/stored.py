@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from pplab.calibration.answer_table import AnswerTable, answer_table
+from pplab.calibration.model_settings import ModelSettings, model_settings
 from pplab.calibration.move import Move
 from pplab.calibration.persona import STRENGTHS, write_persona
-from pplab.plan.settings import Range, check_ranges
+from pplab.errors import BadInput
+from pplab.inputs.values import mapping
+from pplab.plan.settings import Range, Setting, check_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
+
+    from pplab.calibration.model_settings import Offered
+
+    Lookup = Callable[[str, Mapping[str, Any]], Mapping[str, Offered]]
+
+
+def _nothing(_model: str, _parameters: Mapping[str, Any]) -> Mapping[str, Offered]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -37,6 +48,8 @@ class Calibration:
         0 to 1: how complete and consistent the answers were.
     explanation : tuple of dict
         Which answer moved which end of a range, with a sentence each.
+    offered : callable
+        Gives what is known of each parameter of a model, from its name and the parameters that every setting has.
     """
 
     id: str
@@ -50,10 +63,11 @@ class Calibration:
     quiz_version: str
     user: str
     correlation_id: str
+    offered: Lookup = field(default=_nothing, compare=False)
 
     @classmethod
-    def from_row(cls, row: Any) -> Self:
-        """Return the calibration that a stored `CalibrationRow` describes."""
+    def from_row(cls, row: Any, offered: Lookup = _nothing) -> Self:
+        """Return the calibration that a stored `CalibrationRow` describes; ``offered`` looks up what is known of a model."""
         return cls(
             id=row.calibration_id,
             ranges=check_ranges(row.ranges),
@@ -66,6 +80,7 @@ class Calibration:
             quiz_version=row.quiz_version,
             user=row.user,
             correlation_id=row.correlation_id,
+            offered=offered,
         )
 
     @property
@@ -78,6 +93,39 @@ class Calibration:
         return {
             strength: self.persona if strength == "medium" else write_persona(self.answers, strength) for strength in STRENGTHS
         }
+
+    def settings_for(self, model: str, parameters: Mapping[str, Any] | None = None) -> ModelSettings:
+        """Return what the model can be told of this calibration, and why.
+
+        Sampling parameters keep their ranges where the model honours them. Where it does not, the effort follows from the wish
+        for precision, verbosity from the length wished for, and the persona is tried in three strengths.
+
+        Parameters
+        ----------
+        model
+            The model's name, as `Lab.run` takes it: ``MODEL`` or ``MODEL@ENDPOINT``.
+        parameters
+            Parameters that every setting has anyway. Some models take others with them alone: with
+            ``{"reasoning_effort": "none"}`` newer ones of OpenAI take temperature.
+
+        Returns
+        -------
+        ModelSettings
+            Its ``sweep``, ``parameters`` and ``systems`` are what `Lab.run` takes by these names.
+
+        Examples
+        --------
+        >>> calibration.settings_for("gpt-6-luna").sweep  # doctest: +SKIP
+        {'reasoning_effort': ['low', 'medium']}
+        """
+        if not isinstance(model, str) or not model.strip():
+            raise BadInput("settings_for needs the name of a model", hint='write it like settings_for("gpt-4o-mini")')
+        given = Setting.of(mapping(parameters or {}, "parameters", '{"reasoning_effort": "none"}')).given()
+        settings = model_settings(self, model, self.offered(model, given), given)
+        if temperature := settings.ranges.get("temperature"):  # whether a model takes others may depend on it
+            together = {**given, "temperature": temperature.high}
+            settings = model_settings(self, model, self.offered(model, together), given)
+        return settings
 
     @property
     def table(self) -> AnswerTable:

@@ -108,12 +108,13 @@ class RunManager:
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration
+        from pplab.experiments.calibrate import stored_calibration
 
         if wanted is None or isinstance(wanted, Calibration):
             return wanted
         if not isinstance(wanted, str):
             raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
-        return Calibration.from_row(self._store.calibration(wanted))
+        return stored_calibration(self.context, wanted)
 
     def preflight(self, request: RunRequest) -> Preflight:
         """Return what a run would be; nothing is sent, and nothing is written down."""

@@ -20,7 +20,6 @@ FREE = "x."
 """What the name of a free parameter begins with: the rest is the field of the request, sent as it is."""
 RESERVED = ("model", "messages", "stream", "stream_options", "n")
 """Fields of a request that the lab sets itself."""
-LONGEST_IN_LABEL = 40  # characters of one value
 LARGEST_JSON = 100_000  # characters of one value
 _FIELD = re.compile(r"[^\s=,.@\"'{}\[\]]{1,64}")
 
@@ -245,8 +244,3 @@ def as_text(value: Any) -> str:
         short = f"{value:g}"
         return short if float(short) == value else repr(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def shortened(text: str) -> str:
-    """Return the text of a value as far as a label has room for it."""
-    return text if len(text) <= LONGEST_IN_LABEL else f"{text[:LONGEST_IN_LABEL]}..."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.plan.parameters import CALIBRATED, FREE, PARAMETERS, as_text, in_order, parameter, shortened
+from pplab.plan.parameters import CALIBRATED, FREE, PARAMETERS, as_text, in_order, parameter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,6 +15,7 @@ NAMED = ("model", "system", "wording")
 """What a setting may name besides its parameters."""
 FACTOR_COLUMNS = ("model_asked", "endpoint", "system", "wording")
 """The columns of the factors that are no parameters."""
+LONGEST_VALUE = 40  # characters of a value in a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Setting:
 
     def label(self) -> str:
         """Return the setting in words, the same for equal settings."""
-        words = [f"{name} {shortened(as_text(value))}" for name, value in self.as_dict().items()]
+        words = [f"{name} {_short(as_text(value))}" for name, value in self.as_dict().items()]
         return ", ".join(words) or "server defaults"
 
     def _names(self) -> dict[str, str]:
@@ -105,6 +106,10 @@ class Setting:
 
     def __hash__(self) -> int:
         return hash(self._key())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
 
 
 def factor_columns(columns: Iterable[str]) -> list[str]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
 from pplab.analysis.phrasing import fault_words
+from pplab.plan.parameters import as_text as value_text
 from pplab.plan.vocabulary import FAULTS, SCORED
-from pplab.views import html, text
+from pplab.views import answer_table, html, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Card, Display, Estimate
@@ -66,6 +67,10 @@ class _Page:
         return self.add(
             "".join(f'<p style="margin:6px 0">{escape(line)}</p>' for line in lines), "\n".join(fill(x, 96) for x in lines)
         )
+
+    def folded(self, title: str, words: str) -> _Page:
+        """Add words that HTML shows when they are opened; plain text leaves them out."""
+        return self.add(f"<details><summary>{escape(title)}</summary>{escape(escape_text(words))}</details>", "")
 
     def add(self, markup: str, plain: str) -> _Page:
         self._html.append(markup)
@@ -134,26 +139,33 @@ def questions(quiz: Sequence[Any]) -> FrameDisplay:
 
 
 def calibration(calibration: Any) -> Display:
-    moves = [
-        {
-            "parameter": m["parameter"],
-            "bound": m["bound"],
-            "change": f"{m['change']:+g}",
-            "because of the answer": f"{m['question_id']}: {m['answer']}",
-        }
-        for m in calibration.explanation
-    ]
     page = _Page("Calibration").notice("success", "The calibration is saved.")
-    page.pairs(
-        {
-            "precision": f"{calibration.scores['precision']:g} of 100",
-            "personality": f"{calibration.scores['personality']:g} of 100",
-            "confidence": f"{calibration.confidence:.2f}",
-        }
-    )
+    scores = ", ".join(f"{name} {score:g} of 100" for name, score in calibration.scores.items())
+    page.words(f"{_sentence(scores)} Confidence {calibration.confidence:.2f}.")
+    table, points = calibration.table, calibration.points
+    page.add(answer_table.markup(table, points), answer_table.plain(table, points))
     page.words(f"Persona: {calibration.persona}")
-    _ranges(page, calibration)
-    return page.table(moves, caption="Why the ranges are as they are").display()
+    for name in ("light", "strong"):
+        page.folded(f"Persona, {name}", calibration.personas[name])
+    return page.words(
+        "In Python: systems=calibration.personas compares the persona in three strengths (light, medium as above, strong), and "
+        "calibration.settings_for(model) says what a model can be told of this."
+    ).display()
+
+
+def settings_of_model(settings: Any) -> Display:
+    """Return what a model can be told of a calibration, why, and how to run it."""
+    page = _Page(f"Settings for {settings.model}")
+    page.add(model_settings.markup(settings.reasons), model_settings.plain(settings.reasons))
+    factors = {**settings.sweep, **({"persona": list(settings.systems)} if len(settings.systems) > 1 else {})}
+    varied = " x ".join(f"{name} {', '.join(map(value_text, values))}" for name, values in factors.items())
+    fixed = ", ".join(f"{name} {value_text(value)}" for name, value in settings.parameters.items())
+    count = _counted(math.prod(map(len, factors.values())), "setting")
+    page.words("; ".join(filter(None, (f"To try: {count}", varied, fixed and f"each with {fixed}"))) + ".")
+    return page.words(
+        "In Python, with settings for this result: lab.run(prompt, models=[settings.model], sweep=settings.sweep, "
+        "parameters=settings.parameters, systems=settings.systems)"
+    ).display()
 
 
 def _ranges(page: _Page, calibration: Any) -> None:

@@ -3,6 +3,7 @@
 STATIC_VIEWS = {
     ("pplab.experiments.experiment", "Experiment"): "experiment",
     ("pplab.calibration.stored", "Calibration"): "calibration",
+    ("pplab.calibration.model_settings", "ModelSettings"): "settings_of_model",
     ("pplab.share.export", "Export"): "export",
     ("pplab.models.recording", "Recording"): "report",
     ("pplab.share.regression_gate", "RegressionGate"): "report",
@@ -15,6 +16,5 @@ STATIC_VIEWS = {
     ("pplab.analysis.sensitivity", "Sensitivity"): "report",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
-    ("pplab.experiments.probe", "Probes"): "report",
     ("pplab.analysis.verdicts", "Verdict"): "report",
 }

@@ -42,6 +42,16 @@ def test_an_answer_moves_the_preview(quiz):
     assert {reason["question"] for reason in quiz.preview["reasons"]} == {"task"}
 
 
+def test_the_preview_has_the_table_of_the_answers(quiz):
+    answers = preset("precise")
+    quiz.set_state({"answers": answers})
+    rows = {row["question"]: row for row in quiz.preview["rows"]}
+    assert rows["sameness"]["answer"] == "Essential"
+    assert rows["sameness"]["ends"] == {"temperature": (-0.3, -0.3)}
+    assert rows["sameness"]["scores"] == {"precision": 7.5, "personality": -2.5}
+    assert quiz.preview["starts"]["temperature"] == (0.3, 1.0)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_finishing_stores_exactly_what_calibrating_without_the_quiz_stores(quiz, lab, name):
     receive(quiz, kind="finish", answers=preset(name))
@@ -114,7 +124,7 @@ def test_proceeding_without_a_callback_shows_a_cell_that_runs_in_the_calibrated_
     assert (command.name, command.cell, arguments.calibration) == ("run", "prompt", "latest")
     sweep = dict.fromkeys(arguments.sweep)
     experiment = lab.run(prompt, calibration=arguments.calibration, sweep=sweep, n=1)
-    assert [s.temperature for s in experiment.plan.settings] == list(quiz.calibration.points["temperature"])
+    assert [s.value("temperature") for s in experiment.plan.settings] == list(quiz.calibration.points["temperature"])
 
 
 def test_the_static_form_is_the_same_on_every_run_and_shows_the_result_once_there_is_one(lab):
@@ -142,4 +152,4 @@ def test_any_part_of_the_answers_has_a_preview_inside_the_legal_values(answers):
     for name, (low, high) in shown["ranges"].items():
         assert PARAMETERS[name].low <= low <= high <= PARAMETERS[name].high
     if len(answers) == len(QUESTIONS):
-        assert shown["persona"] == derive(answers).persona
+        assert shown["personas"] == derive(answers).personas

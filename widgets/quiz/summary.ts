@@ -1,9 +1,9 @@
-// The end of the quiz: what was stored, why each range is what it is, and the way on.
+// The end of the quiz: what was stored, how far each answer moved what, and the way on.
 
 import { button, fill, freshId, h } from "../shared/dom.js";
-import { interval, number } from "../shared/format.js";
+import { number } from "../shared/format.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
-import { RangeRow } from "../shared/ranges.js";
+import { answerTable } from "./answers.js";
 import { ScoreBar } from "./score.js";
 
 interface SummaryOptions {
@@ -28,7 +28,7 @@ export class Summary {
     const proceed = button("Proceed to experiment", options.onProceed, "primary");
     const actions = h("div", { class: "pplab-actions" }, button("Back", options.onBack), proceed);
     const heading = h("h3", { id: title }, "Your calibration");
-    this.element.append(heading, this.#status, this.#content, actions, this.#next);
+    this.element.append(heading, this.#status, actions, this.#next, this.#content);
   }
 
   /** Show what the answers came to. */
@@ -43,9 +43,17 @@ export class Summary {
       this.#content,
       h("div", { class: "pplab-scores" }, precision.element, personality.element),
       h("p", { class: "pplab-quiet" }, confidence(preview)),
-      ...this.#options.axes.map((axis) => explanation(axis, preview)),
+      answerTable(this.#options.axes, preview),
       h("h4", {}, "Persona"),
-      h("blockquote", { class: "pplab-persona" }, preview.persona),
+      h("blockquote", { class: "pplab-persona" }, preview.personas.medium),
+      ...["light", "strong"].map((strength) =>
+        h(
+          "details",
+          {},
+          h("summary", {}, `Persona, ${strength}`),
+          h("blockquote", { class: "pplab-persona" }, preview.personas[strength]),
+        ),
+      ),
     );
   }
 
@@ -69,21 +77,4 @@ export class Summary {
 function confidence({ confidence: share }: Preview): string {
   const why = share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
   return `Confidence ${number(share * 100, 0)} %: your answers ${why}.`;
-}
-
-/** The range of a parameter, and the answers that it comes from. */
-function explanation(axis: Axis, preview: Preview): HTMLElement {
-  const range = preview.ranges[axis.name] ?? [axis.low, axis.high];
-  const points = preview.points[axis.name] ?? [];
-  const row = new RangeRow(axis);
-  row.draw(range, points);
-  const reasons = preview.reasons
-    .filter((reason) => reason.parameter === axis.name)
-    .map((reason) => h("li", {}, reason.sentence));
-  const worth = points.length > 1 ? `Worth trying: ${points.map((point) => number(point)).join(", ")}.` : "";
-  const why =
-    reasons.length > 0
-      ? h("ul", {}, ...reasons)
-      : h("p", {}, `No answer changed the starting range, ${interval(range)}.`);
-  return h("div", { class: "pplab-explanation" }, row.element, h("div", {}, worth && h("p", {}, worth), why));
 }

@@ -10,7 +10,9 @@ const PREVIEW: Preview = {
   precision: 50,
   personality: 40,
   confidence: 0,
-  persona: "Write in a plain, neutral tone.",
+  starts: { temperature: [0.3, 1], max_tokens: [100, 1000] },
+  rows: [],
+  personas: { light: "Be plain.", medium: "Write in a plain, neutral tone.", strong: "Be plain throughout." },
   reasons: [],
 };
 
@@ -114,13 +116,37 @@ describe("the end of the quiz", () => {
     expect(comm.sent.at(-1)).toEqual({ method: "custom", content: { kind: "proceed" } });
   });
 
-  test("explains a range by the answers that moved it", async () => {
-    const sentence = "“What for?” – “Code”: lowers the upper end of temperature by 0.7, to 0.3 (code).";
-    const reasons = [{ parameter: "temperature", question: "task", answer: "Code", sentence }];
-    const { root } = await (await quiz({ saved: true, step: 2, preview: { ...PREVIEW, reasons } })).show();
-    const explanations = [...root.querySelectorAll(".pplab-explanation")].map((element) => element.textContent);
-    expect(explanations[0]).toContain(sentence);
-    expect(explanations[1]).toContain("No answer changed the starting range, 100 to 1,000.");
+  test("shows in one table what each answer added to what, from the start to the result", async () => {
+    const rows = [
+      {
+        question: "task",
+        text: "What for?",
+        answer: "Code",
+        ends: { temperature: [-0.3, -0.7] as const, max_tokens: [0, 1600] as const },
+        scores: { precision: 5 },
+      },
+    ];
+    const ranges = { temperature: [0, 0.3] as const, max_tokens: [100, 2600] as const };
+    const preview = { ...PREVIEW, precision: 55, personality: 50, rows, ranges };
+    const { root } = await (await quiz({ saved: true, step: 2, preview })).show();
+    const lines = [...root.querySelectorAll(".pplab-answers tr")].map((line) =>
+      [...line.children].map((cell) => cell.textContent),
+    );
+    expect(lines).toEqual([
+      ["answer", "temperature", "max_tokens", "precision", "personality"],
+      ["low", "high", "low", "high"],
+      ["start", "0.3", "1", "100", "1,000", "50", "50"],
+      ["task: Code", "-0.3", "-0.7", "", "+1,600", "+5", ""],
+      ["result", "0", "0.3", "100", "2,600", "55", "50"],
+      ["values to try", "0.3, 1", "", "", ""],
+    ]);
+  });
+
+  test("shows the persona, and its two other strengths when they are opened", async () => {
+    const { root } = await (await quiz({ saved: true, step: 2 })).show();
+    expect(root.querySelector(".pplab-persona")?.textContent).toBe("Write in a plain, neutral tone.");
+    const others = [...root.querySelectorAll("details")].map((details) => details.textContent);
+    expect(others).toEqual(["Persona, lightBe plain.", "Persona, strongBe plain throughout."]);
   });
 
   test("goes to the first question without an answer instead of finishing", async () => {

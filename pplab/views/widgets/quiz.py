@@ -52,16 +52,28 @@ class Reason(TypedDict):
     sentence: str
 
 
+class AnswerAdded(TypedDict):
+    """An answer, and what it added to the low and the high end of ranges and to the scores."""
+
+    question: str
+    text: str
+    answer: str
+    ends: dict[str, tuple[float, float]]
+    scores: dict[str, float]
+
+
 class Preview(TypedDict):
     """Where the answers given so far lead."""
 
     answered: int
+    starts: dict[str, tuple[float, float]]
+    rows: tuple[AnswerAdded, ...]
     ranges: dict[str, tuple[float, float]]
     points: dict[str, tuple[float, ...]]
     precision: float
     personality: float
     confidence: float
-    persona: str
+    personas: dict[str, str]
     reasons: tuple[Reason, ...]
 
 
@@ -189,14 +201,22 @@ def _axes() -> tuple[Axis, ...]:
 
 def _preview(answers: dict[str, Value]) -> Preview:
     derived = partial(answers)
+    table = derived.table
     return Preview(
         answered=len(derived.answers),
-        ranges={name: (range_.low, range_.high) for name, range_ in derived.ranges.items()},
+        starts={name: (range_.low, range_.high) for name, range_ in table.starts.items()},
+        rows=tuple(
+            AnswerAdded(
+                question=row.question_id, text=row.question, answer=row.answer, ends=dict(row.ends), scores=dict(row.scores)
+            )
+            for row in table.rows
+        ),
+        ranges={name: (range_.low, range_.high) for name, range_ in table.ranges.items()},
         points=derived.points,
         precision=derived.precision_score,
         personality=derived.personality_score,
         confidence=derived.confidence,
-        persona=derived.persona,
+        personas=derived.personas,
         reasons=tuple(
             Reason(parameter=move.parameter, question=move.question_id, answer=move.answer, sentence=move.sentence)
             for move in derived.explanation

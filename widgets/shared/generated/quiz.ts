@@ -10,13 +10,23 @@ export interface Axis {
 
 export interface Preview {
   readonly answered: number;
+  readonly starts: Readonly<Record<string, readonly [number, number]>>;
+  readonly rows: readonly AnswerAdded[];
   readonly ranges: Readonly<Record<string, readonly [number, number]>>;
   readonly points: Readonly<Record<string, readonly number[]>>;
   readonly precision: number;
   readonly personality: number;
   readonly confidence: number;
-  readonly persona: string;
+  readonly personas: Readonly<Record<string, string>>;
   readonly reasons: readonly Reason[];
+}
+
+export interface AnswerAdded {
+  readonly question: string;
+  readonly text: string;
+  readonly answer: string;
+  readonly ends: Readonly<Record<string, readonly [number, number]>>;
+  readonly scores: Readonly<Record<string, number>>;
 }
 
 export interface Reason {

@@ -1,0 +1,108 @@
+// The table of answers by parameters: what each answer added, so that every column adds up to its result.
+
+import { h } from "../shared/dom.js";
+import { number } from "../shared/format.js";
+import type { Axis, Preview } from "../shared/generated/quiz.js";
+
+type Ends = readonly [number, number];
+
+const START_SCORE = 50;
+const LONG_NAME = 12;
+
+/** The ranges and scores everybody starts from, a row an answer, and the result. */
+export function answerTable(axes: readonly Axis[], preview: Preview): HTMLElement {
+  const shown = axes.filter(({ name }) => name in preview.ranges);
+  const scores: Readonly<Record<string, number>> = {
+    precision: preview.precision,
+    personality: preview.personality,
+  };
+  const names = Object.keys(scores);
+  const ends = (ranges: Readonly<Record<string, Ends>>) =>
+    shown.map(({ name }) => pair(ranges[name], (end) => number(end)));
+  const answers = preview.rows.map((row) =>
+    line(
+      h("th", { scope: "row", title: row.text }, `${row.question}: ${row.answer}`),
+      shown.map(({ name }) => pair(row.ends[name], change)),
+      names.map((name) => change(row.scores[name] ?? 0)),
+    ),
+  );
+  const start = line(
+    rowHead("start"),
+    ends(preview.starts),
+    names.map(() => number(START_SCORE)),
+  );
+  const result = line(
+    rowHead("result"),
+    ends(preview.ranges),
+    names.map((name) => number(scores[name] ?? START_SCORE)),
+  );
+  const tried = shown.map(({ name }) => {
+    const values = (preview.points[name] ?? []).map((point) => number(point)).join(", ");
+    return h("td", { colspan: 2, class: "pplab-answers-first pplab-answers-centre" }, values);
+  });
+  const table = h(
+    "table",
+    { class: "pplab-table pplab-answers" },
+    h("caption", {}, "What each answer added to the low and the high end of each range, and to the two scores"),
+    columnHeads(shown, names),
+    h("tbody", {}, start, ...answers),
+    h("tfoot", {}, result, h("tr", {}, rowHead("values to try"), ...tried, ...names.map(() => scoreCell("")))),
+  );
+  return h("div", { class: "pplab-scroll", tabindex: 0 }, table);
+}
+
+/** Each parameter above its low and high end, then the scores. */
+function columnHeads(axes: readonly Axis[], scores: readonly string[]): HTMLElement {
+  const parameters = axes.map(({ name, meaning }) =>
+    h(
+      "th",
+      { scope: "colgroup", colspan: 2, title: meaning, class: "pplab-answers-first pplab-answers-centre" },
+      ...folded(name),
+    ),
+  );
+  const totals = scores.map((name) =>
+    h("th", { scope: "col", rowspan: 2, class: "pplab-answers-first pplab-answers-score" }, name),
+  );
+  const ends = axes.flatMap(() => [
+    h("th", { scope: "col", class: "pplab-answers-first" }, "low"),
+    h("th", { scope: "col" }, "high"),
+  ]);
+  return h(
+    "thead",
+    {},
+    h("tr", {}, h("th", { scope: "col", rowspan: 2 }, "answer"), ...parameters, ...totals),
+    h("tr", {}, ...ends),
+  );
+}
+
+function line(
+  label: HTMLElement,
+  ends: readonly (readonly [string, string])[],
+  scores: readonly string[],
+): HTMLElement {
+  const cells = ends.flatMap(([low, high]) => [h("td", { class: "pplab-answers-first" }, low), h("td", {}, high)]);
+  return h("tr", {}, label, ...cells, ...scores.map(scoreCell));
+}
+
+function pair(ends: Ends | undefined, words: (end: number) => string): readonly [string, string] {
+  const [low, high] = ends ?? [0, 0];
+  return [words(low), words(high)];
+}
+
+function rowHead(words: string): HTMLElement {
+  return h("th", { scope: "row" }, words);
+}
+
+function scoreCell(words: string): HTMLElement {
+  return h("td", { class: "pplab-answers-first pplab-answers-score" }, words);
+}
+
+function change(value: number): string {
+  return value === 0 ? "" : `${value > 0 ? "+" : ""}${number(value)}`;
+}
+
+/** A long name in two lines, the second being its last word. */
+function folded(name: string): (string | HTMLElement)[] {
+  const cut = name.lastIndexOf("_") + 1;
+  return cut > 0 && name.length > LONG_NAME ? [name.slice(0, cut), h("br"), name.slice(cut)] : [name];
+}
