@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis.phrasing import counted
 from pplab.models.capabilities import setting_effects
 from pplab.models.finish_reasons import ending
+from pplab.plan.messages import has_system_message
 from pplab.plan.parameters import in_order
+from pplab.plan.tables import BATCH_COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,11 +55,27 @@ def caveats(
     behaviour
         What the server did with each setting, when the plan was run.
     """
-    warnings: list[str] = []
+    warnings = [*_own_system_messages(plan), *_batch_parameters(plan)]
     for asked, settings in _settings_by_model(plan).items():
         warnings += _of_model(plan, asked, settings, asked.provider or provider, overrides, probes)
     warnings += [*_rejected(plan, provider, behaviour), *_replaced(plan, behaviour), *_unknown_endings(behaviour)]
     return (*warnings, *_changed_servers(plan, behaviour))
+
+
+def _own_system_messages(plan: Plan) -> list[str]:
+    """Say how many conversations are sent without the plan's system message."""
+    own = sum(map(has_system_message, plan.conversations or ())) if plan.system else 0
+    has = "has a system message of its own, which is" if own == 1 else "have system messages of their own, which are"
+    return [f"{own} of {counted(len(plan.prompts), 'conversation')} {has} sent in place of the persona"] if own else []
+
+
+def _batch_parameters(plan: Plan) -> list[str]:
+    """Say what stood in batch lines and is not sent: a run's model and parameters are its own."""
+    columns = next(iter(plan.rows or ()), {})
+    names = [name.removeprefix(BATCH_COLUMN) for name in columns if name.startswith(BATCH_COLUMN)]
+    if not names:
+        return []
+    return [f"{', '.join(names)} of the batch lines {'is' if len(names) == 1 else 'are'} not used: give them with the run"]
 
 
 def _settings_by_model(plan: Plan) -> dict[ModelAsked, list[int]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections import Counter as Counts
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted, repetitions
@@ -11,10 +12,12 @@ from pplab.analysis.records import Report
 from pplab.analysis.sensitivity import Sensitivity, sensitivity
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
+from pplab.plan.plan import PlannedCall
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pplab.experiments.tokens import Counter
     from pplab.models.prices import Price
     from pplab.plan.plan import Plan
     from pplab.store.history import ModelStats
@@ -51,7 +54,11 @@ class Preflight(Report):
     warnings : tuple of str
         Caveats of the plan's parameters.
     first_prompts : tuple of str
-        The first prompts, as they will be sent.
+        The first prompts, as they will be sent; with several wordings, the first one in each.
+    wordings : tuple of str
+        The names of the wordings, where there are several.
+    systems : mapping
+        The personas by name.
     """
 
     calls: int
@@ -72,6 +79,8 @@ class Preflight(Report):
     detectable: Sensitivity
     warnings: tuple[str, ...]
     first_prompts: tuple[str, ...] = ()
+    wordings: tuple[str, ...] = ()
+    systems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -89,10 +98,15 @@ class Preflight(Report):
         ]
         if _coarse(self.seconds[0]) == _coarse(self.seconds[1]):
             lines[4] = f"Time: {_coarse(self.seconds[1])} ({self.time_basis})."
-        lines += [f"Prompt {i}: {_in_one_line(prompt)}" for i, prompt in enumerate(self.first_prompts, 1)]
-        more = self.prompts - len(self.first_prompts)
+        if self.wordings:
+            named = zip(self.wordings, self.first_prompts, strict=True)
+            lines += [f"Prompt 1, worded {name}: {_in_one_line(prompt)}" for name, prompt in named]
+        else:
+            lines += [f"Prompt {i}: {_in_one_line(prompt)}" for i, prompt in enumerate(self.first_prompts, 1)]
+        more = self.prompts - (1 if self.wordings else len(self.first_prompts))
         if self.first_prompts and more:
             lines.append(f"... and {counted(more, 'more prompt')}.")
+        lines += [f"Persona {name}: {_in_one_line(text) if text else 'no system message'}" for name, text in self.systems.items()]
         return "\n".join([*lines, *(f"Warning: {warning}." for warning in self.warnings)])
 
     def _cost(self) -> str:
@@ -121,10 +135,7 @@ def preflight(
         Caveats of the plan's parameters.
     """
     calls, count = len(plan), counter(provider, plan.model, stats)
-    system = [plan.system] if plan.system else []
-    around = PER_MESSAGE * (1 + len(system)) if provider != "embedded" else 0
-    a_prompt = count.total(plan.prompts) + len(plan.prompts) * (count.total(system) + around)
-    input_tokens = a_prompt * len(plan.settings) * plan.replicates
+    input_tokens = _input_tokens(plan, count, PER_MESSAGE if provider != "embedded" else 0)
     output, output_basis = _output(plan, stats)
     cost, cost_basis = _cost(price, calls, input_tokens, output, exact=count.exact)
     seconds, time_basis = _time(plan, provider, stats, input_tokens, output)
@@ -146,8 +157,23 @@ def preflight(
         time_basis=time_basis,
         detectable=sensitivity(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
         warnings=(*warnings, *_repetitions(plan)),
-        first_prompts=plan.prompts[:FIRST_PROMPTS],
+        first_prompts=tuple(w.prompts[0] for w in plan.wordings) or plan.prompts[:FIRST_PROMPTS],
+        wordings=tuple(w.name for w in plan.wordings),
+        systems=plan.systems,
     )
+
+
+def _input_tokens(plan: Plan, count: Counter, around: int) -> int:
+    """Return the tokens that all calls send; ``around`` is what a chat template adds to a message."""
+    alike = Counts((setting.wording, setting.system) for setting in plan.settings)
+    total = 0
+    for index, setting in enumerate(plan.settings):
+        settings = alike.pop((setting.wording, setting.system), 0)  # once for all that send the same texts
+        if settings:
+            calls = (PlannedCall(prompt, index, 0) for prompt in range(len(plan.prompts)))
+            texts = [message["content"] for call in calls for message in plan.messages(call)]
+            total += settings * plan.replicates * (count.total(texts) + around * len(texts))
+    return total
 
 
 def _units(plan: Plan) -> int:

@@ -9,8 +9,9 @@ from pplab.analysis.phrasing import counted, percent, probability
 from pplab.analysis.power import ALPHA
 from pplab.analysis.records import Difference, Report
 from pplab.errors import BadInput
+from pplab.plan.messages import check_text
 from pplab.plan.parameters import parameter
-from pplab.plan.plan import check_prompt, make_plan
+from pplab.plan.plan import make_plan
 from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def plans(name: str, model: str, prompt: str | None = None, n: int = 6, **option
     parameter(name)
     if isinstance(n, bool) or not isinstance(n, int) or not FEWEST <= n <= MOST:
         raise BadInput(f"n={n!r} calls at each end cannot be used", hint=f"give a whole number from {FEWEST} to {MOST}")
-    text = check_prompt(PROMPT if prompt is None else prompt)
+    text = check_text(PROMPT if prompt is None else prompt)
     ends = [{"max_tokens": LONGEST, **end} for end in ENDS[name]]
     seeded = {"temperature": 1, "max_tokens": LONGEST}
     return (

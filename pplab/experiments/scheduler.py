@@ -319,7 +319,7 @@ class Scheduler:
         self._wake_up()
 
     async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
-        text, prompt = reply.text, self.plan.prompt(outgoing.planned)
+        text, prompt = reply.text, self.plan.question(outgoing.planned)
         job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason)
         try:
             if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
+from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pplab.plan.messages import Conversation, Prompt
     from pplab.plan.vocabulary import MetricInfo
 
 MAX_CALLS = 100_000
-MAX_PROMPT_CHARS = 1_000_000
 SEED_LIMIT = 2**53  # what every JSON reader keeps exactly
 
 
@@ -52,9 +53,10 @@ class Plan:
     direction and range must be known where they are not registered.
 
     ``model`` is the one model asked, or all of them joined by commas; ``models`` are the same as records, none where the lab's
-    own model is the only one. ``systems`` and ``wordings`` are the named personas and wordings that settings name. Where prompts
-    are conversations, ``conversations`` has the messages of each and ``prompts`` their transcripts; where there are wordings,
-    ``prompts`` are those of the first. ``rows`` holds each prompt's row of the table it came from.
+    own model is the only one. ``systems`` and ``wordings`` are the named personas and wordings that settings name. Where some
+    prompt is a conversation, ``conversations`` has the messages of each and ``prompts`` their transcripts; one that has a system
+    message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
+    further columns of each prompt's row of the table it came from, as text, lists and objects as JSON.
     """
 
     prompts: tuple[str, ...]
@@ -74,8 +76,8 @@ class Plan:
     models: tuple[ModelAsked, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
     wordings: tuple[Wording, ...] = ()
-    conversations: tuple[tuple[Mapping[str, str], ...], ...] | None = None
-    rows: tuple[Mapping[str, str], ...] | None = None
+    conversations: tuple[Conversation, ...] | None = None
+    rows: tuple[Mapping[str, str | None], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
@@ -129,14 +131,18 @@ class Plan:
             return wording.prompts[call.prompt_index]
         return self.prompts[call.prompt_index]
 
-    def messages(self, call: PlannedCall) -> tuple[Mapping[str, str], ...]:
-        """Return the chat messages of one call."""
-        if self.conversations is not None:
-            turns = self.conversations[call.prompt_index]
-        else:
-            turns = ({"role": "user", "content": self.prompt(call)},)
-        system = self.system_message(call.setting_index)
-        return ({"role": "system", "content": system}, *turns) if system else turns
+    def turns(self, call: PlannedCall) -> Conversation:
+        """Return the messages of one call's prompt, without the plan's system message."""
+        return turns_of(self.prompt(call)) if self.conversations is None else self.conversations[call.prompt_index]
+
+    def messages(self, call: PlannedCall) -> Conversation:
+        """Return the chat messages of one call; a conversation with a system message of its own gets no other."""
+        turns, system = self.turns(call), self.system_message(call.setting_index)
+        return ({"role": "system", "content": system}, *turns) if system and not has_system_message(turns) else turns
+
+    def question(self, call: PlannedCall) -> str:
+        """Return what the answer of one call is judged by: the last message of its prompt."""
+        return self.turns(call)[-1]["content"]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; what came with later versions is left out where it is not used."""
@@ -155,7 +161,10 @@ class Plan:
         from pplab.plan.vocabulary import MetricInfo
 
         clusters, conversations, rows = (data.get(name) for name in ("clusters", "conversations", "rows"))
-        wordings = (Wording(w["name"], w["template"], tuple(w["prompts"])) for w in data.get("wordings", ()))
+        wordings = tuple(Wording(w["name"], w["template"], tuple(w["prompts"])) for w in data.get("wordings", ()))
+        of_each_prompt = (conversations, rows, *(wording.prompts for wording in wordings))
+        if any(len(values) != len(data["prompts"]) for values in of_each_prompt if values):
+            raise ValueError("a plan has one conversation, row and wording for each prompt")
         return cls(
             **{
                 **data,
@@ -164,15 +173,19 @@ class Plan:
                 "clusters": tuple(clusters) if clusters else None,
                 "metrics": tuple(MetricInfo.from_dict(m) for m in data.get("metrics", ())),
                 "models": tuple(ModelAsked(**m) for m in data.get("models", ())),
-                "wordings": tuple(wordings),
-                "conversations": tuple(tuple(turns) for turns in conversations) if conversations else None,
+                "wordings": wordings,
+                "conversations": tuple(map(_turns, conversations)) if conversations else None,
                 "rows": tuple(rows) if rows else None,
             }
         )
 
 
+def _turns(turns: Sequence[Mapping[str, Any]]) -> Conversation:
+    return tuple({"role": str(turn["role"]), "content": str(turn["content"])} for turn in turns)
+
+
 def make_plan(
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     *,
     model: str,
     n: int = 5,
@@ -192,7 +205,7 @@ def make_plan(
     Parameters
     ----------
     prompts
-        The prompts, at least one.
+        The prompts, at least one: texts and conversations.
     model
         The model's name as the server knows it.
     n
@@ -216,14 +229,10 @@ def make_plan(
     **options
         The remaining fields of `Plan`.
     """
-    texts = [prompts] if isinstance(prompts, str) else list(prompts)
-    names = [f"prompt {i + 1} of {len(texts):,}" if len(texts) > 1 else "the prompt" for i in range(len(texts))]
-    texts = [check_prompt(text, name) for text, name in zip(texts, names, strict=True)]
-    if not texts:
-        raise BadInput("there is no prompt", hint="give at least one prompt that is not empty")
+    checked = check_prompts([prompts] if isinstance(prompts, str) else prompts)
     for wording in wordings:
         for text in wording.prompts:
-            check_prompt(text, f"the wording '{wording.name}'")
+            check_text(text, f"the wording '{wording.name}'")
     replicates = _whole("n", n, 1, MAX_CALLS)
     if seed is not None:
         seed = _whole("seed", seed, 0, SEED_LIMIT)
@@ -240,7 +249,9 @@ def make_plan(
         combinations = [Setting.of(fixed)]
     if not combinations:
         raise BadInput("there is no setting", hint="give at least one setting")
-    systems = dict(systems or {})
+    systems = {name: check_text(text, f"the persona '{name}'", blank=True) for name, text in (systems or {}).items()}
+    if options.get("system") is not None:
+        check_text(options["system"], "the system message", blank=True)
     combinations = _combined(combinations, "model", [asked.label for asked in models])
     combinations = _combined(combinations, "system", list(systems))
     combinations = _combined(combinations, "wording", [wording.name for wording in wordings])
@@ -252,9 +263,9 @@ def make_plan(
     distinct = tuple(dict.fromkeys(combinations))
     if seed is not None and any(name in setting.parameters for setting in distinct for name in ("seed", "x.seed")):
         raise BadInput("the seed was given twice", hint="give it as seed= or as a parameter")
-    total = len(texts) * len(distinct) * replicates
+    total = len(checked) * len(distinct) * replicates
     if total > MAX_CALLS:
-        size = f"{len(texts):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
+        size = f"{len(checked):,} prompts x {len(distinct):,} settings x {replicates:,} replicates"
         raise BadInput(
             f"this plan has {total:,} calls ({size}), more than {MAX_CALLS:,}", hint="use fewer settings, prompts or replicates"
         )
@@ -267,7 +278,7 @@ def make_plan(
     if not isinstance(model, str) or not model.strip():
         raise BadInput("the model's name is empty", hint="give the name the server knows the model by")
     return Plan(
-        prompts=tuple(texts),
+        prompts=tuple(map(transcript, checked)),
         settings=distinct,
         replicates=replicates,
         model=model if not used else used[0].name if len(used) == 1 else ", ".join(asked.label for asked in used),
@@ -275,6 +286,7 @@ def make_plan(
         models=tuple(used),
         systems=systems,
         wordings=tuple(wordings),
+        conversations=None if all(isinstance(prompt, str) for prompt in checked) else tuple(map(turns_of, checked)),
         **options,
     )
 
@@ -325,23 +337,6 @@ def _parameters_of(settings: Any) -> list[dict[str, Any]]:
 def check_cost(value: object) -> float:
     """Return US dollars that may be spent, or raise `BadInput`."""
     return _positive("max_cost", value, zero=True)
-
-
-def check_prompt(prompt: object, name: str = "the prompt") -> str:
-    """Return ``prompt`` if it can be sent, or raise `BadInput`, calling it ``name``."""
-    if prompt is None or (isinstance(prompt, float) and math.isnan(prompt)) or type(prompt).__name__ == "NAType":
-        raise BadInput(f"{name} is missing", hint="fill it in, or leave it out")
-    if not isinstance(prompt, str):
-        raise BadInput(f"{name} must be text, not {type(prompt).__name__}", hint="pass a string or a list of strings")
-    if not prompt.strip():
-        raise BadInput(f"{name} is empty", hint="write what the model should answer")
-    if "\0" in prompt:
-        raise BadInput(f"{name} contains a NUL character", hint="remove it; no model accepts it")
-    if len(prompt) > MAX_PROMPT_CHARS:
-        raise BadInput(f"{name} has {len(prompt):,} characters, more than {MAX_PROMPT_CHARS:,}", hint="shorten it")
-    if any("\ud800" <= c <= "\udfff" for c in prompt):
-        raise BadInput(f"{name} contains half a surrogate pair, which is not text", hint="decode it as UTF-8 first")
-    return prompt
 
 
 def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:

@@ -20,12 +20,18 @@ from uuid import UUID
 from pplab.errors import BadInput
 from pplab.inputs.paths import given_path
 from pplab.inputs.texts import read_text
+from pplab.plan.messages import is_conversation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROMPT_COLUMN = "prompt"
-ENDINGS = "use .csv, .tsv, .jsonl, .json or .txt (one prompt a line)"
+MESSAGES_COLUMN = "messages"
+BATCH_FIELDS = ("custom_id", "method", "url", "body")
+"""The fields of OpenAI's batch lines; ``body`` holds the request."""
+BATCH_COLUMN = "body."
+"""How the columns begin that hold what a batch line asks for besides its messages."""
+ENDINGS = "use .csv, .tsv, .jsonl, .json, .xlsx, .parquet or .txt (one prompt a line)"
 DELIMITERS = ",;\t"
 LONGEST_CELL = 2**31 - 1
 RULE = re.compile(r"([-=*_~#+])\1{2,}")
@@ -34,9 +40,10 @@ WHOLE_FLOATS = 2.0**53  # above, a float no longer holds every whole number
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A cell that cannot be put into a prompt, and ``why``."""
+    """A cell that cannot be put into a template, ``why``, and the list or object it holds, if any."""
 
     why: str
+    value: Any = None
 
 
 Cell = str | Unusable
@@ -78,6 +85,16 @@ class Table:
             raise BadInput(f"row {row + 1:,}, column '{column}' {cell.why}", hint=hint)
         return cell
 
+    def value(self, row: int, column: str) -> Any:
+        """Return what a cell holds: text, a list or an object, ``None`` where it is empty."""
+        cell = self.rows[row][self.columns.index(column)]
+        return cell.value if isinstance(cell, Unusable) else cell
+
+    def records(self, without: str | None) -> tuple[dict[str, str | None], ...] | None:
+        """Return each row as text by column, lists and objects as JSON, without one column; ``None`` if that leaves nothing."""
+        kept = [(at, name) for at, name in enumerate(self.columns) if name and name != without]
+        return tuple({name: _as_text(row[at]) for at, name in kept} for row in self.rows) if kept else None
+
 
 EMPTY = Unusable("is empty")
 
@@ -92,7 +109,9 @@ def as_table(data: Any) -> Table:
         return data
     if isinstance(data, (str, os.PathLike)):
         return read_table(data)
-    if hasattr(data, "to_pandas"):  # Polars and Arrow
+    if hasattr(data, "to_pydict"):  # Arrow
+        return _of_columns([str(name).strip() for name in data.column_names], list(data.to_pydict().values()))
+    if hasattr(data, "to_pandas"):  # Polars
         data = data.to_pandas()
     if hasattr(data, "columns") and hasattr(data, "iloc"):
         columns = [str(name).strip() for name in data.columns]
@@ -110,15 +129,20 @@ def as_table(data: Any) -> Table:
 
 
 def read_table(path: str | os.PathLike[str]) -> Table:
-    """Return the rows of a ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` or ``.txt`` file.
+    """Return the rows of a ``.csv``, ``.tsv``, ``.jsonl``, ``.json``, ``.xlsx``, ``.parquet`` or ``.txt`` file.
 
     Fields of a ``.csv`` are separated by commas, semicolons or tabs, whichever its heading has most of. A ``.txt`` holds one
-    prompt a line; the others may also hold a list of strings.
+    prompt a line; those of JSON may also hold a list of strings or of conversations, and OpenAI's batch lines.
     """
     file = given_path(path, "the table", "give the path of the prompts")
     ending = file.suffix.lower()
     if not file.is_file():
         raise BadInput(f"there is no file '{file.name}'", hint="check the path of the prompts")
+    if ending in (".xlsx", ".parquet"):
+        from pplab.plan.table_files import read_parquet, read_workbook
+
+        names, columns = (read_workbook if ending == ".xlsx" else read_parquet)(file)
+        return _of_columns([name.strip() for name in names], columns)
     if ending not in READERS:
         raise BadInput(f"'{file.name}' is not a table of prompts", hint=ENDINGS)
     return READERS[ending](read_text(file, what="the table"), f"'{file.name}'")
@@ -187,7 +211,7 @@ def _from_lines(text: str, named: str) -> Table:
     numbered = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     hint = "write one JSON object a line, or name a file that holds one list .json"
     values = [_parsed(line, f"{named}: line {number:,}", hint) for number, line in numbered]
-    if values and isinstance(values[0], list):
+    if values and isinstance(values[0], list) and not is_conversation(values[0]):
         raise BadInput(f"{named}: line {numbered[0][0]:,} holds a list", hint=hint)
     return _from_json(values, named)
 
@@ -236,17 +260,43 @@ def _as_written(value: Any) -> Any:
 def _from_json(value: Any, named: str) -> Table:
     """Return a list of objects, a list of texts, or an object of columns as a table."""
     if isinstance(value, Mapping):
-        return _from_object(value, named)
+        one = is_conversation(value.get(MESSAGES_COLUMN)) or _is_batch_line(value)
+        return _from_json([value], named) if one else _from_object(value, named)
     if not isinstance(value, list):
         raise BadInput(f"{named} holds {_holds(value)}, not a list", hint="write a list of objects or of strings")
     if all(_is_text(item) for item in value):
         return Table((PROMPT_COLUMN,), tuple((str(item),) for item in value))
+    if is_conversation(value):  # one alone
+        value = [value]
+    if all(is_conversation(item) for item in value):
+        value = [{MESSAGES_COLUMN: item} for item in value]
+    if any(_is_batch_line(item) for item in value):
+        value = [_from_batch_line(item, f"{named}: row {number:,}") for number, item in enumerate(value, 1)]
     columns: dict[str, None] = {}
     for number, item in enumerate(value, 1):
         if not isinstance(item, Mapping):
             raise BadInput(f"{named}: row {number:,} holds {_holds(item)}, not an object", hint="write every row the same way")
         columns.update(dict.fromkeys(item))
     return _of_columns([str(name).strip() for name in columns], [[row.get(name) for row in value] for name in columns])
+
+
+def _is_batch_line(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("body"), Mapping) and not set(value) - set(BATCH_FIELDS)
+
+
+def _from_batch_line(line: Any, named: str) -> Any:
+    """Return one of OpenAI's batch lines as a row; what its body asks for besides the messages is kept beside them."""
+    if not _is_batch_line(line):
+        raise BadInput(f"{named} is no batch line, as others are", hint="write every row the same way")
+    body = dict(line["body"])
+    if MESSAGES_COLUMN not in body:
+        raise BadInput(f"{named}: its body has no messages", hint="only batches of chat completions are read")
+    kept = {name: line[name] for name in ("custom_id",) if name in line}
+    return {
+        **kept,
+        MESSAGES_COLUMN: body.pop(MESSAGES_COLUMN),
+        **{f"{BATCH_COLUMN}{name}": value for name, value in body.items()},
+    }
 
 
 def _from_object(value: Mapping[Any, Any], named: str) -> Table:
@@ -285,9 +335,28 @@ def _cells(column: list[Any]) -> list[Cell]:
         is_scalar = hasattr(value, "dtype") and getattr(value, "shape", None) == ()  # of NumPy
         if is_scalar or isinstance(value, (str, Number, date, time, timedelta, PurePath, UUID)):
             return str(value)
-        return Unusable(f"holds {_holds(value)}")
+        return Unusable(f"holds {_holds(value)}", value)
 
     return [cell(value) for value in column]
+
+
+def _as_text(cell: Cell) -> str | None:
+    """Return a cell as it is stored with its prompt: text, or JSON; ``None`` for one that is empty or neither."""
+    if isinstance(cell, str):
+        return str(cell)
+    value = cell.value.tolist() if hasattr(cell.value, "tolist") else cell.value
+    return _json(value) if isinstance(value, (list, tuple, Mapping)) else None
+
+
+def _json(value: Any) -> str:
+    """Return JSON in which numbers are written as they were."""
+    if isinstance(value, _Written):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_json(str(name))}: {_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    return json.dumps(value.tolist() if hasattr(value, "tolist") else value, ensure_ascii=False, default=str)
 
 
 def _is_float(value: Any) -> bool:

@@ -24,6 +24,7 @@ from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pplab.plan.plan import PlannedCall
     from pplab.share.audit_excerpt import AuditExcerpt
 
 MAX_NAMED = 20
@@ -216,9 +217,14 @@ def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[
         plan, provider = plans[r.experiment_id]
         call = PlannedCall(r.prompt_index, r.setting_index, r.replicate)
         inside = r.prompt_index < len(plan.prompts) and r.setting_index < len(plan.settings) and r.replicate < plan.replicates
-        if not inside or min(r.prompt_index, r.setting_index, r.replicate) < 0 or r.prompt != plan.prompts[r.prompt_index]:
+        if not inside or min(r.prompt_index, r.setting_index, r.replicate) < 0 or r.prompt != plan.prompt(call):
             yield f"response {r.response_id[:8]} is not part of the plan"
         elif r.response_id != response_id(r.experiment_id, call):
             yield f"response {r.response_id[:8]} has an id that does not fit its place in the plan"
-        elif MASK not in f"{r.prompt}{plan.system}" and r.request_key != make_call(plan, provider, call)[0].request_key:
+        elif not _is_masked(plan, call) and r.request_key != make_call(plan, provider, call)[0].request_key:
             yield f"response {r.response_id[:8]} answers a different call than the plan has there"
+
+
+def _is_masked(plan: Plan, call: PlannedCall) -> bool:
+    """Return whether a key was taken out of what was sent, which then has another identity than what is stored."""
+    return any(MASK in message["content"] for message in plan.messages(call))

@@ -13,7 +13,7 @@ from pplab.analysis.phrasing import counted
 from pplab.plan.vocabulary import SCORED, SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -115,13 +115,16 @@ def _line(d: Difference) -> str:
     return f"{d.metric} of {replicate}: {stored} stored, {now} now"
 
 
-def rescore(responses: Iterable[ResponseRow]) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
+def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
     """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
+    from pplab.plan.plan import PlannedCall
     from pplab.scoring import scores as scoring
 
-    for row in responses:
+    plans = contents.plans
+    for row in contents.responses:
         if row.status in SCORED:
-            scores = scoring.score(row.text, row.prompt, finish_reason=row.finish_reason)
+            question = plans[row.experiment_id].question(PlannedCall(row.prompt_index, row.setting_index, row.replicate))
+            scores = scoring.score(row.text, question, finish_reason=row.finish_reason)
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
 
 
@@ -140,7 +143,7 @@ def replay(contents: PackageContents) -> Replay:
     differences: list[Difference] = []
     changed: dict[str, dict[str, float | None]] = {}
     count = 0
-    for row, now in rescore(contents.responses):
+    for row, now in rescore(contents):
         count += 1
         for name, before in stored_scores(row).items():
             if name in now and not _equal(before, now[name]):

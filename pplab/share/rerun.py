@@ -199,7 +199,7 @@ def _with_current_scores(contents: PackageContents) -> PackageContents:
 
     if all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
-    fresh = {row.response_id: now for row, now in rescore(contents.responses)}
+    fresh = {row.response_id: now for row, now in rescore(contents)}
     responses = tuple(_with_scores(r, fresh.get(r.response_id)) for r in contents.responses)
     return dataclasses.replace(contents, responses=responses)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 RECENT = 2_000
 """How many of a model's latest answers its statistics are taken from."""
+PERSONA = "'/systems/' || replace(replace(r.system, '~', '~0'), '/', '~1')"
+"""The JSON pointer to the text of an answer's persona in its plan (RFC 6901)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
     """Return the statistics of the latest good answers of ``model`` at ``provider``."""
     recent = f"""
         SELECT r.latency_ms, r.output_tokens, r.input_tokens,
-               length(r.prompt) + coalesce(length(json_extract_string(e.plan, '$.system')), 0) AS chars
+               length(r.prompt) + coalesce(length(CASE WHEN r.system IS NULL THEN json_extract_string(e.plan, '$.system')
+                   ELSE json_extract_string(e.plan, {PERSONA}) END), 0) AS chars
         FROM responses r JOIN experiments e USING (experiment_id)
         WHERE e.provider = ? AND e.model = ? AND r.status IN {in_list(SCORED)}
         ORDER BY r.created_at DESC LIMIT {RECENT}"""

@@ -109,7 +109,8 @@ def test_columns_of_json_are_read_too(table):
         ("p.json", '{"a": 1}', "holds one object"),
         ("p.csv", 'a,b\n1,"x\n', "line 2: a quote is not closed"),
         ("p.csv", 'a,b\n1,"x" y\n', "line 2: text follows a closing quote"),
-        ("p.xlsx", "x", "not a table of prompts"),
+        ("p.xls", "x", "not a table of prompts"),
+        ("p.json", '[["a"], ["b"]]', "row 1 holds a list"),
         ("p.txt", "Say hello\nin French.\n\n---\nSay bye.\n", r"line 4 is ---\. for prompts of several lines use \.jsonl"),
     ],
 )

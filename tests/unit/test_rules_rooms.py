@@ -205,7 +205,9 @@ def test_each_heavy_package_has_one_home(package, homes):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    declared = {re.split(r"[^\w.-]", line)[0].lower() for line in project["dependencies"]}
+    declared = {
+        re.split(r"[^\w.-]", line)[0].lower() for line in [*project["dependencies"], *project["optional-dependencies"]["excel"]]
+    }
     names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
     modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}
     imported = {packages_distributions()[name][0].lower() for name in modules}
