@@ -85,7 +85,9 @@ def verdict(
     )
     counted_only = left_out(_not_averaged(plan, include_truncated=include_truncated))
     if not plan.usable.any():
-        return Verdict((head, "Nothing can be concluded: no response is usable.", counted_only))
+        cut = set(plan.total()) == {"truncated"}
+        why = "every answer was truncated; a larger max_tokens lets them end" if cut else "no response is usable"
+        return Verdict((head, f"Nothing can be concluded: {why}.", counted_only))
     counted_in: dict[str, Any] = {"include_truncated": include_truncated, "resampler": resampler or Resampler()}
     means = mean_intervals(frame, metrics, **counted_in)
     comparisons = compare_all(frame, metrics, lower_is_better=lower_is_better, **counted_in)

@@ -329,7 +329,7 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     for words in exp.warnings:
         page.notice("warning", words)
     usable = bool((frame["status"] == "ok").any())
-    if usable:
+    if usable or exp.status == "completed":
         page.words(exp.verdict().words)
     summary = exp.summary()
     return page.table(_summary_rows(summary, metrics), chart=_chart(summary, plan, metrics) if usable else "")

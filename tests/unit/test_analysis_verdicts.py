@@ -107,6 +107,14 @@ def test_an_experiment_in_which_everything_failed_concludes_nothing():
     )
 
 
+def test_an_experiment_in_which_everything_was_truncated_says_what_lets_the_answers_end():
+    assert verdict(experiment(6, 2, 2).assign(status="truncated")).sentences == (
+        "2 settings, 6 prompts, 24 responses.",
+        "Nothing can be concluded: every answer was truncated; a larger max_tokens lets them end.",
+        "Not included in the averages: 24 truncated (of 24 responses).",
+    )
+
+
 def test_an_experiment_without_responses_says_so():
     assert verdict(experiment(2, 2, 2).iloc[:0]).words == "There are no responses yet."
 

@@ -307,3 +307,9 @@ def test_quotes_and_dashes_inside_a_quoted_word_are_sent(pp):
     for prompt in ("\u201cWhy does it rain?\u201d", "Explain \u2014n and $HOME and {topic} # all of it"):
         out = pp("run", prompt, "--n", "1", "--json")[1]
         assert json.loads(out)["data"]["responses"][0]["prompt"] == prompt
+
+
+def test_a_run_whose_answers_were_all_truncated_says_so_and_what_lets_them_end(pp):
+    code, printed, _ = pp("run", "Write about the sea.", "--model", "embedded", "--n", "1", "--set", "max_tokens=3")
+    assert code == 0
+    assert "Nothing can be concluded: every answer was truncated; a larger max_tokens lets them end." in printed
