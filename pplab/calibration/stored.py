@@ -11,6 +11,7 @@ from pplab.calibration.move import Move
 from pplab.calibration.persona import STRENGTHS, write_persona
 from pplab.errors import BadInput
 from pplab.inputs.values import mapping
+from pplab.plan.parameters import in_order
 from pplab.plan.settings import Range, Setting, check_ranges
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Calibration:
         """Return the calibration that a stored `CalibrationRow` describes; ``offered`` looks up what is known of a model."""
         return cls(
             id=row.calibration_id,
-            ranges=check_ranges(row.ranges),
+            ranges=check_ranges({name: row.ranges[name] for name in in_order(row.ranges)}),  # a package has them by name
             scores={"precision": row.precision_score, "personality": row.personality_score},
             persona=row.persona,
             points={name: tuple(values) for name, values in row.points.items()},

@@ -148,8 +148,8 @@ def calibration(calibration: Any) -> Display:
     for name in ("light", "strong"):
         page.folded(f"Persona, {name}", calibration.personas[name])
     return page.words(
-        "In Python: systems=calibration.personas compares the persona in three strengths (light, medium as above, strong), and "
-        "calibration.settings_for(model) says what a model can be told of this."
+        "In Python, with cal = lab.calibration(): systems=cal.personas compares the persona in three strengths (light, medium as "
+        "above, strong), and cal.settings_for(model) says what a model can be told of this."
     ).display()
 
 

@@ -235,6 +235,15 @@ def test_the_embedded_model_is_judged_as_it_is_and_says_nothing_of_others(lab):
     assert "reasoning_effort" in calibration.settings_for("gpt-5-mini").choices
 
 
+def test_the_settings_and_the_personas_run_as_they_are(lab):
+    calibration = lab.calibrate("balanced")
+    settings = calibration.settings_for("embedded")
+    one = lab.run("Hi", n=1, sweep=settings.sweep, parameters=settings.parameters, systems=settings.systems)
+    other = lab.run("Hi", n=1, systems=calibration.personas)
+    assert (one.status, other.status) == ("completed", "completed")
+    assert sorted(other.responses["system"]) == ["light", "medium", "strong"]
+
+
 def plan_of(lab, settings):
     """The plan of a run with these settings as they are."""
     request = RunRequest(prompt="Hi", n=1, sweep=settings.sweep, parameters=settings.parameters, systems=settings.systems)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pplab
 from pplab.calibration import PRESETS, QUESTIONS, Calibration, derive
 from pplab.store.rows import CalibrationRow
 from pplab.views import answer_table, static
 
+OLD_PACKAGE = Path(__file__).parents[1] / "data" / "version_0_1" / "one.zip"
 ANSWERS = st.fixed_dictionaries({q.id: st.sampled_from(q.values) for q in QUESTIONS})
 
 
@@ -112,8 +115,9 @@ values to try                               0, 0.5, 1          1         800    
 Persona: You answer questions and explain things clearly. Write in a friendly tone. Answer in a
 few paragraphs. Use headings or lists where they help the reader. Avoid repeating yourself.
 
-In Python: systems=calibration.personas compares the persona in three strengths (light, medium
-as above, strong), and calibration.settings_for(model) says what a model can be told of this."""
+In Python, with cal = lab.calibration(): systems=cal.personas compares the persona in three
+strengths (light, medium as above, strong), and cal.settings_for(model) says what a model can be
+told of this."""
     )
 
 
@@ -123,6 +127,15 @@ def test_the_persona_is_shown_and_its_other_strengths_are_to_be_opened():
     assert f"Persona: {calibration.persona}" in re.sub(r"\s+", " ", display.text)
     for name in ("light", "strong"):
         assert f"<summary>Persona, {name}</summary>{calibration.personas[name]}</details>" in display.html
+
+
+def test_a_calibration_in_a_package_of_an_earlier_version_shows_the_same(tmp_path):
+    with pplab.Lab(store=tmp_path / ".pplab") as lab:
+        lab.import_package(OLD_PACKAGE)
+        old, new = lab.calibration(), lab.calibrate("balanced")
+    assert old.explanation != new.explanation  # its sentences were worded otherwise
+    assert static.calibration(old).html == static.calibration(new).html
+    assert old.personas == new.personas
 
 
 def test_it_is_the_same_for_the_same_answers_whatever_the_ids_and_times():
