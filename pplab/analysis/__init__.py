@@ -9,6 +9,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``wording``      numbers, counts and caveats in plain words
 ``records``      the results, each with ``.words`` and ``.as_dict()``
 ``statistics``   means with intervals, paired differences, effect sizes, corrections
+``variance``     the variance of a score, split between prompts, factors and replicates
 ``ranking``      the probability of each setting to be the best on a metric
 ``unjudged``     what metrics could not judge, in words
 ``trend``        whether a metric rises or falls with an ordered parameter

@@ -17,7 +17,7 @@ from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.response_matrix import Floats, layout
 from pplab.errors import BadInput
 from pplab.plan.parameters import parameter
-from pplab.plan.settings import FACTOR_COLUMNS, Range, factor_columns
+from pplab.plan.settings import FACTOR_COLUMNS, Range, factor_columns, scale_position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +82,7 @@ class Recommendation(Report):
     setting : int or None
         Its ``setting_index``; ``None`` below the minimum, ``next.words`` then says what to run.
     parameters : dict
-        The sampling parameters of the setting, those that were set.
+        What the setting consists of: its parameters, those that were set, and the other factors.
     probability : float or None
         The share of resamples in which it suits the balance best.
     weight : float
@@ -99,7 +99,7 @@ class Recommendation(Report):
 
     setting: int | None
     label: str
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     probability: float | None
     weight: float
     points: tuple[Point, ...]
@@ -308,6 +308,8 @@ def _beyond_the_edge(parameters: Mapping[int, Mapping[str, Any]], setting: int, 
         return None
     name = varied[0]
     values = sorted({given[name] for given in parameters.values() if name in given})
+    if any(scale_position(name, value) is None for value in values):
+        return None
     at = parameters[setting].get(name)
     if len(values) < 2 or at not in {values[0], values[-1]}:
         return None

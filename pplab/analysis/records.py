@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.analysis.phrasing import counted, decimals, joined, number, percent, probability, span
 from pplab.analysis.power import ALPHA, FIRM_PROMPTS, MIN_REPLICATES, fewest_prompts, fewest_replicates
+from pplab.plan.settings import value_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -325,7 +326,7 @@ class Trend(Report):
 
     metric: str
     parameter: str
-    levels: tuple[float, ...]
+    levels: tuple[float | str, ...]
     means: tuple[float, ...]
     direction: Literal["rising", "falling", "none", "unknown"]
     p: float | None
@@ -343,7 +344,7 @@ class Trend(Report):
             return f"The trend of {self.metric} over {self.parameter} was not tested: {self.note}."
         sign, end = (1, "highest") if self.higher_is_better else (-1, "lowest")
         peak = max(range(len(self.means)), key=lambda i: sign * self.means[i])
-        at = f"its {end} mean, {number(self.means[peak])}, is at {self.parameter} {self.levels[peak]:g}"
+        at = f"its {end} mean, {number(self.means[peak])}, is at {self.parameter} {value_label(self.levels[peak])}"
         if self.direction == "none":
             return f"{self.metric} neither rises nor falls steadily with {self.parameter} ({probability(self.p)}); {at}."
         verb = "rises" if self.direction == "rising" else "falls"

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pplab.analysis.phrasing import STATUS_WORDS
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.visible import visible
-from pplab.plan.parameters import as_text
-from pplab.plan.settings import factor_columns
+from pplab.plan.settings import FACTOR_COLUMNS, factor_columns, value_label
 from pplab.plan.vocabulary import SCORED
 
 if TYPE_CHECKING:
@@ -165,9 +164,9 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseM
     ----------
     frame
         One row a replicate, with ``prompt_index``, ``setting_index``, ``status``, the parameters and the metrics.
-        Prompts with the same text in a column ``prompt`` are one prompt, with the responses to all of them. A column
-        ``cluster`` groups prompts that belong together (default: each prompt by itself). A column ``setting_label``
-        names the settings (default: the parameters in which they differ).
+        Prompts with the same text in a column ``prompt`` (under every ``wording``, where there are several) are one
+        prompt, with the responses to all of them. A column ``cluster`` groups prompts that belong together (default: each
+        prompt by itself). A column ``setting_label`` names the settings (default: what they differ in).
     include_truncated
         Also count responses that were cut at ``max_tokens``.
 
@@ -205,11 +204,12 @@ def _prompts(frame: pd.DataFrame) -> tuple[Integers, int, int]:
     index_of_row, indexes = pd.factorize(frame["prompt_index"], sort=True)
     if "prompt" not in frame.columns or not len(indexes):
         return index_of_row, len(indexes), 0
-    prompts = (
-        frame[["prompt_index", "prompt"]].drop_duplicates("prompt_index").set_index("prompt_index")["prompt"].reindex(indexes)
-    )
-    texts = [visible(text).strip() if isinstance(text, str) else index for index, text in prompts.items()]
-    number = pd.factorize(pd.Series(texts, dtype=object))[0]
+    wordings = frame.groupby("wording", dropna=False, sort=False) if "wording" in frame.columns else [("", frame)]
+    texts = []
+    for _, part in wordings:
+        prompts = part[["prompt_index", "prompt"]].drop_duplicates("prompt_index").set_index("prompt_index")["prompt"]
+        texts.append([visible(t).strip() if isinstance(t, str) else i for i, t in prompts.reindex(indexes).items()])
+    number = pd.factorize(pd.Series(list(zip(*texts, strict=True)), dtype=object))[0]
     distinct = int(number.max()) + 1
     return np.where(index_of_row >= 0, number[index_of_row], -1), distinct, len(indexes) - distinct
 
@@ -249,7 +249,7 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
         given = factor_columns(first.columns)
         named = [name for name in given if len(first) == 1 or len(first[name].drop_duplicates()) > 1]
         alone = len(first) == 1  # then a parameter that was not set says nothing
-        rows = [{name: row[name] for name in named if not (alone and pd.isna(row[name]))} for row in first.to_dict("records")]
+        rows = [{n: row[n] for n in named if not (alone and pd.isna(row[n]))} for row in first.to_dict("records")]
         labels = [_label(row) or ("server defaults" if alone and given else "") for row in rows]
     indexes = first["setting_index"].tolist()
     return tuple(
@@ -259,4 +259,14 @@ def _labels(first: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _label(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {'default' if pd.isna(value) else as_text(value)}" for name, value in values.items())
+    model, endpoint = values.get("model_asked"), values.get("endpoint")
+    words = []
+    for name, value in values.items():
+        if name == "endpoint" and model is not None:
+            continue  # it is said with the model
+        if name == "model_asked":
+            words.append(f"model {value}" if endpoint is None or pd.isna(endpoint) else f"model {value}@{endpoint}")
+        else:
+            text = str(value) if name in FACTOR_COLUMNS else value_label(value)
+            words.append(f"{name} {'default' if pd.isna(value) else text}")
+    return ", ".join(words)

@@ -1,4 +1,4 @@
-"""Whether a metric rises or falls steadily with an ordered parameter such as temperature."""
+"""Whether a metric rises or falls steadily with a parameter whose values have an order, such as temperature."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS
 from pplab.analysis.records import Scope, Trend
 from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout, need
 from pplab.analysis.statistics import too_little
-from pplab.plan.settings import factor_columns
+from pplab.plan.settings import factor_columns, scale_position
 
 if TYPE_CHECKING:
     from typing import Literal
 
-_FEWEST_VALUES = 3
+FEWEST_VALUES = 3
 
 
 def trend(
@@ -41,7 +41,7 @@ def trend(
     frame
         Responses, see `pplab.analysis.response_matrix.layout`, with a column ``parameter``.
     parameter
-        Needs at least three values.
+        Needs at least three values: numbers, or an ordered choice such as ``reasoning_effort``, by its order.
     lower_is_better
         Whether the value of interest is the one with the lowest mean.
 
@@ -93,20 +93,22 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
     return Trend(metric, parameter, (), (), "unknown", None, 0, "none", 0, unit, why)
 
 
-def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float, ...], list[list[int]], str]:
+def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float | str, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
     names = list(dict.fromkeys(["setting_index", parameter, *factor_columns(frame.columns)]))
     first = frame[names].drop_duplicates("setting_index").sort_values("setting_index")
-    level = pd.to_numeric(first[parameter], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    values = sorted({float(v) for v in level if np.isfinite(v)})
-    if len(values) < _FEWEST_VALUES:
-        return (), [], f"at least {_FEWEST_VALUES} values are needed, there are {len(values)}"
-    members = [[c for c in range(len(plan.settings)) if level[c] == v] for v in values]
+    places = [scale_position(parameter, value) for value in first[parameter].tolist()]
+    value_at = {place: value for place, value in zip(places, first[parameter].tolist(), strict=True) if place is not None}
+    order = sorted(value_at)
+    if len(order) < FEWEST_VALUES:
+        return (), [], f"at least {FEWEST_VALUES} values are needed, there are {len(order)}"
+    values = tuple(value_at[place] if isinstance(value_at[place], str) else place for place in order)
+    members = [[c for c in range(len(plan.settings)) if places[c] == place] for place in order]
     others = [name for name in factor_columns(first.columns) if name != parameter]
     combined = [sorted(map(repr, first.iloc[columns][others].to_numpy(dtype=object).tolist())) for columns in members]
     if any(c != combined[0] for c in combined):
         return (), [], f"other parameters differ between the values of {parameter}"
-    return tuple(values), members, ""
+    return values, members, ""
 
 
 def _replicate_blocks(cells: Cells, members: list[list[int]]) -> Floats:

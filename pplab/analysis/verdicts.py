@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from pplab.analysis import unjudged
 from pplab.analysis.phrasing import counted, decimals, joined, left_out, number, repetitions
 from pplab.analysis.ranking import best
@@ -14,13 +12,15 @@ from pplab.analysis.records import Best, Comparisons, Difference, Interval, Repo
 from pplab.analysis.resampling import Resampler
 from pplab.analysis.response_matrix import ResponseMatrix, layout
 from pplab.analysis.statistics import compare_all, mean_intervals
-from pplab.analysis.trend import trend
+from pplab.analysis.trend import FEWEST_VALUES, trend
 from pplab.analysis.unused import dropped_settings
-from pplab.plan.settings import factor_columns
+from pplab.plan.settings import factor_columns, scale_position
 from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,7 +37,7 @@ class Verdict(Report):
     ranking : tuple of Best
         Empty with fewer than three settings.
     trends : tuple of Trend
-        Where exactly one parameter was swept over at least three values.
+        Where exactly one parameter was swept, over at least three values that have an order.
     """
 
     sentences: tuple[str, ...]
@@ -185,13 +185,14 @@ def _capitalise(sentence: str) -> str:
 
 
 def _swept_parameter(frame: pd.DataFrame) -> str | None:
-    """Return the one parameter that the settings differ in, if it has three numeric values or more."""
+    """Return the one parameter that the settings differ in, if it has three values or more that have an order."""
     first = frame.drop_duplicates("setting_index")
     values = {name: first[name].drop_duplicates() for name in factor_columns(first.columns)}
     varied = [name for name, different in values.items() if len(different) > 1]
-    if len(varied) != 1 or pd.to_numeric(values[varied[0]], errors="coerce").nunique() < 3:
+    if len(varied) != 1:
         return None
-    return varied[0]
+    places = {scale_position(varied[0], value) for value in values[varied[0]].tolist()} - {None}
+    return varied[0] if len(places) >= FEWEST_VALUES else None
 
 
 def _limits(results: Sequence[Interval | Difference | Best]) -> list[str]:

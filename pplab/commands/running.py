@@ -77,6 +77,7 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "warnings": experiment.warnings,
             "responses": experiment.responses,
             "summary": experiment.summary(),
+            "variance": experiment.variance(),
         }
     exit_code = {"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0)
     return CommandResult(experiment, data, exit_code=exit_code)

@@ -238,6 +238,14 @@ class Experiment(CopiedAsItself):
         stored = self._stored
         return by_setting(stored.frame, stored.metrics, latency=True) if latency else stored.summary.copy()
 
+    def variance(self) -> pd.DataFrame:
+        """Return one row a metric: its standard deviation, and the share of its variance that lies with each source.
+
+        Sources are the prompts, each factor that varies, combinations of factors, what settings do differently from prompt to
+        prompt, and the replicates; see `pplab.analysis.variance`.
+        """
+        return self._stored.variance.copy()
+
     def compare(self, a: int, b: int) -> Comparisons:
         """Return the paired differences between the settings with index ``a`` and ``b`` (see `Plan.settings`)."""
         from pplab.analysis.statistics import compare

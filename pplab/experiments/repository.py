@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pplab.errors import NotFound
-from pplab.experiments.resume import for_analysis, with_factors, with_planned, with_users_metrics
+from pplab.experiments.factors import for_analysis, with_factors
+from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
@@ -105,6 +106,13 @@ class StoredExperiment:
         from pplab.analysis.summaries import by_setting
 
         return by_setting(self.frame, self.metrics)
+
+    @cached_property
+    def variance(self) -> pd.DataFrame:
+        """One row a metric: where its variance lies."""
+        from pplab.analysis.variance import split_variance, variance_table
+
+        return variance_table(split_variance(self.frame, self.metrics))
 
     @cached_property
     def verdict(self) -> Verdict:

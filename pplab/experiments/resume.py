@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
-from pplab.plan.parameters import CALIBRATED
 from pplab.plan.plan import MAX_CALLS, Plan
-from pplab.plan.settings import factor_columns
 from pplab.plan.vocabulary import RESENDABLE
-from pplab.store.record_types import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -118,6 +115,7 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
     plan = Plan.from_dict(row.plan)
     if len(stored) < len(plan):
         have = set(stored["response_id"])
+        values = [plan.factor_values(index) for index in range(len(plan.settings))]
         why = "not answered yet" if row.status == "running" else (row.reason or "never sent")
         rest = [
             {
@@ -126,7 +124,7 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
                 "prompt_index": call.prompt_index,
                 "prompt": plan.prompt(call),
                 "setting_index": call.setting_index,
-                **plan.factor_values(call.setting_index),
+                **values[call.setting_index],
                 "replicate": call.replicate,
                 "status": "cancelled",
                 "text": "",
@@ -149,31 +147,3 @@ def with_users_metrics(frame: pd.DataFrame, values: Mapping[str, Mapping[str, fl
     names = dict.fromkeys(name for of_one in values.values() for name in of_one)
     columns = {name: [values.get(rid, {}).get(name) for rid in frame["response_id"]] for name in names}
     return frame.assign(**{name: pd.array(column, dtype="float64") for name, column in columns.items()})
-
-
-def with_factors(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``frame`` with one column for each factor that varies, and the cluster of each prompt (``None``: the prompt itself).
-
-    Besides the factors, ``endpoint``, ``parameters`` (JSON) and the calibrated parameters are always there. Values that are
-    neither number nor text are JSON as well.
-    """
-    import pandas as pd
-
-    values = [plan.factor_values(index) for index in range(len(plan.settings))]
-    of_rows = frame["setting_index"]
-    always = ("endpoint", *CALIBRATED)
-    frame = frame.drop(columns=[name for name in factor_columns(frame.columns) if name not in (*always, *plan.factors)])
-    columns: dict[str, list[Any]] = {"parameters": [canonical_json(setting.given()) for setting in plan.settings]}
-    for name in plan.factors:
-        if name not in CALIBRATED:
-            cells = [setting.get(name) for setting in values]
-            columns[name] = [c if c is None or isinstance(c, (str, int, float)) else canonical_json(c) for c in cells]
-    filled = {name: pd.Series(cells)[of_rows].to_numpy() for name, cells in columns.items()}
-    clusters = plan.clusters or (None,) * len(plan.prompts)
-    return frame.assign(**filled, cluster=[clusters[i] for i in frame["prompt_index"]])
-
-
-def for_analysis(plan: Plan, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``frame`` without the columns that say nothing about this plan, for the statistics, which go by what is there."""
-    unused = [*(("endpoint",) if "endpoint" not in plan.factors else ()), *(() if plan.clusters else ("cluster",))]
-    return frame.drop(columns=unused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -21,6 +22,7 @@ FREE = "x."
 RESERVED = ("model", "messages", "stream", "stream_options", "n")
 """Fields of a request that the lab sets itself."""
 LARGEST_JSON = 100_000  # characters of one value
+LONGEST_IN_LABEL = 40  # characters of a value
 _FIELD = re.compile(r"[^\s=,.@\"'{}\[\]]{1,64}")
 
 
@@ -184,6 +186,9 @@ PARAMETERS: dict[str, Parameter] = {
 }  # fmt: skip
 """The parameters that the lab knows, in the order in which they are shown."""
 
+UNLIMITED = {"top_k": (0, -1), "thinking_budget": (-1,)}
+"""Numbers of a parameter that mean no limit, and so have no place on its scale."""
+
 CALIBRATED = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
 """The parameters that a calibration gives a range."""
 
@@ -244,3 +249,11 @@ def as_text(value: Any) -> str:
         short = f"{value:g}"
         return short if float(short) == value else repr(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def shortened(text: str) -> str:
+    """Return a value's text on one line, as far as a label has room; what is cut has a mark, by which it differs from others."""
+    text = " ".join(text.split())
+    if len(text) <= LONGEST_IN_LABEL:
+        return text
+    return f"{text[: LONGEST_IN_LABEL - 9]}... #{hashlib.sha256(text.encode()).hexdigest()[:4]}"

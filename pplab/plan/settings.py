@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.plan.parameters import CALIBRATED, FREE, PARAMETERS, as_text, in_order, parameter
+from pplab.plan.parameters import CALIBRATED, FREE, PARAMETERS, UNLIMITED, as_text, in_order, parameter, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -15,7 +16,6 @@ NAMED = ("model", "system", "wording")
 """What a setting may name besides its parameters."""
 FACTOR_COLUMNS = ("model_asked", "endpoint", "system", "wording")
 """The columns of the factors that are no parameters."""
-LONGEST_VALUE = 40  # characters of a value in a label
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ class Setting:
 
     def label(self) -> str:
         """Return the setting in words, the same for equal settings."""
-        words = [f"{name} {_short(as_text(value))}" for name, value in self.as_dict().items()]
+        words = [f"{name} {value}" for name, value in self._names().items()]
+        words += [f"{name} {value_label(value)}" for name, value in self.parameters.items()]
         return ", ".join(words) or "server defaults"
 
     def _names(self) -> dict[str, str]:
@@ -108,8 +109,38 @@ class Setting:
         return hash(self._key())
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+def value_label(value: Any) -> str:
+    """Return a parameter's value for a label.
+
+    Examples
+    --------
+    >>> value_label(0.5), value_label({"type": "json_object"}), value_label(["word"] * 20)
+    ('0.5', '{"type":"json_object"}', '["word","word","word","word","w... #7f19')
+    """
+    return shortened(as_text(value))
+
+
+def scale_position(name: str, value: Any) -> float | None:
+    """Return where a factor's value stands on its scale: a number as itself, an ordered choice by its place among the choices.
+
+    ``None`` for whatever has no order: names, other choices, texts, JSON, and a number that stands for "no limit".
+
+    Examples
+    --------
+    >>> scale_position("temperature", 0.7), scale_position("verbosity", "medium"), scale_position("system", "1")
+    (0.7, 1.0, None)
+    """
+    known = PARAMETERS.get(name)
+    if known is not None and known.kind == "ordered":
+        return float(known.choices.index(value)) if value in known.choices else None
+    text = isinstance(value, str) and not (known is not None and known.numeric)
+    if name in FACTOR_COLUMNS or isinstance(value, bool) or text:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and number not in UNLIMITED.get(name, ()) else None
 
 
 def factor_columns(columns: Iterable[str]) -> list[str]:

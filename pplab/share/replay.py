@@ -200,7 +200,7 @@ def analysis_frame(contents: PackageContents, experiment: ExperimentRow) -> pd.D
     """Return the responses of an experiment as the analysis takes them: numbers, the user's metrics as columns, clusters."""
     import pandas as pd
 
-    from pplab.experiments.resume import for_analysis, with_factors
+    from pplab.experiments.factors import for_analysis, with_factors
     from pplab.plan.plan import Plan
 
     frame = contents.frame(experiment.experiment_id)

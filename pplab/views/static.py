@@ -14,14 +14,15 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
-from pplab.analysis.phrasing import fault_words
+from pplab.analysis.phrasing import fault_words, percent
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.vocabulary import FAULTS, SCORED
 from pplab.views import answer_table, html, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
-from pplab.views.records import Card, Display, Estimate
+from pplab.views.records import Card, Display
 from pplab.views.static_views import STATIC_VIEWS
+from pplab.views.summary_charts import estimate, summary_charts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
+VARIANCE_WORDS = {
+    "model_asked": "models",
+    "combinations": "factors in combination",
+    "prompts_by_settings": "settings by prompt",
+}
 NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
 
@@ -332,7 +338,10 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     if usable or exp.status == "completed":
         page.words(exp.verdict().words)
     summary = exp.summary()
-    return page.table(_summary_rows(summary, metrics), chart=_chart(summary, plan, metrics) if usable else "")
+    page.table(_summary_rows(summary, metrics), chart=summary_charts(summary, plan.factors, metrics) if usable else "")
+    if usable:
+        _variance(page, exp.variance(), metrics)
+    return page
 
 
 def full_experiment(exp: Any) -> FrameDisplay:
@@ -356,37 +365,30 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
         if any(name in record for name in FAULTS):
             row["faults"] = ", ".join(f"{record[name]:,} {name}" for name in FAULTS if record.get(name)) or "none"
-        row |= {m.label: _estimate(record, m.name) for m in metrics}
+        row |= {m.label: estimate(record, m.name) for m in metrics}
         if (tokens := _integer(record.get("output_tokens"))) is not None:
             row["output tokens"] = tokens
         rows.append(row)
     return rows
 
 
-def _estimate(record: Mapping[Any, Any], name: str) -> Estimate:
-    return Estimate(_value(record[name]), _value(record[f"{name}_low"]), _value(record[f"{name}_high"]))
-
-
-def _chart(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo]) -> str:
-    """Return a chart for the metrics of each range: one axis cannot show several."""
-    groups: dict[object, list[MetricInfo]] = {}
-    for m in metrics:
-        groups.setdefault((m.low, m.high) if m.low is not None and m.high is not None else m.name, []).append(m)
-    return "".join(_chart_of(summary, plan, group, (group[0].low, group[0].high)) for group in groups.values())
-
-
-def _chart_of(summary: pd.DataFrame, plan: Any, metrics: Sequence[MetricInfo], within: tuple[float | None, float | None]) -> str:
-    records = summary.to_dict("records")
-    what = "Scores" if any(m.built_in for m in metrics) else ", ".join(m.name for m in metrics)
-    lower = [m.label for m in metrics if not m.higher_is_better]
-    swept = [name for name in plan.swept if name != "max_tokens"]
-    if len(swept) == 1 and len(records) > 1:
-        ordered = sorted(records, key=lambda r: r[swept[0]])
-        lines = {m.label: [svg.Point(float(r[swept[0]]), _estimate(r, m.name)) for r in ordered] for m in metrics}
-        title = f"{what} by {swept[0]}"
-        return svg.line_chart(lines, title=title, x_label=swept[0], within=within, lower_is_better=lower)
-    estimates = {m.label: [_estimate(r, m.name) for r in records] for m in metrics}
-    return svg.dot_chart([r["setting"] for r in records], estimates, title=f"{what} by setting", within=within)
+def _variance(page: _Page, table: pd.DataFrame, metrics: Sequence[MetricInfo]) -> None:
+    """Add where the variance of the scores lies, to be opened; nothing where there are no two sources of it."""
+    labels = {m.name: m.label for m in metrics}
+    sources = [name for name in table.columns if name not in {"metric", "sd", "note"} and table[name].notna().any()]
+    split = table[table[sources].notna().any(axis=1)] if sources else table[:0]
+    if len(sources) < 2 or split.empty:
+        return
+    shares = split[sources].map(lambda share: "-" if math.isnan(share) else percent(share))
+    rows = [{"score": labels[m], **row} for m, row in zip(split["metric"], shares.to_dict("records"), strict=True)]
+    headings = {"score": "score", **{name: VARIANCE_WORDS.get(name, name.replace("+", ", ")) for name in sources}}
+    notes = " ".join(dict.fromkeys(_sentence(note) for note in split["note"] if note))
+    caption = f"Shares of the variance of each score. {notes}".strip()
+    markup = html.table(rows, headings=headings, caption=caption)
+    page.add(
+        f"<details><summary>Where the variance of the scores lies</summary>{markup}</details>",
+        text.table(rows, headings=headings, caption=caption),
+    )
 
 
 def _counted(count: int, noun: str) -> str:

@@ -111,7 +111,8 @@ def test_a_lab_of_a_newer_pplab_is_refused(store):
 
 def test_a_lab_whose_migrations_were_changed_is_refused(store, monkeypatch):
     store.counts()
-    changed = (Migration(1, migrations()[0].sql + "-- changed"),)
+    first, *rest = migrations()
+    changed = (Migration(1, first.sql + "-- changed"), *rest)
     monkeypatch.setattr(migrate, "migrations", lambda: changed)
     with pytest.raises(StoreError, match="another build"):
         store.counts()

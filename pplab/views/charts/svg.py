@@ -52,6 +52,7 @@ def line_chart(
     y_label: str = "",
     within: Ends = (0, 1),
     lower_is_better: Collection[str] = (),
+    x_words: Mapping[float, str] | None = None,
 ) -> str:
     """Return lines with intervals, such as each metric against temperature.
 
@@ -63,6 +64,8 @@ def line_chart(
         The range of the values, which the axis does not leave unless a value does; ``None`` is no limit.
     lower_is_better
         Names of lines that are best where they are lowest.
+    x_words
+        What the values of ``x`` are called where they are places of an ordered choice.
     """
     canvas = Canvas(_WIDTH, 340)
     left, right, top, bottom = 56, _WIDTH - 24, 66, 288
@@ -70,7 +73,7 @@ def line_chart(
     across = Scale(*span(point.x for point in points), left + 14, right - 14)
     up = Scale(*_limits([point.y for point in points], within), bottom, top)
     _heading(canvas, title, list(lines))
-    _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label))
+    _frame(canvas, across, up, (left, right, top, bottom), (x_label, y_label), x_words)
     for index, (name, line) in enumerate(lines.items()):
         colour, shift = series_colour(name, index), (index - (len(lines) - 1) / 2) * 5
         placed = [(across.at(p.x) + shift, p.y) for p in line]
@@ -81,17 +84,17 @@ def line_chart(
         for x, estimate in placed:
             if estimate.value is not None:
                 canvas.mark(series_mark(index), x, up.at(estimate.value), colour)
-    return canvas.image(f"{title}: {_series_words(lines, lower_is_better)}. The values are in the table.")
+    return canvas.image(f"{title}: {_series_words(lines, lower_is_better, x_words or {})}. The values are in the table.")
 
 
-def _series_words(lines: Mapping[str, Sequence[Point]], lower_is_better: Collection[str]) -> str:
+def _series_words(lines: Mapping[str, Sequence[Point]], lower_is_better: Collection[str], x_words: Mapping[float, str]) -> str:
     def words(name: str, line: Sequence[Point]) -> str:
         points = [point for point in line if point.y.value is not None]
         if not points:
             return f"{name} has no values"
         sign, end = (-1, "lowest") if name in lower_is_better else (1, "highest")
         best = max(points, key=lambda point: sign * (point.y.value or 0.0))
-        return f"{name} is {end}, {best.y.words()}, at {best.x:g}"
+        return f"{name} is {end}, {best.y.words()}, at {x_words.get(best.x) or f'{best.x:g}'}"
 
     return "; ".join(words(name, line) for name, line in lines.items()) or "no values"
 
@@ -245,7 +248,14 @@ def _heading(canvas: Canvas, title: str, series: Sequence[str]) -> None:
         x += text_width(name) + 32
 
 
-def _frame(canvas: Canvas, across: Scale, up: Scale, edges: tuple[float, float, float, float], labels: tuple[str, str]) -> None:
+def _frame(
+    canvas: Canvas,
+    across: Scale,
+    up: Scale,
+    edges: tuple[float, float, float, float],
+    labels: tuple[str, str],
+    x_words: Mapping[float, str] | None = None,
+) -> None:
     left, right, top, bottom = edges
     x_label, y_label = labels
     for value in up.ticks():
@@ -255,9 +265,10 @@ def _frame(canvas: Canvas, across: Scale, up: Scale, edges: tuple[float, float, 
     if y_label:
         canvas.rotated(16, (top + bottom) / 2, y_label)
     canvas.line(left, bottom, right, bottom, TRACK)
-    for value in across.ticks(8):
+    for value in x_words or across.ticks(8):
+        word = (x_words or {}).get(value) or tick_words(value)
         canvas.line(across.at(value), bottom, across.at(value), bottom + 4, TRACK)
-        canvas.words(across.at(value), bottom + SIZE + 6, tick_words(value), anchor="middle", quiet=True)
+        canvas.words(across.at(value), bottom + SIZE + 6, word, anchor="middle", quiet=True)
     canvas.words((left + right) / 2, bottom + SIZE + 26, x_label, anchor="middle", quiet=True)
 
 
