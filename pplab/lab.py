@@ -341,7 +341,7 @@ class Lab(CopiedAsItself):
         Parameters
         ----------
         parameter
-            ``temperature``, ``top_p``, ``max_tokens``, ``frequency_penalty`` or ``presence_penalty``.
+            Its name, with two values to compare where none are known or others are wanted, such as ``x.mirostat=0,2``.
         prompt
             What to ask; default: an open question that is answered differently each time.
         n

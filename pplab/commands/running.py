@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pplab.commands.session import Session
     from pplab.experiments.experiment import Experiment
+    from pplab.experiments.probe import Probe, Probes
     from pplab.lab import Lab
 
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
@@ -96,10 +97,19 @@ def studio(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 
 def probe(session: Session, arguments: argparse.Namespace) -> CommandResult:
-    """Test whether the model honours a parameter."""
-    report = session.lab(arguments).probe(
-        arguments.parameter or "temperature", prompt=arguments.prompt, n=6 if arguments.n is None else arguments.n
-    )
+    """Test whether the model honours a parameter, or each that a sweep would use."""
+    lab = session.lab(arguments)
+    options: dict[str, Any] = {"prompt": arguments.prompt, "n": 6 if arguments.n is None else arguments.n}
+    if not arguments.all:
+        report: Probe | Probes = lab.probe(arguments.parameter or "temperature", **options)
+        return CommandResult(report, report.as_dict())
+    if arguments.parameter:
+        raise BadInput("a parameter and --all were both given", hint="give one of them")
+    from pplab.experiments.probe import Probes
+    from pplab.experiments.probe_ends import worth_probing
+
+    names = worth_probing(lab.model, lab.manager.capabilities, lab.context.provider)
+    report = Probes(tuple(lab.probe(name, **options) for name in names))
     return CommandResult(report, report.as_dict())
 
 
@@ -219,15 +229,18 @@ COMMANDS = (
     ),
     Command(
         "probe",
-        "test whether the model honours a parameter, with a few calls at each end of its range",
+        "test whether the model honours a parameter, with a few calls at each of two values",
         probe,
-        arguments=(Argument("parameter", "the parameter to test (default: temperature)", "?", "parameter_name"),),
+        arguments=(
+            Argument("parameter", "what to test (default: temperature); NAME=a,b says which two values", "?", "parameter_name"),
+        ),
         options=(
+            Option("--all", "test every parameter that a sweep would use with this model", None),
             Option("--n", "calls at each end (default 6)", whole_number, "N"),
             Option("--prompt", "what to ask (default: an open question)", metavar="TEXT"),
             *MODEL_OPTIONS,
         ),
-        examples=("probe temperature", "probe top_p --model gpt-4o-mini"),
+        examples=("probe temperature", "probe reasoning_effort --model gpt-6-luna", "probe x.mirostat=0,2", "probe --all"),
     ),
     Command(
         "compare",

@@ -16,5 +16,6 @@ STATIC_VIEWS = {
     ("pplab.analysis.sensitivity", "Sensitivity"): "report",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
+    ("pplab.experiments.probe", "Probes"): "report",
     ("pplab.analysis.verdicts", "Verdict"): "report",
 }

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 import pplab
+from pplab.commands import command_table
+from pplab.commands.session import Session
 from pplab.errors import BadInput
 from pplab.experiments.caveats import caveats
+from pplab.experiments.probe_ends import probe_ends
 from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
@@ -39,6 +42,47 @@ def test_the_embedded_model_honours_its_parameters(tmp_path: Path, parameter: st
         assert found.cost == 0
         ends = [setting.given()[parameter] for setting in lab.experiment(found.experiment_ids[0]).plan.settings]
         assert not lab.run("Write about the sea.", n=1, sweep={parameter: ends}).warnings
+
+
+@pytest.mark.parametrize("parameter", ["seed", "stop", "logprobs"])
+def test_what_is_no_number_is_probed_by_two_values(tmp_path: Path, parameter: str) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        assert lab.probe(parameter).verdict == "honoured"
+
+
+def test_answers_that_were_cut_are_evidence_as_well(tmp_path: Path) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        probe = lab.probe("max_tokens=8,100")
+        assert probe.verdict == "honoured"
+        statuses = lab.experiment(probe.experiment_ids[0]).responses["status"]
+        assert set(statuses) == {"truncated"}
+
+
+@pytest.mark.parametrize("parameter", ["verbosity", "top_k", "x.mirostat=0,2"])
+def test_any_parameter_that_a_server_ignores_shows_no_visible_effect(server: FaultServer, tmp_path: Path, parameter: str) -> None:
+    with lab_at(tmp_path, server, "fast") as lab:
+        probe = lab.probe(parameter)
+        assert probe.verdict == "no visible effect"
+        assert probe.parameter == parameter.partition("=")[0]
+        plan = lab.experiment(probe.experiment_ids[0]).plan
+        assert plan.swept == (probe.parameter,)
+
+
+def test_all_parameters_that_a_sweep_would_use_are_probed_one_by_one(tmp_path: Path) -> None:
+    with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
+        session = Session(lambda: lab, front_end="terminal")
+        probes = command_table.perform(["probe", "--all", "--n", "5"], session).value
+        verdicts = {probe.parameter: probe.verdict for probe in probes.probes}
+        assert list(verdicts) == ["temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty", "seed"]
+        assert set(verdicts.values()) <= {"honoured", "no visible effect"}
+        assert len(probes.words.splitlines()) == 7
+        assert lab.audit("probe_completed")["payload"].str.contains("seed").any()
+
+
+def test_a_model_that_takes_no_temperature_is_asked_without_one() -> None:
+    low, high = probe_ends("top_p", None, "gpt-6-luna", {}, "api.openai.com")
+    assert "temperature" not in {**low, **high}
+    assert probe_ends("reasoning_effort", None, "gpt-6-luna", {}, "api.openai.com")[0]["reasoning_effort"] == "none"
 
 
 def test_at_temperature_0_the_embedded_model_repeats_itself(tmp_path: Path) -> None:
@@ -82,7 +126,15 @@ def test_a_server_that_does_not_answer_leaves_the_question_open(server: FaultSer
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"parameter": "warmth"}, "warmth"), ({"n": 2}, "n=2"), ({"prompt": " "}, "empty")]
+    ("options", "words"),
+    [
+        ({"parameter": "warmth"}, "warmth"),
+        ({"parameter": "x.mirostat"}, "which two values of x.mirostat"),
+        ({"parameter": "temperature=1"}, "compares two values"),
+        ({"parameter": "min_p=0,0"}, "compares two values"),
+        ({"n": 2}, "n=2"),
+        ({"prompt": " "}, "empty"),
+    ],
 )
 def test_a_probe_that_cannot_be_made_is_refused_before_anything_is_sent(
     server: FaultServer, tmp_path: Path, options: dict[str, object], words: str
