@@ -42,12 +42,12 @@ ignored, with what works instead. Nothing is left out of a call because of this 
 `pplab config capabilities='{"my-model": {"seed": "ignored"}}'` (rejected, ignored or honoured). `pplab probe` measures it.
 """
 CHOICE_TEXT = """
-No package has this knowledge as it is needed here (looked at on 2026-11-28). `genai-prices` 0.2.3, which gives the prices, has
+No package has this knowledge as it is needed here (looked at on 2026-11-28). genai-prices 0.2.3, which gives the prices, has
 none of parameters.
-`modelparams` 0.0.53 (2026-10-10, MIT, no network, 0.6 s to import) lists 490 entries of 22 providers with types, ranges and some
+modelparams 0.0.53 (2026-10-10, MIT, no network, 0.6 s to import) lists 490 entries of 22 providers with types, ranges and some
 conditions, but neither a source nor a day for each, and by the native field names of each API. Among its 62 entries for OpenAI,
 those for GPT-6 have temperature without any condition, three efforts of six and a shutdown on 2026-10-23, gpt-4 has a reasoning
-effort, o1 to o4-mini have `xhigh`, GPT-5.1 to 5.6 lack temperature instead of tying it to effort `none`, and gpt-4o has neither
+effort, o1 to o4-mini have xhigh, GPT-5.1 to 5.6 lack temperature instead of tying it to effort none, and gpt-4o has neither
 penalties nor seed, stop or log probabilities: what it lacks is not refused. So the tables here are the lab's own, each row with
 its source and day; where that catalogue is the source and nothing speaks against it, it is named.
 """
