@@ -5,21 +5,27 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import pplab
 from pplab.commands import command_table
 from pplab.commands.line import split
 from pplab.commands.run_request import request_of as request_of_command
 from pplab.commands.session import Session
 from pplab.errors import BadInput
-from pplab.plan.parameters import PARAMETERS
-from pplab.views.widgets.studio import Draft, Studio, code_of, request_of
+from pplab.plan.parameters import CALIBRATED, PARAMETERS
+from pplab.plan.request import RunRequest, build_plan
+from pplab.plan.settings import ModelAsked
+from pplab.views.widgets.studio import Studio
+from pplab.views.widgets.studio_draft import Draft, Persona, code_of, request_of
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
 
+NOBODY = Persona(name="", text="")
 PROMPT = "Write a tagline for a notebook."
 PATIENCE = 60
 
@@ -33,7 +39,16 @@ def studio(lab):
 
 def draft(**part):
     blank = Draft(
-        prompt=PROMPT, table="", system="", model="embedded", calibration="", beyond=False, values={}, n=2, stream=False
+        prompt=PROMPT,
+        table="",
+        systems=(NOBODY,),
+        models="embedded",
+        calibration="",
+        beyond=False,
+        values={},
+        written={},
+        n=2,
+        stream=False,
     )
     return {**blank, **part}
 
@@ -182,11 +197,44 @@ def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatc
 def test_another_model_is_asked_at_the_same_server_and_stored_in_the_same_lab(tmp_path, server):
     with lab_at(tmp_path, server, "fast") as lab:
         studio = Studio(lab)
-        run(studio, prompt="another model", n=1, model="play:ok")
+        run(studio, prompt="another model", n=1, models="play:ok")
         settle("pplab-studio")
         assert (studio.problem, lab.experiment().model) == (None, "play:ok")
         assert [seen["step"] for seen in server.seen("another model")] == ["ok"]
         studio.close()
+
+
+def test_models_and_personas_are_compared_in_one_run(lab):
+    studio = Studio(lab)
+    personas = (Persona(name="plain", text=""), Persona(name="warm", text="Be warm."))
+    run(studio, prompt=PROMPT, n=1, systems=personas, written={"seed": "7"})
+    settle("pplab-studio")
+    stored = lab.experiment()
+    assert (studio.problem, stored.plan.factors) == (None, ("system",))
+    assert stored.responses["system"].tolist() == ["plain", "warm"]
+    assert set(stored.responses["seed"]) == {7}
+    studio.close()
+
+
+def test_what_no_model_takes_is_said_with_the_reason_before_it_is_run(studio):
+    edit(studio, models="gpt-6-luna", prompt=PROMPT)
+    assert not studio.offers["temperature"]["usable"]
+    assert "reasoning_effort none" in studio.offers["temperature"]["words"]
+    edit(studio, written={"reasoning_effort": "none"})
+    assert studio.offers.get("temperature", {"usable": True})["usable"]
+
+
+def test_a_written_value_that_cannot_be_read_is_said_in_the_estimate(studio):
+    ahead = edit(studio, prompt=PROMPT, written={"response_format": "{"})
+    assert (ahead["possible"], "response_format" in ahead["line"]) == (False, True)
+    assert studio.code.startswith("%%pplab run")
+
+
+def test_models_that_were_asked_before_are_offered(lab):
+    lab.run("Say hello.", n=1)
+    studio = Studio(lab)
+    assert studio.models == ("embedded",)
+    studio.close()
 
 
 def test_the_static_form_is_the_same_on_every_run(lab):
@@ -201,8 +249,6 @@ def test_the_static_form_is_the_same_on_every_run(lab):
 
 
 def test_a_calibration_of_another_lab_is_refused(lab, tmp_path):
-    import pplab
-
     with pplab.Lab(store=tmp_path / "other") as other:
         made = other.calibrate("balanced")
     with pytest.raises(pplab.PplabError, match="not stored in this lab"):
@@ -215,7 +261,14 @@ VALUES = {
     p.name: st.integers(int(p.low), 1000)
     if p.integer
     else st.floats(p.low, p.high, exclude_min=p.low_open).map(lambda x: round(x, 4))
-    for p in PARAMETERS.values()
+    for p in map(PARAMETERS.__getitem__, CALIBRATED)
+}
+WRITTEN = {
+    "stop": st.sampled_from(["END", '["END", "###"]', '[["a", "b"]]']),
+    "reasoning_effort": st.sampled_from(["low", "low,high"]),
+    "logprobs": st.sampled_from(["true", "true,false"]),
+    "response_format": st.just('{"type": "json_object"}'),
+    "x.mirostat": st.sampled_from(["2", "0, 2", '[1, "1"]', "word", '"2"']),
 }
 LEGAL = {
     name: st.lists(values.filter(lambda v, p=PARAMETERS[name]: not (p.low_open and v <= p.low)), max_size=3, unique=True)
@@ -225,7 +278,9 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]) | st
 DRAFTS = st.builds(
     draft,
     prompt=WORDS.filter(lambda text: text.strip()).map(str.rstrip),
-    system=WORDS,
+    systems=st.builds(lambda text: (Persona(name="", text=text),), WORDS),
+    models=st.sampled_from(["embedded", "", "other", "one, two@there"]),
+    written=st.fixed_dictionaries({}, optional=WRITTEN),
     calibration=st.sampled_from(["", "latest"]),
     values=st.fixed_dictionaries({}, optional=LEGAL),
     n=st.integers(1, 50),
@@ -234,16 +289,44 @@ DRAFTS = st.builds(
 
 
 @given(DRAFTS)
-@example(draft(system="-: no dash"))
+@example(draft(systems=(Persona(name="", text="-: no dash"),)))
 def test_the_cell_asks_for_exactly_what_the_studio_runs(made):
     line, _, body = code_of(made, "embedded").partition("\n")
     command, arguments = command_table.parse(split(line.removeprefix("%%pplab ")), program="%pplab")
     arguments.prompt = [body]
     request = request_of_command(Session(lambda: None, "notebook"), arguments)
-    sweep = request.sweep and {name: [float(value) for value in values.split(",")] for name, values in request.sweep.items()}
-    parameters = request.parameters and {name: float(value) for name, value in request.parameters.items()}
     assert command.name == "run"
-    assert replace(request, sweep=sweep, parameters=parameters) == request_of(made)
+    of_command, of_draft = planned(request, arguments.model or "embedded"), planned(request_of(made), "embedded")
+    assert replace(of_command, model="", models=()) == replace(of_draft, model="", models=())
+    models = [of_draft.model] if not of_draft.models else [model.label for model in of_draft.models]
+    assert ([of_command.model] if not of_command.models else [model.label for model in of_command.models]) == models
+
+
+def planned(request, model):
+    calibration = preset_calibration() if request.calibration else None
+    options = {"deadline": 9, "max_concurrency": 2, "scrub": str, "resolve": lambda name: ModelAsked(*name.split("@"))}
+    return build_plan(request, model=model, calibration=calibration, **options)
+
+
+@cache
+def preset_calibration():
+    with pplab.Lab(":temp:") as lab:
+        return lab.calibrate("balanced")
+
+
+@given(DRAFTS, st.lists(WORDS, min_size=2, max_size=3))
+def test_with_several_personas_it_is_python_that_asks_for_the_same(made, texts):
+    made = {**made, "systems": tuple(Persona(name=f"p{at}", text=text) for at, text in enumerate(texts))}
+    calls = []
+
+    class FakeLab:
+        def run(self, prompt, **options):
+            calls.append(RunRequest(prompt=prompt, **options))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pplab, "Lab", FakeLab)
+        exec(code_of(made, "embedded"), {})
+    assert planned(calls[0], "embedded") == planned(request_of(made), "embedded")
 
 
 @given(DRAFTS)

@@ -22,6 +22,8 @@ class Studio {
     this.#view = view;
     this.#form = new Form({
       knobs: view.get("knobs"),
+      others: view.get("others"),
+      models: view.get("models"),
       calibrations: view.get("calibrations"),
       embedded: view.get("embedded"),
       onEdit: (part, typing) => this.#edit(part, typing),
@@ -50,6 +52,7 @@ class Studio {
       estimate.draw(ahead);
       this.#form.drawColumns(ahead.columns);
     });
+    view.watch(["offers"], ({ offers }) => this.#form.drawOffers(offers));
     view.watch(["code"], ({ code }) => cell.draw(code));
     view.watch(["state"], ({ state }) => actions.draw(state));
     view.watch(["cards"], ({ cards }) => void view.embed(cards, below));

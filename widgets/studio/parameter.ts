@@ -25,6 +25,8 @@ interface ParameterData {
   readonly fallback: string;
   /** Whether values outside the calibrated range are allowed. */
   readonly beyond: boolean;
+  /** Why no model takes it; empty when one does. */
+  readonly refusal: string;
 }
 
 /** A parameter with the values that are chosen for it, if any. */
@@ -34,6 +36,7 @@ export class ParameterRow {
   readonly #onChange: ParameterOptions["onChange"];
   readonly #words = h("span", { class: "pplab-quiet" });
   readonly #rows = h("div");
+  readonly #reason = h("p", { class: "pplab-parameter-reason" });
   readonly #add: HTMLButtonElement;
   readonly #calibrate: HTMLButtonElement;
   #fields: { readonly slider: HTMLInputElement; readonly exact: HTMLInputElement }[] = [];
@@ -51,11 +54,17 @@ export class ParameterRow {
     const title = freshId("parameter");
     const name = h("strong", { id: title, title: parameter.meaning }, parameter.name);
     const head = h("div", { class: "pplab-parameter-head" }, name, this.#words, this.#calibrate, this.#add);
-    this.element = h("div", { class: "pplab-parameter", role: "group", "aria-labelledby": title }, head, this.#rows);
+    this.element = h(
+      "div",
+      { class: "pplab-parameter", role: "group", "aria-labelledby": title },
+      head,
+      this.#rows,
+      this.#reason,
+    );
   }
 
   /** Show the values; sliders end where the calibrated range does, unless values beyond it are allowed. */
-  draw({ values, range, points, fallback, beyond }: ParameterData): void {
+  draw({ values, range, points, fallback, beyond, refusal }: ParameterData): void {
     const { low, high, name } = this.#parameter;
     this.#values = values;
     this.#points = points;
@@ -67,7 +76,10 @@ export class ParameterRow {
     this.#words.textContent = [what, limits].filter(Boolean).join(" · ");
     this.#add.textContent = values.length ? "Add value" : "Set";
     this.#add.setAttribute("aria-label", values.length ? `Add a value of ${name}` : `Set ${name}`);
-    this.#add.disabled = this.#newValue() === null;
+    this.#add.disabled = this.#newValue() === null || refusal !== "";
+    this.#reason.textContent = refusal;
+    this.#reason.hidden = !refusal;
+    this.element.toggleAttribute("data-refused", refusal !== "");
     this.#calibrate.hidden = points.length === 0 || String(points) === String(values);
   }
 

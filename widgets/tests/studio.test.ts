@@ -6,11 +6,12 @@ import { button, notebook } from "./notebook.js";
 const DRAFT: Draft = {
   prompt: "Why?",
   table: "",
-  system: "",
-  model: "small",
+  systems: [{ name: "", text: "" }],
+  models: "small",
   calibration: "c-1",
   beyond: false,
   values: { temperature: [0.2, 0.8] },
+  written: {},
   n: 5,
   stream: false,
 };
@@ -20,6 +21,7 @@ const OFFERED: CalibrationChoice = {
   ranges: { temperature: [0.2, 0.8], max_tokens: [100, 800] },
   points: { temperature: [0.2, 0.8], max_tokens: [800] },
   persona: "You are kind.",
+  personas: { light: "Kind.", medium: "You are kind.", strong: "Be very kind." },
   values: { temperature: [0.2, 0.8] },
   kept: { max_tokens: 800 },
 };
@@ -28,6 +30,15 @@ const TRAITS: Omit<StudioTraits, "me"> = {
     { name: "temperature", meaning: "", low: 0, high: 2, logarithmic: false, integer: false },
     { name: "max_tokens", meaning: "", low: 1, high: 1_000_000, logarithmic: true, integer: true },
   ],
+  others: [
+    { name: "reasoning_effort", meaning: "how much it thinks", choices: ["none", "low", "high"], example: "" },
+    { name: "stop", meaning: "ends the answer", choices: [], example: "" },
+  ],
+  offers: {
+    reasoning_effort: { usable: true, words: "", choices: ["low", "high"] },
+    stop: { usable: false, words: "small does not take it", choices: [] },
+  },
+  models: ["small", "large@there"],
   calibrations: [OFFERED],
   embedded: false,
   state: "ready",
@@ -62,6 +73,69 @@ const drafts = (comm: { readonly sent: readonly Record<string, unknown>[] }) =>
 afterEach(() => {
   document.body.replaceChildren();
   vi.useRealTimers();
+});
+
+describe("what may vary", () => {
+  const shown = async (draft: Partial<Draft> = {}) => {
+    const { model, show } = await studio({ draft: { ...DRAFT, ...draft } });
+    const { root } = await show();
+    return { root, draft: () => model.get("draft") as Draft };
+  };
+
+  test("adds a model that was asked before", async () => {
+    const { root, draft } = await shown();
+    button(root, "+ large@there").click();
+    expect(draft().models).toBe("small, large@there");
+    expect(root.textContent).not.toContain("+ large@there");
+  });
+
+  test("compares personas by name, and three strengths of the calibrated one", async () => {
+    const { root, draft } = await shown({ systems: [{ name: "", text: "Be brief." }] });
+    button(root, "Compare another persona").click();
+    expect(draft().systems).toEqual([
+      { name: "persona 1", text: "Be brief." },
+      { name: "persona 2", text: "" },
+    ]);
+    vi.useFakeTimers();
+    put(field(root, "Name of persona 1"), "brief");
+    vi.runAllTimers();
+    expect(draft().systems[0]).toEqual({ name: "brief", text: "Be brief." });
+    button(root, "Compare three strengths").click();
+    expect(draft().systems.map(({ name }) => name)).toEqual(["light", "medium", "strong"]);
+    field<HTMLButtonElement>(root, "Leave out persona 3").click();
+    expect(draft().systems).toHaveLength(2);
+  });
+
+  test("finds a parameter by its meaning and ticks the values that the models take", async () => {
+    const { root, draft } = await shown();
+    put(field(root, "Search parameters"), "thinks");
+    button(root, "reasoning_effort").click();
+    expect(draft().written).toEqual({ reasoning_effort: "" });
+    expect(field(root, "none").disabled).toBe(true);
+    field(root, "low").click();
+    field(root, "high").click();
+    expect(draft().written).toEqual({ reasoning_effort: "low,high" });
+    expect(parameter(root, "reasoning_effort").textContent).toContain("sweep");
+  });
+
+  test("greys a parameter that no model takes, with the reason", async () => {
+    const { root } = await shown();
+    const stop = button(root, "stop");
+    expect(stop.disabled).toBe(true);
+    expect(stop.closest("li")?.textContent).toContain("small does not take it");
+  });
+
+  test("sends any field of the request as x.NAME", async () => {
+    const { root, draft } = await shown();
+    put(field(root, "Search parameters"), "x.mirostat");
+    button(root, "x.mirostat").click();
+    vi.useFakeTimers();
+    put(field(root, "Values of x.mirostat"), "0,2");
+    vi.runAllTimers();
+    expect(draft().written).toEqual({ "x.mirostat": "0,2" });
+    field<HTMLButtonElement>(root, "Leave out x.mirostat").click();
+    expect(draft().written).toEqual({});
+  });
 });
 
 describe("the form", () => {

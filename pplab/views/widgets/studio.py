@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.calibration import Calibration
-from pplab.config.configuration import EMBEDDED, TEMPORARY
+from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, PplabError, in_words
 from pplab.log import log_error, thread
-from pplab.plan.parameters import CALIBRATED, PARAMETERS
-from pplab.plan.request import RunRequest
+from pplab.models.capabilities import offered_parameters
 from pplab.views.widgets.base import LabWidget, chosen, owned
 from pplab.views.widgets.cards import Cards
+from pplab.views.widgets.studio_draft import (
+    Draft,
+    ParameterScale,
+    Persona,
+    WrittenParameter,
+    code_of,
+    models_of,
+    request_of,
+    scales,
+    sweep_and_fixed,
+    written_parameters,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,22 +33,15 @@ if TYPE_CHECKING:
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
     from pplab.lab import Lab
+    from pplab.plan.request import RunRequest
     from pplab.views.records import Display
 
+MOST_EXPERIMENTS = 50
+"""The latest experiments whose models are offered."""
+MOST_MODELS = 12
 MOST_CALIBRATIONS = 20
 """Calibrations to choose from, the latest first."""
 UNWRITTEN = "Write a prompt to see what the run takes."
-
-
-class ParameterScale(TypedDict):
-    """A sampling parameter and the values it may take at all."""
-
-    name: str
-    meaning: str
-    low: float
-    high: float
-    logarithmic: bool
-    integer: bool
 
 
 class CalibrationChoice(TypedDict):
@@ -53,27 +55,17 @@ class CalibrationChoice(TypedDict):
     ranges: dict[str, tuple[float, float]]
     points: dict[str, tuple[float, ...]]
     persona: str
+    personas: dict[str, str]
     values: dict[str, tuple[float, ...]]
     kept: dict[str, float]
 
 
-class Draft(TypedDict):
-    """A run as it stands in the form.
+class Offer(TypedDict):
+    """A parameter as the models of the draft are known to take it: ``words`` say why it is not usable, or what to heed."""
 
-    ``values`` has each parameter that is sent: one value, or several to sweep. ``calibration`` is an id or empty, ``table`` the
-    file of prompts or empty, ``system`` a system message or empty (the calibration's persona), ``beyond`` whether values outside
-    of the calibrated ranges are wanted.
-    """
-
-    prompt: str
-    table: str
-    system: str
-    model: str
-    calibration: str
-    beyond: bool
-    values: dict[str, tuple[float, ...]]
-    n: int
-    stream: bool
+    usable: bool
+    words: str
+    choices: tuple[str, ...]
 
 
 class DraftEstimate(TypedDict):
@@ -136,6 +128,9 @@ class Studio(LabWidget):
     takes: ClassVar[tuple[type, ...]] = (Run, Pause, GoOn, Cancel)
 
     knobs = owned(tuple[ParameterScale, ...])
+    others = owned(tuple[WrittenParameter, ...])
+    offers = owned(dict[str, Offer])
+    models = owned(tuple[str, ...])
     calibrations = owned(tuple[CalibrationChoice, ...])
     embedded = owned(bool, default=False)
     state = owned(Literal["ready", "starting", "running", "paused"], default="ready")
@@ -147,26 +142,29 @@ class Studio(LabWidget):
     def __init__(self, lab: Lab, calibration: Calibration | str | None = None) -> None:
         self.lab = lab
         self.experiment: Experiment | None = None
-        self._others: dict[str, Lab] = {}
         self._ending = threading.Event()
         self._stale, self._checking = False, False
         self._calibration, choices = _calibration_choices(lab, calibration)
         draft = Draft(
             prompt="",
             table="",
-            system="",
-            model=lab.model,
+            systems=(Persona(name="", text=""),),
+            models=lab.model,
             calibration=self._calibration.id if self._calibration else "",
             beyond=False,
             values=choices[0]["values"] if self._calibration else {},
+            written={},
             n=5,
             stream=False,
         )
         super().__init__(
             lab,
-            knobs=_parameters(),
+            knobs=scales(),
+            others=written_parameters(),
+            offers=_offers(lab, draft),
+            models=_known_models(lab),
             calibrations=choices,
-            embedded=lab.provider == EMBEDDED,
+            embedded=lab.provider == EMBEDDED and not lab.configuration.endpoints,
             draft=draft,
             ahead=_nothing(UNWRITTEN),
             code=code_of(draft, lab.model),
@@ -187,15 +185,8 @@ class Studio(LabWidget):
         self._ending.set()
         if self.experiment is not None:
             self.experiment.cancel()
-        with self._turn:
-            if self.state == "ready":
-                self._close_others()
         self._cards.close()
         super().close()
-
-    def _close_others(self) -> None:
-        for other in self._others.values():
-            other.close()
 
     # -- while one edits ------------------------------------------------------------------------------------------------------
 
@@ -215,7 +206,14 @@ class Studio(LabWidget):
                     return
                 self._stale, draft = False, self.draft
             self.code = code_of(draft, self.lab.model)
+            self.offers = self._offers(draft)
             self.ahead = self._ahead(draft)
+
+    def _offers(self, draft: Draft) -> dict[str, Offer]:
+        try:
+            return _offers(self.lab, draft)
+        except PplabError:  # a model that cannot be asked, which the estimate says
+            return {}
 
     def _ahead(self, draft: Draft) -> DraftEstimate:
         columns: tuple[str, ...] = ()
@@ -227,7 +225,7 @@ class Studio(LabWidget):
             elif not draft["prompt"].strip():
                 return _nothing(UNWRITTEN)
             request = self._request(draft)
-            return _ahead(self._lab_for(draft["model"]).manager.preflight(request), columns)
+            return _ahead(self.lab.manager.preflight(request), columns)
         except Exception as error:  # noqa: BLE001 - shown where the estimate would stand
             if not isinstance(error, PplabError):
                 log_error("the estimate failed", error)
@@ -244,22 +242,6 @@ class Studio(LabWidget):
             _check_inside(draft["values"], calibration)
         return request_of(draft)
 
-    def _lab_for(self, model: str) -> Lab:
-        """Return the lab, or another one on the same store whose runs ask ``model``."""
-        name = model.strip() or self.lab.model
-        if name == self.lab.model:
-            return self.lab
-        with self._turn:
-            if name not in self._others:
-                from pplab.lab import Lab
-
-                effective = self.lab.context.effective_configuration
-                store = TEMPORARY if self.lab.name == TEMPORARY else self.lab.folder
-                self._others[name] = Lab(
-                    store, self.lab.user, effective.same_server(name), *effective.given, configuration=effective.configuration
-                )
-            return self._others[name]
-
     # -- running --------------------------------------------------------------------------------------------------------------
 
     def _take_run(self, message: Run) -> None:
@@ -269,14 +251,13 @@ class Studio(LabWidget):
         self.state = "starting"
         self._cards.begin(None)
         self.cards = f"anywidget:{self._cards.model_id}"
-        work = (message, self._lab_for(message["draft"]["model"]), request)
-        thread(self._run, *work, name="pplab-studio").start()
+        thread(self._run, message, request, name="pplab-studio").start()
 
-    def _run(self, message: Run, lab: Lab, request: RunRequest) -> None:
+    def _run(self, message: Run, request: RunRequest) -> None:
         """Run to the end on a thread of its own: the kernel stays free for other cells."""
         try:
             with self.timed("run") as timing:
-                self.experiment = experiment = lab.start(**request.given(), on=self._cards, on_text=self._cards.writing)
+                self.experiment = experiment = self.lab.start(**request.given(), on=self._cards, on_text=self._cards.writing)
                 timing["correlation_id"] = experiment.correlation_id
                 self._cards.begin(experiment)
                 self.state = "running"
@@ -286,10 +267,7 @@ class Studio(LabWidget):
                 self._failed = dict(message)
                 self.show(error)
         finally:
-            with self._turn:
-                self.state = "ready"
-                if self._ending.is_set():
-                    self._close_others()
+            self.state = "ready"
 
     def _follow(self, experiment: Experiment) -> None:
         """Wait until a run has ended, and show what it came to."""
@@ -312,67 +290,6 @@ class Studio(LabWidget):
     def _take_cancel(self, _message: Cancel) -> None:
         if self.state in ("running", "paused") and self.experiment is not None:
             self.experiment.cancel()
-
-
-# -- pure: from a draft to a run ------------------------------------------------------------------------------------------------
-
-
-def request_of(draft: Draft) -> RunRequest:
-    """Return the request that a draft makes.
-
-    Examples
-    --------
-    >>> draft = Draft(prompt="Hi", table="", system="", model="embedded", calibration="", beyond=False,
-    ...               values={"temperature": (0.0, 1.0), "top_p": (0.9,)}, n=3, stream=False)
-    >>> request_of(draft).given()
-    {'prompt': 'Hi', 'n': 3, 'sweep': {'temperature': [0.0, 1.0]}, 'parameters': {'top_p': 0.9}, 'stream': False}
-    """
-    sweep, fixed = _sweep_and_fixed(draft)
-    table = draft["table"].strip() or None
-    return RunRequest(
-        prompt=draft["prompt"].rstrip("\n") or (None if table else ""),
-        calibration=draft["calibration"] or None,
-        n=draft["n"],
-        sweep=sweep or None,
-        parameters=fixed or None,
-        data=table,
-        system=_line(draft["system"]) or None,
-        stream=draft["stream"],
-    )
-
-
-def code_of(draft: Draft, model: str) -> str:
-    """Return the ``%%pplab run`` cell that runs what a draft stands for; ``model`` is the one that is asked without saying so."""
-    sweep, fixed = _sweep_and_fixed(draft)
-    words = ["%%pplab run", "--n", str(draft["n"])]
-    for name, values in sweep.items():
-        words += ["--sweep", f"{name}={','.join(f'{value:.10g}' for value in values)}"]
-    for name, value in fixed.items():
-        words += ["--set", f"{name}={value:.10g}"]
-    given = {
-        "--calibration": draft["calibration"],
-        "--prompts": draft["table"].strip(),
-        "--system": _line(draft["system"]),
-        "--model": draft["model"].strip() if draft["model"].strip() != model else "",
-    }
-    for flag, text in given.items():
-        if text:  # what begins with a dash would read as an option of its own
-            words += [f"{flag}={shlex.quote(text)}"] if text.startswith("-") else [flag, shlex.quote(text)]
-    words += ["--stream"] if draft["stream"] else []
-    return f"{' '.join(words)}\n{draft['prompt'].rstrip()}"
-
-
-def _sweep_and_fixed(draft: Draft) -> tuple[dict[str, list[float]], dict[str, float]]:
-    values = {name: list(draft["values"][name]) for name in CALIBRATED if draft["values"].get(name)}
-    sweep = {name: several for name, several in values.items() if len(several) > 1}
-    if draft["calibration"] and not sweep:
-        return values, {}  # a calibration without a sweep would draw settings from its ranges
-    return sweep, {name: several[0] for name, several in values.items() if name not in sweep}
-
-
-def _line(text: str) -> str:
-    """Return a text as the one line that an option of a magic can hold."""
-    return " ".join(text.split())
 
 
 def _check_inside(values: Mapping[str, tuple[float, ...]], calibration: CalibrationChoice) -> None:
@@ -404,18 +321,35 @@ def _nothing(words: str) -> DraftEstimate:
     return DraftEstimate(possible=False, line=words, more=(), columns=())
 
 
-def _parameters() -> tuple[ParameterScale, ...]:
-    return tuple(
-        ParameterScale(
-            name=p.name,
-            meaning=p.meaning,
-            low=0.01 if p.low_open else p.low,
-            high=p.high,
-            logarithmic=p.low > 0 and p.high / p.low > 1000,
-            integer=p.integer,
-        )
-        for p in map(PARAMETERS.__getitem__, CALIBRATED)
-    )
+def _offers(lab: Lab, draft: Draft) -> dict[str, Offer]:
+    """Return how the draft's models take each parameter, given its other parameters: usable where one of them takes it."""
+    try:
+        _, fixed = sweep_and_fixed(draft)
+    except BadInput:  # said beside the form
+        fixed = {}
+    offers: dict[str, Offer] = {}
+    models = [lab.context.asked(label) for label in models_of(draft) or [lab.model]]
+    for model in models:
+        known = offered_parameters(model.name, lab.manager.capabilities, provider=model.provider or "", setting=fixed)
+        for name, of_model in known.items():
+            words = f"{model.label}: {of_model.words}" if of_model.words and len(models) > 1 else of_model.words
+            if name not in offers:
+                offers[name] = Offer(usable=of_model.usable, words=words, choices=of_model.choices)
+                continue
+            before = offers[name]
+            offers[name] = Offer(
+                usable=before["usable"] or of_model.usable,
+                words="; ".join(dict.fromkeys(filter(None, (before["words"], words)))),
+                choices=tuple(dict.fromkeys((*before["choices"], *of_model.choices))),
+            )
+    return {name: offer for name, offer in offers.items() if offer["words"] or offer["choices"]}
+
+
+def _known_models(lab: Lab) -> tuple[str, ...]:
+    """Return the models to choose from: the lab's own, and those that were asked before, the latest first."""
+    before = lab.context.store.experiments(limit=MOST_EXPERIMENTS)
+    labels = [label.strip() for joined in before["model"][::-1] for label in str(joined).split(",")]
+    return tuple(dict.fromkeys((lab.model, *labels)))[:MOST_MODELS]
 
 
 def _calibration_choices(
@@ -435,19 +369,22 @@ def _calibration_choices(
     if not first.any():
         raise PplabError("this calibration is not stored in this lab", hint="calibrate in this lab", code="not_found")
     rows = [*frame[first].to_dict("records"), *frame[~first][::-1].head(MOST_CALIBRATIONS - 1).to_dict("records")]
-    return chosen_one, tuple(_calibration_choice(row) for row in rows)
+    with store.reading():
+        stored = [Calibration.from_row(store.calibration(row["calibration_id"])) for row in rows]
+    return chosen_one, tuple(_calibration_choice(one, row["created_at"]) for one, row in zip(stored, rows, strict=True))
 
 
-def _calibration_choice(row: Mapping[Any, Any]) -> CalibrationChoice:
-    ranges = {str(name): (float(low), float(high)) for name, (low, high) in json.loads(row["ranges"]).items()}
-    points = {str(name): tuple(map(float, values)) for name, values in json.loads(row["points"]).items()}
-    created: pd.Timestamp = row["created_at"]
+def _calibration_choice(calibration: Calibration, created: pd.Timestamp) -> CalibrationChoice:
+    ranges = {name: (r.low, r.high) for name, r in calibration.ranges.items()}
+    precision, personality = calibration.scores["precision"], calibration.scores["personality"]
+    points = {name: tuple(map(float, values)) for name, values in calibration.points.items()}
     return CalibrationChoice(
-        id=str(row["calibration_id"]),
-        label=f"precision {row['precision_score']:g}, personality {row['personality_score']:g} ({created:%d %b %H:%M} UTC)",
+        id=calibration.id,
+        label=f"precision {precision:g}, personality {personality:g} ({created:%d %b %H:%M} UTC)",
         ranges=ranges,
         points=points,
-        persona=str(row["persona"]),
+        persona=calibration.persona,
+        personas=calibration.personas,
         values={"temperature": points["temperature"]} if "temperature" in points else {},
         kept={"max_tokens": ranges["max_tokens"][1]} if "max_tokens" in ranges else {},
     )

@@ -13,6 +13,7 @@ export interface CalibrationChoice {
   readonly ranges: Readonly<Record<string, readonly [number, number]>>;
   readonly points: Readonly<Record<string, readonly number[]>>;
   readonly persona: string;
+  readonly personas: Readonly<Record<string, string>>;
   readonly values: Readonly<Record<string, readonly number[]>>;
   readonly kept: Readonly<Record<string, number>>;
 }
@@ -20,13 +21,19 @@ export interface CalibrationChoice {
 export interface Draft {
   readonly prompt: string;
   readonly table: string;
-  readonly system: string;
-  readonly model: string;
+  readonly systems: readonly Persona[];
+  readonly models: string;
   readonly calibration: string;
   readonly beyond: boolean;
   readonly values: Readonly<Record<string, readonly number[]>>;
+  readonly written: Readonly<Record<string, string>>;
   readonly n: number;
   readonly stream: boolean;
+}
+
+export interface Persona {
+  readonly name: string;
+  readonly text: string;
 }
 
 export interface ParameterScale {
@@ -36,6 +43,19 @@ export interface ParameterScale {
   readonly high: number;
   readonly logarithmic: boolean;
   readonly integer: boolean;
+}
+
+export interface Offer {
+  readonly usable: boolean;
+  readonly words: string;
+  readonly choices: readonly string[];
+}
+
+export interface WrittenParameter {
+  readonly name: string;
+  readonly meaning: string;
+  readonly choices: readonly string[];
+  readonly example: string;
 }
 
 export interface Problem {
@@ -85,6 +105,9 @@ export interface StudioTraits {
   readonly embedded: boolean;
   readonly knobs: readonly ParameterScale[];
   readonly me: string;
+  readonly models: readonly string[];
+  readonly offers: Readonly<Record<string, Offer>>;
+  readonly others: readonly WrittenParameter[];
   readonly problem: Problem | null;
   readonly state: "ready" | "starting" | "running" | "paused";
   readonly took: Timing | null;

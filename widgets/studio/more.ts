@@ -1,0 +1,77 @@
+// The parameters that are not in the form yet: searched by name or meaning, those that no model takes with the reason.
+
+import { button, fill, freshId, h } from "../shared/dom.js";
+import type { Offer } from "../shared/generated/studio.js";
+
+const FREE = "x.";
+const FIELD = /^x\.[^\s=,.@"'{}[\]]{1,64}$/;
+
+interface Named {
+  readonly name: string;
+  readonly meaning: string;
+}
+
+interface MoreOptions {
+  readonly onAdd: (name: string) => void;
+}
+
+export class MoreParameters {
+  readonly element: HTMLDetailsElement;
+  readonly #onAdd: MoreOptions["onAdd"];
+  readonly #search: HTMLInputElement;
+  readonly #list = h("ul", { class: "pplab-more-list" });
+  #parameters: readonly Named[] = [];
+  #offers: Readonly<Record<string, Offer>> = {};
+
+  constructor({ onAdd }: MoreOptions) {
+    this.#onAdd = onAdd;
+    this.#search = h("input", {
+      type: "search",
+      class: "pplab-field",
+      placeholder: `name, meaning, or ${FREE}NAME to send any field`,
+      id: freshId("field"),
+    });
+    this.#search.addEventListener("input", () => this.#draw());
+    this.element = h(
+      "details",
+      { class: "pplab-studio-more" },
+      h("summary", {}, "More parameters"),
+      h("label", { class: "pplab-more-search", for: this.#search.id }, "Search parameters"),
+      this.#search,
+      this.#list,
+    );
+  }
+
+  /** Show the parameters that may be added. */
+  draw(parameters: readonly Named[], offers: Readonly<Record<string, Offer>>): void {
+    this.#parameters = parameters;
+    this.#offers = offers;
+    this.#draw();
+  }
+
+  #draw(): void {
+    const wanted = this.#search.value.trim();
+    const word = wanted.toLowerCase();
+    const found = this.#parameters.filter(({ name, meaning }) => `${name} ${meaning}`.toLowerCase().includes(word));
+    const rows = found.map(({ name, meaning }) => this.#row(name, meaning, this.#offers[name]));
+    if (FIELD.test(wanted)) rows.push(this.#row(wanted, "is sent as it is", undefined));
+    const none = h("li", { class: "pplab-quiet" }, `None has this name; write ${FREE}NAME to send any field.`);
+    fill(this.#list, ...(rows.length > 0 ? rows : [none]));
+  }
+
+  #row(name: string, meaning: string, offer: Offer | undefined): HTMLElement {
+    const refused = offer !== undefined && !offer.usable;
+    const add = button(name, () => this.#add(name), "quiet");
+    add.setAttribute("aria-label", `Add ${name}`);
+    add.disabled = refused;
+    const words = h("span", { class: "pplab-quiet" }, offer?.words || meaning);
+    const row = h("li", {}, add, words);
+    row.toggleAttribute("data-refused", refused);
+    return row;
+  }
+
+  #add(name: string): void {
+    this.#search.value = "";
+    this.#onAdd(name);
+  }
+}
