@@ -34,8 +34,12 @@ class Sums(Protocol):
         """Sum of the squares of the prompts' means."""
 
     @property
+    def strata(self) -> int:
+        """Combinations of prompt and setting they belong to."""
+
+    @property
     def repeated(self) -> int:
-        """Prompts with at least two answers."""
+        """Prompts with at least two answers under each setting."""
 
     @property
     def within(self) -> float:
@@ -67,7 +71,7 @@ def pooled(sums: Sums) -> Pooled:
     --------
     >>> from types import SimpleNamespace
     >>> squares = sum(mean**2 for mean in (0.2, 0.4, 0.5, 0.5, 0.6, 0.8))
-    >>> scores = pooled(SimpleNamespace(answers=6, prompts=6, total=3.0, squares=squares, repeated=0, within=0.0))
+    >>> scores = pooled(SimpleNamespace(answers=6, prompts=6, strata=6, total=3.0, squares=squares, repeated=0, within=0))
     >>> round(scores.mean, 2), round(scores.low, 2), round(scores.high, 2), scores.scope
     (0.5, 0.29, 0.71, 'prompts')
     """
@@ -78,8 +82,8 @@ def pooled(sums: Sums) -> Pooled:
     scope: Scope
     if k >= MIN_PROMPTS:
         scope, variance, freedom = "prompts", (sums.squares - k * mean * mean) / (k - 1) / k, k - 1
-    elif sums.repeated == k and sums.answers - k >= MIN_FREEDOM:
-        scope, variance, freedom = "replicates", sums.within / (k * k), sums.answers - k
+    elif sums.repeated == k and sums.answers - sums.strata >= MIN_FREEDOM:
+        scope, variance, freedom = "replicates", sums.within / (k * k), sums.answers - sums.strata
     else:
         return Pooled(mean, None, None, "none")
     from scipy.special import stdtrit

@@ -82,7 +82,7 @@ def test_a_filter_counts_again_what_it_lets_through(opened, dashboard):
     expect(dashboard.locator(".textpoint")).to_have_count(1)  # one setting in the plane, when the marks have come to rest
     dashboard.get_by_label("Scores by").select_option("max_tokens")
     expect(dashboard.locator(".annotation-text", has_text="Scores by max_tokens")).to_be_visible()
-    assert opened.python("print(dashboard.user, dashboard.parameter)") == "eve max_tokens\n"
+    assert opened.python("print(dashboard.user, dashboard.factor)") == "eve max_tokens\n"
 
 
 def test_the_selected_experiments_come_as_a_file_of_the_browser(opened, dashboard):
@@ -117,7 +117,7 @@ def test_axe_finds_nothing_serious_in_any_theme(opened, dashboard, findings):
 
 
 def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
-    opened.python("dashboard.parameter = 'top_p'")
+    opened.python("dashboard.factor = 'top_p'")
     tick(dashboard, "Write a tagline for a notebook.")
     opened.wait_for(LIVE)
     opened.save().open()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,11 +15,12 @@ from scipy import stats
 
 from pplab.analysis.pooled import pooled
 from pplab.errors import BadInput
-from pplab.store import dashboard_queries
+from pplab.store import dashboard_sums
 from pplab.store.dashboard_queries import Filters, Rollup, Sums
-from pplab.store.rows import ExperimentRow, ResponseRow
+from pplab.store.rows import ExperimentRow, LabelRow, ResponseRow
 from pplab.store.store import open_store
 
+PROMPTS = ["Write a tagline.", "Write a slogan.", "Write a motto."]
 AT = "2026-11-23T01:00:{:02d}.000000"
 FAILED = ("failed", "timeout", "rejected")
 
@@ -33,7 +35,7 @@ def experiment(number: int, **changes) -> ExperimentRow:
         calibration_id=None,
         model="m1",
         provider="p",
-        plan={"prompts": ["Write a tagline."], "settings": [], "replicates": 1},
+        plan={"prompts": PROMPTS, "settings": [], "replicates": 1},
         planned=4,
         status="completed",
         reason=None,
@@ -108,7 +110,7 @@ def mean_of_prompts(rows: list[ResponseRow], value) -> float | None:
     prompts: dict[tuple, list[float]] = {}
     for row in rows:
         if row.status == "ok" and value(row) is not None:
-            prompts.setdefault((row.experiment_id, row.setting_index, row.prompt_index), []).append(value(row))
+            prompts.setdefault(row.prompt_index, []).append(value(row))
     return statistics.fmean(map(statistics.fmean, prompts.values())) if prompts else None
 
 
@@ -133,14 +135,16 @@ def test_every_figure_is_what_the_rows_say(tmp_path_factory, made) -> None:
         ]
         rows = [row for _, found in counting for row in found]
         totals = figures.totals
-        assert (totals.experiments, totals.responses) == (len(counting), len(rows))
-        assert totals.ok == sum(row.status == "ok" for row in rows)
-        assert totals.failed == sum(row.status in FAILED for row in rows)
+        assert (totals.experiments, totals.responses.responses) == (len(counting), len(rows))
+        assert totals.responses.ok == sum(row.status == "ok" for row in rows)
+        assert totals.responses.failed == sum(row.status in FAILED for row in rows)
+        assert totals.responses.counts == Counter(row.status for row in rows)
         costs = [row.cost for row in rows if row.cost is not None]
         assert totals.cost == (pytest.approx(sum(costs)) if costs else None)
         for setting in figures.settings:
-            of = [row for row in rows if row.temperature == setting.parameters["temperature"]]
-            assert setting.responses == len(of)
+            asked = (setting.asked["model_asked"], setting.asked.get("temperature"))
+            of = [row for owner, found in counting for row in found if (owner.model, row.temperature) == asked]
+            assert setting.responses.counts == Counter(row.status for row in of)
             for name in ("creativity", "coherence", "completeness"):
                 expected = mean_of_prompts(of, lambda row, name=name: getattr(row, name))
                 assert pooled(setting.measures[name]).mean == (None if expected is None else pytest.approx(expected))
@@ -148,7 +152,11 @@ def test_every_figure_is_what_the_rows_say(tmp_path_factory, made) -> None:
             assert pooled(setting.measures["precision"]).mean == (None if expected is None else pytest.approx(expected))
             tokens = [row.output_tokens for row in of if row.output_tokens is not None]
             assert setting.output_tokens == (pytest.approx(statistics.fmean(tokens)) if tokens else None)
-        assert [point.value for point in figures.points] == sorted({r.temperature for r in rows if r.temperature is not None})
+        by_temperature = Rollup(store).read(dataclasses.replace(filters, factor="temperature")).levels
+        assert [level.number for level in by_temperature] == sorted({r.temperature for r in rows if r.temperature is not None})
+        for level in by_temperature:
+            expected = mean_of_prompts([row for row in rows if row.temperature == level.number], precision)
+            assert pooled(level.measures["precision"]).mean == (None if expected is None else pytest.approx(expected))
     store.close()
 
 
@@ -166,6 +174,7 @@ def test_a_refresh_says_the_same_as_reading_everything_anew(tmp_path_factory, fi
         store.append(dataclasses.replace(owner, revision=2), *(dataclasses.replace(row, revision=1) for row in rows))
     again, anew = rollup.read(Filters()), Rollup(store).read(Filters())
     assert again.totals.responses == anew.totals.responses
+    assert [s.asked for s in again.settings] == [s.asked for s in anew.settings]
     assert [s.measures["creativity"].answers for s in again.settings] == [s.measures["creativity"].answers for s in anew.settings]
     assert [s.measures["creativity"].total for s in again.settings] == pytest.approx(
         [s.measures["creativity"].total for s in anew.settings]
@@ -180,8 +189,8 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     rollup = Rollup(store)
     rollup.read(Filters())
     read = []
-    arrow = dashboard_queries._arrow
-    monkeypatch.setattr(dashboard_queries, "_arrow", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
+    arrow = dashboard_sums._arrow
+    monkeypatch.setattr(dashboard_sums, "_arrow", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
     rollup.read(Filters())
     assert [table.num_rows for table in read] == [2]  # which experiments there are, and nothing else
     read.clear()
@@ -189,15 +198,16 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     rollup.read(Filters())
     fresh = next(table for table in read if "responses" in table.column_names)
     assert fresh["responses"].to_pylist() == [2]
+    assert next(table for table in read if "unit" in table.column_names)["creativity_n"].to_pylist() == [0]
 
 
 def test_the_responses_of_a_running_experiment_are_read_again_each_time(store) -> None:
     owner = experiment(1, status="running")
     store.append(owner, response(owner, 0))
     rollup = Rollup(store)
-    assert rollup.read(Filters()).totals.responses == 1
+    assert rollup.read(Filters()).totals.responses.responses == 1
     store.append(response(owner, 1))
-    assert rollup.read(Filters()).totals.responses == 2
+    assert rollup.read(Filters()).totals.responses.responses == 2
 
 
 def test_an_experiment_whose_process_ended_without_a_word_is_interrupted(store) -> None:
@@ -219,7 +229,7 @@ def test_more_than_forty_settings_are_cut_to_those_with_most_answers(store) -> N
     store.append(owner, *many, *(response(owner, 100 + k, setting_index=59, temperature=59 / 50) for k in range(3)))
     figures = Rollup(store).read(Filters())
     assert (len(figures.settings), figures.settings_left_out) == (40, 20)
-    assert figures.settings[-1].responses == 4
+    assert figures.settings[-1].responses.responses == 4
 
 
 def test_the_choices_are_what_was_used_the_latest_first(store) -> None:
@@ -230,7 +240,166 @@ def test_the_choices_are_what_was_used_the_latest_first(store) -> None:
 
 def test_an_unknown_parameter_is_refused_with_the_nearest_one(store) -> None:
     with pytest.raises(BadInput, match="temperature"):
-        Rollup(store).read(Filters(parameter="temprature"))
+        Rollup(store).read(Filters(factor="temprature"))
+
+
+def asked(owner: ExperimentRow, *settings: dict, replicates: int = 2, **changes) -> list[ResponseRow]:
+    """Return responses under settings, each given as columns; ``parameters`` is the whole of what is asked."""
+    return [
+        response(
+            owner, 100 * index + k, setting_index=index, replicate=k, creativity=(index + 1) / 10 + k / 100, **setting, **changes
+        )
+        for index, setting in enumerate(settings)
+        for k in range(replicates)
+    ]
+
+
+def levels(store, **filters) -> list[tuple[str, float | None]]:
+    return [(level.label, level.number) for level in Rollup(store).read(Filters(**filters)).levels]
+
+
+def test_scores_are_drawn_by_any_factor_that_varies(store) -> None:
+    owner = experiment(1, models=["m1", "m2@local"])
+    store.append(
+        owner,
+        *asked(
+            owner,
+            {"model_asked": "m1", "system": "plain", "parameters": {"reasoning_effort": "high", "x.mirostat": 0}},
+            {
+                "model_asked": "m2",
+                "endpoint": "local",
+                "system": "warm",
+                "parameters": {"reasoning_effort": "low", "x.mirostat": 2},
+            },
+            {"model_asked": "m2", "endpoint": "local", "system": "warm", "parameters": {"stop": ["END"], "x.mirostat": 10}},
+        ),
+    )
+    comparison = Rollup(store).read(Filters()).comparison
+    assert comparison.factors == ("model_asked", "endpoint", "system", "stop", "reasoning_effort", "x.mirostat")
+    assert (comparison.factor, comparison.categories) == ("model_asked", True)
+    assert levels(store, factor="model") == [("m1", None), ("m2", None)]
+    assert levels(store, factor="endpoint") == [("p", None), ("local", None)]
+    assert levels(store, factor="system") == [("plain", None), ("warm", None)]
+    assert levels(store, factor="reasoning_effort") == [("low", None), ("high", None), ("not set", None)]
+    assert levels(store, factor="x.mirostat") == [("0", 0), ("2", 2), ("10", 10)]
+    assert levels(store, factor="stop") == [('["END"]', None), ("not set", None)]
+    assert levels(store, factor="top_k") == []
+
+
+def test_unlike_prompts_are_never_pooled_and_the_latest_ones_are_compared(store) -> None:
+    one, other = experiment(1, plan={"prompts": ["One."]}), experiment(2, plan={"prompts": ["Other.", "And more."]})
+    again = experiment(3, plan={"prompts": ["More.", "One.", "One."]})
+    store.append(one, other, again, *(row for owner in (one, other, again) for row in asked(owner, {"parameters": {"top_k": 4}})))
+    figures = Rollup(store).read(Filters())
+    assert (figures.totals.experiments, figures.comparison.prompt_sets) == (3, 3)
+    assert figures.settings[0].responses.responses == 2
+    assert (figures.comparison.prompt_set.experiments, figures.comparison.prompt_set.prompts) == (1, 2)
+    alone = Rollup(store).read(Filters(comparison="experiment-2"))
+    assert alone.comparison.prompt_set.prompt == "Other."
+    assert Rollup(store).read(Filters(comparison="no such one")).settings == ()
+
+
+def test_experiments_over_the_same_prompts_are_pooled_and_each_prompt_counts_once(store) -> None:
+    one = experiment(1, plan={"prompts": ["One.", "Two.", "One."]})
+    other = experiment(2, plan={"prompts": ["Two.", "One."]}, user="eve")
+    rows = [response(one, k, prompt_index=k, creativity=value) for k, value in enumerate((0.1, 0.5, 0.3))]
+    rows += [response(other, k, prompt_index=k, creativity=value) for k, value in enumerate((0.7, 0.2))]
+    store.append(one, other, *rows)
+    figures = Rollup(store).read(Filters())
+    sums = figures.settings[0].measures["creativity"]
+    assert (sums.answers, sums.prompts, sums.strata) == (5, 2, 2)
+    assert sums.total == pytest.approx((0.1 + 0.3 + 0.2) / 3 + (0.5 + 0.7) / 2)
+    assert [one.experiments for one in figures.choices.prompt_sets] == [2]
+    same = Rollup(store).read(Filters(user="eve", comparison=figures.choices.prompt_sets[0].comparison))
+    assert same.settings[0].measures["creativity"].answers == 2
+
+
+def test_prompts_of_one_cluster_count_once(store) -> None:
+    owner = experiment(1, plan={"prompts": PROMPTS, "clusters": ["a", "a", "b"]})
+    store.append(owner, *(response(owner, k, prompt_index=k, creativity=0.5) for k in range(3)))
+    assert Rollup(store).read(Filters()).settings[0].measures["creativity"].prompts == 2
+
+
+def test_personas_of_one_name_and_other_words_are_two_settings(store) -> None:
+    one = experiment(1, plan={"prompts": ["One."], "systems": {"warm": "Be warm."}})
+    other = experiment(2, plan={"prompts": ["One."], "systems": {"warm": "Be very warm."}})
+    without = experiment(3, plan={"prompts": ["One."]})
+    store.append(one, other, without, *asked(one, {"system": "warm"}), *asked(other, {"system": "warm"}), *asked(without, {}))
+    assert [label for label, _ in levels(store, factor="system")] == ["warm “Be warm.”", "warm “Be very warm.”", "none"]
+
+
+def test_a_setting_of_an_older_row_is_the_same_as_that_of_a_newer_one(store) -> None:
+    owner = experiment(1)
+    store.append(
+        owner,
+        *asked(
+            owner,
+            {"temperature": 0.0, "max_tokens": 80},
+            {"model_asked": "m1", "parameters": {"temperature": 0, "max_tokens": 80}},
+        ),
+    )
+    assert len(Rollup(store).read(Filters()).settings) == 1
+
+
+def test_every_status_is_counted_and_usable_answers_without_a_score_too(store) -> None:
+    owner = experiment(1)
+    statuses = ["ok", "ok", "truncated", "refused", "failed", "cancelled"]
+    store.append(
+        owner, *(response(owner, k, status=status, structure=0.5 if k == 0 else None) for k, status in enumerate(statuses))
+    )
+    counted = Rollup(store).read(Filters()).settings[0].responses
+    assert (counted.responses, counted.ok, counted.scored, counted.failed, counted.cancelled) == (6, 2, 1, 1, 1)
+    assert counted.counts["truncated"] == counted.counts["refused"] == 1
+
+
+def test_a_model_finds_experiments_that_ask_others_as_well(store) -> None:
+    store.append(experiment(1), experiment(2, model="m1, m2@local", models=["m1", "m2@local"]))
+    assert Rollup(store).read(Filters(model="m2@local")).totals.experiments == 1
+    assert Rollup(store).read(Filters(model="m1")).totals.experiments == 2
+    assert Rollup(store).read(Filters()).choices.models == ("m1", "m2@local")
+
+
+def test_experiments_are_found_by_name_tag_and_note_and_listed_by_name(store) -> None:
+    label = LabelRow(
+        experiment_id="experiment-1",
+        revision=0,
+        updated_at=AT.format(9),
+        user="ada",
+        name="Slogans",
+        tags=["shop", "June"],
+        note="For the window.",
+        correlation_id="c",
+    )
+    store.append(experiment(1), experiment(2), label)
+    for words in ("slog", "june", "WINDOW", "experiment-1", " Slogans "):
+        figures = Rollup(store).read(Filters(search=words))
+        assert [one.name for one in figures.recent] == ["Slogans"], words
+    assert Rollup(store).read(Filters(search="nothing")).totals.experiments == 0
+
+
+def test_of_many_values_those_with_most_responses_are_drawn(store) -> None:
+    owner = experiment(1)
+    store.append(owner, *asked(owner, *({"parameters": {"stop": [f"{k:02}"]}} for k in range(30)), replicates=1))
+    figures = Rollup(store).read(Filters(factor="stop"))
+    assert (len(figures.levels), figures.comparison.levels_left_out) == (20, 10)
+
+
+def test_settings_without_a_number_are_counted_and_not_drawn_by_it(store) -> None:
+    owner = experiment(1)
+    store.append(owner, *asked(owner, {"parameters": {"top_k": 2}}, {"parameters": {"top_k": 9}}, {"parameters": {}}))
+    figures = Rollup(store).read(Filters(factor="top_k"))
+    assert [level.number for level in figures.levels] == [2, 9]
+    assert figures.comparison.settings_without == 1
+
+
+def test_with_one_prompt_the_answers_of_each_setting_are_a_stratum(store) -> None:
+    owner = experiment(1, plan={"prompts": ["One."]})
+    settings_ = ({"parameters": {"top_k": 1, "min_p": 0}}, {"parameters": {"top_k": 1, "min_p": 0.5}})
+    store.append(owner, *asked(owner, *settings_, replicates=4))
+    sums = Rollup(store).read(Filters(factor="top_k")).levels[0].measures["creativity"]
+    assert (sums.answers, sums.prompts, sums.strata, sums.repeated) == (8, 1, 2, 1)
+    variance = statistics.variance([0, 0.01, 0.02, 0.03])
+    assert sums.within == pytest.approx(2 * 4 * variance / 8**2)
 
 
 def sums(*prompts: list[float]) -> Sums:
@@ -239,6 +408,7 @@ def sums(*prompts: list[float]) -> Sums:
     return Sums(
         answers=sum(map(len, prompts)),
         prompts=len(prompts),
+        strata=len(prompts),
         total=sum(means),
         squares=sum(mean * mean for mean in means),
         repeated=len(repeated),

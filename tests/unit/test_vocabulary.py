@@ -18,7 +18,6 @@ ROOT = Path(pplab.__file__).parent
 FILES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "vocabulary.py"]
 GROUPS = (set(SCORES), set(STATUSES), {"running", *ENDED})
 ELSEWHERE = {
-    ("store/dashboard_queries.py", ("responses", "ok", "failed", "cancelled", "with_tokens")),  # columns of counts
     ("models/http.py", ("timeout", "filtered")),  # error codes, of which two are spelled as statuses
     ("views/widgets/studio.py", ("running", "paused")),  # what the studio's buttons can do
 }

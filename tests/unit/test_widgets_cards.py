@@ -47,7 +47,7 @@ def receive(widget, **content):
 
 
 def ask(cards, **wanted):
-    receive(cards, kind="ask", wanted={"page": 0, "sort": "", "status": "", "setting": -1, **wanted})
+    receive(cards, kind="ask", wanted={"page": 0, "sort": "", "status": "", "setting": -1, "levels": {}, **wanted})
     return cards.told[-1]
 
 
@@ -102,6 +102,20 @@ def test_cards_are_filtered_by_setting_and_status(lab, run, show):
     cards = show(lab, run(n=3, sweep={"temperature": [0, 0.7]}))
     assert {card["setting"] for card in ask(cards, setting=1)["cards"]} == {"temperature 0.7, max_tokens 20"}
     assert ask(cards, status="failed") | {"seq": 0} == {"kind": "page", "page": 0, "total": 0, "cards": (), "seq": 0}
+
+
+def test_cards_are_filtered_by_the_levels_of_any_factors(lab, run, show):
+    settings = [{"temperature": 0, "stop": ["<x>"]}, {"temperature": 0.7, "stop": ["<x>"]}, {"temperature": 0}]
+    cards = show(lab, run(n=2, settings=settings))
+    assert cards.factors == (
+        {"name": "temperature", "title": "temperature", "levels": ("0", "0.7")},
+        {"name": "stop", "title": "stop", "levels": ('["<x>"]', "not set")},
+    )
+    places = {(card["setting_index"], card["replicate"]) for card in ask(cards, levels={"temperature": 0})["cards"]}
+    assert places == {(0, 0), (0, 1), (2, 0), (2, 1)}
+    assert {card["setting_index"] for card in ask(cards, levels={"temperature": 0, "stop": 1})["cards"]} == {2}
+    assert ask(cards, levels={"temperature": 1, "stop": 1})["total"] == 0
+    assert ask(cards, levels={"gone": 1})["total"] == 6
 
 
 def test_a_column_that_is_no_column_sorts_nothing(lab, run, show):

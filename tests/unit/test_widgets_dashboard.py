@@ -89,7 +89,8 @@ def in_cell(monkeypatch, execution):
 
 def test_it_says_what_is_stored(dashboard, ran):
     tiles = dashboard.board["tiles"]
-    assert (tiles["experiments"], tiles["responses"], tiles["ok"], tiles["failure_rate"]) == (1, 15, 15, 0)
+    assert (tiles["experiments"], tiles["responses"], tiles["ok"]) == (1, 15, 15)
+    assert (tiles["usable_share"], tiles["unusable"]) == (1, "")
     assert [row["label"] for row in dashboard.board["settings"]] == ["temperature 0", "temperature 0.8", "temperature 1.6"]
     summary = ran.summary()
     for row, mean in zip(dashboard.board["settings"], summary["creativity"], strict=True):
@@ -128,8 +129,8 @@ def test_setting_a_filter_reads_the_figures_again(dashboard, lab):
     assert (dashboard.board["tiles"]["experiments"], dashboard.took["operation"]) == (1, "dashboard")
     dashboard.calibration, dashboard.user = None, "nobody"
     assert dashboard.board["empty"] == "No experiment matches these filters."
-    dashboard.user, dashboard.parameter = None, "max_tokens"
-    assert dashboard._content.content.parameter == "max_tokens"
+    dashboard.user, dashboard.factor = None, "max_tokens"
+    assert dashboard._content.content.factor == "max_tokens"
     assert dashboard.problem is None
 
 
@@ -180,7 +181,7 @@ def test_when_the_tables_cannot_be_read_it_says_so_and_retry_helps(dashboard, mo
         raise StoreBusy("the lab's tables are held by process 7", hint="close it there")
 
     monkeypatch.setattr(dashboard._rollup, "read", held)
-    dashboard.parameter = "top_p"
+    dashboard.factor = "top_p"
     assert (dashboard.problem["message"], dashboard.problem["hint"]) == (
         "the lab's tables are held by process 7",
         "close it there",
@@ -188,7 +189,7 @@ def test_when_the_tables_cannot_be_read_it_says_so_and_retry_helps(dashboard, mo
     monkeypatch.setattr(dashboard._rollup, "read", read)
     receive(dashboard, kind="retry")
     assert dashboard.problem is None
-    assert dashboard._content.content.parameter == "top_p"
+    assert dashboard._content.content.factor == "top_p"
 
 
 def test_the_figure_is_made_when_a_view_asks_and_only_once(dashboard):
@@ -204,11 +205,12 @@ def test_the_figure_is_the_same_one_through_every_change(dashboard):
     draw(dashboard)
     figure, uids = dashboard._figure, [trace.uid for trace in dashboard._figure.data]
     dashboard.look = {"dark": True, "narrow": True, "still": True}
-    dashboard.parameter = "top_p"
+    dashboard.factor = "top_p"
     assert dashboard._figure is figure
     assert [trace.uid for trace in figure.data] == uids == [f"pplab-{name}" for name in _names()]
     assert figure.layout.font.color == "#E6E8EB"
     assert figure.layout.annotations[1].text == "<b>Scores by top_p</b>"
+    assert figure.layout.annotations[-1].text == "no experiment sets top_p"
 
 
 def _names():
@@ -218,7 +220,7 @@ def _names():
 
 def test_a_view_gets_the_whole_figure_before_it_draws(dashboard, sent):
     draw(dashboard)
-    dashboard.parameter = "top_p"
+    dashboard.factor = "top_p"
     receive(dashboard, kind="draw", view="v1")
     assert [message for message in sent if message.get("kind") == "draw"] == [{"kind": "draw", "view": "v1", "seq": 1}]
     assert dashboard._figure._widget_layout["annotations"][1]["text"] == "<b>Scores by top_p</b>"
@@ -229,11 +231,11 @@ def test_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):
     moved = []
     animate = dashboard._figure._send_animate_msg
     monkeypatch.setattr(type(dashboard._figure), "_send_animate_msg", lambda self, *a, **k: moved.append(1) or animate(*a, **k))
-    dashboard.parameter = "top_p"
+    dashboard.factor = "top_p"
     assert moved
     moved.clear()
     dashboard.look = {"dark": False, "narrow": False, "still": True}
-    dashboard.parameter = "temperature"
+    dashboard.factor = "temperature"
     assert not moved
 
 
@@ -241,7 +243,7 @@ def test_an_update_of_the_figure_is_small(dashboard):
     messages = []
     draw(dashboard)
     dashboard._figure.observe(lambda change: messages.append(change["new"]), ["_py2js_update", "_py2js_animate"])
-    dashboard.parameter = "max_tokens"
+    dashboard.factor = "max_tokens"
     assert sum(len(json.dumps(message, default=str)) for message in messages) < 40_000
 
 
@@ -357,6 +359,69 @@ def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
         lab.run("One.", n=2)
         receive(made, kind="refresh")
     made.close()
+
+
+def labelled(widget) -> list[str]:
+    return [row["label"] for row in widget.board["settings"]]
+
+
+def test_scores_by_a_factor_of_words_stand_in_columns_that_are_named(lab):
+    settings = [{"reasoning_effort": "high"}, {"reasoning_effort": "low"}, {"stop": ["<b>x</b>"], "reasoning_effort": "low"}]
+    lab.run(PROMPT, n=2, settings=settings)
+    dashboard = Dashboard(lab)
+    assert [choice["value"] for choice in dashboard.board["factors"]] == ["stop", "reasoning_effort"]
+    dashboard.factor = "reasoning_effort"
+    draw(dashboard)
+    axis = dashboard._figure.layout.xaxis2
+    assert (axis.tickmode, list(axis.ticktext), list(axis.range)) == ("array", ["low", "high"], [-0.5, 1.5])
+    assert dashboard._figure.data[4].mode == "markers"
+    assert "Scores by reasoning_effort" in dashboard.static().html
+    dashboard.factor = "stop"
+    assert list(dashboard._figure.layout.xaxis2.ticktext) == ['["&lt;b&gt;x&lt;/b&gt;"]', "not set"]
+    lab.run(PROMPT, n=2, sweep={"temperature": [0, 1]})
+    dashboard.factor, dashboard.comparison = "temperature", lab.experiment().id
+    axis = dashboard._figure.layout.xaxis2
+    assert (axis.tickmode, axis.ticktext, axis.range) == ("auto", None, None)
+    assert [round(x, 3) for x in dashboard._figure.data[4].x] == [0, 1]
+    dashboard.close()
+
+
+def test_experiments_with_unlike_prompts_stand_apart_and_it_says_so(dashboard, lab, ran):
+    assert dashboard.board["note"] == ""
+    lab.run(["Something else.", "And more."], n=1)
+    receive(dashboard, kind="refresh")
+    assert dashboard.board["note"] == (
+        "These 2 experiments have 2 different sets of prompts, which are not averaged together. The charts show 1 experiment "
+        "over “Something else.” and 1 more; Compare shows others."
+    )
+    assert (labelled(dashboard), dashboard.board["tiles"]["experiments"]) == (["server defaults"], 2)
+    assert dashboard.board["note"] in dashboard.static().text.replace("\n", " ")
+    dashboard.comparison = ran.id
+    assert labelled(dashboard) == ["temperature 0", "temperature 0.8", "temperature 1.6"]
+    assert "show one experiment;" in dashboard.board["note"]
+    dashboard.comparison = "prompts:" + ran.id
+    assert labelled(dashboard) == ["temperature 0", "temperature 0.8", "temperature 1.6"]
+    dashboard.comparison = "no such experiment"
+    assert dashboard.board["note"] == "What is chosen under Compare is not among these experiments."
+
+
+def test_experiments_are_found_and_listed_by_name(dashboard, lab):
+    lab.run("Something else.", n=1, name="Slogans", tags=["shop"])
+    dashboard.search = "SHOP"
+    assert [(line["name"], line["prompt"]) for line in dashboard.board["recent"]] == [("Slogans", "Something else.")]
+    assert "Slogans" in dashboard.static().text
+    dashboard.search = "nobody calls it so"
+    assert dashboard.board["empty"] == "No experiment matches these filters."
+
+
+def test_what_is_not_usable_is_counted_by_setting(lab):
+    lab.run(PROMPT, n=3, settings=[{"max_tokens": 3}, {"max_tokens": 300}])
+    dashboard = Dashboard(lab)
+    cut, whole = dashboard.board["settings"]
+    assert (cut["ok"], cut["unusable"], whole["ok"], whole["unusable"]) == (0, "3 truncated", 3, "")
+    assert dashboard.board["tiles"]["unusable"] == "3 truncated"
+    assert "not usable" in dashboard.static().text
+    dashboard.close()
 
 
 def test_the_front_joins_the_settings_that_no_other_beats(dashboard):

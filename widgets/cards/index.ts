@@ -30,7 +30,7 @@ class Cards {
     view.frame.body.append(this.#head, ...parts.map((part) => part.element));
     view.watch(["head"], ({ head }) => fill(this.#head, head && sanitisedHtml(head)));
     view.watch(["state", "counts", "blocking"], (traits) => this.#progress.draw(traits));
-    view.watch(["wanted", "metrics", "statuses", "settings"], (traits) => this.#toolbar.draw(traits));
+    view.watch(["wanted", "metrics", "statuses", "settings", "factors"], (traits) => this.#toolbar.draw(traits));
     view.watch(["state"], ({ state }) => this.#follow(state));
     view.watch(["problem"], ({ problem }) => problem && this.#list.enableRetry());
     view.listen(

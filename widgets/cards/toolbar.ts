@@ -1,7 +1,7 @@
-// What stands above the cards: sort, filter by status, filter by setting.
+// What stands above the cards: sort, filter by status, by setting, and by each factor where there are several.
 
-import { h } from "../shared/dom.js";
-import type { CardsTraits, PageRequest } from "../shared/generated/cards.js";
+import { fill, h } from "../shared/dom.js";
+import type { CardsTraits, FactorChoice, PageRequest } from "../shared/generated/cards.js";
 import { drawOptions } from "../shared/select.js";
 
 const FACTS = ["latency_ms", "output_tokens", "cost"];
@@ -16,16 +16,30 @@ export class Toolbar {
   readonly #sort = h("select");
   readonly #status = h("select");
   readonly #setting = h("select");
+  readonly #factors = h("span", { class: "pplab-factors" });
+  #offered: readonly FactorChoice[] = [];
 
   constructor(options: ToolbarOptions) {
-    const label = (words: string, select: HTMLElement) => h("label", {}, h("span", {}, words), select);
-    this.element.append(label("Sort", this.#sort), label("Status", this.#status), label("Setting", this.#setting));
+    this.element.append(
+      labelled("Sort", this.#sort),
+      labelled("Status", this.#status),
+      labelled("Setting", this.#setting),
+      this.#factors,
+    );
     this.element.addEventListener("change", () => options.onWant(this.#choice));
   }
 
   get #choice(): PageRequest {
     const setting = this.#setting.value;
-    return { page: 0, sort: this.#sort.value, status: this.#status.value, setting: setting ? Number(setting) : -1 };
+    const chosen = [...this.#factors.querySelectorAll("select")].filter(({ value }) => value);
+    const levels = Object.fromEntries(chosen.map(({ name, value }) => [name, Number(value)]));
+    return {
+      page: 0,
+      sort: this.#sort.value,
+      status: this.#status.value,
+      setting: setting ? Number(setting) : -1,
+      levels,
+    };
   }
 
   /** Offer what there is, and show what is chosen, here or in another view. */
@@ -34,7 +48,8 @@ export class Toolbar {
     metrics,
     statuses,
     settings,
-  }: Pick<CardsTraits, "wanted" | "metrics" | "statuses" | "settings">): void {
+    factors,
+  }: Pick<CardsTraits, "wanted" | "metrics" | "statuses" | "settings" | "factors">): void {
     const { sort, status, setting } = wanted;
     const measures = [...metrics, ...FACTS].map((name) => option(name, name.replace("_ms", "").replaceAll("_", " ")));
     drawOrFirst(this.#sort, [option("", "planned order"), ...measures], sort);
@@ -44,8 +59,25 @@ export class Toolbar {
     drawOrFirst(this.#status, [option("", "all"), ...counts], status);
     const labels = settings.map((label, index) => option(String(index), label));
     drawOrFirst(this.#setting, [option("", "all"), ...labels], setting < 0 ? "" : String(setting));
+    this.#drawFactors(factors, wanted.levels);
+  }
+
+  /** Offer the levels of each factor; of a single factor the settings are the levels. */
+  #drawFactors(factors: readonly FactorChoice[], levels: PageRequest["levels"]): void {
+    if (factors !== this.#offered) {
+      const several = factors.length > 1 ? factors : [];
+      fill(this.#factors, ...several.map(({ name, title }) => labelled(title, h("select", { name }))));
+      this.#offered = factors;
+    }
+    for (const select of this.#factors.querySelectorAll("select")) {
+      const words = factors.find(({ name }) => name === select.name)?.levels ?? [];
+      const options = words.map((label, index) => option(String(index), label));
+      drawOrFirst(select, [option("", "all"), ...options], String(levels[select.name] ?? ""));
+    }
   }
 }
+
+const labelled = (words: string, select: HTMLElement) => h("label", {}, h("span", {}, words), select);
 
 const option = (value: string, label: string) => ({ value, label });
 

@@ -1,45 +1,54 @@
-// Which experiments count, and along which parameter the scores are drawn.
+// Which experiments count, which of them the charts compare, and along which factor the scores are drawn.
 
 import { h } from "../shared/dom.js";
 import { labelledControl } from "../shared/field.js";
 import type { Board, DashboardTraits } from "../shared/generated/dashboard.js";
-import { drawFilter } from "../shared/select.js";
+import { drawFilter, drawOptions } from "../shared/select.js";
 
-type FilterValues = Pick<DashboardTraits, "user" | "calibration" | "model" | "parameter">;
+type FilterValues = Pick<DashboardTraits, "user" | "calibration" | "model" | "search" | "comparison" | "factor">;
+type FilterOptions = Pick<Board, "users" | "calibrations" | "models" | "prompt_sets" | "recent" | "factors" | "factor">;
 
 interface FiltersOptions {
-  readonly parameters: readonly string[];
   readonly onChange: (values: Partial<FilterValues>) => void;
 }
 
 export class Filters {
   readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": "Filters" });
+  readonly #search = h("input", { type: "search", placeholder: "Name, tag or note" });
   readonly #user = h("select");
   readonly #calibration = h("select");
   readonly #model = h("select");
-  readonly #parameter = h("select");
+  readonly #comparison = h("select");
+  readonly #factor = h("select");
 
-  constructor({ parameters, onChange }: FiltersOptions) {
+  constructor({ onChange }: FiltersOptions) {
+    this.#search.addEventListener("change", () => onChange({ search: this.#search.value }));
     this.#user.addEventListener("change", () => onChange({ user: this.#user.value || null }));
     this.#calibration.addEventListener("change", () => onChange({ calibration: this.#calibration.value || null }));
     this.#model.addEventListener("change", () => onChange({ model: this.#model.value || null }));
-    this.#parameter.append(...parameters.map((name) => h("option", { value: name }, name)));
-    this.#parameter.addEventListener("change", () =>
-      onChange({ parameter: this.#parameter.value as FilterValues["parameter"] }),
-    );
+    this.#comparison.addEventListener("change", () => onChange({ comparison: this.#comparison.value || null }));
+    this.#factor.addEventListener("change", () => onChange({ factor: this.#factor.value }));
     this.element.append(
+      labelledControl("Find", this.#search),
       labelledControl("User", this.#user),
       labelledControl("Calibration", this.#calibration),
       labelledControl("Model", this.#model),
-      labelledControl("Scores by", this.#parameter),
+      labelledControl("Compare", this.#comparison),
+      labelledControl("Scores by", this.#factor),
     );
   }
 
-  /** Offer what the board knows, and show what is chosen. */
-  draw(board: Pick<Board, "users" | "calibrations" | "models">, values: FilterValues): void {
+  /** Offer what the board knows, and show what is chosen; words that are being typed stay. */
+  draw(board: FilterOptions, values: FilterValues): void {
+    if (document.activeElement !== this.#search) this.#search.value = values.search;
     drawFilter(this.#user, board.users, values.user);
     drawFilter(this.#calibration, board.calibrations, values.calibration);
     drawFilter(this.#model, board.models, values.model);
-    this.#parameter.value = values.parameter;
+    const experiments = board.recent.map(({ id, name, prompt }) => ({
+      value: id,
+      label: name || `${id.slice(0, 8)}: ${prompt}`,
+    }));
+    drawFilter(this.#comparison, [...board.prompt_sets, ...experiments], values.comparison, "The latest prompts");
+    drawOptions(this.#factor, board.factors, board.factor);
   }
 }

@@ -22,6 +22,7 @@ class Dashboard {
   readonly #legend = h("ul", { class: "pplab-legend", "aria-label": "Marks" });
   readonly #table = h("details", { class: "pplab-values" });
   readonly #empty = h("div", { class: "pplab-empty" });
+  readonly #note = h("p", { class: "pplab-note", role: "status" });
   readonly #full = h("div", { class: "pplab-full" });
   readonly #announcement = h("div", { class: "pplab-hidden", "aria-live": "polite" });
   readonly #id = freshId("view");
@@ -32,7 +33,7 @@ class Dashboard {
   constructor(view: View<DashboardWire>) {
     this.#view = view;
     this.#downloader = new Downloader(view.frame.root);
-    const filters = new Filters({ parameters: view.get("parameters"), onChange: (values) => view.change(values) });
+    const filters = new Filters({ onChange: (values) => view.change(values) });
     const recent = new RecentTable({ onSelect: (selected) => view.change({ selected }) });
     const exportBar = new ExportBar({
       formats: view.get("formats"),
@@ -40,16 +41,15 @@ class Dashboard {
       onDownload: () => view.send({ kind: "download", view: this.#id }),
     });
     const charts = h("div", { class: "pplab-charts" }, this.#legend, this.#chart);
-    this.#full.append(charts, this.#table, recent.element, exportBar.element);
+    this.#full.append(this.#note, charts, this.#table, recent.element, exportBar.element);
     const parts = [filters.element, this.#tiles, this.#empty, this.#full, this.#announcement];
     view.frame.body.append(h("div", { class: "pplab-dashboard" }, ...parts));
     this.#drawSkeleton();
     view.watch(["height"], ({ height }) => {
       this.#chart.style.height = `${height}px`;
     });
-    view.watch(["board", "user", "calibration", "model", "parameter"], ({ board, ...values }) =>
-      filters.draw(board, values),
-    );
+    const chosen = ["user", "calibration", "model", "search", "comparison", "factor"] as const;
+    view.watch(["board", ...chosen], ({ board, ...values }) => filters.draw(board, values));
     view.watch(["board", "selected"], ({ board, selected }) => recent.draw(board.recent, selected));
     view.watch(["selected", "exporting"], (traits) => exportBar.draw(traits));
     view.watch(["board"], ({ board }) => this.#draw(board));
@@ -68,6 +68,8 @@ class Dashboard {
     fill(this.#tiles, ...tiles(board.tiles));
     fill(this.#empty, board.empty && h("p", { class: "pplab-panel" }, board.empty));
     this.#full.hidden = board.empty !== "";
+    this.#note.textContent = board.note;
+    this.#note.hidden = board.note === "";
     fill(this.#legend, ...legend(Object.keys(board.settings[0]?.scores ?? {})));
     const open = this.#table.open;
     fill(this.#table, h("summary", {}, "Values of the charts"), settingsTable(board));

@@ -76,7 +76,7 @@ export class RecentTable {
   }
 
   #row(line: ExperimentSummary, isNew: boolean): HTMLElement {
-    const name = line.prompt || "(no prompt)";
+    const name = line.name || line.prompt || "(no prompt)";
     const box = h("input", { type: "checkbox", "data-id": line.id, "aria-label": `Select ${name}` });
     box.addEventListener("change", () => {
       const others = this.#selected.filter((id) => id !== line.id);
@@ -87,7 +87,7 @@ export class RecentTable {
       "tr",
       { class: isNew && "pplab-fresh", "data-id": line.id },
       h("td", {}, box),
-      h("th", { scope: "row", class: "pplab-prompt" }, name),
+      h("th", { scope: "row", class: "pplab-prompt", title: line.name && line.prompt }, name),
       h("td", {}, status),
       h("td", {}, `${number(line.ok)} of ${number(line.planned)}`),
       h("td", {}, line.model),

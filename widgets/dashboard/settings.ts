@@ -8,7 +8,7 @@ import { dollars } from "./tiles.js";
 /** Return the table of settings; it can be scrolled by keyboard. */
 export function settingsTable(board: Board): HTMLElement {
   const metrics = Object.keys(board.settings[0]?.scores ?? {});
-  const columns = ["Setting", "Usable", ...metrics, "Latency", "Tokens", "Cost", "Pareto front"];
+  const columns = ["Setting", "Usable", "Not usable", ...metrics, "Latency", "Tokens", "Cost", "Pareto front"];
   const rows = board.settings.map((row, index) => tableRow(row, index + 1, metrics));
   const table = h(
     "table",
@@ -26,6 +26,7 @@ export function settingsTable(board: Board): HTMLElement {
 function tableRow(row: SettingRow, place: number, metrics: readonly string[]): HTMLElement {
   const cells = [
     `${number(row.ok)} of ${number(row.responses)}`,
+    row.unusable || "none",
     ...metrics.map((name) => scoreInWords(row.scores[name])),
     row.latency === null ? "n/a" : duration(row.latency),
     row.output_tokens === null ? "n/a" : number(row.output_tokens, 0),

@@ -6,13 +6,17 @@ import type { Tiles } from "../shared/generated/dashboard.js";
 
 /** Return one tile for each total; what is unknown says so. */
 export function tiles(totals: Tiles): HTMLElement[] {
-  const rate = totals.failure_rate;
+  const share = totals.usable_share;
   const latency = totals.latency;
   return [
     tile("Experiments", number(totals.experiments)),
-    tile("Responses", number(totals.responses), `${number(totals.ok)} usable`),
+    tile("Responses", number(totals.responses)),
+    tile(
+      "Usable",
+      share === null ? "n/a" : `${number(share * 100, 1)} %`,
+      [number(totals.ok), totals.unusable].filter(Boolean).join("; "),
+    ),
     tile("Cost", totals.cost === null ? "n/a" : dollars(totals.cost)),
-    tile("Failure rate", rate === null ? "n/a" : `${number(rate * 100, 1)} %`, `${number(totals.failed)} failed`),
     tile(
       "Median latency",
       latency === null ? "n/a" : duration(latency),

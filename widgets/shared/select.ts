@@ -18,8 +18,13 @@ export function drawOptions(select: HTMLSelectElement, options: readonly Option[
 }
 
 /** Offer all, each of `options`, and `value` itself should it not be among them. */
-export function drawFilter(select: HTMLSelectElement, options: readonly Option[], value: string | null): void {
+export function drawFilter(
+  select: HTMLSelectElement,
+  options: readonly Option[],
+  value: string | null,
+  all = "All",
+): void {
   const unlisted = value && options.every((option) => option.value !== value);
   const own = unlisted ? [{ value, label: value }] : [];
-  drawOptions(select, [{ value: "", label: "All" }, ...own, ...options], value ?? "");
+  drawOptions(select, [{ value: "", label: all }, ...own, ...options], value ?? "");
 }

@@ -4,12 +4,13 @@ import { Toolbar } from "../cards/toolbar.js";
 import type { CardData, CardsTraits, PageRequest } from "../shared/generated/cards.js";
 import { button, notebook } from "./notebook.js";
 
-const WANTED = { page: 0, sort: "", status: "", setting: -1 };
+const WANTED = { page: 0, sort: "", status: "", setting: -1, levels: {} };
 const TRAITS: Omit<CardsTraits, "me"> = {
   state: "done",
   blocking: false,
   head: "",
   settings: ["temperature 0", "temperature 1"],
+  factors: [{ name: "temperature", title: "temperature", levels: ["0", "1"] }],
   metrics: ["creativity", "coherence"],
   scales: {},
   statuses: { ok: 3 },
@@ -285,11 +286,30 @@ describe("without a notebook", () => {
     const toolbar = new Toolbar({ onWant: (wanted) => wants.push(wanted) });
     const { metrics, statuses, settings } = TRAITS;
     const values = () => [...toolbar.element.querySelectorAll("select")].map((select) => select.value);
-    toolbar.draw({ wanted: { ...WANTED, sort: "cost", setting: 1 }, metrics, statuses, settings });
+    toolbar.draw({ wanted: { ...WANTED, sort: "cost", setting: 1 }, metrics, statuses, settings, factors: [] });
     expect(values()).toEqual(["cost", "", "1"]);
     choose(toolbar.element, "Status", "ok");
-    expect(wants).toEqual([{ page: 0, sort: "cost", status: "ok", setting: 1 }]);
-    toolbar.draw({ wanted: { ...WANTED, status: "ok", setting: 1 }, metrics, statuses: {}, settings: [] });
+    expect(wants).toEqual([{ page: 0, sort: "cost", status: "ok", setting: 1, levels: {} }]);
+    toolbar.draw({ wanted: { ...WANTED, status: "ok", setting: 1 }, metrics, statuses: {}, settings: [], factors: [] });
     expect(values()).toEqual(["", "", ""]);
+  });
+
+  test("the toolbar offers the levels of each factor where there are several", () => {
+    const wants: unknown[] = [];
+    const toolbar = new Toolbar({ onWant: (wanted) => wants.push(wanted) });
+    document.body.append(toolbar.element);
+    const factors = [
+      { name: "model_asked", title: "model", levels: ["m1", "m2"] },
+      { name: "temperature", title: "temperature", levels: ["0", "1", "not set"] },
+    ];
+    const offer = { metrics: [], statuses: {}, settings: TRAITS.settings };
+    toolbar.draw({ ...offer, wanted: WANTED, factors });
+    choose(toolbar.element, "model", "1");
+    choose(toolbar.element, "temperature", "2");
+    expect(wants.at(-1)).toEqual({ ...WANTED, levels: { model_asked: 1, temperature: 2 } });
+    toolbar.draw({ ...offer, wanted: { ...WANTED, levels: { model_asked: 0 } }, factors });
+    expect([...toolbar.element.querySelectorAll("select")].slice(3).map(({ value }) => value)).toEqual(["0", ""]);
+    toolbar.draw({ ...offer, wanted: WANTED, factors: factors.slice(0, 1) });
+    expect(toolbar.element.querySelectorAll("select")).toHaveLength(3);
   });
 });

@@ -9,7 +9,7 @@ const SCORE = { value: 0.5, low: 0.4, high: 0.6 };
 
 function line(id: string, changes: Partial<ExperimentSummary> = {}): ExperimentSummary {
   const fields = { revision: 1, at: "2026-11-23T01:00:00.000000", user: "ada", model: "embedded", status: "completed" };
-  return { id, ...fields, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, ...changes };
+  return { id, ...fields, planned: 4, responses: 4, ok: 3, failed: 1, prompt: `Prompt ${id}`, name: "", ...changes };
 }
 
 const BOARD: Board = {
@@ -17,8 +17,8 @@ const BOARD: Board = {
     experiments: 2,
     responses: 1200,
     ok: 1188,
-    failed: 12,
-    failure_rate: 0.01,
+    usable_share: 0.99,
+    unusable: "8 truncated, 4 failed",
     cost: null,
     latency: 840,
     latency_p90: 2100,
@@ -28,7 +28,7 @@ const BOARD: Board = {
       label: "temperature 0.7",
       responses: 4,
       ok: 3,
-      failed: 1,
+      unusable: "1 failed",
       scores: { creativity: SCORE, coherence: { value: null, low: null, high: null } },
       on_front: true,
       latency: 840,
@@ -41,6 +41,13 @@ const BOARD: Board = {
   users: [{ value: "ada", label: "ada" }],
   models: [{ value: "embedded", label: "embedded" }],
   calibrations: [{ value: "c1", label: "c1, precision 60, personality 40" }],
+  prompt_sets: [{ value: "prompts:a", label: "2 experiments over “Prompt a”" }],
+  factors: [
+    { value: "model_asked", label: "model" },
+    { value: "temperature", label: "temperature" },
+  ],
+  factor: "model_asked",
+  note: "",
   empty: "",
 };
 
@@ -49,12 +56,13 @@ const TRAITS: Omit<DashboardTraits, "me" | "problem" | "took"> = {
   figure: "",
   height: 700,
   formats: ["csv", "json"],
-  parameters: ["temperature", "top_p"],
   exporting: null,
   user: null,
   calibration: null,
   model: null,
-  parameter: "temperature",
+  search: "",
+  comparison: null,
+  factor: null,
   selected: [],
   look: { dark: false, narrow: false, still: false },
 };
@@ -92,9 +100,9 @@ describe("the dashboard", () => {
     const tiles = [...root.querySelectorAll(".pplab-tile")].map((tile) => tile.textContent);
     expect(tiles).toEqual([
       "Experiments2",
-      "Responses1,2001,188 usable",
+      "Responses1,200",
+      "Usable99 %1,188; 8 truncated, 4 failed",
       "Costn/a",
-      "Failure rate1 %12 failed",
       "Median latency840 ms90 % within 2.1 s",
     ]);
   });
@@ -105,6 +113,7 @@ describe("the dashboard", () => {
     expect(cells).toEqual([
       "1temperature 0.7",
       "3 of 4",
+      "1 failed",
       "0.50 (0.40 to 0.60)",
       "n/a",
       "840 ms",
@@ -124,7 +133,7 @@ describe("the dashboard", () => {
       height: 900,
       board: { ...BOARD, recent: [] },
       selected: ["a"],
-      parameter: "top_p",
+      factor: "top_p",
       user: "ada",
     });
     expect(root.querySelector<HTMLElement>(".pplab-chart")?.style.height).toBe("900px");
@@ -147,6 +156,49 @@ describe("the dashboard", () => {
     (user as HTMLSelectElement).value = "ada";
     user?.dispatchEvent(new Event("change"));
     expect(state(comm)).toMatchObject({ method: "update", state: { user: "ada" } });
+  });
+
+  test("offers the factors that vary, the sets of prompts, and each experiment by its name or its prompt", async () => {
+    const recent = [line("0123456789ab"), line("a", { name: "Taglines" })];
+    const { comm, show } = await dashboard({ board: { ...BOARD, recent } });
+    const { root } = await show();
+    const [, , , comparison, factor] = root.querySelectorAll("select");
+    expect([...(factor?.options ?? [])].map(({ text }) => text)).toEqual(["model", "temperature"]);
+    expect(factor?.value).toBe("model_asked");
+    expect([...(comparison?.options ?? [])].map(({ text }) => text)).toEqual([
+      "The latest prompts",
+      "2 experiments over “Prompt a”",
+      "01234567: Prompt 0123456789ab",
+      "Taglines",
+    ]);
+    (comparison as HTMLSelectElement).value = "a";
+    comparison?.dispatchEvent(new Event("change"));
+    expect(state(comm)).toMatchObject({ state: { comparison: "a" } });
+    expect(root.querySelector(".pplab-recent")?.textContent).toContain("Taglines");
+  });
+
+  test("asks for the scores by another factor", async () => {
+    const { comm, show } = await dashboard();
+    const { root } = await show();
+    const factor = root.querySelectorAll("select")[4] as HTMLSelectElement;
+    factor.value = "temperature";
+    factor.dispatchEvent(new Event("change"));
+    expect(state(comm)).toMatchObject({ state: { factor: "temperature" } });
+  });
+
+  test("searches for what is typed, which stays while the board changes", async () => {
+    const { comm, show } = await dashboard();
+    const { root } = await show();
+    const search = root.querySelector("input[type=search]") as HTMLInputElement;
+    search.focus();
+    search.value = "tagl";
+    await comm.update({ board: { ...BOARD, note: "These 2 experiments have 2 different sets of prompts." } });
+    expect(search.value).toBe("tagl");
+    search.dispatchEvent(new Event("change"));
+    expect(state(comm)).toMatchObject({ state: { search: "tagl" } });
+    expect(root.querySelector<HTMLElement>(".pplab-note")?.hidden).toBe(false);
+    await comm.update({ board: BOARD });
+    expect(root.querySelector<HTMLElement>(".pplab-note")?.hidden).toBe(true);
   });
 });
 

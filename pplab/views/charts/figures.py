@@ -36,13 +36,21 @@ class SettingPoint:
     output_tokens: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class LevelPoint:
+    """One level of the factor along which scores are drawn; ``number`` is its place on the axis, ``None`` for a category."""
+
+    label: str
+    number: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """All that the figure shows. ``curve`` maps a metric to its estimates, one for each of ``values``."""
+    """All that the figure shows. ``curve`` maps a metric to its estimates, one for each of ``levels``."""
 
     settings: tuple[SettingPoint, ...]
-    parameter: str
-    values: tuple[float, ...]
+    factor: str
+    levels: tuple[LevelPoint, ...]
     curve: dict[str, tuple[Estimate, ...]]
 
 
@@ -118,7 +126,7 @@ def traces(content: Content) -> list[dict[str, Any]]:
     names = list(content.curve)
     return [
         *(_of_settings(name, index, len(names), settings) for index, name in enumerate(names)),
-        *(_of_parameter(name, index, content) for index, name in enumerate(names)),
+        *(_of_factor(name, index, content) for index, name in enumerate(names)),
         _front(settings),
         _plane(settings),
         _latency(settings),
@@ -143,27 +151,43 @@ def _of_settings(name: str, index: int, of: int, settings: Sequence[SettingPoint
         y=[row + offset for row in range(len(settings))],
         error_x=_reach(estimates, colour),
         marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
-        customdata=[[point.label, e.words()] for point, e in zip(settings, estimates, strict=True)],
+        customdata=[[_plain(point.label), e.words()] for point, e in zip(settings, estimates, strict=True)],
         hovertemplate="%{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
     )
 
 
-def _of_parameter(name: str, index: int, content: Content) -> dict[str, Any]:
+def _of_factor(name: str, index: int, content: Content) -> dict[str, Any]:
     colour = series_colour(name, index)
     estimates = content.curve[name]
+    numbers = [level.number for level in content.levels]
+    categories = None in numbers
+    offset = (index - (len(content.curve) - 1) / 2) * SPREAD if categories else 0.0
     return _base(
         f"curve-{name}",
         "2",
         name=name,
-        mode="lines+markers",
-        x=list(content.values),
+        mode="markers" if categories else "lines+markers",
+        x=[place + offset for place in range(len(numbers))] if categories else numbers,
         y=[e.value for e in estimates],
         error_y=_reach(estimates, colour),
         line={"color": colour, "width": 2},
         marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
-        customdata=[e.words() for e in estimates],
-        hovertemplate=content.parameter + " %{x:g}<br>" + name + " %{customdata}<extra></extra>",
+        customdata=[[_plain(level.label), e.words()] for level, e in zip(content.levels, estimates, strict=True)],
+        hovertemplate=_plain(content.factor) + " %{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
     )
+
+
+def _factor_axis(levels: Sequence[LevelPoint]) -> dict[str, Any]:
+    """Return the ticks and the range of the axis of levels; categories stand in a row, one apart."""
+    if all(level.number is not None for level in levels):
+        return {"tickmode": "auto", "tickvals": None, "ticktext": None, "range": None, "autorange": True}
+    ticks = {"tickvals": list(range(len(levels))), "ticktext": [_lines(level.label) for level in levels]}
+    return {"tickmode": "array", **ticks, "range": [-0.5, len(levels) - 0.5], "autorange": False}
+
+
+def _plain(text: str) -> str:
+    """Return text that plotly shows as it is: it takes tags for markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _front(settings: Sequence[SettingPoint]) -> dict[str, Any]:
@@ -195,7 +219,7 @@ def _plane(settings: Sequence[SettingPoint]) -> dict[str, Any]:
         text=[str(number) for number in range(1, len(settings) + 1)],
         textfont={"color": "#FFFFFF", "size": 11},
         marker={"color": colours, "size": 19, "opacity": 1},
-        customdata=[[p.label, p.precision.words(), p.personality.words()] for p in settings],
+        customdata=[[_plain(p.label), p.precision.words(), p.personality.words()] for p in settings],
         hovertemplate="%{customdata[0]}<br>precision %{customdata[1]}<br>personality %{customdata[2]}<extra></extra>",
     )
 
@@ -212,7 +236,7 @@ def _latency(settings: Sequence[SettingPoint]) -> dict[str, Any]:
         y=list(range(len(settings))),
         error_x={"type": "data", "array": reach, "arrayminus": [0] * len(settings), "symmetric": False, **_bar(colour)},
         marker={"color": colour, "size": 9},
-        customdata=[[p.label, p.latency_p90] for p in settings],
+        customdata=[[_plain(p.label), p.latency_p90] for p in settings],
         hovertemplate="%{customdata[0]}<br>median %{x:,.0f} ms, 90 % within %{customdata[1]:,.0f} ms<extra></extra>",
     )
 
@@ -226,7 +250,7 @@ def _tokens(settings: Sequence[SettingPoint]) -> dict[str, Any]:
         x=[p.output_tokens for p in settings],
         y=list(range(len(settings))),
         marker={"color": series_colour("structure", 0), "size": 9, "symbol": "square"},
-        customdata=[p.label for p in settings],
+        customdata=[_plain(p.label) for p in settings],
         hovertemplate="%{customdata}<br>%{x:,.0f} tokens an answer<extra></extra>",
     )
 
@@ -248,7 +272,7 @@ def _bar(colour: str) -> dict[str, Any]:
 
 # -- layout: in pixels from the top, since the height is ours, and in shares of the width, which is the page's -----------------
 
-_TITLES: Final = ("Scores by setting", "Scores by {parameter}", "Precision and personality", "Latency and tokens")
+_TITLES: Final = ("Scores by setting", "Scores by {factor}", "Precision and personality", "Latency and tokens")
 _TOP: Final = 40
 _GAP: Final = 96
 _BOTTOM: Final = 52
@@ -317,6 +341,7 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
     numbers = [str(number) for number in range(1, len(settings) + 1)]
     scores = _room([e for p in settings for e in p.scores.values()])
     start, end = grid.across[0]
+    factor = _plain(content.factor)
     return {
         "autosize": True,
         "margin": {"l": _LEFT, "r": 16, "t": _TOP, "b": _BOTTOM, "pad": 4},
@@ -327,12 +352,12 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
         "dragmode": False,
         "showlegend": False,
         "annotations": [
-            *(_title(text.format(parameter=content.parameter), grid, panel) for panel, text in enumerate(_TITLES)),
-            _nothing("" if content.values else f"no experiment sets {content.parameter}", grid, quiet),
+            *(_title(text.format(factor=factor), grid, panel) for panel, text in enumerate(_TITLES)),
+            _nothing("" if content.levels else f"no experiment sets {factor}", grid, quiet),
         ],
         "xaxis": axis((start + grid.labels, end), anchor="y", range=scores),
         "yaxis": rows(0, words, anchor="x", tickfont={"size": 11}),
-        "xaxis2": axis(grid.across[1], content.parameter, anchor="y2"),
+        "xaxis2": axis(grid.across[1], factor, anchor="y2", **_factor_axis(content.levels)),
         "yaxis2": axis(grid.up(1), anchor="x2", range=_room([e for line in content.curve.values() for e in line])),
         "xaxis3": axis(grid.across[2], "precision: coherence and completeness", anchor="y3"),
         "yaxis3": axis(grid.up(2), "personality: creativity", anchor="x3"),
@@ -367,4 +392,4 @@ def _room(estimates: Sequence[Estimate]) -> list[float]:
 def _lines(label: str) -> str:
     """Return a label in at most two lines, broken after a comma where it has one."""
     head, comma, tail = label.partition(", ")
-    return "<br>".join(clip(part, _LABEL) for part in ([head + ",", tail] if comma else [label]))
+    return "<br>".join(_plain(clip(part, _LABEL)) for part in ([head + ",", tail] if comma else [label]))

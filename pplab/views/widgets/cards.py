@@ -10,8 +10,10 @@ from pplab.analysis import unjudged
 from pplab.analysis.phrasing import fault_words
 from pplab.errors import NotFound
 from pplab.log import thread
-from pplab.plan.settings import Setting
+from pplab.plan.levels import factor_levels
+from pplab.plan.settings import LONGEST_VALUE, Setting
 from pplab.plan.vocabulary import FAILED, SCORED, SCORES
+from pplab.views.escape import clip, escape_text
 from pplab.views.html import model_html
 from pplab.views.records import Card, Display
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pplab.experiments.dependencies import Progress
     from pplab.experiments.experiment import Experiment
     from pplab.lab import Lab
+    from pplab.plan.levels import FactorLevels
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.rows import ResponseRow
@@ -86,13 +89,25 @@ class Counts(TypedDict):
     until: float | None
 
 
+class FactorChoice(TypedDict):
+    """A factor by whose levels cards can be chosen: its column, what users call it, and its levels in words."""
+
+    name: str
+    title: str
+    levels: tuple[str, ...]
+
+
 class PageRequest(TypedDict):
-    """Which page, how sorted, and of which status and setting (``""`` and -1: all)."""
+    """Which page, how sorted, and of which status and setting (``""`` and -1: all).
+
+    ``levels`` has the place of the chosen level of each factor by which the cards are chosen.
+    """
 
     page: int
     sort: str
     status: str
     setting: int
+    levels: dict[str, int]
 
 
 class Ask(TypedDict):
@@ -162,6 +177,7 @@ class Cards(LabWidget):
     blocking = owned(bool, default=False)
     head = owned(str, default="")
     settings = owned(tuple[str, ...], default=())
+    factors = owned(tuple[FactorChoice, ...], default=())
     metrics = owned(tuple[str, ...], default=())
     scales = owned(dict[str, Scale])
     statuses = owned(dict[str, int])
@@ -172,11 +188,12 @@ class Cards(LabWidget):
         self._experiment: Experiment | None = None
         self._frame: pd.DataFrame | None = None
         self._plan: Plan | None = None
+        self._factors: tuple[FactorLevels, ...] = ()
         self._static: Display | None = None
         self._arrived = 0
         self._texts_so_far: dict[PlannedCall, tuple[float, str]] = {}
         self._resending = threading.Lock()
-        wanted = PageRequest(page=0, sort="", status="", setting=-1)
+        wanted = PageRequest(page=0, sort="", status="", setting=-1, levels={})
         self._reasons: Mapping[str, Mapping[str, str]] = {}
         super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
@@ -189,6 +206,13 @@ class Cards(LabWidget):
         with self._turn, experiment.reading():
             self._experiment, self._plan = experiment, experiment.plan
             self.settings = tuple(s.label() for s in self._plan.settings)
+            self._factors = _factors(self._plan)
+            self.factors = tuple(
+                FactorChoice(
+                    name=f.name, title=f.title, levels=tuple(clip(escape_text(label), LONGEST_VALUE) for label in f.labels)
+                )
+                for f in self._factors
+            )
             self.metrics = experiment.metrics
             self.scales = _scales(experiment.metric_info)
             self._read(experiment)
@@ -280,7 +304,7 @@ class Cards(LabWidget):
             return
         wanted = message["wanted"]
         by = wanted["sort"]
-        rows = _sorted(_chosen(self._frame, wanted["status"], wanted["setting"]), by, lowest_first=self._lower_is_better(by))
+        rows = _sorted(_chosen(self._frame, wanted, self._factors), by, lowest_first=self._lower_is_better(by))
         pages = max(1, -(-len(rows) // PAGE))
         page = min(max(0, wanted["page"]), pages - 1)
         page_rows = rows.iloc[page * PAGE : (page + 1) * PAGE].to_dict("records")
@@ -393,10 +417,23 @@ def _place(row: ResponseRow) -> PlannedCall:
     return PlannedCall(row.prompt_index, row.setting_index, row.replicate)
 
 
-def _chosen(frame: pd.DataFrame, status: str, setting: int) -> pd.DataFrame:
-    if status:
-        frame = frame[frame["status"] == status]
-    return frame[frame["setting_index"] == setting] if setting >= 0 else frame
+def _factors(plan: Plan) -> tuple[FactorLevels, ...]:
+    """Return the levels of each factor of a plan."""
+    values = [plan.factor_values(index) for index in range(len(plan.settings))]
+    return tuple(factor_levels(name, [of_one.get(name) for of_one in values]) for name in plan.factors)
+
+
+def _chosen(frame: pd.DataFrame, wanted: PageRequest, factors: Sequence[FactorLevels]) -> pd.DataFrame:
+    """Return the rows that a page is made of."""
+    if wanted["status"]:
+        frame = frame[frame["status"] == wanted["status"]]
+    if wanted["setting"] >= 0:
+        frame = frame[frame["setting_index"] == wanted["setting"]]
+    for factor in factors:
+        level = wanted["levels"].get(factor.name)
+        if level is not None:
+            frame = frame[frame["setting_index"].isin([i for i, own in enumerate(factor.of_settings) if own == level])]
+    return frame
 
 
 def _sorted(frame: pd.DataFrame, by: str, *, lowest_first: bool) -> pd.DataFrame:

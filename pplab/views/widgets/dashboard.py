@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 from pplab.errors import BadInput
 from pplab.log import thread
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from pplab.observe.live import Change
     from pplab.views.records import Display
 
-FILTERS: Final = ("user", "calibration", "model", "parameter")
-Parameter = Literal["temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty"]
+FILTERS: Final = ("user", "calibration", "model", "search", "comparison", "factor")
 
 
 class PageLook(TypedDict):
@@ -94,8 +93,14 @@ class Dashboard(LabWidget):
     ----------
     user, calibration, model : str or None
         Only the experiments of this user, calibration (an id) and model; ``None`` for all. Setting one reads the figures again.
-    parameter : str
-        Along which parameter the scores are drawn.
+    search : str
+        Only the experiments with this in their name, tags, note, model or notebook, or at the beginning of their id.
+    comparison : str or None
+        The id of the experiment that the charts show; ``prompts:`` and an id for all with the prompts of that one; ``None`` for
+        all with those of the latest one. Experiments with different prompts are never averaged together.
+    factor : str or None
+        Along which factor the scores are drawn, such as ``model``, ``system`` or ``temperature``; ``None`` for the first that
+        varies.
     selected : tuple of str
         Ids of the experiments that are ticked.
 
@@ -104,7 +109,7 @@ class Dashboard(LabWidget):
     >>> import pplab
     >>> lab = pplab.Lab(store=":temp:")
     >>> dashboard = Dashboard(lab)
-    >>> dashboard.parameter = "top_p"
+    >>> dashboard.factor = "top_p"
     >>> dashboard.close()
     >>> lab.close()
     """
@@ -117,12 +122,13 @@ class Dashboard(LabWidget):
     figure = owned(str, default="")
     height = owned(int, default=0)
     formats = owned(tuple[str, ...], default=FORMATS)
-    parameters = owned(tuple[str, ...], default=get_args(Parameter))
     exporting = owned(Exporting | None)
     user = chosen(str | None)
     calibration = chosen(str | None)
     model = chosen(str | None)
-    parameter = chosen(Parameter, default="temperature")
+    search = chosen(str, default="")
+    comparison = chosen(str | None)
+    factor = chosen(str | None)
     selected = chosen(tuple[str, ...], default=())
     look = chosen(PageLook, default=PageLook(dark=False, narrow=False, still=False))
 
@@ -195,7 +201,14 @@ class Dashboard(LabWidget):
 
     @property
     def _filters(self) -> Filters:
-        return Filters(user=self.user, calibration_id=self.calibration, model=self.model, parameter=self.parameter)
+        return Filters(
+            user=self.user,
+            calibration_id=self.calibration,
+            model=self.model,
+            search=self.search,
+            comparison=self.comparison,
+            factor=self.factor,
+        )
 
     def _refresh(self, *, move: bool) -> None:
         """Read the figures and show them, in the tables and in the chart."""

@@ -5,27 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
+from pplab.analysis.phrasing import counted, status_counts
 from pplab.analysis.pooled import pooled
-from pplab.plan.settings import Setting
+from pplab.plan.levels import factor_title
+from pplab.plan.settings import FACTOR_COLUMNS, Setting
 from pplab.plan.vocabulary import SCORES
-from pplab.store.dashboard_queries import PARAMETERS, PRECISION, Filters
+from pplab.store.dashboard_queries import SAME_PROMPTS, Filters
+from pplab.store.dashboard_sums import PRECISION
 from pplab.views import html, text
 from pplab.views.charts import svg
-from pplab.views.charts.figures import Content, SettingPoint
+from pplab.views.charts.figures import Content, LevelPoint, SettingPoint
 from pplab.views.escape import clip, escape_text
 from pplab.views.records import Display, Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pplab.store.dashboard_queries import Figures, Recent, SettingFigures, Sums
+    from pplab.store.dashboard_queries import Comparison, Figures, PromptSet, Recent, SettingFigures, StatusCounts, Sums
     from pplab.store.rows import ExperimentRow
 
 EMPTY: Final = "There are no experiments yet. Run one and it appears here by itself."
 FILTERED: Final = "No experiment matches these filters."
+MISSING: Final = "What is chosen under Compare is not among these experiments."
 MOST_ROWS: Final = 20
 """Rows of each table in the static form."""
 _PROMPT: Final = 90
+_SHORT_PROMPT: Final = 40
+_LEVEL: Final = 40
 
 
 class Score(TypedDict):
@@ -37,13 +43,13 @@ class Score(TypedDict):
 
 
 class Tiles(TypedDict):
-    """The figures at the top."""
+    """The figures at the top. ``unusable`` counts in words what no mean includes; the share is of the calls that were sent."""
 
     experiments: int
     responses: int
     ok: int
-    failed: int
-    failure_rate: float | None
+    usable_share: float | None
+    unusable: str
     cost: float | None
     latency: float | None
     latency_p90: float | None
@@ -55,7 +61,7 @@ class SettingRow(TypedDict):
     label: str
     responses: int
     ok: int
-    failed: int
+    unusable: str
     scores: dict[str, Score]
     on_front: bool
     latency: float | None
@@ -77,6 +83,7 @@ class ExperimentSummary(TypedDict):
     ok: int
     failed: int
     prompt: str
+    name: str
 
 
 class Choice(TypedDict):
@@ -87,7 +94,11 @@ class Choice(TypedDict):
 
 
 class Board(TypedDict):
-    """Everything that the dashboard shows, but its figure."""
+    """Everything that the dashboard shows, but its figure.
+
+    ``factors`` are those that vary, ``factor`` the one along which the scores are drawn. ``note`` says what the charts are of
+    when that is not everything that is chosen.
+    """
 
     tiles: Tiles
     settings: tuple[SettingRow, ...]
@@ -96,6 +107,10 @@ class Board(TypedDict):
     users: tuple[Choice, ...]
     models: tuple[Choice, ...]
     calibrations: tuple[Choice, ...]
+    prompt_sets: tuple[Choice, ...]
+    factors: tuple[Choice, ...]
+    factor: str
+    note: str
     empty: str
 
 
@@ -114,21 +129,20 @@ class DashboardContent:
 
 def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
     """Return what the dashboard shows of these figures."""
-    labels = _labels(figures.settings)
-    points = [_point(setting, label) for setting, label in zip(figures.settings, labels, strict=True)]
-    points = _with_front(points)
-    totals = figures.totals
-    sent = totals.responses - totals.cancelled
+    points = _with_front([_point(setting) for setting in figures.settings])
+    totals, comparison = figures.totals, figures.comparison
+    sent = totals.responses.responses - totals.responses.cancelled
     tiles = Tiles(
         experiments=totals.experiments,
-        responses=totals.responses,
-        ok=totals.ok,
-        failed=totals.failed,
-        failure_rate=totals.failed / sent if sent else None,
+        responses=totals.responses.responses,
+        ok=totals.responses.ok,
+        usable_share=totals.responses.ok / sent if sent else None,
+        unusable=_unusable(totals.responses),
         cost=totals.cost,
         latency=totals.latency.median,
         latency_p90=totals.latency.p90,
     )
+    factors = dict.fromkeys((*comparison.factors, comparison.factor))
     board = Board(
         tiles=tiles,
         settings=tuple(_row(setting, point) for setting, point in zip(figures.settings, points, strict=True)),
@@ -142,13 +156,17 @@ def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
             )
             for c in figures.choices.calibrations
         ),
+        prompt_sets=tuple(Choice(value=one.comparison, label=_prompt_set(one)) for one in figures.choices.prompt_sets),
+        factors=tuple(Choice(value=name, label=_factor(name)) for name in factors),
+        factor=comparison.factor,
+        note=_note(comparison, totals.experiments, alone=not (filters.comparison or SAME_PROMPTS).startswith(SAME_PROMPTS)),
         empty="" if totals.experiments else FILTERED if figures.choices.models else EMPTY,
     )
     content = Content(
         settings=tuple(points),
-        parameter=filters.parameter,
-        values=tuple(point.value for point in figures.points),
-        curve={name: tuple(_estimate(point.measures[name]) for point in figures.points) for name in SCORES},
+        factor=_factor(comparison.factor),
+        levels=tuple(LevelPoint(_words(level.label), level.number) for level in figures.levels),
+        curve={name: tuple(_estimate(level.measures[name]) for level in figures.levels) for name in SCORES},
     )
     return DashboardContent(filters, board, content)
 
@@ -172,6 +190,7 @@ def with_experiment(board: Board, row: ExperimentRow) -> Board:
         ok=before["ok"] if before else 0,
         failed=before["failed"] if before else 0,
         prompt=_prompt(str(prompts[0])),
+        name=before["name"] if before else "",
     )
     others = tuple(line for line in board["recent"] if line["id"] != row.experiment_id)
     recent = tuple(sorted((line, *others), key=lambda one: one["at"], reverse=True))[: max(len(board["recent"]), 1) + 1]
@@ -180,9 +199,10 @@ def with_experiment(board: Board, row: ExperimentRow) -> Board:
 
 
 def matches(filters: Filters, row: ExperimentRow) -> bool:
-    """Return whether an experiment counts under these filters."""
-    conditions = ((filters.user, row.user), (filters.calibration_id, row.calibration_id), (filters.model, row.model))
-    return all(value is None or value == actual for value, actual in conditions)
+    """Return whether an experiment counts under these filters; what a search finds is known when the tables are read."""
+    conditions = ((filters.user, row.user), (filters.calibration_id, row.calibration_id))
+    asked = filters.model is None or filters.model in (row.models or [row.model])
+    return asked and not filters.search.strip() and all(value in (None, actual) for value, actual in conditions)
 
 
 # -- from sums to words -------------------------------------------------------------------------------------------------------
@@ -193,10 +213,10 @@ def _estimate(sums: Sums) -> Estimate:
     return Estimate(mean.mean, mean.low, mean.high)
 
 
-def _point(setting: SettingFigures, label: str) -> SettingPoint:
+def _point(setting: SettingFigures) -> SettingPoint:
     scores = {name: _estimate(setting.measures[name]) for name in SCORES}
     return SettingPoint(
-        label=label,
+        label=_label(setting),
         scores=scores,
         precision=_estimate(setting.measures[PRECISION]),
         personality=scores["creativity"],
@@ -223,22 +243,61 @@ def _with_front(points: Sequence[SettingPoint]) -> list[SettingPoint]:
     ]
 
 
-def _labels(settings: Sequence[SettingFigures]) -> list[str]:
-    """Return each setting in words, leaving out the parameters that all of them share."""
-    differing = [name for name in PARAMETERS if len({setting.parameters[name] for setting in settings}) > 1]
-    return [Setting.of(**_given(setting, differing or PARAMETERS)).label() for setting in settings]
+def _label(setting: SettingFigures) -> str:
+    """Return a setting in words, leaving out what all of them share."""
+    if setting.levels:
+        return ", ".join(f"{_factor(name)} {_words(level)}" for name, level in setting.levels.items())
+    parameters = {name: value for name, value in setting.asked.items() if name not in FACTOR_COLUMNS}
+    return escape_text(Setting(parameters).label())
 
 
-def _given(setting: SettingFigures, names: Sequence[str]) -> dict[str, float]:
-    return {name: value for name in names if (value := setting.parameters[name]) is not None}
+def _factor(name: str) -> str:
+    return _words(factor_title(name))
+
+
+def _words(label: str) -> str:
+    return clip(escape_text(label), _LEVEL)
+
+
+def _unusable(responses: StatusCounts) -> str:
+    """Return in words how many responses no mean includes, and why."""
+    without = responses.ok - responses.scored
+    parts = {status: count for status, count in responses.counts.items() if status != "ok"}
+    return ", ".join(filter(None, [status_counts(parts, ", "), f"{without:,} usable without a score" if without else ""]))
+
+
+def _prompt_set(one: PromptSet) -> str:
+    """Return the first prompt of a set, how many more it has, and how many experiments have them."""
+    more = f" and {one.prompts - 1:,} more" if one.prompts > 1 else ""
+    prompt = clip(escape_text(" ".join(one.prompt.split())), _SHORT_PROMPT)
+    return f"{counted(one.experiments, 'experiment')} over “{prompt}”{more}"
+
+
+def _note(comparison: Comparison, experiments: int, *, alone: bool) -> str:
+    """Return what the charts are of, where they are not of everything that is chosen."""
+    if comparison.prompt_set is None:
+        return MISSING if experiments else ""
+    sentences = []
+    if comparison.prompt_sets > 1:
+        which = "one experiment" if alone else _prompt_set(comparison.prompt_set)
+        sentences.append(
+            f"These {experiments:,} experiments have {comparison.prompt_sets:,} different sets of prompts, which are not averaged"
+            f" together. The charts show {which}; Compare shows others."
+        )
+    name = _factor(comparison.factor)
+    if comparison.settings_without and not comparison.categories:
+        sentences.append(f"Not drawn by {name}: {counted(comparison.settings_without, 'setting')} without it.")
+    if comparison.levels_left_out:
+        sentences.append(f"Not drawn: {counted(comparison.levels_left_out, 'value')} of {name} with fewer responses.")
+    return " ".join(sentences)
 
 
 def _row(setting: SettingFigures, point: SettingPoint) -> SettingRow:
     return SettingRow(
         label=point.label,
-        responses=setting.responses,
-        ok=setting.ok,
-        failed=setting.failed,
+        responses=setting.responses.responses,
+        ok=setting.responses.ok,
+        unusable=_unusable(setting.responses),
         scores={name: Score(value=e.value, low=e.low, high=e.high) for name, e in point.scores.items()},
         on_front=point.on_front,
         latency=point.latency,
@@ -260,6 +319,7 @@ def _line(one: Recent) -> ExperimentSummary:
         ok=one.ok,
         failed=one.failed,
         prompt=_prompt(one.prompt),
+        name=_words(one.name),
     )
 
 
@@ -278,13 +338,15 @@ def _static(dashboard: DashboardContent) -> Display:
     }
     counts = {
         "experiments": f"{tiles['experiments']:,}",
-        "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable and {tiles['failed']:,} failed",
+        "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable" + (tiles["unusable"] and f", {tiles['unusable']}"),
         **{f"only {name}": value for name, value in chosen.items()},
     }
     parts = [(html.key_values(counts), text.key_values(counts))]
     if board["empty"]:
         parts.append((html.notice("info", board["empty"]), text.notice("info", board["empty"])))
-    else:
+    if board["note"]:
+        parts.append((html.notice("info", board["note"]), text.notice("info", board["note"])))
+    if not board["empty"]:
         parts += [_settings(dashboard), _plane(content), _recent(board)]
     title = "Dashboard"
     return Display(html=html.page(title, *(m for m, _ in parts)), text=text.page(title, *(plain for _, plain in parts)))
@@ -293,15 +355,24 @@ def _static(dashboard: DashboardContent) -> Display:
 def _settings(dashboard: DashboardContent) -> tuple[str, str]:
     content = dashboard.content
     rows = [
-        {"setting": row["label"], "ok": f"{row['ok']:,} of {row['responses']:,}", **point.scores}
+        {
+            "setting": row["label"],
+            "usable": f"{row['ok']:,} of {row['responses']:,}",
+            **({"not usable": row["unusable"]} if any(one["unusable"] for one in dashboard.board["settings"]) else {}),
+            **point.scores,
+        }
         for row, point in zip(dashboard.board["settings"], content.settings, strict=True)
     ]
-    if len(content.values) > 1:
+    numbers = [level.number for level in content.levels if level.number is not None]
+    title = f"Scores by {content.factor}"
+    if len(numbers) > 1:
         lines = {
-            name: [svg.Point(value, estimate) for value, estimate in zip(content.values, estimates, strict=True)]
+            name: [svg.Point(number, estimate) for number, estimate in zip(numbers, estimates, strict=True)]
             for name, estimates in content.curve.items()
         }
-        chart = svg.line_chart(lines, title=f"Scores by {content.parameter}", x_label=content.parameter)
+        chart = svg.line_chart(lines, title=title, x_label=content.factor)
+    elif len(content.levels) > 1:
+        chart = svg.dot_chart([level.label for level in content.levels], content.curve, title=title)
     else:
         labels = [point.label for point in content.settings]
         scores = {name: [point.scores[name] for point in content.settings] for name in SCORES}
@@ -333,10 +404,10 @@ def _plane(content: Content) -> tuple[str, str]:
 def _recent(board: Board) -> tuple[str, str]:
     rows = [
         {
-            "experiment": line["prompt"],
+            "experiment": line["name"] or line["prompt"],
             "model": line["model"],
             "status": line["status"],
-            "ok": f"{line['ok']:,} of {line['planned']:,}",
+            "usable": f"{line['ok']:,} of {line['planned']:,}",
         }
         for line in board["recent"]
     ]

@@ -9,6 +9,12 @@ export interface Counts {
   readonly until: number | null;
 }
 
+export interface FactorChoice {
+  readonly name: string;
+  readonly title: string;
+  readonly levels: readonly string[];
+}
+
 export interface Problem {
   readonly code: string;
   readonly message: string;
@@ -33,6 +39,7 @@ export interface PageRequest {
   readonly sort: string;
   readonly status: string;
   readonly setting: number;
+  readonly levels: Readonly<Record<string, number>>;
 }
 
 export interface Ask {
@@ -102,6 +109,7 @@ export interface Explained {
 export interface CardsTraits {
   readonly blocking: boolean;
   readonly counts: Counts | null;
+  readonly factors: readonly FactorChoice[];
   readonly head: string;
   readonly me: string;
   readonly metrics: readonly string[];

@@ -8,6 +8,10 @@ export interface Board {
   readonly users: readonly Choice[];
   readonly models: readonly Choice[];
   readonly calibrations: readonly Choice[];
+  readonly prompt_sets: readonly Choice[];
+  readonly factors: readonly Choice[];
+  readonly factor: string;
+  readonly note: string;
   readonly empty: string;
 }
 
@@ -15,8 +19,8 @@ export interface Tiles {
   readonly experiments: number;
   readonly responses: number;
   readonly ok: number;
-  readonly failed: number;
-  readonly failure_rate: number | null;
+  readonly usable_share: number | null;
+  readonly unusable: string;
   readonly cost: number | null;
   readonly latency: number | null;
   readonly latency_p90: number | null;
@@ -26,7 +30,7 @@ export interface SettingRow {
   readonly label: string;
   readonly responses: number;
   readonly ok: number;
-  readonly failed: number;
+  readonly unusable: string;
   readonly scores: Readonly<Record<string, Score>>;
   readonly on_front: boolean;
   readonly latency: number | null;
@@ -52,6 +56,7 @@ export interface ExperimentSummary {
   readonly ok: number;
   readonly failed: number;
   readonly prompt: string;
+  readonly name: string;
 }
 
 export interface Choice {
@@ -129,16 +134,17 @@ export interface Part {
 export interface DashboardTraits {
   readonly board: Board;
   readonly calibration: string | null;
+  readonly comparison: string | null;
   readonly exporting: Exporting | null;
+  readonly factor: string | null;
   readonly figure: string;
   readonly formats: readonly string[];
   readonly height: number;
   readonly look: PageLook;
   readonly me: string;
   readonly model: string | null;
-  readonly parameter: "temperature" | "top_p" | "max_tokens" | "frequency_penalty" | "presence_penalty";
-  readonly parameters: readonly string[];
   readonly problem: Problem | null;
+  readonly search: string;
   readonly selected: readonly string[];
   readonly took: Timing | null;
   readonly user: string | null;

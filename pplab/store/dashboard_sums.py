@@ -1,0 +1,197 @@
+"""The sums that the dashboard keeps of each experiment, so that a refresh reads the responses of only those that changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pplab.plan.vocabulary import PRECISION_SCORES, SCORES, STATUSES
+from pplab.store.distinct_settings import FIRST_PARAMETERS, DistinctSettings, PlanTexts
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+PRECISION: Final = "precision"
+"""The mean of coherence and completeness of each answer: what a single answer can say of precision."""
+MEASURES: Final = (*SCORES, PRECISION)
+FEW: Final = 50
+"""Experiments that are looked for by name."""
+BINS: Final = 16
+"""Bins of a latency's histogram for each doubling: the edges of one are 4.4 % apart."""
+
+KEY: Final = "(hash(experiment_id) >> 1)::BIGINT"
+"""What stands for an experiment in the kept sums: millions of numbers are joined sooner than as many ids.
+
+Without its last bit, so that it is a signed number: DuckDB 1.5 cannot filter an Arrow table by larger ones.
+"""
+
+_ASKED: Final = ("model_asked", "endpoint", "system", "wording", "parameters", *FIRST_PARAMETERS)
+_MEAN = f"({' + '.join(PRECISION_SCORES)}) / {len(PRECISION_SCORES)}"
+_VALUES = {name: name for name in SCORES} | {PRECISION: f"coalesce({_MEAN}, {', '.join(PRECISION_SCORES)})"}
+_OF_EXPERIMENTS: Final = ("experiment_id", "model", "provider", "plan")
+_OF_RESPONSES: Final = (
+    *("experiment_id", "setting_index", "prompt_index", "status", "output_tokens", "cost", "latency_ms"),
+    *_ASKED,
+    *SCORES,
+)
+
+_PLANS = f"""
+SELECT {KEY} AS experiment, model, provider, plan ->> '$.system', plan -> '$.systems', plan ->> '$.wordings[*].name',
+       plan ->> '$.wordings[*].template'
+FROM {{source}}"""
+
+_CELLS = f"""
+SELECT {KEY} AS experiment, setting_index, {", ".join(f"any_value({name}) AS {name}" for name in _ASKED)},
+       count(*) AS responses, {", ".join(f"count(*) FILTER (status = '{name}') AS {name}" for name in STATUSES)},
+       count(*) FILTER (status = 'ok' AND coalesce({", ".join(SCORES)}) IS NOT NULL) AS scored,
+       count(output_tokens) AS with_tokens, sum(output_tokens)::BIGINT AS tokens, sum(cost) AS cost
+FROM {{source}} GROUP BY experiment_id, setting_index"""
+"""One row an experiment and setting: counts."""
+
+_BINS = f"""
+SELECT {KEY} AS experiment, setting_index, floor(log2(latency_ms) * {BINS})::INTEGER AS bin, count(*) AS answers
+FROM {{source}} WHERE status = 'ok' AND latency_ms > 0 GROUP BY experiment_id, setting_index, bin"""
+
+_PROMPT_SETS = f"""
+SELECT {KEY} AS experiment,
+       (hash(list_sort(list_distinct(plan ->> '$.prompts[*]')), plan -> '$.conversations') >> 1)::BIGINT AS prompt_set
+FROM {{source}}"""
+"""Which prompts each experiment has: equal ones count once, in any order."""
+
+_UNITS = f"""
+SELECT {KEY} AS experiment, unnest(range(len(texts))) AS prompt_index, unnest(texts) AS text
+FROM (SELECT experiment_id, coalesce(plan ->> '$.clusters[*]', []) AS clusters, plan ->> '$.prompts[*]' AS prompts,
+             CASE WHEN len(clusters) = len(prompts) THEN clusters ELSE prompts END AS texts FROM {{source}})"""
+"""What each prompt of an experiment counts as: prompts with one text, or of one cluster, are one."""
+
+_SUM = ", ".join(
+    f"count({value})::INTEGER AS {name}_n, coalesce(sum({value}), 0) AS {name}_total, "
+    f"coalesce(sum(({value}) * ({value})), 0) AS {name}_squares"
+    for name, value in _VALUES.items()
+)
+_PARTS = ", ".join(f"{name}_{part}" for name in MEASURES for part in ("n", "total", "squares"))
+_STRATA = f"""
+SELECT experiment, setting, hash(coalesce(text, prompt_index::VARCHAR)) AS unit, {_PARTS} FROM (
+      SELECT {KEY} AS experiment, setting_index, prompt_index, {_SUM}
+      FROM fresh WHERE status = 'ok' GROUP BY experiment_id, setting_index, prompt_index)
+JOIN (SELECT experiment, setting_index, setting FROM cells) USING (experiment, setting_index)
+LEFT JOIN ({_UNITS.format(source="changed")}) USING (experiment, prompt_index)"""
+"""One row an experiment, setting and prompt: sums of each measure over the usable answers."""
+
+_STALE: Final = f"""
+SELECT e.experiment_id, k.experiment FROM (SELECT experiment_id, {KEY} AS experiment FROM experiments) e
+JOIN present p USING (experiment) LEFT JOIN known k ON k.experiment = p.experiment
+WHERE k.revision IS NULL OR k.revision <> p.revision OR p.revision < 0"""
+
+
+class KeptSums:
+    """Sums over the responses of each experiment of a store.
+
+    Attributes
+    ----------
+    cells : pyarrow.Table
+        One row an experiment and setting: counts, tokens, cost, and the number of the ``setting`` in `settings`.
+    bins : pyarrow.Table
+        One row an experiment, setting and bin of latency.
+    prompt_sets : pyarrow.Table
+        One row an experiment: the key of its set of prompts.
+    strata : pyarrow.Table
+        One row an experiment, setting and prompt, of the experiments that `need` was asked for: sums of the measures.
+    settings : DistinctSettings
+        What was asked for under each setting.
+    """
+
+    cells: pa.Table
+    bins: pa.Table
+    prompt_sets: pa.Table
+
+    def __init__(self) -> None:
+        self.settings = DistinctSettings()
+        self.strata: pa.Table | None = None
+        self._revisions: pa.Table | None = None
+        self._summed: set[int] = set()
+
+    def bring_up_to_date(self, cursor: DuckDBPyConnection) -> None:
+        """Add up the responses of the experiments whose sums are missing or out of date, and register the sums."""
+        present = _arrow(
+            cursor,
+            f"SELECT {KEY} AS experiment, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments",
+        )
+        if self._revisions is None:
+            self.cells, self.bins, self.prompt_sets = self._counted(cursor, "responses", "experiments")
+        else:
+            cursor.register("known", self._revisions)
+            cursor.register("present", present)
+            stale = cursor.execute(_STALE).fetchall()
+            if stale:
+                _select(cursor, [experiment_id for experiment_id, _ in stale])
+                self._replace({key for _, key in stale if key is not None}, self._counted(cursor, "fresh", "changed"))
+        self._revisions = present
+        for name in ("cells", "bins", "prompt_sets"):
+            cursor.register(name, getattr(self, name))
+
+    def need(self, cursor: DuckDBPyConnection, experiments: str) -> None:
+        """Add the sums by prompt of the experiments in a table, where they are missing, and register ``strata``."""
+        import pyarrow as pa
+
+        rows = cursor.execute(f"SELECT experiment, experiment_id FROM {experiments}").fetchall()
+        missing = {key: experiment_id for key, experiment_id in rows if key not in self._summed}
+        if missing or self.strata is None:
+            _select(cursor, list(missing.values()))
+            added = _arrow(cursor, _STRATA)
+            self.strata = added if self.strata is None else pa.concat_tables([self.strata, added])
+            self._summed |= set(missing)
+        cursor.register("strata", self.strata)
+
+    def _counted(self, cursor: DuckDBPyConnection, responses: str, experiments: str) -> tuple[pa.Table, ...]:
+        """Return the cells, bins and sets of prompts of some experiments, whose settings get their numbers."""
+        import pyarrow as pa
+
+        cells = _arrow(cursor, _CELLS.format(source=responses))
+        rows = cursor.execute(_PLANS.format(source=experiments)).fetchall()
+        plans = {
+            key: PlanTexts(model, provider, system, systems, dict(zip(names, templates, strict=True)))
+            for key, model, provider, system, systems, names, templates in rows
+        }
+        asked = (column.to_pylist() for column in cells.select(["experiment", *_ASKED]).columns)
+        numbers: dict[tuple[Any, ...], int] = {}
+        settings = []
+        for key, *values in zip(*asked, strict=True):
+            row = (plans[key].identity, *values)
+            if row not in numbers:
+                numbers[row] = self.settings.number(plans[key], dict(zip(_ASKED, values, strict=True)))
+            settings.append(numbers[row])
+        counts = cells.drop_columns(list(_ASKED)).append_column("setting", pa.array(settings, pa.int64()))
+        return counts, _arrow(cursor, _BINS.format(source=responses)), _arrow(cursor, _PROMPT_SETS.format(source=experiments))
+
+    def _replace(self, experiments: set[int], added: tuple[pa.Table, ...]) -> None:
+        """Put new sums in the place of those of some experiments."""
+        import pyarrow as pa
+
+        kept = (_without(table, experiments) for table in (self.cells, self.bins, self.prompt_sets))
+        self.cells, self.bins, self.prompt_sets = (pa.concat_tables(pair) for pair in zip(kept, added, strict=True))
+        if self.strata is not None and self._summed & experiments:
+            self.strata = _without(self.strata, experiments)
+            self._summed -= experiments
+
+
+def _without(table: pa.Table, experiments: set[int]) -> pa.Table:
+    """Return the sums of all other experiments."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return table.filter(pc.invert(pc.is_in(table["experiment"], pa.array(sorted(experiments), pa.int64()))))
+
+
+def _select(cursor: DuckDBPyConnection, experiments: list[str]) -> None:
+    """Copy some experiments to ``changed``, and what is summed of their responses, which may be millions, to ``fresh``."""
+    for name, columns, table in (("changed", _OF_EXPERIMENTS, "experiments"), ("fresh", _OF_RESPONSES, "responses")):
+        query = f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {', '.join(columns)} FROM {table} WHERE experiment_id IN "
+        if 0 < len(experiments) <= FEW:  # DuckDB skips blocks of rows for constants, not for a join
+            cursor.execute(f"{query} ({', '.join('?' * len(experiments))})", experiments)
+        else:
+            cursor.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [experiments])
+
+
+def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
+    return cursor.sql(query).to_arrow_table()
