@@ -60,7 +60,7 @@ class LabContext(CopiedAsItself):
         self.scrub = Scrubber(*effective_configuration.secrets)
         self.store = open_store(effective_configuration.folder or TEMPORARY)
         self.store.add_secret(*effective_configuration.secrets)
-        self.access = ModelAccess(effective_configuration, self.scrub)
+        self.access = ModelAccess(effective_configuration, self.scrub, self._add_secrets)
         self.recording: Recording | None = None
         self._closed = False
         if effective_configuration.recording:
@@ -88,14 +88,27 @@ class LabContext(CopiedAsItself):
         return endpoint.name if endpoint else None
 
     def asked(self, label: str) -> ModelAsked:
-        """Return the model of a name such as ``MODEL@ENDPOINT``; without an endpoint it is asked at the lab's own server."""
+        """Return the model of a name such as ``MODEL@ENDPOINT``; without an endpoint it is asked at the lab's own server.
+
+        In a lab that has neither key nor server, the recording says who answered a model.
+        """
         own = self.effective_configuration
         name, endpoint = split_model(label, read_endpoints(own.configuration.endpoints))
         if endpoint is not None:
             return ModelAsked(name or "", endpoint.name, urlsplit(endpoint.base_url).netloc)
         if label == EMBEDDED:
             return ModelAsked(EMBEDDED, None, EMBEDDED)
-        return ModelAsked(label, self.endpoint, own.provider)
+        provider = own.provider
+        if self.recording is not None and not own.base_url:
+            from pplab.models.recording_format import sole_model
+
+            provider, _ = sole_model(self.recording.calls(), label) or (provider, label)
+        return ModelAsked(label, self.endpoint, provider)
+
+    def _add_secrets(self, *secrets: str) -> None:
+        for secret in secrets:
+            self.scrub.add(secret)
+        self.store.add_secret(*secrets)
 
     @property
     def configuration(self) -> PPLab:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab.config.approvals import Grant
-    from pplab.config.endpoints import Endpoint
+    from pplab.config.endpoints import Endpoint, Server
 
 LAB_FOLDER = ".pplab"
 LONGEST = 1000
@@ -146,9 +146,27 @@ class EffectiveConfiguration:
             return model
         return f"{model}@{self.endpoint.name}"
 
+    def server(self, endpoint: str | None = None) -> Server:
+        """Return the server of an endpoint; ``None`` is the lab's own.
+
+        Raises
+        ------
+        BadInput
+            When there is no such endpoint.
+        """
+        from pplab.config.endpoints import Server, read_endpoints
+
+        if endpoint in (None, self.endpoint and self.endpoint.name):
+            return Server(self.provider, self.base_url, self.endpoint, self.api_key, tuple(self.headers.items()), self.grants)
+        named = read_endpoints(self.configuration.endpoints).get(endpoint or "")
+        if named is None:
+            raise BadInput(f"there is no endpoint '{endpoint}' here", hint=f"configure it, like {ENDPOINTS_EXAMPLE}")
+        return _named_server(named, self.configuration)
+
     def approving(self, grants: Iterable[Grant]) -> str:
-        """Return what to type to approve some of ``grants``."""
-        if self.endpoint is None and self.folder == find_store(None):
+        """Return what to type to approve some of the keys that a lab's folder gives an address."""
+        grants = list(grants)
+        if self.endpoint is None and self.folder == find_store(None) and set(grants) <= set(self.grants):
             return f"config {shlex.quote(f'base_url={self.base_url}')}"
         return "config " + " ".join(f"--approve {shlex.quote(f'{variable}={address}')}" for variable, address in grants)
 
@@ -185,21 +203,18 @@ def resolve(
             raise BadInput(
                 f"the model is at the endpoint '{endpoint.name}', and a base URL was given too", hint="give one of them"
             )
-        url: str | None = endpoint.base_url
-        key = api_key or env.get(endpoint.key_env or "") or None
-        headers = endpoint.headers()
-        names = [*([endpoint.key_env or KEY] if api_key else []), *(name for name in endpoint.variables if env.get(name))]
-        foreign = stored.get("endpoints", {}).get(endpoint.name) == configuration.endpoints[endpoint.name]
+        server = _named_server(endpoint, configuration, api_key)
+        url, key, headers, grants = server.base_url, server.api_key, dict(server.headers), server.grants
     else:
         url = base_url or configuration.base_url or env.get("PPLAB_BASE_URL") or env.get("OPENAI_BASE_URL") or None
         key, headers = api_key or env.get(KEY) or None, {}
-        names = [KEY] if key else []
         foreign = not base_url and bool(configuration.base_url) and stored.get("base_url") == configuration.base_url
+        grants = (Grant.of(KEY, url),) if key and url and foreign else ()
     credentials: list[str] = []
     if url:
         url, credentials = check_base_url(url)
     if endpoint is None and (model == EMBEDDED or (not url and not key)):
-        model, url, provider, names = model or EMBEDDED, None, EMBEDDED, []
+        model, url, provider, grants = model or EMBEDDED, None, EMBEDDED, ()
     else:
         url = url or OPENAI_URL
         provider = urlsplit(url).netloc
@@ -215,11 +230,30 @@ def resolve(
         recording=env.get("PPLAB_RECORDING") or None,
         configuration=configuration,
         endpoint=endpoint,
-        grants=tuple(Grant.of(name, url) for name in dict.fromkeys(names)) if foreign and url else (),
+        grants=grants,
         given=(base_url, api_key),
         api_key=key or (credentials[-1] if credentials else None),
         headers=headers,
         secrets=tuple(secret for secret in secrets if secret),
+    )
+
+
+def _named_server(endpoint: Endpoint, configuration: PPLab, api_key: str | None = None) -> Server:
+    """Return the server of an endpoint, with the key and headers that the environment has for it alone."""
+    from pplab.config.approvals import Grant
+    from pplab.config.endpoints import Server
+
+    key = api_key or os.environ.get(endpoint.key_env or "") or None
+    names = [*([endpoint.key_env or KEY] if api_key else []), *(name for name in endpoint.variables if os.environ.get(name))]
+    stored = configuration.stored_in_lab.get("endpoints", {}).get(endpoint.name)
+    foreign = stored == configuration.endpoints[endpoint.name]
+    return Server(
+        provider=urlsplit(endpoint.base_url).netloc,
+        base_url=endpoint.base_url,
+        endpoint=endpoint,
+        api_key=key,
+        headers=tuple(endpoint.headers().items()),
+        grants=tuple(Grant.of(name, endpoint.base_url) for name in dict.fromkeys(names)) if foreign else (),
     )
 
 

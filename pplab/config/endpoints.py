@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pplab.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pplab.config.approvals import Grant
 
 FIELDS = ("base_url", "key_env", "headers_env", "max_concurrency")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -35,7 +38,7 @@ class Endpoint:
     headers_env
         Pairs of a header and the variable that holds its value.
     max_concurrency
-        The most calls under way at once, where a run does not say.
+        The most calls under way at once; a run may ask for fewer.
     """
 
     name: str
@@ -53,6 +56,28 @@ class Endpoint:
         """Return the headers to send; one whose variable is not set is left out."""
         values = ((header, os.environ.get(variable, "").strip()) for header, variable in self.headers_env)
         return {header: value for header, value in values if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A model server as calls reach it: who it is, where, and what it alone is sent.
+
+    ``provider`` is host and port, or ``embedded``; ``endpoint`` is ``None`` for a base URL without a name. ``grants`` are what
+    the user must have approved before anything is sent, because the address stands in the lab's folder. The key and the headers
+    never appear in a representation.
+    """
+
+    provider: str
+    base_url: str | None = None
+    endpoint: Endpoint | None = None
+    api_key: str | None = dataclasses.field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = dataclasses.field(default=(), repr=False)
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values to be scrubbed wherever they appear."""
+        return tuple(filter(None, (self.api_key, *(value for _, value in self.headers))))
 
 
 def read_endpoints(table: Any) -> dict[str, Endpoint]:

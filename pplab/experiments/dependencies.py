@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from pplab.models.types import Source
+    from pplab.models.types import Place, Source
     from pplab.plan.plan import PlannedCall
     from pplab.store.rows import ResponseRow, Row
 
@@ -101,7 +101,8 @@ class RunDependencies:
 
     ``cost`` gives the US dollars of a call from its model and token counts, ``worst_cost`` the most it can be from the model, the
     bytes of its messages and its token limit, both with the ``provider`` that serves it. ``score_aside``: scoring may take long
-    or run the user's own code. ``provider`` and ``endpoint`` are those of the lab's own server.
+    or run the user's own code. ``provider`` and ``endpoint`` are those of the lab's own server. ``endpoint_limits`` is how many
+    calls may be under way at once at an endpoint that takes fewer than the run asks for.
     """
 
     recorder: Recorder
@@ -114,3 +115,4 @@ class RunDependencies:
     scrub: Callable[[str], str]
     provider: str
     endpoint: str | None = None
+    endpoint_limits: Mapping[Place, int] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from pplab.observe.cell_audit import notebook_name
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
 from pplab.plan.labels import check_labels
+from pplab.plan.plan import Plan
 from pplab.store import history
 from pplab.store.rows import ExperimentRow, LabelRow
 from pplab.store.run_lock import RunLock
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from pplab.experiments.run import Run
     from pplab.models.recording import RecordedSource
     from pplab.plan.labels import Labels
-    from pplab.plan.plan import Plan
     from pplab.plan.request import RunRequest
 
 
@@ -100,11 +100,13 @@ class RunManager:
             resolve=context.asked,
             **self.defaults(),
         )
+        if plan.models and request.max_concurrency is None:
+            plan = dataclasses.replace(plan, max_concurrency=context.access.max_concurrency(plan.models))
         return plan, calibration
 
     def defaults(self) -> dict[str, Any]:
         """Return the options of a plan that the configuration decides."""
-        return {"deadline": self.context.configuration.deadline, "max_concurrency": self.context.access.max_concurrency}
+        return {"deadline": self.context.configuration.deadline, "max_concurrency": self.context.access.max_concurrency()}
 
     def _calibration(self, wanted: Any) -> Calibration | None:
         from pplab.calibration import Calibration
@@ -194,7 +196,7 @@ class RunManager:
             user=self.context.user,
             calibration_id=calibration_id,
             model=plan.model,
-            provider=recorded.provider if recorded else self.context.provider,
+            provider=plan.providers or (recorded.provider if recorded else self.context.provider),
             models=[asked.label for asked in plan.models] or [plan.model],
             plan=plan.as_dict(),
             planned=len(plan),
@@ -206,7 +208,7 @@ class RunManager:
         )
         with ExitStack() as held:
             lock = held.enter_context(RunLock(self.context.folder, row.experiment_id))
-            pending = PendingCalls(calls=plan.calls(), count=len(plan))
+            pending = PendingCalls(calls=plan, count=len(plan))
             if labels:
                 self.context.record(self._label_row(row.experiment_id, labels, None))
             run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded)
@@ -248,8 +250,13 @@ class RunManager:
             return self._run(row, plan, pending, lock, held, listeners, interrupts)
 
     def _refuse_another_model(self, row: ExperimentRow) -> None:
-        context = self.context
-        if (row.model, row.provider) != (context.model, context.provider):
+        """Refuse to resume what was asked of a model that this lab would not ask."""
+        context, models = self.context, Plan.from_dict(row.plan).models
+        for asked in models:
+            here = context.asked(asked.label)
+            if (here.name, here.provider) != (asked.name, asked.provider):
+                context.effective_configuration.server(asked)  # says which, and where it leads
+        if not models and (row.model, row.provider) != (context.model, context.provider):
             raise BadInput(
                 f"this experiment asked {row.model} at {row.provider}, this lab asks {context.model} at {context.provider}",
                 hint="open the lab with the model and base_url of the experiment",

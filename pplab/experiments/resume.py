@@ -52,7 +52,7 @@ class PendingCalls:
     Attributes
     ----------
     calls : iterable of PlannedCall
-        In the order in which they are sent.
+        In the order in which they are sent; gone through once for each endpoint.
     count : int
         How many there are.
     kept : mapping
@@ -129,7 +129,7 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
                 "status": "cancelled",
                 "text": "",
                 "error": why,
-                "model": row.model,
+                "model": plan.asked(call.setting_index).name,
                 "correlation_id": row.correlation_id,
             }
             for call in plan.calls()

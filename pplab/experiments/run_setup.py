@@ -46,7 +46,7 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
             )
     return RunDependencies(
         recorder=context,
-        source=recorded or access.source(),
+        source=recorded or access.source(plan.models),
         score=score,
         score_aside=any(not m.built_in for m in registered()),
         metrics_version=METRICS_VERSION,
@@ -55,6 +55,7 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         scrub=context.scrub,
         provider=provider,
         endpoint=context.endpoint,
+        endpoint_limits={} if recorded else access.endpoint_limits(plan.models),
     )
 
 
@@ -62,7 +63,7 @@ def concurrent_calls(context: LabContext, plan: Plan, recorded: RecordedSource |
     """Return how many calls of a plan may be under way at once; answers that need no connection are not limited."""
     from pplab.experiments.descriptors import CallLimit, call_limit
 
-    if recorded is not None or context.provider == EMBEDDED:
+    if recorded is not None or all(asked.provider == EMBEDDED for asked in plan.models or [context.access.own]):
         return CallLimit(plan.max_concurrency)
     return call_limit(min(plan.max_concurrency, len(plan)))
 

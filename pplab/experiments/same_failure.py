@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pplab.plan.vocabulary import ANSWERED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pplab.models.types import Reply
     from pplab.plan.plan import Plan, PlannedCall
 
@@ -38,7 +41,16 @@ OF_ONE_PROMPT = ("context", "too long", "token", "length")
 
 
 class SameFailure:
-    """The failures of a run so far, as long as all are the same.
+    """The failures of a run so far, as long as all are the same; and the settings whose calls are all rejected alike.
+
+    Parameters
+    ----------
+    plan
+        What is asked.
+    settings
+        The settings whose calls are looked at; none: all of the plan.
+    subject
+        What ends, in words.
 
     Examples
     --------
@@ -51,8 +63,11 @@ class SameFailure:
     'the run stopped after 5 calls that all failed alike: not a JSON API; check the base URL'
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, settings: Collection[int] = (), subject: str = "the run") -> None:
         self._plan = plan
+        self._watched = len(settings or plan.settings)
+        self._subject = subject
+        self._rejections: dict[int, _Rejections | None] = {}
         self._answered = False
         self._key: tuple[str, ...] = ()
         self._count = 0
@@ -61,12 +76,13 @@ class SameFailure:
 
     def take(self, reply: Reply, planned: PlannedCall) -> str | None:
         """Take note of an outcome; return why the run should end, in words, or ``None``."""
+        self._take_rejection(reply, planned)
         if reply.status in ANSWERED:
             self._answered, self._key = True, ()
             return None
         code = reply.error_code or ""
         if reply.stop_run and (code not in OF_THE_SERVER or (_key_refused(reply) and not self._answered)):
-            return self._words(reply, f"the run stopped: {reply.error}")
+            return self._words(reply, f"{self._subject} stopped: {reply.error}")
         key = _key(reply)
         if not key or key != self._key:
             self._key, self._count = key, 0
@@ -78,7 +94,25 @@ class SameFailure:
         self._prompts.add(planned.prompt_index)
         if self._count < self._enough(reply) or not (code in OF_THE_SERVER or self._everywhere()):
             return None
-        return self._words(reply, f"the run stopped after {self._count} calls that all failed alike: {reply.error}")
+        return self._words(reply, f"{self._subject} stopped after {self._count} calls that all failed alike: {reply.error}")
+
+    def rejected_setting(self, setting_index: int) -> str | None:
+        """Return why no more calls under a setting should be sent, in words, or ``None``."""
+        seen = self._rejections.get(setting_index)
+        if seen is None or seen.count < FEW or len(seen.prompts) < min(SPAN_PROMPTS, len(self._plan.prompts)):
+            return None
+        return f"not sent, because {seen.count} calls under this setting were rejected alike: {seen.error}"
+
+    def _take_rejection(self, reply: Reply, planned: PlannedCall) -> None:
+        index, names = planned.setting_index, tuple(sorted(reply.rejected))
+        seen = self._rejections.setdefault(index, _Rejections(names, reply.error or ""))
+        if seen is None:
+            return
+        if reply.status != "rejected" or names != seen.names:
+            self._rejections[index] = None  # not all alike: whoever asks for this setting gets all of it
+            return
+        seen.count += 1
+        seen.prompts.add(planned.prompt_index)
 
     def _enough(self, reply: Reply) -> float:
         if not self._answered:
@@ -87,13 +121,21 @@ class SameFailure:
         return max(MANY, 2 * self._plan.max_concurrency) if reply.stop_run else float("inf")
 
     def _everywhere(self) -> bool:
-        return len(self._settings) == len(self._plan.settings) and len(self._prompts) >= min(
-            SPAN_PROMPTS, len(self._plan.prompts)
-        )
+        return len(self._settings) == self._watched and len(self._prompts) >= min(SPAN_PROMPTS, len(self._plan.prompts))
 
     def _words(self, reply: Reply, why: str) -> str:
         code = reply.error_code or ""
         return "; ".join(filter(None, (why, OF_THE_SERVER.get(code) or OF_THE_QUESTION.get(code))))
+
+
+@dataclass(slots=True)
+class _Rejections:
+    """The calls of one setting, as long as all were rejected for the same parameters."""
+
+    names: tuple[str, ...]
+    error: str
+    count: int = 0
+    prompts: set[int] = field(default_factory=set)
 
 
 def _key_refused(reply: Reply) -> bool:

@@ -1,10 +1,13 @@
-"""The scheduler of a run: sends its calls concurrently and hands each outcome to the journal; pause, cancel, budget."""
+"""The scheduler of a run: sends its calls concurrently and hands each outcome to the journal; pause, cancel, budget.
+
+Each endpoint has a lane of its own, so that trouble with one leaves the calls to the others going.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,10 +16,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pplab.experiments.budget import Budget
-from pplab.experiments.concurrency import ConcurrencyLimit
 from pplab.experiments.dependencies import Progress
+from pplab.experiments.lanes import lanes
 from pplab.experiments.response_writer import MissingScores, OutgoingCall, ResponseWriter
-from pplab.experiments.same_failure import SameFailure
 from pplab.ids import now
 from pplab.log import log_error
 from pplab.models.types import Attempt, Reply
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pplab.experiments.dependencies import RunDependencies, ScoreRecord
+    from pplab.experiments.lanes import Lane
     from pplab.experiments.resume import PendingCalls
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import ResponseRow
@@ -52,6 +55,7 @@ class _CallInFlight:
     """A call that was sent and has no outcome yet."""
 
     outgoing: OutgoingCall
+    lane: Lane
     worst: float
     reserved: float
     began: float
@@ -97,17 +101,15 @@ class Scheduler:
         self.progress = Progress(pending.count)
         self._writer = writer
         self._dependencies = dependencies
-        self._calls = iter(pending.calls)
-        self._postponed: deque[PlannedCall] = deque()  # taken from the calls, but not sent
         self._kept = Counter(pending.kept)
         self._on_response = on_response
         self._on_text = on_text
-        self._limit = ConcurrencyLimit(most or plan.max_concurrency)
-        self.progress.concurrency = self._limit.limit
+        self._most = most or plan.max_concurrency
+        self._lanes = lanes(plan, pending.calls, self._most, dependencies.endpoint_limits)
+        self._note_concurrency()
         self._budget = Budget(plan.max_cost)
-        self._failures = SameFailure(plan)
         self._tasks: dict[asyncio.Task[None], _CallInFlight] = {}
-        self._exhausted = False
+        self._waiting: dict[int, float] = {}  # until when a lane waits (UNIX seconds), by its identity
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -118,6 +120,8 @@ class Scheduler:
     @property
     def stopping(self) -> tuple[str, str] | None:
         """The experiment's status and the reason, once it is decided that this run ends early."""
+        if self._stop is None and all(lane.stop for lane in self._lanes):
+            return self._lanes[0].stop
         return self._stop
 
     def pause(self) -> None:
@@ -159,7 +163,7 @@ class Scheduler:
         try:
             while True:
                 self._send_what_fits()
-                if self._stop is not None or (self._exhausted and not self._tasks):
+                if self._stop is not None or not (self._tasks or any(lane.going for lane in self._lanes)):
                     break
                 self._wake.clear()
                 await self._wake.wait()
@@ -167,51 +171,63 @@ class Scheduler:
                 self._abandon()
             while self._tasks:
                 await asyncio.wait(list(self._tasks))
-            if self._stop is not None:
-                await self._cancel_unsent(iter(self._next, None), self._stop[1])
+            for lane in self._lanes:
+                await self._cancel_unsent(lane.unsent(self._stop[1] if self._stop else ""))
         finally:
             if self._scorers is not None:
                 self._scorers.shutdown(wait=False)
         return self._outcome()
 
     def _send_what_fits(self) -> None:
-        assert self._loop is not None
-        limit = self._limit
-        while not self.progress.paused and self._stop is None and self._has_room():
-            wait = limit.not_before - self._loop.time()
-            if wait > 0:
-                if self.progress.waiting_until is None:
-                    self.progress.waiting_until = time.time() + wait
-                    self._loop.call_later(wait, self._wait_is_over)
-                return
-            planned = self._next()
+        while not self.progress.paused and self._stop is None and (lane := self._next_lane()) is not None:
+            planned = lane.next()
             if planned is None:
-                self._exhausted = True
-                return
+                continue
             worst = self._worst(planned)
             if not self._budget.reserve(worst):
-                self._postponed.append(planned)
+                lane.postpone(planned)
                 if not self._tasks:  # else the true cost of those under way may leave room
                     self._stop = ("paused", self._over_budget(worst, "the next call"))
                 return
-            self._launch(planned, worst)
+            self._launch(planned, worst, lane)
 
-    def _has_room(self) -> bool:
-        """Return whether another call may be under way; answers that wait for the disk take no room, up to a point."""
-        return self.progress.in_flight < self._limit.limit and len(self._tasks) < self._limit.limit + BACKLOG
+    def _next_lane(self) -> Lane | None:
+        """Return the lane to send the next call in: of those with room the one with the fewest under way, so that none starves.
 
-    def _next(self) -> PlannedCall | None:
-        return self._postponed.popleft() if self._postponed else next(self._calls, None)
+        Answers that wait for the disk take no room, up to a point.
+        """
+        if self.progress.in_flight >= self._most or len(self._tasks) >= self.progress.concurrency + BACKLOG:
+            return None
+        ready = [lane for lane in self._lanes if lane.going and lane.in_flight < lane.limit.limit and not self._waits(lane)]
+        return min(ready, key=lambda lane: lane.in_flight, default=None)
 
-    def _wait_is_over(self) -> None:
-        self.progress.waiting_until = None
+    def _waits(self, lane: Lane) -> bool:
+        """Return whether the lane's server asked to be left alone for now; what is sent there goes on when that is over."""
+        assert self._loop is not None
+        wait = lane.limit.not_before - self._loop.time()
+        if wait > 0 and id(lane) not in self._waiting:
+            self._waiting[id(lane)] = time.time() + wait
+            self._loop.call_later(wait, self._wait_is_over, lane)
+            self._note_waiting()
+        return wait > 0
+
+    def _wait_is_over(self, lane: Lane) -> None:
+        self._waiting.pop(id(lane))
+        self._note_waiting()
         self._wake_up()
 
-    def _launch(self, planned: PlannedCall, worst: float) -> None:
+    def _note_waiting(self) -> None:
+        self.progress.waiting_until = min(self._waiting.values(), default=None)
+
+    def _note_concurrency(self) -> None:
+        self.progress.concurrency = min(self._most, sum(lane.limit.limit for lane in self._lanes))
+
+    def _launch(self, planned: PlannedCall, worst: float, lane: Lane) -> None:
         assert self._loop is not None
-        in_flight = _CallInFlight(self._writer.prepare(planned), worst, worst, self._loop.time())
+        in_flight = _CallInFlight(self._writer.prepare(planned), lane, worst, worst, self._loop.time())
         task = self._loop.create_task(self._call(in_flight))
         self._tasks[task] = in_flight
+        lane.in_flight += 1
         self.progress.in_flight += 1
         task.add_done_callback(self._call_ended)
 
@@ -219,7 +235,7 @@ class Scheduler:
         call = self._tasks.pop(task)
         self._note_arrival(call)
         if task.cancelled():  # before it began
-            self._postponed.append(call.outgoing.planned)
+            call.lane.postpone(call.outgoing.planned)
         elif (error := task.exception()) is not None:
             self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
         self._wake_up()
@@ -227,6 +243,7 @@ class Scheduler:
     def _note_arrival(self, call: _CallInFlight) -> None:
         if not call.arrived:
             call.arrived = True
+            call.lane.in_flight -= 1
             self.progress.in_flight -= 1
             self._wake_up()
 
@@ -246,7 +263,7 @@ class Scheduler:
             reply = self._abandoned(call, (time.perf_counter_ns() - start) / 1e6)
         self._note_arrival(call)
         duration = time.perf_counter_ns() - start
-        self._stop_if_hopeless(reply, outgoing.planned)
+        self._stop_if_hopeless(reply, outgoing.planned, call.lane)
         scores = await self._score(reply, outgoing) if reply.status in SCORED else None
         row, rows = self._writer.rows(outgoing, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
@@ -272,10 +289,10 @@ class Scheduler:
         call.attempts.append(attempt)
         call.pieces.clear()
         if attempt.http_status == 429 and not attempt.replayed:
-            self._limit.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
+            call.lane.limit.refused(call.began, at, attempt.wait_s if attempt.decision == "retry" else None)
         elif attempt.decision == "accept":
-            self._limit.accepted()
-        self.progress.concurrency = self._limit.limit
+            call.lane.limit.accepted()
+        self._note_concurrency()
         call.began = at + (attempt.wait_s or 0.0)
         if attempt.decision == "retry" and _may_be_billed(attempt):
             if self._budget.reserve(call.worst):
@@ -289,7 +306,8 @@ class Scheduler:
     def _abandoned(self, call: _CallInFlight, elapsed_ms: float) -> Reply:
         """Return the outcome of a call that was given up, with what is known of the attempt under way."""
         assert self._loop is not None
-        reason = call.vetoed or (self._stop[1] if self._stop else "cancelled")
+        stop = self._stop or call.lane.stop
+        reason = call.vetoed or (stop[1] if stop else "cancelled")
         in_flight = call.vetoed is None and self._loop.time() >= call.began
         if in_flight:
             reason = f"{reason}; {MAY_BE_BILLED}"
@@ -305,17 +323,17 @@ class Scheduler:
             reason = f"{reason}; an earlier attempt may have been billed"
         return Reply(status="cancelled", text="".join(call.pieces), error=reason, error_code="cancelled")
 
-    def _stop_if_hopeless(self, reply: Reply, planned: PlannedCall) -> None:
-        """End the run when an outcome says that further calls cannot succeed, now or ever."""
-        if self._stop is not None:
+    def _stop_if_hopeless(self, reply: Reply, planned: PlannedCall, lane: Lane) -> None:
+        """End a lane when an outcome says that further calls in it cannot succeed, now or ever."""
+        failure = lane.failures.take(reply, planned)
+        if lane.stop is not None or self._stop is not None:
             return
-        failure = self._failures.take(reply, planned)
         if reply.resume_at is not None:
             at, today = datetime.fromtimestamp(reply.resume_at).astimezone(), datetime.now().astimezone().date()
             words = at.strftime("%H:%M" if at.date() == today else "%H:%M on %Y-%m-%d")
-            self._stop = ("paused", f"the server asks to wait: retry at {words}")
+            lane.stop = ("paused", f"{lane.name or 'the server'} asks to wait: retry at {words}")
         elif failure is not None:
-            self._stop = ("partial", failure)
+            lane.stop = ("partial", failure)
         self._wake_up()
 
     async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
@@ -360,10 +378,13 @@ class Scheduler:
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 
-    async def _cancel_unsent(self, calls: Iterator[PlannedCall], reason: str) -> None:
-        """Write the row that every planned replicate has, for those that were never sent."""
-        never = Reply(status="cancelled", error=reason, error_code="cancelled")
-        while batch := [self._writer.response(self._writer.prepare(planned), never) for planned in islice(calls, BATCH)]:
+    async def _cancel_unsent(self, calls: Iterator[tuple[PlannedCall, str]]) -> None:
+        """Write the row that every planned replicate has, for those that were never sent, each with its reason."""
+        rows = (
+            self._writer.response(self._writer.prepare(planned), Reply(status="cancelled", error=why, error_code="cancelled"))
+            for planned, why in calls
+        )
+        while batch := list(islice(rows, BATCH)):
             await asyncio.wrap_future(self._dependencies.recorder.record(*batch))
             for row in batch:
                 self._count(row)
@@ -373,11 +394,13 @@ class Scheduler:
         answered = sum(counts[s] for s in ANSWERED)
         if answered == len(self.plan):
             return RunOutcome("completed", None, counts)
-        if self._stop is not None and self._stop[0] in SUSPENDED:
-            return RunOutcome(*self._stop, counts=counts)
+        stops = [self._stop] if self._stop is not None else []
+        if not stops or stops[0][0] != "interrupted":
+            stops += [lane.stop for lane in self._lanes if lane.stop is not None]
         words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
-        reason = self._stop[1] if self._stop else f"{words} of {len(self.plan)} replicates"
-        return RunOutcome("partial" if answered else "failed", reason, counts)
+        reason = "; ".join(dict.fromkeys(why for _, why in stops)) or f"{words} of {len(self.plan)} replicates"
+        suspended = next((status for status, _ in stops if status in SUSPENDED), None)
+        return RunOutcome(suspended or ("partial" if answered else "failed"), reason, counts)
 
 
 def _may_be_billed(attempt: Attempt) -> bool:

@@ -1,8 +1,9 @@
-"""A lab's access to its model: client (made on first use), event loop, recording, prices and capabilities."""
+"""A lab's access to its models: clients (made on first use), event loop, recording, prices and capabilities."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import shlex
+from concurrent.futures import wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,18 @@ from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, Offline
 from pplab.forks import Guard
 from pplab.models.event_loop import LoopThread
+from pplab.models.servers import Servers
+from pplab.plan.settings import ModelAsked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pplab.config.configuration import EffectiveConfiguration
+    from pplab.config.endpoints import Endpoint, Server
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
     from pplab.models.recording import RecordedSource, Recording
-    from pplab.models.types import Source
+    from pplab.models.types import Place, Source
     from pplab.secrets import Scrubber
 
 MESSAGE_TOKENS = 16  # what a chat template adds around two messages, generously
@@ -28,13 +32,26 @@ ASSUMED_MAX_TOKENS = 4096  # the longest answer assumed where the user set no li
 
 
 class ModelAccess:
-    """A lab's access to its model; nothing is imported or opened before the first run."""
+    """A lab's access to its models; nothing is imported or opened before the first run.
 
-    def __init__(self, effective: EffectiveConfiguration, scrub: Scrubber) -> None:
+    Each server has a client of its own, with its key, its headers and its connections.
+
+    Parameters
+    ----------
+    effective
+        The configuration in effect.
+    scrub
+        Removes secrets from text.
+    add_secrets
+        Is given the key and the headers of a server before anything is sent there.
+    """
+
+    def __init__(self, effective: EffectiveConfiguration, scrub: Scrubber, add_secrets: Callable[..., None]) -> None:
         self.loop = LoopThread()
         self._effective = effective
         self._scrub = scrub
-        self._client: ModelClient | None = None
+        self._add_secrets = add_secrets
+        self._clients: dict[Server, ModelClient] = {}
         self._parent_clients: list[ModelClient] = []
         self._recording: Recording | None = None
         self._guard = Guard()
@@ -45,105 +62,144 @@ class ModelAccess:
             self._recording, self._effective = recording, effective
 
     @property
-    def offline_reason(self) -> str:
-        """Why calls that are not recorded cannot be made; empty when they can."""
+    def own(self) -> ModelAsked:
+        """The lab's own model, at its own server."""
+        return ModelAsked(self._effective.model, None, self._effective.provider)
+
+    def offline_reason(self, asked: ModelAsked) -> str:
+        """Return why calls to a model that are not recorded cannot be made; empty when they can."""
+        if asked.provider == EMBEDDED:
+            return ""
         if self._effective.offline:
             return "PPLAB_OFFLINE is set"
-        if self._effective.provider != EMBEDDED and self._effective.base_url is None:
+        if asked.endpoint is None and self._effective.base_url is None:
             return "there is no key for the model"
+        try:
+            self._effective.server(asked)
+        except BadInput as error:
+            return error.message
         return ""
 
-    def _approval_error(self) -> BadInput | None:
-        """Return the refusal to send a key to an address that only the lab's folder names, unless the user has approved it."""
-        missing = unapproved(self._effective.grants)
+    def source(self, models: Sequence[ModelAsked] = ()) -> Source:
+        """Return the source of replies of a plan's models (none: of the lab's own), behind the recording where there is one.
+
+        Raises
+        ------
+        Offline, BadInput
+            Naming the model that cannot be asked, where nothing is recorded.
+        """
+        asked = list(models) or [self.own]
+        if self._recording is not None:
+            return self._recorded(self._recording, asked)
+        servers = {model.place: self._within_reach(model) for model in asked}
+        if (error := self._approval_error(servers.values())) is not None:
+            raise error
+        return Servers({place: self._client(server) for place, server in servers.items()})
+
+    def _within_reach(self, asked: ModelAsked) -> Server:
+        """Return the server of a model, or refuse one that nothing can be sent to."""
+        server = self._effective.server(asked)
+        if self._effective.offline and server.provider != EMBEDDED:
+            raise Offline(
+                f"PPLAB_OFFLINE is set, so nothing can be sent to {asked.name} at {server.provider}",
+                hint="unset PPLAB_OFFLINE, or use the embedded model",
+            )
+        if server.provider == EMBEDDED and asked.name != EMBEDDED:
+            raise BadInput(
+                f"there is neither a key nor a base URL for the model {asked.name}",
+                hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
+            )
+        return server
+
+    def _recorded(self, recording: Recording, asked: Sequence[ModelAsked]) -> RecordedSource:
+        from pplab.models.recording import RecordedSource
+
+        clients: dict[Place, Source] = {}
+        unreachable: dict[Place, str] = {}
+        for model in asked:
+            reason = self.offline_reason(model)
+            server = None if reason else self._effective.server(model)
+            if server is not None and (error := self._approval_error([server])) is not None:
+                reason = str(error)
+            if server is None or reason:
+                unreachable[model.place] = reason
+            else:
+                clients[model.place] = self._client(server)
+        return RecordedSource(recording, self._effective.provider, Servers(clients), unreachable)
+
+    def _approval_error(self, servers: Iterable[Server]) -> BadInput | None:
+        """Return the refusal to send keys to addresses that only the lab's folder names, unless the user has approved them."""
+        missing = unapproved(dict.fromkeys(grant for server in servers for grant in server.grants))
         if not missing:
             return None
-        variables, address = " and ".join(grant.variable for grant in missing), missing[0].address
-        command = self._effective.approving(missing)
+        variables: dict[str, list[str]] = {}
+        for grant in missing:
+            variables.setdefault(grant.address, []).append(grant.variable)
+        command, addresses = self._effective.approving(missing), " ".join(variables)
+        if len(variables) == 1:
+            names = " and ".join(grant.variable for grant in missing)
+            words = f"the server {addresses}, and you have not approved that {names} may be sent there"
+        else:
+            each = [f"{' and '.join(listed)} may be sent to {address}" for address, listed in variables.items()]
+            words = f"servers, and you have not approved that {', nor that '.join(each)}"
         return BadInput(
-            f"the lab's folder names the server {address}, and you have not approved that {variables} may be sent there",
+            f"the lab's folder names {words}",
             hint=f"if you trust it, type once: pplab {command} (in a notebook: %pplab {command}); a program sets"
-            f" {APPROVE}={address}",
+            f" {APPROVE}={shlex.quote(addresses)}",
             code="not_approved",
         )
 
-    def source(self) -> Source:
-        """Return the source of replies: the recording, or the model's client."""
-        if self._recording is not None:
-            return self._recorded(self._recording)
-        if self._effective.offline and self._effective.provider != EMBEDDED:
-            raise Offline(
-                f"PPLAB_OFFLINE is set, so nothing can be sent to {self._effective.model} at {self._effective.provider}",
-                hint="unset PPLAB_OFFLINE, or use the embedded model",
-            )
-        if self._effective.provider == EMBEDDED and self._effective.model != EMBEDDED:
-            raise BadInput(
-                f"there is neither a key nor a base URL for the model {self._effective.model}",
-                hint="set OPENAI_API_KEY or give a base URL; the model 'embedded' needs neither",
-            )
-        if (error := self._approval_error()) is not None:
-            raise error
-        return self._model()
-
-    def _recorded(self, recording: Recording) -> RecordedSource:
-        from pplab.models.recording import RecordedSource
-
-        reason = self.offline_reason or str(self._approval_error() or "")
-        return RecordedSource(recording, self._effective.provider, None if reason else self._model(), reason)
-
-    def _model(self) -> ModelClient:
+    def _client(self, server: Server) -> ModelClient:
+        self._add_secrets(*server.secrets)
         self._reset_after_fork()
         with self._guard:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+            if server not in self._clients:
+                self._clients[server] = self._connect(server)
+            return self._clients[server]
 
     def _reset_after_fork(self) -> None:
-        """Put aside a client inherited through a fork: the parent uses its connections, so it is never closed here."""
+        """Put aside clients inherited through a fork: the parent uses their connections, so they are never closed here."""
         if self._guard.inherited:
-            if self._client is not None:
-                self._parent_clients.append(self._client)
-                self._client = None
+            self._parent_clients += self._clients.values()
+            self._clients = {}
             self._guard.renew()
 
-    def _connect(self) -> ModelClient:
+    def _connect(self, server: Server) -> ModelClient:
         from pplab.models.client import ModelClient
 
         transport = None
-        if self._effective.provider == EMBEDDED:
+        if server.provider == EMBEDDED:
             from pplab.models.embedded import EmbeddedTransport
 
             transport = EmbeddedTransport()
-        r = self._effective
         return ModelClient(
-            r.provider,
-            r.base_url,
-            r.api_key,
-            headers=r.headers,
+            server.provider,
+            server.base_url,
+            server.api_key,
+            headers=dict(server.headers),
             transport=transport,
-            offline=r.offline,
-            access_hint=self._missing_key(),
+            offline=self._effective.offline,
+            access_hint=_missing_key(server),
             scrub=self._scrub,
         )
 
-    def _missing_key(self) -> str:
-        """Return which key or header a server is not sent, and why; empty when nothing is missing."""
-        endpoint, headers = self._effective.endpoint, self._effective.headers
-        key = (self._effective.api_key or "").strip()
-        if endpoint is None:
-            return "" if key else f"no key was sent, because {KEY} is not set"
-        if not (key or endpoint.variables):
-            return f"no key was sent, because the endpoint '{endpoint.name}' has no key_env"
-        unset = {"key": endpoint.key_env} if endpoint.key_env and not key else {}
-        unset |= {f"header {name}": variable for name, variable in endpoint.headers_env if name not in headers}
-        return "; ".join(f"no {part} was sent, because {variable} is not set" for part, variable in unset.items())
+    def max_concurrency(self, models: Sequence[ModelAsked] = ()) -> int:
+        """Return the most concurrent calls of a plan's models (none: of the lab's own), where its run sets no limit."""
+        places = dict.fromkeys(model.place for model in models or [self.own])
+        limits = self.endpoint_limits(models)
+        limit: int = self._effective.configuration.max_concurrency
+        return limits.get(next(iter(places)), limit) if len(places) == 1 else limit
 
-    @property
-    def max_concurrency(self) -> int:
-        """The most concurrent calls, where a run sets no limit."""
-        endpoint = self._effective.endpoint
-        limit: int = (endpoint.max_concurrency if endpoint else None) or self._effective.configuration.max_concurrency
-        return limit
+    def endpoint_limits(self, models: Sequence[ModelAsked] = ()) -> dict[Place, int]:
+        """Return the most concurrent calls that each endpoint of a plan's models takes, where it is configured."""
+        from pplab.config.endpoints import read_endpoints
+
+        named = read_endpoints(self._effective.configuration.endpoints)
+        own: dict[Place, Endpoint | None] = {self.own.place: self._effective.endpoint}
+        endpoints = {
+            model.place: named.get(model.endpoint) if model.endpoint else own.get(model.place) for model in models or [self.own]
+        }
+        return {place: one.max_concurrency for place, one in endpoints.items() if one and one.max_concurrency}
 
     def price(self, model: str, provider: str | None = None) -> Price | None:
         """Return the price of ``model``, the user's own first, or ``None`` if it is unknown.
@@ -184,17 +240,29 @@ class ModelAccess:
         return capabilities
 
     def close(self) -> None:
-        """Close the client and stop the loop."""
+        """Close the clients and stop the loop."""
         self._reset_after_fork()
         with self._guard:
-            client, self._client = self._client, None
+            clients, self._clients = self._clients, {}
             recording, self._recording = self._recording, None
-        if client is not None:
-            with suppress(TimeoutError):  # a connection that does not end by then ends with the loop
-                self.loop.submit(client.aclose()).result(timeout=5)
+        closing = [self.loop.submit(client.aclose()) for client in clients.values()]
+        wait(closing, timeout=5)  # a connection that does not end by then ends with the loop
         self.loop.close()
         if recording is not None:
             recording.sort_lines()
+
+
+def _missing_key(server: Server) -> str:
+    """Return which key or header a server is not sent, and why; empty when nothing is missing."""
+    endpoint, sent = server.endpoint, {name for name, _ in server.headers}
+    key = (server.api_key or "").strip()
+    if endpoint is None:
+        return "" if key else f"no key was sent, because {KEY} is not set"
+    if not (key or endpoint.variables):
+        return f"no key was sent, because the endpoint '{endpoint.name}' has no key_env"
+    unset = {"key": endpoint.key_env} if endpoint.key_env and not key else {}
+    unset |= {f"header {name}": variable for name, variable in endpoint.headers_env if name not in sent}
+    return "; ".join(f"no {part} was sent, because {variable} is not set" for part, variable in unset.items())
 
 
 def recorded_model(effective: EffectiveConfiguration, recording: Recording) -> EffectiveConfiguration:

@@ -20,11 +20,11 @@ from pplab.models.types import Reply
 from pplab.plan.vocabulary import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from io import BufferedRandom
     from pathlib import Path
 
-    from pplab.models.types import Attempt, Call
+    from pplab.models.types import Attempt, Call, Place, Source
 
 HEADER = '{"format":"pplab-recording","version":1}\n'
 IDLE_S = 0.3  # how long a recording rests before the lines added at its end are sorted in
@@ -314,26 +314,35 @@ class RecordedSource:
     ----------
     recording
     provider
-        Host of the server that would answer, part of a call's identity.
+        Host of the lab's own server, which would answer the calls that name none.
     model
         The source of replies that are not recorded; ``None``: such a call is an error.
-    reason
-        Why there is no such source.
+    unreachable
+        Why there is no such source; or, by `Call.place`, why those calls cannot be made.
     """
 
-    def __init__(self, recording: Recording, provider: str, model: Any | None, reason: str = "") -> None:
+    def __init__(
+        self, recording: Recording, provider: str, model: Source | None, unreachable: str | Mapping[Place, str] = ""
+    ) -> None:
         self.recording = recording
         self.provider = provider
         self._model = model
-        self._reason = reason
+        self._unreachable = unreachable
         self._calls_in_progress = 0
 
     def require_recorded(self, calls: Iterable[Call]) -> None:
-        """Raise `Offline` for the first call that is not recorded, if there is no model to ask."""
-        if self._model is None:
+        """Raise `Offline` for the first call that is not recorded, if its model cannot be asked."""
+        if self._model is None or self._unreachable:
             for call in calls:
-                if not self.recording.has(call.request_key):
-                    raise self.recording.missing_call_error(self._request(call), self._reason)
+                if self._offline(call) and not self.recording.has(call.request_key):
+                    raise self._missing(call)
+
+    def _offline(self, call: Call) -> bool:
+        return self._model is None or call.place in self._unreachable
+
+    def _missing(self, call: Call) -> Offline:
+        reason = self._unreachable if isinstance(self._unreachable, str) else self._unreachable[call.place]
+        return self.recording.missing_call_error(self._request(call), reason)
 
     async def complete(
         self,
@@ -344,12 +353,12 @@ class RecordedSource:
         on_text: Callable[[str], None] | None = None,
     ) -> Reply:
         """Return the outcome of one call; a recorded one needs no connection."""
-        recorded = self.recording.next_attempt(call.request_key, offline=self._model is None)
+        offline = self._offline(call)
+        recorded = self.recording.next_attempt(call.request_key, offline=offline)
         if recorded is not None:
             return self._replay(recorded, call, on_attempt, on_text)
-        if self._model is None:
-            error = self.recording.missing_call_error(self._request(call), self._reason)
-            return Reply(status="failed", error=error.message, error_code=NOT_RECORDED, stop_run=True)
+        if self._model is None or offline:
+            return Reply(status="failed", error=self._missing(call).message, error_code=NOT_RECORDED, stop_run=True)
         self._calls_in_progress += 1
         pieces: list[str] = []
 
@@ -359,7 +368,7 @@ class RecordedSource:
                 on_text(text)
 
         try:
-            reply: Reply = await self._model.complete(call, deadline=deadline, on_attempt=on_attempt, on_text=collect)
+            reply = await self._model.complete(call, deadline=deadline, on_attempt=on_attempt, on_text=collect)
         finally:
             self._calls_in_progress -= 1
         lengths = tuple(map(len, pieces)) if call.stream and "".join(pieces) == reply.text else ()
@@ -384,7 +393,7 @@ class RecordedSource:
 
     def _request(self, call: Call) -> RecordedRequest:
         return RecordedRequest(
-            provider=self.provider,
+            provider=call.provider or self.provider,
             model=call.model,
             messages=call.messages,
             parameters=call.parameters,

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+Place = tuple[str | None, str | None]
+"""Where a call goes: the name of its endpoint (``None``: the lab's own server) and its provider."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One replicate to be sent to a model.
@@ -26,6 +30,11 @@ class Call:
     stream: bool = False
     provider: str = ""
     endpoint: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """The endpoint and the provider that the call goes to."""
+        return self.endpoint, self.provider
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

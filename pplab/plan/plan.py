@@ -82,6 +82,9 @@ class Plan:
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
 
+    def __iter__(self) -> Iterator[PlannedCall]:
+        return self.calls()
+
     def calls(self) -> Iterator[PlannedCall]:
         """Yield every call in the order it is sent: replicate 0 of everything before replicate 1 of anything."""
         order = itertools.product(range(self.replicates), range(len(self.prompts)), range(len(self.settings)))
@@ -116,6 +119,11 @@ class Plan:
             return ModelAsked(self.model)
         label = self.settings[setting_index].model
         return next(model for model in self.models if label in (None, model.label))
+
+    @property
+    def providers(self) -> str:
+        """The servers of its models, joined by commas; empty where the lab's own model is the only one."""
+        return ", ".join(dict.fromkeys(asked.provider or "" for asked in self.models))
 
     def system_message(self, setting_index: int) -> str | None:
         """Return the system message of a setting."""

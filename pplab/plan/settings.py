@@ -40,6 +40,11 @@ class ModelAsked:
         """
         return f"{self.name}@{self.endpoint}" if self.endpoint else self.name
 
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """The endpoint and the provider: where its calls go."""
+        return self.endpoint, self.provider
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
