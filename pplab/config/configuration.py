@@ -45,7 +45,8 @@ class PPLab(Configurable):
         config=True
     )
     endpoints = Dict(
-        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME uses one."
+        help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME uses one. "
+        "Each is sent the key and headers of its own variables alone, and no more calls at once than max_concurrency."
     ).tag(config=True, example=ENDPOINTS_EXAMPLE)
     deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
     max_concurrency = Int(32, min=1, help="How many calls may be under way at once.").tag(config=True)

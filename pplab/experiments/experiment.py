@@ -136,8 +136,13 @@ class Experiment(CopiedAsItself):
 
     @property
     def model(self) -> str:
-        """The model that was asked."""
+        """The model that was asked; several joined by commas."""
         return self._row.model
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that were asked, as `Lab.run` takes them."""
+        return tuple(self._row.models or [self._row.model])
 
     @property
     def name(self) -> str | None:

@@ -121,19 +121,25 @@ class RunManager:
     def preflight(self, request: RunRequest) -> Preflight:
         """Return what a run would be; nothing is sent, and nothing is written down."""
         from pplab.experiments.caveats import caveats
-        from pplab.experiments.preflight import preflight
+        from pplab.experiments.preflight import ModelFacts, preflight
         from pplab.experiments.run_setup import concurrent_calls
         from pplab.scoring.registry import registered
 
         plan, _ = self.plan(request)
-        provider = self.context.provider
+        access = self.context.access
+        models = plan.models or (access.own,)
+        limits = access.endpoint_limits(plan.models)
         with self._store.reading():
-            stats = history.model_stats(self._store, provider, plan.model)
+            stats = [history.model_stats(self._store, asked.provider or "", asked.name) for asked in models]
             probes = self._store.audit("probe_completed")
-        warnings = caveats(plan, provider, self.capabilities, probes)
+        facts = [
+            ModelFacts(asked, access.price(asked.name, asked.provider), of_one, limits.get(asked.place))
+            for asked, of_one in zip(models, stats, strict=True)
+        ]
+        warnings = caveats(plan, self.context.provider, self.capabilities, probes)
         if caveat := concurrent_calls(self.context, plan).caveat:
             warnings = (*warnings, caveat)
-        return preflight(plan, provider, self.context.access.price(plan.model), stats, [m.name for m in registered()], warnings)
+        return preflight(plan, facts, [m.name for m in registered()], warnings)
 
     # -- running --------------------------------------------------------------------------------------------------------------
 

@@ -15,11 +15,12 @@ from pplab.inputs.visible import visible
 from pplab.plan.plan import PlannedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pplab.experiments.tokens import Counter
     from pplab.models.prices import Price
     from pplab.plan.plan import Plan
+    from pplab.plan.settings import ModelAsked
     from pplab.store.history import ModelStats
 
 ASSUMED_MAX_TOKENS = 4096
@@ -33,6 +34,46 @@ SHOWN_CHARS = 400
 _COUNT = re.compile(r"^\d+$")
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known of one model of a plan before it is asked.
+
+    Attributes
+    ----------
+    asked : ModelAsked
+        The model, with its provider.
+    price : Price or None
+        ``None`` if unknown.
+    stats : ModelStats
+        Latency and token counts of its earlier answers.
+    limit : int or None
+        How many calls its endpoint takes at once; ``None``: as many as the plan asks for.
+    """
+
+    asked: ModelAsked
+    price: Price | None
+    stats: ModelStats
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Forecast:
+    """The calls of a plan to one model: tokens, cost and seconds, each with what it is based on."""
+
+    asked: ModelAsked
+    calls: int
+    input_tokens: int
+    input_exact: bool
+    input_basis: str
+    output_tokens: tuple[int, int]
+    output_basis: str
+    cost: tuple[float, float] | None
+    cost_basis: str
+    seconds: tuple[float, float]
+    time_basis: str
+    all_of_them: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Preflight(Report):
     """The size, cost and time of a planned run, and what it could show.
@@ -41,6 +82,7 @@ class Preflight(Report):
     ----------
     calls, prompts, settings, replicates : int
     model, provider : str
+        All of them joined by commas, where the plan compares several.
     input_tokens : int
         All calls together; ``input_exact`` when the model's own tokenizer counted, ``input_basis`` says how it was done.
     output_tokens : tuple of int
@@ -112,45 +154,42 @@ class Preflight(Report):
     def _cost(self) -> str:
         if self.cost is None:
             return "unknown"
-        low, high = self.cost
-        return "nothing" if high == 0 else f"${low:,.4f} to ${high:,.4f}"
+        return _dollars(*self.cost)
 
 
-def preflight(
-    plan: Plan, provider: str, price: Price | None, stats: ModelStats, metrics: Sequence[str], warnings: Sequence[str] = ()
-) -> Preflight:
+def _dollars(low: float, high: float) -> str:
+    return "nothing" if high == 0 else f"${low:,.4f} to ${high:,.4f}"
+
+
+def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[str], warnings: Sequence[str] = ()) -> Preflight:
     """Return what running ``plan`` would be.
 
     Parameters
     ----------
-    plan, provider
-        What is asked, and of whom.
-    price
-        The model's price, ``None`` if unknown.
-    stats
-        Latency and token counts of the model's earlier answers.
+    plan
+        What is asked.
+    models
+        What is known of each of its models.
     metrics
         Names of the metrics that responses are scored by.
     warnings
         Caveats of the plan's parameters.
     """
-    calls, count = len(plan), counter(provider, plan.model, stats)
-    input_tokens = _input_tokens(plan, count, PER_MESSAGE if provider != "embedded" else 0)
-    output, output_basis = _output(plan, stats)
-    cost, cost_basis = _cost(price, calls, input_tokens, output, exact=count.exact)
-    seconds, time_basis = _time(plan, provider, stats, input_tokens, output)
+    parts = _forecasts(plan, models)
+    cost, cost_basis = _total_cost(parts)
+    seconds, time_basis = _total_time(plan, parts)
     return Preflight(
-        calls=calls,
+        calls=len(plan),
         prompts=len(plan.prompts),
         settings=len(plan.settings),
         replicates=plan.replicates,
         model=plan.model,
-        provider=provider,
-        input_tokens=input_tokens,
-        input_exact=count.exact,
-        input_basis=count.basis,
-        output_tokens=output,
-        output_basis=output_basis,
+        provider=", ".join(dict.fromkeys(part.asked.provider or "" for part in parts)),
+        input_tokens=sum(part.input_tokens for part in parts),
+        input_exact=all(part.input_exact for part in parts),
+        input_basis=_basis(parts, lambda part: part.input_basis),
+        output_tokens=(sum(part.output_tokens[0] for part in parts), sum(part.output_tokens[1] for part in parts)),
+        output_basis=_basis(parts, lambda part: part.output_basis),
         cost=cost,
         cost_basis=cost_basis,
         seconds=seconds,
@@ -163,17 +202,80 @@ def preflight(
     )
 
 
-def _input_tokens(plan: Plan, count: Counter, around: int) -> int:
-    """Return the tokens that all calls send; ``around`` is what a chat template adds to a message."""
-    alike = Counts((setting.wording, setting.system) for setting in plan.settings)
-    total = 0
-    for index, setting in enumerate(plan.settings):
-        settings = alike.pop((setting.wording, setting.system), 0)  # once for all that send the same texts
-        if settings:
-            calls = (PlannedCall(prompt, index, 0) for prompt in range(len(plan.prompts)))
-            texts = [message["content"] for call in calls for message in plan.messages(call)]
-            total += settings * plan.replicates * (count.total(texts) + around * len(texts))
-    return total
+def _forecasts(plan: Plan, models: Sequence[ModelFacts]) -> list[_Forecast]:
+    """Return the forecast of each model, in the plan's order; models at one endpoint share its limit."""
+    each = len(plan.prompts) * plan.replicates
+    settings = [_settings_of(plan, facts.asked, alone=len(models) == 1) for facts in models]
+    at_place: dict[tuple[str | None, str | None], int] = {}
+    for facts, indices in zip(models, settings, strict=True):
+        at_place[facts.asked.place] = at_place.get(facts.asked.place, 0) + each * len(indices)
+    forecasts = []
+    for facts, indices in zip(models, settings, strict=True):
+        provider, calls, count = facts.asked.provider or "", each * len(indices), _counter(facts)
+        input_tokens = _input_tokens(plan, indices, count, PER_MESSAGE if provider != "embedded" else 0)
+        output, output_basis = _output(plan, indices, facts.stats)
+        cost, cost_basis = _cost(facts.price, calls, input_tokens, output, exact=count.exact)
+        at_once = min(at_place[facts.asked.place], plan.max_concurrency, facts.limit or plan.max_concurrency)
+        one, one_basis = _one_call(facts.stats)
+        seconds, time_basis = _time(provider, calls, at_once, one, one_basis, facts.stats, input_tokens, output)
+        own_time = seconds if provider == "embedded" else (calls * one[0], calls * one[1])
+        forecasts.append(
+            _Forecast(
+                facts.asked,
+                calls,
+                input_tokens,
+                count.exact,
+                count.basis,
+                output,
+                output_basis,
+                cost,
+                cost_basis,
+                seconds,
+                time_basis,
+                own_time,
+            )
+        )
+    return forecasts
+
+
+def _settings_of(plan: Plan, asked: ModelAsked, *, alone: bool) -> list[int]:
+    return [index for index in range(len(plan.settings)) if alone or plan.asked(index).label == asked.label]
+
+
+def _counter(facts: ModelFacts) -> Counter:
+    return counter(facts.asked.provider or "", facts.asked.name, facts.stats)
+
+
+def _basis(parts: Sequence[_Forecast], of: Callable[[_Forecast], str]) -> str:
+    """Return what a figure is based on: once where it is the same for all models, else for each."""
+    bases = dict.fromkeys(of(part) for part in parts)
+    return next(iter(bases)) if len(bases) == 1 else "; ".join(f"{part.asked.label}: {of(part)}" for part in parts)
+
+
+def _total_cost(parts: Sequence[_Forecast]) -> tuple[tuple[float, float] | None, str]:
+    known = [part.cost for part in parts if part.cost is not None]
+    total = sum(low for low, _ in known), sum(high for _, high in known)
+    if len(known) == len(parts):
+        return total, _basis(parts, lambda part: part.cost_basis)
+    if len(parts) == 1:
+        return None, parts[0].cost_basis
+    unknown = " and ".join(part.asked.label for part in parts if part.cost is None)
+    rest = f", the rest costs {_dollars(*total)}" if known else ""
+    return None, f"no list price is known for {unknown}{rest}; set your own with the configuration `prices`"
+
+
+def _total_time(plan: Plan, parts: Sequence[_Forecast]) -> tuple[tuple[float, float], str]:
+    """Return the seconds of all calls: endpoints are asked side by side, each at its own pace, all within the plan's limit."""
+    if len(parts) == 1:
+        return parts[0].seconds, parts[0].time_basis
+    of_place: dict[tuple[str | None, str | None], tuple[float, float]] = {}
+    for part in parts:
+        low, high = of_place.get(part.asked.place, (0.0, 0.0))
+        of_place[part.asked.place] = low + part.seconds[0], high + part.seconds[1]
+    at_least = [sum(part.all_of_them[end] for part in parts) / plan.max_concurrency for end in (0, 1)]
+    low, high = (max(at_least[end], *(seconds[end] for seconds in of_place.values())) for end in (0, 1))
+    slowest = max(parts, key=lambda part: part.seconds[1])
+    return (low, high), f"side by side; {slowest.asked.label} takes longest, {slowest.time_basis}"
 
 
 def _units(plan: Plan) -> int:
@@ -190,20 +292,31 @@ def _repetitions(plan: Plan) -> list[str]:
     return [f"there {'is' if distinct == 1 else 'are'} {counted(distinct, 'different prompt')}{repeated}"] if repeated else []
 
 
-def _output(plan: Plan, stats: ModelStats) -> tuple[tuple[int, int], str]:
+def _input_tokens(plan: Plan, settings: Sequence[int], count: Counter, around: int) -> int:
+    """Return the tokens that all calls under some settings send; ``around`` is what a chat template adds to a message."""
+    texts_of = {index: (plan.settings[index].wording, plan.settings[index].system) for index in settings}
+    alike = Counts(texts_of.values())
+    total = 0
+    for index, texts in texts_of.items():
+        several = alike.pop(texts, 0)  # once for all that send the same texts
+        if several:
+            calls = (PlannedCall(prompt, index, 0) for prompt in range(len(plan.prompts)))
+            contents = [message["content"] for call in calls for message in plan.messages(call)]
+            total += several * plan.replicates * (count.total(contents) + around * len(contents))
+    return total
+
+
+def _output(plan: Plan, settings: Sequence[int], stats: ModelStats) -> tuple[tuple[int, int], str]:
     """Return the tokens of all answers: from the usual length of earlier ones up to the limit, or from one token each."""
     each = len(plan.prompts) * plan.replicates
-    most = sum(each * (setting.value("max_tokens") or ASSUMED_MAX_TOKENS) for setting in plan.settings)
-    limit = (
-        "max_tokens"
-        if all(s.value("max_tokens") for s in plan.settings)
-        else f"{ASSUMED_MAX_TOKENS:,} where max_tokens is not set"
-    )
+    longest = [plan.settings[index].value("max_tokens") for index in settings]
+    most = sum(each * (limit or ASSUMED_MAX_TOKENS) for limit in longest)
+    until = "max_tokens" if all(longest) else f"{ASSUMED_MAX_TOKENS:,} where max_tokens is not set"
     if stats.answers >= FEW and stats.output_tokens:
         usual = stats.output_tokens[0]
-        least = sum(round(each * min(usual, setting.value("max_tokens") or usual)) for setting in plan.settings)
-        return (least, max(least, most)), f"from the length of short earlier answers to {limit}"
-    return (each * len(plan.settings), most), f"from one token a call to {limit}"
+        least = sum(round(each * min(usual, most_of_one or usual)) for most_of_one in longest)
+        return (least, max(least, most)), f"from the length of short earlier answers to {until}"
+    return (each * len(settings), most), f"from one token a call to {until}"
 
 
 def _cost(
@@ -218,18 +331,27 @@ def _cost(
     return (low, high), f"{price.source}, {price.dated}" if price.dated else "your own price"
 
 
+def _one_call(stats: ModelStats) -> tuple[tuple[float, float], str]:
+    """Return the seconds of one call, from a fast one to a slow one."""
+    if stats.answers >= FEW and stats.latency_ms:
+        return (stats.latency_ms[0] / 1000, stats.latency_ms[2] / 1000), "as fast as earlier calls"
+    return ASSUMED_SECONDS, f"assuming {ASSUMED_SECONDS[0]:g} to {ASSUMED_SECONDS[1]:g} s a call"
+
+
 def _time(
-    plan: Plan, provider: str, stats: ModelStats, input_tokens: int, output: tuple[int, int]
+    provider: str,
+    calls: int,
+    at_once: int,
+    one: tuple[float, float],
+    basis: str,
+    stats: ModelStats,
+    input_tokens: int,
+    output: tuple[int, int],
 ) -> tuple[tuple[float, float], str]:
-    """Return the seconds for all calls at the plan's concurrency and the server's stated rate."""
-    calls = len(plan)
+    """Return the seconds for all calls to a model, so many at once and at the server's stated rate."""
     if provider == "embedded":
         low, high = (tokens / EMBEDDED_TOKENS_A_SECOND for tokens in output)
         return (low, high), "it runs in this process"
-    one, basis = ASSUMED_SECONDS, f"assuming {ASSUMED_SECONDS[0]:g} to {ASSUMED_SECONDS[1]:g} s a call"
-    if stats.answers >= FEW and stats.latency_ms:
-        one, basis = (stats.latency_ms[0] / 1000, stats.latency_ms[2] / 1000), "as fast as earlier calls"
-    at_once = min(calls, plan.max_concurrency)
     rounds = -(-calls // at_once)
     low, high = rounds * one[0], rounds * one[1]
     basis += f", {at_once:,} at once"

@@ -119,7 +119,7 @@ def recorded_calls(contents: PackageContents) -> Iterator[RecordedCall]:
         plan, provider = plans[row.experiment_id], providers[row.experiment_id]
         call, _ = make_call(plan, provider, PlannedCall(row.prompt_index, row.setting_index, row.replicate))
         request = RecordedRequest(
-            provider=provider,
+            provider=call.provider,
             model=call.model,
             messages=call.messages,
             parameters=call.parameters,

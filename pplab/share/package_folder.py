@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis.phrasing import counted
 from pplab.errors import PplabError
 from pplab.experiments.response_writer import make_call, response_id
-from pplab.plan.plan import Plan
+from pplab.plan.plan import Plan, PlannedCall
 from pplab.secrets import MASK
 from pplab.share import audit_excerpt
 from pplab.share.archive import BAGIT
@@ -208,8 +208,6 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
 
 
 def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:
-    from pplab.plan.plan import PlannedCall
-
     for r in contents.responses:
         if r.experiment_id not in plans:
             yield f"response {r.response_id[:8]} belongs to no experiment"

@@ -132,12 +132,7 @@ class Rerun:
         chosen = margins_for([*SCORES, *own], margins)
         recorded = self._recorded_source(row)
         plan = Plan.from_dict(row.plan)
-        if recorded is not None:
-            plan = dataclasses.replace(plan, max_cost=None)
-        else:
-            plan = dataclasses.replace(
-                plan, model=model or (row.model if self._context.provider == row.provider else self._context.model)
-            )
+        plan = self._with_models(row, plan, model) if recorded is None else dataclasses.replace(plan, max_cost=None)
         if n is not None:
             plan = _with_replicates(plan, n)
         ran = self._runs.start_plan(plan, Listeners(on=on), interrupts, calibration_id=self._calibration(row), recorded=recorded)
@@ -157,19 +152,41 @@ class Rerun:
             replicates=plan.replicates,
         )
 
+    def _with_models(self, row: ExperimentRow, plan: Plan, model: str | None) -> Plan:
+        """Return the plan with the models that are asked now: those of the baseline, or another one."""
+        context = self._context
+        if model is not None:
+            if len(plan.models) > 1:
+                raise BadInput(
+                    f"the baseline compares several models ({plan.model}), so none can take their place",
+                    hint="leave out the model",
+                )
+            asked = context.asked(model)
+            own = asked.place == context.asked(context.model).place
+            return dataclasses.replace(plan, model=asked.name, models=() if own else (asked,))
+        if not plan.models:
+            return dataclasses.replace(plan, model=row.model if context.provider == row.provider else context.model)
+        try:
+            for asked in plan.models:
+                context.effective_configuration.server(asked)
+        except BadInput:
+            if row.provider != context.provider:
+                raise
+            return dataclasses.replace(plan, models=())  # one model, at the lab's own server under another name
+        return plan
+
     def _recorded_source(self, row: ExperimentRow) -> RecordedSource | None:
-        """Return what answers in place of the model; ``None`` where the lab can ask one."""
+        """Return what answers in place of the models; ``None`` where the lab can ask them."""
         from pplab.models.recording import RecordedSource
 
-        own = self._context.recording
+        access, own = self._context.access, self._context.recording
+        models = Plan.from_dict(row.plan).models
+        why = next(filter(None, map(access.offline_reason, models or [access.own])), "")
         if own is not None:
-            why = self._context.access.offline_reason
             return RecordedSource(own, row.provider, None, why) if why else None
-        if self._context.provider == EMBEDDED:
-            live, why = row.provider == EMBEDDED, "there is neither a key nor a server"
-        else:
-            live, why = not self._context.access.offline_reason, self._context.access.offline_reason
-        if live:
+        if not models and self._context.provider == EMBEDDED != row.provider:
+            why = "there is neither a key nor a server"
+        if not why:
             return None
         if self._recording is not None:
             return RecordedSource(self._recording, row.provider, None, why)

@@ -74,24 +74,37 @@ def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
 
 
 def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:
-    """Return the statistics of the latest good answers of ``model`` at ``provider``."""
+    """Return the statistics of the latest good answers of ``model`` at ``provider``, also those given beside other models."""
+    asked = """
+        WITH listed AS (
+            SELECT experiment_id, plan, unnest(from_json(plan->'$.models',
+                '[{"name": "VARCHAR", "endpoint": "VARCHAR", "provider": "VARCHAR"}]')) AS m
+            FROM experiments WHERE json_array_length(plan, '$.models') > 1
+        ), asked AS (
+            SELECT experiment_id, plan, false AS several, NULL AS endpoint
+            FROM experiments WHERE provider = $provider AND model = $model
+            UNION ALL
+            SELECT experiment_id, plan, true, m.endpoint FROM listed WHERE m.provider = $provider AND m.name = $model
+        )"""
+    of_model = "NOT several OR (r.model_asked = $model AND r.endpoint IS NOT DISTINCT FROM asked.endpoint)"
     recent = f"""
         SELECT r.latency_ms, r.output_tokens, r.input_tokens,
-               length(r.prompt) + coalesce(length(CASE WHEN r.system IS NULL THEN json_extract_string(e.plan, '$.system')
-                   ELSE json_extract_string(e.plan, {PERSONA}) END), 0) AS chars
-        FROM responses r JOIN experiments e USING (experiment_id)
-        WHERE e.provider = ? AND e.model = ? AND r.status IN {in_list(SCORED)}
+               length(r.prompt) + coalesce(length(CASE WHEN r.system IS NULL THEN json_extract_string(asked.plan, '$.system')
+                   ELSE json_extract_string(asked.plan, {PERSONA}) END), 0) AS chars
+        FROM responses r JOIN asked USING (experiment_id)
+        WHERE r.status IN {in_list(SCORED)} AND ({of_model})
         ORDER BY r.created_at DESC LIMIT {RECENT}"""
-    figures = f"""
+    figures = f"""{asked}
         SELECT count(*), quantile_cont(latency_ms, [0.1, 0.5, 0.9]), quantile_cont(output_tokens, [0.1, 0.5, 0.9]),
                sum(input_tokens) FILTER (input_tokens IS NOT NULL) / nullif(sum(chars) FILTER (input_tokens IS NOT NULL), 0)
         FROM ({recent})"""
-    limits_query = """
-        SELECT a.headers FROM call_attempts a JOIN experiments e USING (experiment_id)
-        WHERE e.provider = ? AND e.model = ? AND a.headers LIKE '%x-ratelimit-limit-%' ORDER BY a.started_at DESC LIMIT 1"""
+    limits_query = f"""{asked}
+        SELECT a.headers FROM call_attempts a JOIN asked USING (experiment_id) JOIN responses r USING (response_id)
+        WHERE a.headers LIKE '%x-ratelimit-limit-%' AND ({of_model}) ORDER BY a.started_at DESC LIMIT 1"""
+    values = {"provider": provider, "model": model}
     with tables.reading() as cursor:
-        answers, latency, tokens, ratio = cursor.execute(figures, [provider, model]).fetchall()[0]
-        headers = cursor.execute(limits_query, [provider, model]).fetchall()
+        answers, latency, tokens, ratio = cursor.execute(figures, values).fetchall()[0]
+        headers = cursor.execute(limits_query, values).fetchall()
     limits = {k: v for k, v in json.loads(headers[0][0]).items() if k.startswith("x-ratelimit-limit-")} if headers else {}
     return ModelStats(answers, latency and tuple(latency), tokens and tuple(tokens), ratio, limits)
 

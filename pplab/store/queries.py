@@ -49,6 +49,11 @@ FOR_OLDER_ROWS = {
 LABELLED = ("name", "tags", "note", "model", "notebook")
 """What a search for an experiment looks through."""
 
+_LISTED = "coalesce(models->>'$[*]', [model])"
+"""The models that an experiment asked, as users write them."""
+_NAMED = "plan->>'$.models[*].name'"
+"""The same as their servers know them, where the plan says it."""
+
 AUDIT_COLUMNS = ("seq", *(column.name for column in RECORD_TYPES["event"].columns), "prev_hash", "hash")
 """The columns of ``lab.audit()``."""
 
@@ -116,24 +121,28 @@ class Queries(ABC):
     ) -> pd.DataFrame:
         """Return one row an experiment, oldest first, with how many of its replicates have a row, are ok, and their cost.
 
+        ``model`` finds what was asked of it alone or beside others, all of which ``models`` lists.
         ``search`` is a part of its name, tags, note, model or notebook, in any case; ``since`` is an ISO 8601 time; ``limit``
         keeps the youngest. ``tags`` are separated by commas.
         """
-        where = _Where().equal(user=user, calibration_id=calibration_id, status=status, model=model).since("created_at", since)
-        where.containing(LABELLED, search)
+        where = _Where().equal(user=user, calibration_id=calibration_id, status=status).since("created_at", since)
+        where.model(model).containing(LABELLED, search)
         query = f"""
             WITH labelled AS (
                 SELECT experiments.*, experiment_labels.name, array_to_string(tags->>'$[*]', ', ') AS tags, note
                 FROM experiments LEFT JOIN experiment_labels USING (experiment_id)),
             chosen AS (SELECT * FROM labelled {where} ORDER BY created_at DESC, experiment_id DESC {_limit(limit)})
-            SELECT experiment_id, created_at, updated_at, name, tags, note, user, calibration_id, model, provider, planned,
-                   status, reason, coalesce(stored, 0) AS responses, coalesce(ok, 0) AS ok, cost, notebook, correlation_id
+            SELECT experiment_id, created_at, updated_at, name, tags, note, user, calibration_id, model, {_LISTED} AS models,
+                   provider, planned, status, reason, coalesce(stored, 0) AS responses, coalesce(ok, 0) AS ok, cost, notebook,
+                   correlation_id
             FROM chosen LEFT JOIN (
                 SELECT experiment_id, count(*) AS stored, count(*) FILTER (status = 'ok') AS ok, sum(cost) AS cost
                 FROM responses WHERE experiment_id IN (SELECT experiment_id FROM chosen) GROUP BY experiment_id
             ) USING (experiment_id) ORDER BY created_at, experiment_id"""
         with self.reading() as cursor:
-            return _data_frame(cursor, query, where.values)
+            frame = _data_frame(cursor, query, where.values)
+        frame["models"] = frame["models"].map(list)
+        return frame
 
     def experiment(self, experiment_id: str) -> ExperimentRow:
         """Return one experiment by its id, the beginning of its id, its name, or ``latest``."""
@@ -314,6 +323,16 @@ class _Where:
             except (TypeError, ValueError):
                 raise BadInput(f"{moment!r} is not a time", hint="write it like 2026-11-23 or 2026-11-23T09:30") from None
             self.conditions.append(f"{self.prefix}{name} >= ?")
+        return self
+
+    def model(self, model: AnyOf) -> _Where:
+        """Experiments that asked a model, by its name or as ``MODEL@ENDPOINT``, alone or beside others."""
+        if model is not None:
+            any_of: Any = as_list(model)
+            self.conditions.append(
+                f"(list_has_any(list_append({_LISTED}, model), ?) OR coalesce(list_has_any({_NAMED}, ?), false))"
+            )
+            self.values += [any_of, any_of]
         return self
 
     def containing(self, names: Sequence[str], text: str | None) -> _Where:

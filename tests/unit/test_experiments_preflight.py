@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pplab
-from pplab.experiments.preflight import preflight
+from pplab.experiments.preflight import ModelFacts, Preflight
+from pplab.experiments.preflight import preflight as preflight_of
 from pplab.experiments.tokens import counter
 from pplab.models.prices import Price
-from pplab.plan.plan import make_plan
+from pplab.plan.plan import Plan, make_plan
+from pplab.plan.settings import ModelAsked
 from pplab.store.history import ModelStats
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 PLAN = make_plan(["Write about the sea." * 10] * 3, model="m", n=4, sweep={"temperature": [0, 1]}, base={"max_tokens": 100})
 DOLLAR = Price(1.0, 2.0, "somewhere", "2026-11-01")
 KNOWN = ModelStats(answers=50, latency_ms=(100.0, 200.0, 400.0), output_tokens=(10.0, 50.0, 90.0), tokens_per_char=0.2)
+
+
+def preflight(plan: Plan, provider: str, price: Price | None, stats: ModelStats, metrics: list[str]) -> Preflight:
+    """Return the preflight of a plan that asks one model."""
+    return preflight_of(plan, [ModelFacts(ModelAsked(plan.model, None, provider), price, stats)], metrics)
 
 
 def test_without_history_everything_assumed_is_said_to_be_assumed() -> None:
@@ -127,3 +134,32 @@ def test_equal_prompts_are_said_to_be_one_before_anything_is_sent() -> None:
     assert found.detectable.prompts == 3
     assert "there are 3 different prompts (plus 1 duplicate, counted with its original)" in found.words
     assert "repeat" not in preflight(make_plan(["a", "b"], model="m", n=3), "host", None, ModelStats(), ["coherence"]).words
+
+
+A, B = ModelAsked("a", None, "api.a"), ModelAsked("b", "local", "127.0.0.1:1")
+COMPARED = make_plan(["Write about the sea."] * 3, model="a", n=4, base={"max_tokens": 100}, models=[A, B], max_concurrency=6)
+
+
+def test_tokens_and_costs_add_up_over_models() -> None:
+    cheap = Price(0.5, 1.0, "elsewhere", "2026-10-01")
+    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, cheap, ModelStats())], ["coherence"])
+    alone = preflight(make_plan(COMPARED.prompts, model="a", n=4, base={"max_tokens": 100}), "api.a", DOLLAR, ModelStats(), [])
+    assert (found.calls, found.model, found.provider) == (24, "a, b@local", "api.a, 127.0.0.1:1")
+    assert found.input_tokens == 2 * alone.input_tokens
+    assert found.output_tokens == (24, 2400)
+    assert found.cost == pytest.approx([1.5 * dollars for dollars in alone.cost])
+    assert found.cost_basis == "a: somewhere, 2026-11-01; b@local: elsewhere, 2026-10-01"
+
+
+def test_a_model_whose_price_is_unknown_is_named_and_the_total_is_unknown() -> None:
+    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, None, ModelStats())], ["coherence"])
+    assert found.cost is None
+    assert "Cost: unknown (no list price is known for b@local, the rest costs $0.0" in found.words
+
+
+def test_endpoints_are_asked_side_by_side_each_at_its_own_pace() -> None:
+    quick = ModelStats(answers=50, latency_ms=(100.0, 100.0, 100.0), output_tokens=(10.0, 50.0, 90.0))
+    slow = ModelStats(answers=50, latency_ms=(1000.0, 1000.0, 1000.0), output_tokens=(10.0, 50.0, 90.0))
+    found = preflight_of(COMPARED, [ModelFacts(A, None, quick), ModelFacts(B, None, slow, limit=2)], ["coherence"])
+    assert found.seconds == (6.0, 6.0)
+    assert found.time_basis == "side by side; b@local takes longest, as fast as earlier calls, 2 at once"
