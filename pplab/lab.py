@@ -379,7 +379,8 @@ class Lab(CopiedAsItself):
     ) -> pd.DataFrame:
         """Return one row an experiment, oldest first; `responses` says what the filters take.
 
-        ``search`` finds what has this text in its name, tags, note, model or notebook.
+        ``model`` finds what was asked of it, alone or beside others: ``models`` lists them. ``search`` finds what has this text
+        in its name, tags, note, model or notebook.
         """
         filters: dict[str, Any] = {"user": user, "calibration_id": calibration_id, "model": model, "since": since, "limit": limit}
         return experiment_rows(self._store, status=status, search=search, **filters)

@@ -41,12 +41,15 @@ class Lane:
 
     def next(self) -> PlannedCall | None:
         """Take the next call to be sent; those under a setting that the server rejects are put aside."""
-        while (call := self.postponed.popleft() if self.postponed else next(self.calls, None)) is not None:
+        while (call := self._take()) is not None:
             if self.failures.rejected_setting(call.setting_index) is None:
                 return call
             self.skipped.append(call)
         self.exhausted = True
         return None
+
+    def _take(self) -> PlannedCall | None:
+        return self.postponed.popleft() if self.postponed else next(self.calls, None)
 
     def postpone(self, call: PlannedCall) -> None:
         """Put back a call that was taken and not sent."""
@@ -56,10 +59,10 @@ class Lane:
     def unsent(self, reason: str) -> Iterator[tuple[PlannedCall, str]]:
         """Yield every call that was never sent, and why: ``reason``, where this lane has none of its own."""
         why = self.stop[1] if self.stop else reason
-        while (call := self.next()) is not None:
+        for skipped in self.skipped:
+            yield skipped, self.failures.rejected_setting(skipped.setting_index) or why
+        while (call := self._take()) is not None:
             yield call, why
-        for call in self.skipped:
-            yield call, self.failures.rejected_setting(call.setting_index) or why
 
 
 def lanes(plan: Plan, calls: Iterable[PlannedCall], most: int, limits: Mapping[Place, int]) -> list[Lane]:

@@ -261,7 +261,7 @@ class RunManager:
         for asked in models:
             here = context.asked(asked.label)
             if (here.name, here.provider) != (asked.name, asked.provider):
-                context.effective_configuration.server(asked)  # says which, and where it leads
+                context.access.server(asked)  # says which, and where it leads
         if not models and (row.model, row.provider) != (context.model, context.provider):
             raise BadInput(
                 f"this experiment asked {row.model} at {row.provider}, this lab asks {context.model} at {context.provider}",

@@ -105,14 +105,15 @@ class SameFailure:
 
     def _take_rejection(self, reply: Reply, planned: PlannedCall) -> None:
         index, names = planned.setting_index, tuple(sorted(reply.rejected))
-        seen = self._rejections.setdefault(index, _Rejections(names, reply.error or ""))
-        if seen is None:
+        if reply.status == "rejected":
+            seen = self._rejections.setdefault(index, _Rejections(names, reply.error or ""))
+            if seen is not None and seen.names == names:
+                seen.count += 1
+                seen.prompts.add(planned.prompt_index)
+                return
+        elif reply.status not in ANSWERED:
             return
-        if reply.status != "rejected" or names != seen.names:
-            self._rejections[index] = None  # not all alike: whoever asks for this setting gets all of it
-            return
-        seen.count += 1
-        seen.prompts.add(planned.prompt_index)
+        self._rejections[index] = None  # not all alike: the setting is sent to the end
 
     def _enough(self, reply: Reply) -> float:
         if not self._answered:

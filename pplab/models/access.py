@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pplab.config.addresses import KEY
 from pplab.config.approvals import APPROVE, unapproved
 from pplab.config.configuration import EMBEDDED
+from pplab.config.endpoints import Server, read_endpoints
 from pplab.errors import BadInput, Offline
 from pplab.forks import Guard
 from pplab.models.event_loop import LoopThread
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pplab.config.configuration import EffectiveConfiguration
-    from pplab.config.endpoints import Endpoint, Server
+    from pplab.config.endpoints import Endpoint
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
     from pplab.models.recording import RecordedSource, Recording
@@ -66,6 +67,25 @@ class ModelAccess:
         """The lab's own model, at its own server."""
         return ModelAsked(self._effective.model, None, self._effective.provider)
 
+    def server(self, asked: ModelAsked) -> Server:
+        """Return the server at which a model of a plan is asked.
+
+        Raises
+        ------
+        BadInput
+            When its endpoint is not configured here, or leads elsewhere than the plan says.
+        """
+        if asked.provider == EMBEDDED and asked.endpoint is None:
+            return Server(EMBEDDED)
+        server = self._effective.server(asked.endpoint)
+        if asked.provider not in (None, server.provider):
+            where = f"the endpoint '{asked.endpoint}'" if asked.endpoint else "this lab"
+            raise BadInput(
+                f"{asked.label} is asked at {asked.provider}, and {where} leads to {server.provider}",
+                hint="open the lab with the base_url and the endpoints of the experiment",
+            )
+        return server
+
     def offline_reason(self, asked: ModelAsked) -> str:
         """Return why calls to a model that are not recorded cannot be made; empty when they can."""
         if asked.provider == EMBEDDED:
@@ -75,7 +95,7 @@ class ModelAccess:
         if asked.endpoint is None and self._effective.base_url is None:
             return "there is no key for the model"
         try:
-            self._effective.server(asked)
+            self.server(asked)
         except BadInput as error:
             return error.message
         return ""
@@ -98,7 +118,7 @@ class ModelAccess:
 
     def _within_reach(self, asked: ModelAsked) -> Server:
         """Return the server of a model, or refuse one that nothing can be sent to."""
-        server = self._effective.server(asked)
+        server = self.server(asked)
         if self._effective.offline and server.provider != EMBEDDED:
             raise Offline(
                 f"PPLAB_OFFLINE is set, so nothing can be sent to {asked.name} at {server.provider}",
@@ -118,7 +138,7 @@ class ModelAccess:
         unreachable: dict[Place, str] = {}
         for model in asked:
             reason = self.offline_reason(model)
-            server = None if reason else self._effective.server(model)
+            server = None if reason else self.server(model)
             if server is not None and (error := self._approval_error([server])) is not None:
                 reason = str(error)
             if server is None or reason:
@@ -180,6 +200,7 @@ class ModelAccess:
             transport=transport,
             offline=self._effective.offline,
             access_hint=_missing_key(server),
+            organization=server.endpoint is None,  # else it is sent the headers of its own variables alone
             scrub=self._scrub,
         )
 
@@ -192,8 +213,6 @@ class ModelAccess:
 
     def endpoint_limits(self, models: Sequence[ModelAsked] = ()) -> dict[Place, int]:
         """Return the most concurrent calls that each endpoint of a plan's models takes, where it is configured."""
-        from pplab.config.endpoints import read_endpoints
-
         named = read_endpoints(self._effective.configuration.endpoints)
         own: dict[Place, Endpoint | None] = {self.own.place: self._effective.endpoint}
         endpoints = {

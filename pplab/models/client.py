@@ -81,6 +81,8 @@ class ModelClient:
         Seconds: the most that is waited before the first retry; doubles with each.
     access_hint
         Added to the error when the server denies access: which key it was not sent, and why.
+    organization
+        Send OpenAI's server the organization and the project that the environment names.
     scrub
         Removes secrets from text; applied to everything received before it is returned.
 
@@ -108,6 +110,7 @@ class ModelClient:
         deadline: float = 120.0,
         backoff: float = 0.5,
         access_hint: str = "",
+        organization: bool = True,
         scrub: Callable[[str], str] = lambda text: text,
     ) -> None:
         self.provider = provider
@@ -130,6 +133,7 @@ class ModelClient:
         credentials += secret_parameters(self._url)
         self._secrets = tuple(secret for secret in (self._key, *credentials) if secret and len(secret) >= 6)
         self._access_hint = access_hint
+        self._organization = organization
         self._scrub_more = scrub
         self._draw = random.Random()  # noqa: S311 - spreads retries in time, guards nothing
         self._dialects: dict[str, Dialect] = {}
@@ -225,7 +229,7 @@ class ModelClient:
                 hint="unset it, use a recording, or use the embedded model",
             )
         if self._api is None:
-            self._api = connect(self._url, self._key, self._transport, self._route)
+            self._api = connect(self._url, self._key, self._transport, self._route, organization=self._organization)
         return self._api
 
     def _scrub(self, text: str) -> str:

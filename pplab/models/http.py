@@ -102,8 +102,12 @@ class _TooLargeError(Exception):
     """The answer passed `LARGEST_BODY`."""
 
 
-def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | None, route: Route) -> openai.AsyncOpenAI:
+def connect(
+    url: str, key: str | None, transport: httpx2.AsyncBaseTransport | None, route: Route, *, organization: bool = True
+) -> openai.AsyncOpenAI:
     """Return a client for the server at ``url``; nothing is opened yet.
+
+    ``organization``: OpenAI's server is sent the organization and the project that the environment names.
 
     The package's own retries and its following of redirects are off: the first are not recorded, the second would carry the key
     to another host.
@@ -129,7 +133,9 @@ def connect(url: str, key: str | None, transport: httpx2.AsyncBaseTransport | No
     else:  # trust_env off: a proxy from the environment would take the place of the transport
         http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, event_hooks=hooks)
     headers: dict[str, Any] = {}
-    if urlsplit(url).hostname != OPENAI_HOST:  # the package adds these from the environment, whichever server is asked
+    if (
+        not organization or urlsplit(url).hostname != OPENAI_HOST
+    ):  # the package adds these from the environment, whichever server is asked
         headers = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
     if route.proxy is not None and not url.lower().startswith("https"):  # the proxy reads such a request itself
         headers |= route.proxy.headers

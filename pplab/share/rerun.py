@@ -168,7 +168,7 @@ class Rerun:
             return dataclasses.replace(plan, model=row.model if context.provider == row.provider else context.model)
         try:
             for asked in plan.models:
-                context.effective_configuration.server(asked)
+                context.access.server(asked)
         except BadInput:
             if row.provider != context.provider:
                 raise

@@ -15,6 +15,7 @@ from pplab.commands.session import Session
 from pplab.config.configuration import PPLab, change_configuration, load_configuration
 from pplab.errors import BadInput, Offline
 from pplab.experiments.same_failure import FEW
+from pplab.plan.settings import ModelAsked
 from tests.servers.faults import completion
 from tests.servers.plain import PlainServer, answer_well
 from tests.unit.test_config_approvals import cloned
@@ -150,6 +151,19 @@ def test_two_names_of_one_host_are_two_endpoints_with_one_identity(tmp_path: Pat
         ]
 
 
+def test_an_endpoint_is_not_sent_the_organization_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-canary")
+    openai = {"work": {"base_url": "https://api.openai.com/v1", "key_env": "A_KEY"}}
+    with pplab.Lab(store=tmp_path / "lab", api_key=KEYS["b"], configuration=PPLab(endpoints=openai)) as lab:
+        lab.context.access.source([ModelAsked("m", None, "api.openai.com"), ModelAsked("m", "work", "api.openai.com")])
+        own, work = (client._connected() for client in lab.context.access._clients.values())
+        assert own.default_headers["OpenAI-Organization"] == "org-canary"
+        assert "org-canary" not in work.default_headers.values()
+        assert (own.api_key, work.api_key) == (KEYS["b"], KEYS["a"])
+
+
 def test_the_embedded_model_answers_beside_others_and_gets_no_connection(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running) as lab:
         experiment = lab.run("hello", n=2, models=["m@a", "embedded"])
@@ -226,7 +240,7 @@ def test_an_endpoint_that_is_down_leaves_the_others_going_and_is_resumed_only_wh
             port = gone.port
         down = {"base_url": f"http://127.0.0.1:{port}/v1"}
         with lab_of(tmp_path, running, b=down) as lab:
-            experiment = lab.run("hello", n=20, models=MODELS, max_concurrency=3, deadline=2)
+            experiment = lab.run("hello", n=20, models=MODELS, max_concurrency=3, deadline=60)
             assert statuses(experiment) == {"a": ["ok"], "b": ["cancelled", "failed"], "c": ["ok"]}
             assert experiment.reason.startswith("asking b stopped after 5 calls that all failed alike")
             asked = len(running["a"].asked)
@@ -273,7 +287,7 @@ def test_an_endpoint_takes_no_more_calls_at_once_than_it_is_configured_for(tmp_p
         experiment = lab.run("hello", n=10, models=["m@a", "m@b"], max_concurrency=8)
         assert experiment.status == "completed"
         overlaps = lab.sql("""
-            WITH at_b AS (SELECT a.attempt_id, a.started_at, a.started_at + to_microseconds((1000 * a.latency_ms)::BIGINT) AS ended
+            WITH at_b AS (SELECT attempt_id, started_at, started_at + to_microseconds((1000 * a.latency_ms)::BIGINT) AS ended
                           FROM call_attempts a JOIN responses r USING (response_id) WHERE r.endpoint = 'b')
             SELECT count(*) AS n FROM at_b x JOIN at_b y ON x.attempt_id < y.attempt_id
             WHERE x.started_at < y.ended AND y.started_at < x.ended""")
