@@ -59,6 +59,7 @@ class ModelAccess:
 
     def use_recording(self, recording: Recording | None, effective: EffectiveConfiguration) -> None:
         """Answer recorded calls from a recording from here on; ``None`` ends this."""
+        self._reset_after_fork()
         with self._guard:
             self._recording, self._effective = recording, effective
 

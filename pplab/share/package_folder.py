@@ -24,7 +24,6 @@ from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pplab.plan.plan import PlannedCall
     from pplab.share.audit_excerpt import AuditExcerpt
 
 MAX_NAMED = 20
