@@ -6,14 +6,14 @@ verbosity from which length, is our own judgement; it sets what an experiment tr
 Sources
 -------
 reasoning_effort
-    OpenAI, "Reasoning models" (developers.openai.com/api/docs/guides/reasoning, as quoted on 2026-11-28): low favours speed and few
-    tokens, high favours more complete reasoning, medium lies between the two.
+    OpenAI, "Reasoning models" (developers.openai.com/api/docs/guides/reasoning, as quoted on 2026-11-28): low favours speed and
+    few tokens, high favours more complete reasoning, medium lies between the two.
 max_tokens
     The same page: what a model thinks counts as output, and at least 25,000 tokens are to be reserved for it at first. A limit
     that was meant for the answer alone would end it before it begins.
 verbosity
-    OpenAI, API reference, "Create chat completion" (as quoted on 2026-11-28): low, medium (the default) or high; lower values result in
-    more concise answers.
+    OpenAI, API reference, "Create chat completion" (as quoted on 2026-11-28): low, medium (the default) or high; lower values
+    result in more concise answers.
 """
 
 from __future__ import annotations
