@@ -13,7 +13,15 @@ from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.manager import RunManager
 from pplab.experiments.run_options import takes_options_of
-from pplab.experiments.selection import compare_stored, experiment_ids, experiment_rows, id_text, response_rows
+from pplab.experiments.selection import (
+    compare_stored,
+    experiment_ids,
+    experiment_rows,
+    id_text,
+    response_rows,
+    score_rows,
+    whole_response,
+)
 from pplab.forks import CopiedAsItself, Guard
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.operation import Operation, check_call, verb
@@ -416,7 +424,21 @@ class Lab(CopiedAsItself):
     @verb
     def response(self, response_id: str) -> ResponseRow:
         """Return one response whole, with the sub-scores of its metrics, by its id or a unique beginning of it."""
-        return self._store.response(response_id)
+        return whole_response(self._store, response_id)
+
+    @verb
+    def scores(self, experiment: Experiment | str | Sequence[Experiment | str] | None = None) -> pd.DataFrame:
+        """Return one row a score besides the four: every version of every metric of an experiment, of several, or of all.
+
+        Its ``source`` is what scored it (`pplab.plan.vocabulary.SOURCES`; users' metrics: ``surface``), ``explanation`` why there
+        is no value, ``rater`` the model or person that judged.
+        """
+        return score_rows(self._store, experiment)
+
+    @check_call
+    def score(self, experiment: Experiment | str = "latest") -> Experiment:
+        """Score the stored answers of an experiment by the metrics registered now; see `Experiment.score`."""
+        return self._runs.experiment(id_text(experiment)).score()
 
     @verb
     def analytics(self, *, user: AnyOf = None, calibration_id: AnyOf = None) -> pd.DataFrame:
@@ -524,13 +546,13 @@ class Lab(CopiedAsItself):
         path
             Where to; default: a new file in ``exports/`` of the working folder.
         what
-            ``experiments``, ``audit`` or ``timing``.
+            ``experiments``, ``scores`` (those besides the four), ``audit`` or ``timing``.
         """
-        from pplab.share.export import export
+        from pplab.share.export import OF_EXPERIMENTS, export
 
-        if what != "experiments" and ids is not None:
+        if what not in OF_EXPERIMENTS and ids is not None:
             raise BadInput(f"what={what!r} takes no ids", hint="leave the ids out")
-        chosen = experiment_ids(self._store, "latest" if ids is None else ids) if what == "experiments" else []
+        chosen = experiment_ids(self._store, "latest" if ids is None else ids) if what in OF_EXPERIMENTS else []
         return export(self._context, chosen, format, path, what)
 
     @verb

@@ -49,12 +49,20 @@ class Spread:
         The standard deviation, over prompts, of a setting's effect on the prompt beyond its mean effect: the part of
         a paired difference that more replicates do not reduce. The default supposes none.
     source : {"default", "pilot"}
+    width : float
+        The width of the metric's range, of which the default is a share.
     """
 
     between: float = BETWEEN
     within: float = WITHIN
     interaction: float = 0.0
     source: Literal["default", "pilot"] = "default"
+    width: float = 1.0
+
+    @classmethod
+    def assumed(cls, width: float) -> Spread:
+        """Return what is assumed of a metric whose range is so wide."""
+        return cls(BETWEEN * width, WITHIN * width, width=width)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,10 @@ class Detectable:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Sensitivity(Report):
-    """What a plan of so many prompts, settings and replicates can see of each metric."""
+    """What a plan of so many prompts, settings and replicates can see of each metric.
+
+    Of those in ``unbounded`` nothing is known: they have no range from which a spread could be assumed.
+    """
 
     prompts: int
     settings: int
@@ -89,6 +100,7 @@ class Sensitivity(Report):
     comparisons: int
     scope: Scope
     metrics: tuple[Detectable, ...]
+    unbounded: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -129,17 +141,20 @@ class Sensitivity(Report):
     def _basis(self) -> str:
         if all(m.spread.source == "pilot" for m in self.metrics):
             return "The standard deviations are those of the earlier responses."
+        of_range = " of a metric's range" if {m.spread.width for m in self.metrics} != {1.0} else ""
+        unbounded = f" Of {joined(self.unbounded)}, without a range, nothing is known before." if self.unbounded else ""
         return (
-            f"This assumes standard deviations of {BETWEEN:g} between prompts and {WITHIN:.2f} between responses, and settings "
-            f"that act on all prompts alike; a pilot run measures them."
+            f"This assumes standard deviations of {BETWEEN:g} between prompts and {WITHIN:.2f} between responses{of_range}, and "
+            f"settings that act on all prompts alike; a pilot run measures them.{unbounded}"
         )
 
     def _figures(self, values: Sequence[float | None]) -> str:
         """Return one figure when the metrics share it, else one for each."""
-        figures = [number(value, 3 if value < 0.1 else 2) for value in values if value is not None]
-        if len(set(figures)) == 1:
-            return figures[0]
-        return joined(f"{word} ({m.metric})" for word, m in zip(figures, self.metrics, strict=True))
+        names: dict[str, list[str]] = {}
+        for value, m in zip(values, self.metrics, strict=True):
+            if value is not None:
+                names.setdefault(number(value, 3 if value < 0.1 else 2), []).append(m.metric)
+        return next(iter(names)) if len(names) == 1 else joined(f"{word} ({', '.join(of)})" for word, of in names.items())
 
 
 def sensitivity(
@@ -149,6 +164,7 @@ def sensitivity(
     metrics: Sequence[str] = SCORES,
     *,
     spreads: Mapping[str, Spread] | None = None,
+    unbounded: Sequence[str] = (),
 ) -> Sensitivity:
     """Return the smallest differences a plan can detect.
 
@@ -160,9 +176,11 @@ def sensitivity(
     prompts, settings, replicates
         Each at least 1; replicates are per prompt and setting.
     metrics
-        Names; every one without an entry in ``spreads`` gets the documented defaults.
+        Names; every one without an entry in ``spreads`` gets the documented defaults of a score in [0, 1].
     spreads
-        From `pilot_spreads`.
+        From `pilot_spreads`, or `Spread.assumed` for another range.
+    unbounded
+        Names of further metrics that are compared and of which nothing is known.
 
     Examples
     --------
@@ -173,7 +191,7 @@ def sensitivity(
     for name, value in (("prompts", prompts), ("settings", settings), ("replicates", replicates)):
         if value < 1:
             raise BadInput(f"{name}={value} is less than 1", hint=f"plan at least one of the {name}")
-    comparisons = settings * (settings - 1) // 2 * len(metrics)
+    comparisons = settings * (settings - 1) // 2 * (len(metrics) + len(unbounded))
     scope: Scope = "none"
     if prompts >= MIN_PROMPTS:
         scope = "prompts"
@@ -181,7 +199,7 @@ def sensitivity(
         scope = "replicates"
     spread_of = spreads or {}
     detectable = tuple(_detectable(m, spread_of.get(m, Spread()), scope, prompts, replicates, comparisons) for m in metrics)
-    return Sensitivity(prompts, settings, replicates, comparisons, scope, detectable)
+    return Sensitivity(prompts, settings, replicates, comparisons, scope, detectable, tuple(unbounded))
 
 
 def _detectable(metric: str, spread: Spread, scope: Scope, prompts: int, replicates: int, comparisons: int) -> Detectable:

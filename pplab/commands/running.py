@@ -125,6 +125,8 @@ def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
     changes = {"name": arguments.name, "tags": arguments.tag, "note": arguments.note}
     if any(value is not None for value in changes.values()):
         experiment.label(**changes)
+    if arguments.score:
+        experiment = experiment.score()
     view = views.full_experiment(experiment) if arguments.full else experiment
     return CommandResult(view, experiment_result(experiment).data)
 
@@ -223,6 +225,7 @@ COMMANDS = (
             Option("--list", "list all experiments instead", None),
             Option("--search", "list the experiments with this text in name, tags, note or model", metavar="TEXT"),
             *LABEL_OPTIONS,
+            Option("--score", "first score its stored answers by your metrics that have not scored them", None),
             FULL,
         ),
         examples=('results latest --name "warm or plain" --tag tone', "results --search tone"),

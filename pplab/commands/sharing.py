@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 def export(session: Session, arguments: argparse.Namespace) -> CommandResult:
     """Write a file; from a command only inside the working folder."""
+    from pplab.share.export import OF_EXPERIMENTS
+
     lab = session.lab(arguments)
     what = arguments.what or "experiments"
-    if what != "experiments" and arguments.ids:
+    if what not in OF_EXPERIMENTS and arguments.ids:
         raise BadInput(f"--what {what} takes no ids", hint="leave the ids out")
     if arguments.path and (Path(arguments.path).is_absolute() or arguments.path.startswith("~")):
         raise BadInput("--path is outside the working folder", hint="give a path inside it; in Python, lab.export takes any path")
@@ -112,7 +114,7 @@ COMMANDS = (
                 "the file's format (default csv, which Excel reads correctly)",
                 choices=("csv", "json", "parquet", "package"),
             ),
-            Option("--what", "what to export (default experiments)", choices=("experiments", "audit", "timing")),
+            Option("--what", "what to export (default experiments)", choices=("experiments", "scores", "audit", "timing")),
             Option("--path", "the file to write, inside the working folder (default: a new file in exports/)", metavar="FILE"),
         ),
         examples=("export --format parquet", "export --format package", "export --what audit --format csv"),

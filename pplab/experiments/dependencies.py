@@ -39,6 +39,10 @@ class ScoreRecord(Protocol):
         """The values of the user's own metrics."""
 
     @property
+    def versions(self) -> Mapping[str, str]:
+        """The version of each of the user's own metrics."""
+
+    @property
     def fault(self) -> str | None:
         """What keeps the text from being an answer, see `pplab.scoring.faults`."""
 

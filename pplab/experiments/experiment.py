@@ -55,6 +55,9 @@ class Manager(Protocol):
     def label(self, experiment_id: str, labels: Labels) -> LabelRow:
         """Give an experiment a name, tags or a note."""
 
+    def score(self, experiment_id: str) -> None:
+        """Score stored answers by the metrics registered now; see `pplab.experiments.manager.RunManager.score`."""
+
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by its id."""
 
@@ -322,6 +325,15 @@ class Experiment(CopiedAsItself):
         """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
         request = ResumeRequest(kind="top_up", n=python_value(n), max_cost=max_cost)
         return self._resume(request, Listeners(on=on, on_response=on_response))
+
+    def score(self) -> Experiment:
+        """Score the stored answers by the metrics registered now, those that have no score by the present version of one.
+
+        Nothing that was stored changes: a new version of a metric stands beside the earlier ones (`Lab.scores` has them all), and
+        tables and verdict go by the latest.
+        """
+        self._manager.score(self.id)
+        return self
 
     def _resume(self, request: ResumeRequest, listeners: Listeners) -> Experiment:
         if self._run is not None and self._run.scheduler.stopping is not None:

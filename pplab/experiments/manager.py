@@ -139,7 +139,7 @@ class RunManager:
         warnings = caveats(plan, self.context.provider, self.capabilities, probes)
         if caveat := concurrent_calls(self.context, plan).caveat:
             warnings = (*warnings, caveat)
-        return preflight(plan, facts, [m.name for m in registered()], warnings)
+        return preflight(plan, facts, registered(), warnings)
 
     # -- running --------------------------------------------------------------------------------------------------------------
 
@@ -254,6 +254,21 @@ class RunManager:
                 reason=None,
             )
             return self._run(row, plan, pending, lock, held, listeners, interrupts)
+
+    def score(self, experiment_id: str) -> None:
+        """Score an experiment's stored answers by the metrics registered now; see `pplab.experiments.rescore.score_stored`.
+
+        Raises
+        ------
+        StoreBusy
+            When it is being run, here or in another process.
+        """
+        from pplab.experiments.rescore import score_stored
+
+        with Operation(self.context, "score") as span:
+            self._store.must_be_writable()
+            with RunLock(self.context.folder, experiment_id):  # which also tells every reader that there is something new
+                score_stored(self.context, self._store.experiment(experiment_id), span)
 
     def _refuse_another_model(self, row: ExperimentRow) -> None:
         """Refuse to resume what was asked of a model that this lab would not ask."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted, repetitions
 from pplab.analysis.records import Report
-from pplab.analysis.sensitivity import Sensitivity, sensitivity
+from pplab.analysis.sensitivity import Sensitivity, Spread, sensitivity
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
 from pplab.plan.plan import PlannedCall
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pplab.models.prices import Price
     from pplab.plan.plan import Plan
     from pplab.plan.settings import ModelAsked
+    from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ModelStats
 
 ASSUMED_MAX_TOKENS = 4096
@@ -161,7 +162,7 @@ def _dollars(low: float, high: float) -> str:
     return "nothing" if high == 0 else f"${low:,.4f} to ${high:,.4f}"
 
 
-def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[str], warnings: Sequence[str] = ()) -> Preflight:
+def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[MetricInfo], warnings: Sequence[str] = ()) -> Preflight:
     """Return what running ``plan`` would be.
 
     Parameters
@@ -171,7 +172,7 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[str], 
     models
         What is known of each of its models.
     metrics
-        Names of the metrics that responses are scored by.
+        The metrics that responses are scored by.
     warnings
         Caveats of the plan's parameters.
     """
@@ -194,7 +195,7 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[str], 
         cost_basis=cost_basis,
         seconds=seconds,
         time_basis=time_basis,
-        detectable=sensitivity(_units(plan), len(plan.settings), plan.replicates, tuple(metrics)),
+        detectable=_detectable(plan, metrics),
         warnings=(*warnings, *_repetitions(plan)),
         first_prompts=tuple(w.prompts[0] for w in plan.wordings) or plan.prompts[:FIRST_PROMPTS],
         wordings=tuple(w.name for w in plan.wordings),
@@ -276,6 +277,18 @@ def _total_time(plan: Plan, parts: Sequence[_Forecast]) -> tuple[tuple[float, fl
     low, high = (max(at_least[end], *(seconds[end] for seconds in of_place.values())) for end in (0, 1))
     slowest = max(parts, key=lambda part: part.seconds[1])
     return (low, high), f"side by side; {slowest.asked.label} takes longest, {slowest.time_basis}"
+
+
+def _detectable(plan: Plan, metrics: Sequence[MetricInfo]) -> Sensitivity:
+    widths = {m.name: m.high - m.low for m in metrics if m.low is not None and m.high is not None}
+    return sensitivity(
+        _units(plan),
+        len(plan.settings),
+        plan.replicates,
+        tuple(widths),
+        spreads={name: Spread.assumed(width) for name, width in widths.items()},
+        unbounded=[m.name for m in metrics if m.name not in widths],
+    )
 
 
 def _units(plan: Plan) -> int:

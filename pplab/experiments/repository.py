@@ -15,6 +15,7 @@ from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
+from pplab.store.scores import latest_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
     from pplab.store.rows import CalibrationRow, ExperimentRow, LabelRow
+    from pplab.store.scores import LatestScores
     from pplab.store.store import Store
 
 LOST = "the process that ran it ended"
@@ -41,7 +43,8 @@ class StoredExperiment:
     answers : pandas.DataFrame
         Its stored responses.
     own, unjudged : mapping
-        The values of users' metrics, and the reasons why a metric has none, by response id and name.
+        The scores besides the four, in the latest version of each metric, and the reasons why a metric has none, by response id
+        and name.
     behaviour : tuple of ServerBehaviour
         What the server did with each setting.
     probes : pandas.DataFrame
@@ -69,7 +72,7 @@ class StoredExperiment:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """The metrics its responses were scored by: the four, and the user's own."""
-        return (*SCORES, *dict.fromkeys(name for values in self.own.values() for name in values))
+        return tuple(dict.fromkeys((*SCORES, *(name for values in self.own.values() for name in values))))
 
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:
@@ -180,16 +183,26 @@ class ExperimentRepository:
             row = store.experiment(self.experiment_id)
             if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
+            scores = latest_scores(store, row.experiment_id)
             return StoredExperiment(
                 row,
                 store.responses(row.experiment_id),
-                history.own_metric_values(store, row.experiment_id),
-                history.unjudged(store, row.experiment_id),
+                scores.by_response,
+                _reasons(history.unjudged(store, row.experiment_id), scores),
                 history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),
                 store.label(row.experiment_id),
             )
+
+
+def _reasons(of_the_four: Mapping[str, Mapping[str, str]], scores: LatestScores) -> dict[str, dict[str, str]]:
+    """Return why metrics have no value, by response id; a later score of one of the four takes the place of the stored one."""
+    reasons = {rid: dict(of_one) for rid, of_one in scores.reasons.items()}
+    for rid, of_one in of_the_four.items():
+        later = scores.by_response.get(rid, {})
+        reasons[rid] = {name: why for name, why in of_one.items() if name not in later} | reasons.get(rid, {})
+    return {rid: of_one for rid, of_one in reasons.items() if of_one}
 
 
 def _calibration(store: Store, calibration_id: str | None) -> CalibrationRow | None:

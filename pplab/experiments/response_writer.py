@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from pplab.experiments.score_rows import score_rows
 from pplab.ids import derived_id, new_id, now
 from pplab.models.request_key import replicate_seed, request_key
 from pplab.models.types import Call, Reply
@@ -47,6 +48,7 @@ class MissingScores:
 
     def __init__(self, reason: str) -> None:
         self.metrics: dict[str, float | None] = {}
+        self.versions: dict[str, str] = {}
         self.detail = {name: {"reason": reason} for name in SCORES}
 
 
@@ -92,9 +94,17 @@ class ResponseWriter:
     def rows(
         self, outgoing: OutgoingCall, reply: Reply, attempts: Sequence[Attempt], scores: ScoreRecord | None, duration_ns: int
     ) -> tuple[ResponseRow, list[Row]]:
-        """Return the response's row, and all rows to be written together (that one last)."""
+        """Return the response as listeners are told of it, and all rows to be written together, its own last.
+
+        The user's own metrics are written as scores; listeners have them in the response.
+        """
         row = self.response(outgoing, reply, len(attempts), scores)
         rows: list[Row] = [self._attempt(attempt, outgoing) for attempt in attempts]
+        notice = row
+        if scores is not None and scores.metrics:
+            about = {"created_at": row.created_at, "correlation_id": row.correlation_id}
+            rows += score_rows(row, scores.metrics, scores.versions, scores.detail, **about)
+            notice = replace(row, metrics=dict(scores.metrics), detail=dict(scores.detail))
         if row.status not in ANSWERED:
             fields: dict[str, Any] = {"status": row.status, "error_code": reply.error_code, "error": row.error}
             fields |= {"request_key": outgoing.call.request_key, "attempts": len(attempts)}
@@ -110,7 +120,7 @@ class ResponseWriter:
                 **outgoing.span.ids(),
             )
         )
-        return row, [*rows, row]
+        return notice, [*rows, row]
 
     def response(self, outgoing: OutgoingCall, reply: Reply, attempts: int = 0, scores: ScoreRecord | None = None) -> ResponseRow:
         """Return the row of one replicate."""
@@ -141,8 +151,8 @@ class ResponseWriter:
             coherence=scores.coherence if scores else None,
             structure=scores.structure if scores else None,
             completeness=scores.completeness if scores else None,
-            metrics=dict(scores.metrics) if scores else {},
-            detail=dict(scores.detail) if scores else {},
+            metrics={},
+            detail={name: part for name, part in scores.detail.items() if name not in scores.metrics} if scores else {},
             metrics_version=self._dependencies.metrics_version,
             requested=dict(reply.requested) or dict(call.parameters),
             sent=dict(reply.sent),

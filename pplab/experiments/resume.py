@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
 from pplab.plan.plan import MAX_CALLS, Plan
-from pplab.plan.vocabulary import RESENDABLE
+from pplab.plan.vocabulary import RESENDABLE, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -141,9 +141,16 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_users_metrics(frame: pd.DataFrame, values: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
-    """Return ``frame`` with one column more for each metric of the user, given its values by response id and name."""
+    """Return ``frame`` with one column for each metric of the user, given its values by response id and name.
+
+    A later score of one of the four takes the place of the one that was stored with the answer.
+    """
     import pandas as pd
 
     names = dict.fromkeys(name for of_one in values.values() for name in of_one)
-    columns = {name: [values.get(rid, {}).get(name) for rid in frame["response_id"]] for name in names}
+    stored = {name: frame[name] if name in SCORES else [None] * len(frame) for name in names}
+    columns = {
+        name: [values.get(rid, {}).get(name, before) for rid, before in zip(frame["response_id"], stored[name], strict=True)]
+        for name in names
+    }
     return frame.assign(**{name: pd.array(column, dtype="float64") for name, column in columns.items()})

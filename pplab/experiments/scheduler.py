@@ -338,7 +338,8 @@ class Scheduler:
 
     async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
         text, prompt = reply.text, self.plan.question(outgoing.planned)
-        job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason)
+        row = self.plan.row(outgoing.planned)
+        job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason, row=row)
         try:
             if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
                 return job()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.experiments.repository import LOST, ExperimentRepository
 from pplab.inputs.values import as_list
+from pplab.plan.vocabulary import SCORES
 from pplab.store.run_lock import is_running
+from pplab.store.scores import latest_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.records import Comparisons
+    from pplab.store.rows import ResponseRow
     from pplab.store.store import Store
 
 
@@ -58,6 +62,25 @@ def response_rows(store: Store, wanted: Any, **filters: Any) -> pd.DataFrame:
     with store.reading():
         frames = [store.responses(one, **filters) for one in experiment_ids(store, wanted)]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def score_rows(store: Store, wanted: Any) -> pd.DataFrame:
+    """Return one row a score besides the four, of the wanted experiments or (``None``) of all; see `Lab.scores`."""
+    if wanted is None:
+        return store.scores()
+    import pandas as pd
+
+    with store.reading():
+        frames = [store.scores(one) for one in experiment_ids(store, wanted)]
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def whole_response(store: Store, wanted: str) -> ResponseRow:
+    """Return one response with the values of the user's metrics that count."""
+    with store.reading():
+        row = store.response(wanted)
+        values = latest_scores(store, row.experiment_id).by_response.get(row.response_id, {})
+    return dataclasses.replace(row, metrics={name: value for name, value in values.items() if name not in SCORES})
 
 
 def compare_stored(store: Store, a: Any, b: Any) -> Comparisons:

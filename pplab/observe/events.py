@@ -75,6 +75,11 @@ CATALOGUE: dict[str, EventType] = {
             "The summary of a user and calibration includes this experiment.",
             {"user": "str", "calibration_id": "str"},
         ),
+        EventType(
+            "scores_added",
+            "Stored answers were scored by metrics, or versions of them, that had not scored them.",
+            {"metrics": "list", "responses": "int", "scores": "int"},
+        ),
         EventType("realtime_update_received", "Another notebook's result was shown.", {"experiments": "list"}),
         EventType("export_requested", "An export was asked for.", {"what": "str", "format": "str", "records": "int"}),
         EventType("export_completed", "The file was written.", {"sha256": "str", "size": "int", "rows": "int"}),

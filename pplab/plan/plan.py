@@ -152,6 +152,10 @@ class Plan:
         """Return what the answer of one call is judged by: the last message of its prompt."""
         return self.turns(call)[-1]["content"]
 
+    def row(self, call: PlannedCall) -> Mapping[str, str | None]:
+        """Return the row of the table that the prompt of one call came from; empty where it came from none."""
+        return self.rows[call.prompt_index] if self.rows else {}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the plan as plain JSON values; what came with later versions is left out where it is not used."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -12,6 +12,9 @@ SCORES = ("creativity", "coherence", "structure", "completeness")
 """The four surface scores, in the order in which they are shown."""
 PRECISION_SCORES = ("coherence", "completeness")
 """The scores that say how precise a single answer is; its personality is its creativity."""
+SOURCES = ("surface", "check", "reader", "judge", "person")
+"""What can score an answer: code that reads its text (the four and users' metrics), a comparison with a reference, a small model
+that reads it, a model that grades it, a person."""
 WORDING_SCORES = ("creativity", "coherence")
 """The scores that judge wording, which is done in English only and from a few words on."""
 
@@ -52,6 +55,8 @@ class MetricInfo:
         One line on what it measures.
     built_in : bool
         Whether it is one of the four.
+    version : str
+        Which code scores by it; empty where it is one of the four, or unknown.
     """
 
     name: str
@@ -60,12 +65,14 @@ class MetricInfo:
     higher_is_better: bool = True
     doc: str = ""
     built_in: bool = False
+    version: str = ""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> MetricInfo:
         """Return the metric that `dataclasses.asdict` described; whatever is no number there raises."""
         low, high = (None if data[end] is None else float(data[end]) for end in ("low", "high"))
-        return cls(str(data["name"]), low, high, bool(data["higher_is_better"]), str(data["doc"]))
+        name, doc, version = (str(data.get(field, "")) for field in ("name", "doc", "version"))
+        return cls(name, low, high, bool(data["higher_is_better"]), doc, version=version)
 
     @property
     def label(self) -> str:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import math
 import re
-from typing import TYPE_CHECKING
+import textwrap
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.log import log_error
 from pplab.plan.vocabulary import FAULTS, SCORES, STATUSES, MetricInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    Scorer = Callable[[str, str], "float | None"]
+    Scorer = Callable[..., "float | None"]
+
+MOST_ARGUMENTS = 3
+UNREADABLE = "1"
+"""The version of a metric whose source cannot be read and that was given none."""
 
 _ONE_LINE = {
     "creativity": "Varied, unusual, wide-ranging wording, as long as it is plausible English and not repeated.",
@@ -22,13 +30,39 @@ _ONE_LINE = {
     "structure": "The form the prompt asks for is met, and the markup is well-formed.",
     "completeness": "What the prompt asks about is covered and the answer is finished.",
 }
-_users: dict[str, tuple[MetricInfo, Scorer]] = {}  # the one mutable state of this room: filled by `metric`, per process
+_users: dict[str, _UserMetric] = {}  # the one mutable state of this room: filled by `metric`, per process
+
+
+@dataclass(frozen=True, slots=True)
+class _UserMetric:
+    """A user's metric: what is known of it, its function, and how many of text, prompt and row the function takes."""
+
+    info: MetricInfo
+    function: Scorer
+    arguments: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserScore:
+    """The value that a user's metric gives an answer, why it gives none, and the metric's version."""
+
+    value: float | None
+    reason: str
+    version: str
 
 
 def metric(
-    name: str, *, low: float | None = 0, high: float | None = 1, higher_is_better: bool = True
+    name: str,
+    *,
+    low: float | None = 0,
+    high: float | None = 1,
+    higher_is_better: bool = True,
+    version: str | None = None,
 ) -> Callable[[Scorer], Scorer]:
-    """Register a function ``(text, prompt) -> float | None`` as a metric that appears wherever the four do.
+    """Register a function of an answer as a metric that appears wherever the four do.
+
+    The function takes ``(text)``, ``(text, prompt)`` or ``(text, prompt, row)`` and returns a number or ``None``; ``row`` maps
+    the columns of the table of prompts to the cells of the prompt's row, and is empty where there is no table.
 
     Parameters
     ----------
@@ -41,11 +75,14 @@ def metric(
         ``detail``. It is stored with each experiment, as is the direction.
     higher_is_better
         The direction in which verdicts, charts and cards read it.
+    version
+        Scores of different versions are not compared. Default: derived from the function's source, so that a changed function is
+        another version; give one where the function rests on others.
 
     Raises
     ------
     BadInput
-        For a bad or taken name, an empty range, or a function without docstring or that does not take two arguments.
+        For a bad or taken name, an empty range, or a function without docstring or that takes other arguments.
 
     Examples
     --------
@@ -59,14 +96,13 @@ def metric(
     """
 
     def register(function: Scorer) -> Scorer:
-        doc = _checked_doc(name, low, high, function)
-        info = MetricInfo(
-            name, None if low is None else float(low), None if high is None else float(high), bool(higher_is_better), doc
-        )
+        doc, arguments = _checked(name, low, high, function)
+        lowest, highest = (None if end is None else float(end) for end in (low, high))
+        info = MetricInfo(name, lowest, highest, bool(higher_is_better), doc, version=_version(version, function))
         earlier = _users.get(name)
-        if earlier and _identity(earlier[1]) != _identity(function):
+        if earlier and _identity(earlier.function) != _identity(function):
             raise BadInput(f"the metric '{name}' is already registered", hint="choose another name, or unregister it")
-        _users[name] = (info, function)
+        _users[name] = _UserMetric(info, function, arguments)
         return function
 
     return register
@@ -87,7 +123,7 @@ def registered() -> tuple[MetricInfo, ...]:
     >>> [m.name for m in registered()][:4]
     ['creativity', 'coherence', 'structure', 'completeness']
     """
-    return tuple(filter(None, map(built_in, SCORES))) + tuple(info for info, _ in _users.values())
+    return tuple(filter(None, map(built_in, SCORES))) + tuple(user.info for user in _users.values())
 
 
 def built_in(name: str) -> MetricInfo | None:
@@ -107,26 +143,24 @@ def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[
     return tuple(built_in(name) or infos.get(name) or MetricInfo(name, None, None) for name in names)
 
 
-def users_values(text: str, prompt: str) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return the values of users' metrics, and for each that has none the reason. Never raises."""
-    values: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    for name, (info, function) in _users.items():
-        value, reason = _call(info, function, text, prompt)
-        values[name] = value
-        if value is None:
-            reasons[name] = reason
-    return values, reasons
+def user_scores(text: str, prompt: str, row: Mapping[str, Any] | None = None) -> dict[str, UserScore]:
+    """Return what each of the user's metrics says of an answer. Never raises."""
+    given = (text, prompt, MappingProxyType(dict(row or {})))
+    scores = {}
+    for name, user in list(_users.items()):
+        value, reason = _call(user.info, user.function, *given[: user.arguments])
+        scores[name] = UserScore(value, reason, user.info.version)
+    return scores
 
 
 def user_metric(name: str) -> Scorer | None:
     """Return the function registered under ``name``, if any."""
-    return _users[name][1] if name in _users else None
+    return _users[name].function if name in _users else None
 
 
-def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[float | None, str]:
+def _call(info: MetricInfo, function: Scorer, *given: Any) -> tuple[float | None, str]:
     try:
-        value = function(text, prompt)
+        value = function(*given)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
         log_error(f"the metric {info.name} failed", error)
         return None, f"raised {type(error).__name__}: {error}"[:200]
@@ -144,7 +178,8 @@ def _call(info: MetricInfo, function: Scorer, text: str, prompt: str) -> tuple[f
     return figure, ""
 
 
-def _checked_doc(name: str, low: float | None, high: float | None, function: Scorer) -> str:
+def _checked(name: str, low: float | None, high: float | None, function: Scorer) -> tuple[str, int]:
+    """Return the first line of a metric's docstring and how many arguments it is given, or refuse it."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
     if name in (*SCORES, "diversity"):
@@ -156,14 +191,44 @@ def _checked_doc(name: str, low: float | None, high: float | None, function: Sco
         raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high, or None for no limit")
     if not callable(function):
         raise BadInput(f"the metric '{name}' is not a function", hint="decorate a function (text, prompt) -> float")
-    try:
-        inspect.signature(function).bind("text", "prompt")
-    except TypeError:
-        raise BadInput(f"the metric '{name}' must take (text, prompt)", hint="give it exactly these two") from None
+    arguments = _arguments(function)
+    if not 1 <= arguments <= MOST_ARGUMENTS:
+        raise BadInput(
+            f"the metric '{name}' must take (text), (text, prompt) or (text, prompt, row)", hint="give it no other parameters"
+        )
     doc = inspect.getdoc(function)
     if not doc:
         raise BadInput(f"the metric '{name}' has no docstring", hint="say in one line what it measures")
-    return doc.split("\n", 1)[0]
+    return doc.split("\n", 1)[0], arguments
+
+
+def _arguments(function: Scorer) -> int:
+    """Return how many of text, prompt and row a function is given; 0 when it can be called with none of these alone.
+
+    A third parameter with a default is the user's own, unless it is called ``row``.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = sum(p.default is p.empty for p in positional)
+    if any(p.kind is p.KEYWORD_ONLY and p.default is p.empty for p in parameters):
+        return 0
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return max(2, required)
+    takes_row = len(positional) >= MOST_ARGUMENTS and positional[2].name == "row"
+    return max(required, MOST_ARGUMENTS if takes_row else min(2, len(positional)))
+
+
+def _version(given: str | None, function: Scorer) -> str:
+    """Return the version of a metric: as given, else from its source."""
+    if given is not None:
+        if not isinstance(given, str) or not re.fullmatch(r"\S{1,40}", given):
+            raise BadInput(f"version={given!r} is no version", hint="give a text without spaces, such as '2'")
+        return given
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):  # typed at a prompt, or not written in Python
+        return UNREADABLE
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
 
 
 def _identity(function: Scorer) -> tuple[str, str]:

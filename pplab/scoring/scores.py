@@ -24,7 +24,7 @@ from pplab.scoring.surface.structure import structure
 from pplab.scoring.surface.text import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pplab.scoring.surface.diversity import Phrases
 
@@ -51,6 +51,8 @@ class Scores:
         Metric name -> its sub-scores, under ``"raw"`` the measures behind them, under ``"reason"`` why it is ``None``.
     metrics : dict
         Values of the metrics registered with `pplab.metrics.metric`, by name.
+    versions : dict
+        The version of each of these metrics.
     fault : str or None
         ``loop`` (it ends in the same words over and over), ``cut`` (in the middle of a sentence), ``refusal`` (it only declines),
         ``echo`` (it only repeats the prompt), or ``None``.
@@ -62,6 +64,7 @@ class Scores:
     completeness: float | None
     detail: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: dict[str, float | None] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     fault: str | None = None
 
     def explain(self) -> str:
@@ -84,6 +87,7 @@ def score(
     source: str | None = None,
     finish_reason: str | None = None,
     peers: Sequence[str] = (),
+    row: Mapping[str, Any] | None = None,
 ) -> Scores:
     """Score one response.
 
@@ -100,6 +104,8 @@ def score(
         As the model's API gave it; ``"length"`` caps completeness, and the answer is at least ``cut``.
     peers
         The other replicates of the same prompt and setting; with them creativity includes originality.
+    row
+        The prompt's row of its table, for metrics of the user's own that take it.
 
     Examples
     --------
@@ -109,7 +115,7 @@ def score(
     >>> score("从前有一座山", "").detail["coherence"]["reason"]
     'in Chinese, and only English is judged'
     """
-    return _score(text, prompt, source, finish_reason, tuple(peers), phrases)
+    return _score(text, prompt, source, finish_reason, tuple(peers), phrases, row)
 
 
 def score_many(
@@ -119,6 +125,7 @@ def score_many(
     sources: Sequence[str | None] | None = None,
     finish_reasons: Sequence[str | None] | None = None,
     peers: Sequence[Sequence[str]] | None = None,
+    rows: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[Scores]:
     """Score many responses: the same results as `score` one by one, with equal responses and peers worked out once.
 
@@ -128,7 +135,7 @@ def score_many(
         The responses.
     prompts
         One prompt for all, or one each.
-    sources, finish_reasons, peers
+    sources, finish_reasons, peers, rows
         One each, or ``None`` for none.
 
     Raises
@@ -142,22 +149,25 @@ def score_many(
     [False, True]
     """
     count = len(texts)
-    columns = {
+    columns: dict[str, list[Any]] = {
         "prompts": [prompts] * count if isinstance(prompts, str) else list(prompts),
         "sources": list(sources) if sources is not None else [None] * count,
         "finish_reasons": list(finish_reasons) if finish_reasons is not None else [None] * count,
         "peers": [tuple(p) for p in peers] if peers is not None else [()] * count,
+        "rows": list(rows) if rows is not None else [{}] * count,
     }
     for name, column in columns.items():
         if len(column) != count:
             raise BadInput(f"{len(column)} {name} for {count} texts", hint="give one for each text")
     once = functools.cache(phrases)
 
-    @functools.cache
-    def scored(text: str, prompt: str, source: str | None, finish_reason: str | None, others: tuple[str, ...]) -> Scores:
-        return _score(text, prompt, source, finish_reason, others, once)
-
-    return [scored(*call) for call in zip(texts, *columns.values(), strict=True)]
+    scored: dict[tuple[Any, ...], Scores] = {}
+    keys = []
+    for text, (prompt, source, finish_reason, others, row) in zip(texts, zip(*columns.values(), strict=True), strict=True):
+        keys.append(key := (text, prompt, source, finish_reason, others, repr(row)))
+        if key not in scored:
+            scored[key] = _score(text, prompt, source, finish_reason, others, once, row)
+    return [scored[key] for key in keys]
 
 
 def _score(
@@ -167,8 +177,9 @@ def _score(
     finish_reason: str | None,
     peers: tuple[str, ...],
     phrases_of: Callable[[str], Phrases],
+    row: Mapping[str, Any] | None,
 ) -> Scores:
-    users, reasons = registry.users_values(text, prompt)  # theirs to decide what counts: they get what was written
+    users = registry.user_scores(text, prompt, row)  # theirs to decide what counts: they get what was written
     text, prompt, source = visible(text), visible(prompt), source and visible(source)
     reading = read(text)
     verdicts = verify(requirements(prompt), text) if prompt else ()
@@ -186,9 +197,15 @@ def _score(
         values["coherence"], detail["coherence"] = coherence(reading, plausible, repeated)
     values["structure"], detail["structure"] = structure(reading, verdicts)
     values["completeness"], detail["completeness"] = completeness(reading, prompt, source, finish_reason, verdicts)
-    detail.update({name: {"reason": reason} for name, reason in reasons.items()})
+    detail.update({name: {"reason": user.reason} for name, user in users.items() if user.value is None})
     wrong = fault(text, prompt, truncated=finish_reason == "length")
-    return Scores(**values, detail=detail, metrics=users, fault=wrong)
+    return Scores(
+        **values,
+        detail=detail,
+        metrics={name: user.value for name, user in users.items()},
+        versions={name: user.version for name, user in users.items()},
+        fault=wrong,
+    )
 
 
 def _vocabulary(text: str) -> frozenset[str]:

@@ -32,6 +32,7 @@ EVENTS = frozenset(
         "experiment_generated",
         "analytics_updated",
         "retry_requested",
+        "scores_added",
         "package_imported",
     }
 )

@@ -77,7 +77,7 @@ def metadata(contents: PackageContents, audit: AuditExcerpt, files: dict[str, by
         head,
         root,
         *(_file(name, files[name]) for name in described),
-        *(_schema(name) for name in TABLES),
+        *(_schema(name) for name in TABLES if f"data/{name}.jsonl" in files),
         *actions,
         *_software(contents),
         *({"@id": _person(u), "@type": "Person", "name": u} for u in users),

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "json", "parquet", "package")
 SUFFIXES = {"package": "zip"}
-SUBJECTS = ("experiments", "audit", "timing")
+SUBJECTS = ("experiments", "scores", "audit", "timing")
+OF_EXPERIMENTS = SUBJECTS[:2]
+"""The subjects that are exported of some experiments; the others are of the whole lab."""
 FOLDER = "exports"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -195,7 +197,7 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
     import pandas as pd
 
     with store.reading():
-        return pd.concat([_responses(store, i) for i in ids], ignore_index=True)
+        return pd.concat([store.scores(i) if what == "scores" else _responses(store, i) for i in ids], ignore_index=True)
 
 
 def _responses(store: Store, experiment_id: str) -> pd.DataFrame:

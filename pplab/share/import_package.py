@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
     from pplab.share.package_contents import PackageContents
+    from pplab.store.rows import ExperimentRow
     from pplab.store.store import Store
 
 FOLDER = "imports"
@@ -114,8 +115,9 @@ def _new_experiments(store: Store, contents: PackageContents) -> set[str]:
         except NotFound:
             new.add(e.experiment_id)
             continue
-        mine = {to_json_line(row, str) for name in ("experiments", "responses", "attempts") for row in stored.table(name)}
-        theirs = {to_json_line(e, str)}
+        mine = {to_json_line(row, str) for name in ("responses", "attempts") for row in stored.table(name)}
+        mine |= {_as_it_ran(row) for row in stored.experiments}
+        theirs = {_as_it_ran(e)}
         theirs |= {to_json_line(r, str) for r in contents.responses if r.experiment_id == e.experiment_id}
         theirs |= {to_json_line(a, str) for a in contents.attempts if a.experiment_id == e.experiment_id}
         if mine != theirs:
@@ -124,6 +126,12 @@ def _new_experiments(store: Store, contents: PackageContents) -> set[str]:
                 hint="import the package into another lab, for example with --store",
             )
     return new
+
+
+def _as_it_ran(row: ExperimentRow) -> str:
+    """Return the line of an experiment without what scoring its answers again changes, here or there."""
+    plan = {name: value for name, value in row.plan.items() if name != "metrics"}
+    return to_json_line(dataclasses.replace(row, plan=plan, revision=0, updated_at=row.created_at), str)
 
 
 def _refuse_other_calibrations(store: Store, contents: PackageContents) -> None:
@@ -157,6 +165,7 @@ def _enter(context: LabContext, contents: PackageContents, new: set[str], origin
     rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]
     rows += [r for r in contents.responses if r.experiment_id in new]
     rows += [a for a in contents.attempts if a.experiment_id in new]
+    rows += [s for s in contents.scores if s.experiment_id in new]
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
     payload = {"sha256": origin["package"], "experiments": len(new)}
     for experiment in sorted(new):  # imported again, also after a crash, it is the same event

@@ -14,7 +14,8 @@ from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.store.drain_log import DrainLog
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, canonical_json, time_text
-from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow
+from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow, ScoreRow
+from pplab.store.scores import LatestScores, given_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 
     from pplab.store.store import Store
 
-TABLES = {"calibrations": CalibrationRow, "experiments": ExperimentRow, "responses": ResponseRow, "attempts": AttemptRow}
-"""The tables of a package and their records, in the order in which one refers to the one before."""
+FIRST_TABLES = {"calibrations": CalibrationRow, "experiments": ExperimentRow, "responses": ResponseRow, "attempts": AttemptRow}
+"""The tables that every package has."""
+
+TABLES = {**FIRST_TABLES, "scores": ScoreRow}
+"""The tables of a package and their records, in the order in which one refers to those before. One without rows is left out
+where it is none of the first."""
 
 LOCAL = frozenset({"origin"})
 """Columns that say how a row came into a lab and are no part of what is shared."""
@@ -38,6 +43,7 @@ class PackageContents:
     experiments: tuple[ExperimentRow, ...]
     responses: tuple[ResponseRow, ...]
     attempts: tuple[AttemptRow, ...]
+    scores: tuple[ScoreRow, ...] = ()
 
     def table(self, name: str) -> Sequence[Any]:
         """Return the rows of one of `TABLES`."""
@@ -53,6 +59,15 @@ class PackageContents:
     def plans(self) -> dict[str, Plan]:
         """The plan of each experiment, by its id."""
         return {row.experiment_id: Plan.from_dict(row.plan) for row in self.experiments}
+
+    def latest_scores(self, experiment_id: str) -> LatestScores:
+        """Return the scores of one experiment, besides the four, that count."""
+        return LatestScores.of(
+            given_scores(
+                (r for r in self.responses if r.experiment_id == experiment_id),
+                (s for s in self.scores if s.experiment_id == experiment_id),
+            )
+        )
 
     def frame(self, experiment_id: str) -> pd.DataFrame:
         """Return the responses of one experiment in plan order, as a table with every column."""
@@ -71,10 +86,12 @@ def read_store(store: Store, ids: Sequence[str]) -> PackageContents:
         calibrations = sorted((store.calibration(c) for c in wanted), key=lambda c: (c.created_at, c.calibration_id))
         responses = [r for e in experiments for r in store.response_rows(e.experiment_id)]
         frames = [store.attempts(e.experiment_id) for e in experiments]
+        scores = [s for e in experiments for s in store.score_rows(e.experiment_id)]
     place = {r.response_id: i for i, r in enumerate(responses)}
     attempts = [a for frame in frames for a in _attempts(frame)]
     attempts.sort(key=lambda a: (place.get(a.response_id, len(place)), a.started_at, a.attempt, a.attempt_id))
-    return PackageContents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts))
+    scores.sort(key=lambda s: (place.get(s.response_id, len(place)), s.metric, s.created_at, s.score_id))
+    return PackageContents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts), tuple(scores))
 
 
 def plain(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

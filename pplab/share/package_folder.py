@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis.phrasing import counted
 from pplab.errors import PplabError
 from pplab.experiments.response_writer import make_call, response_id
+from pplab.experiments.score_rows import score_id
 from pplab.plan.plan import Plan, PlannedCall
+from pplab.plan.vocabulary import SOURCES
 from pplab.secrets import MASK
 from pplab.share import audit_excerpt
 from pplab.share.archive import BAGIT
 from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
-from pplab.share.package_contents import TABLES, PackageContents, row_sha256
+from pplab.share.package_contents import FIRST_TABLES, TABLES, PackageContents, row_sha256
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 
@@ -80,7 +82,7 @@ def read_package_folder(folder: Path, *, complete: bool) -> PackageFolder:
     if complete:
         present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
         problems += [f"{name} was added: no manifest lists it" for name in sorted(present - {*tags, *payload, TAG_MANIFEST})]
-    missing = {BAGIT, "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in TABLES)} - {*tags, *payload}
+    missing = {BAGIT, "bag-info.txt", AUDIT, ROWS, MANIFEST, *(f"data/{t}.jsonl" for t in FIRST_TABLES)} - {*tags, *payload}
     problems += [f"{name} is missing" for name in sorted(missing)]
     files = len(tags) + len(payload) + 1
     bag = PackageFolder(problems=(), files=files, sha256=_sha256(folder / TAG_MANIFEST), info={})
@@ -119,7 +121,7 @@ def _altered_rows(folder: Path) -> Iterator[str]:
     """Name the rows whose hash is not the listed one; nothing is parsed."""
     try:
         lines = _LINE.findall((folder / ROWS).read_text("utf-8"))
-        tables = {name: (folder / f"data/{name}.jsonl").read_text("utf-8").splitlines() for name in TABLES}
+        tables = {name: _table(folder, name).read_text("utf-8").splitlines() for name in TABLES if _has(folder, name)}
     except (OSError, UnicodeError):
         return
     expected = {row: digest for digest, row in lines}
@@ -153,17 +155,26 @@ def _read(bag: PackageFolder, folder: Path) -> PackageFolder:
         problems.append(f"{AUDIT} cannot be read: {error}")
     contents = None
     try:
-        contents = PackageContents(**{name: tuple(_rows(folder, name)) for name in TABLES})
+        contents = PackageContents(**{name: tuple(_rows(folder, name)) for name in TABLES if _has(folder, name)})
         problems += _inconsistencies(contents)
     except (ValueError, UnicodeError) as error:
         problems.append(str(error))
     return replace(bag, problems=tuple(problems), info=info, audit=audit, contents=contents)
 
 
+def _table(folder: Path, name: str) -> Path:
+    return folder / f"data/{name}.jsonl"
+
+
+def _has(folder: Path, name: str) -> bool:
+    """Return whether a package has a table: those that came with later versions it may lack."""
+    return name in FIRST_TABLES or _table(folder, name).is_file()
+
+
 def _rows(folder: Path, table: str) -> Iterator[Any]:
     record = TABLES[table]
     kind = RECORD_TYPE_OF[record]
-    with (folder / f"data/{table}.jsonl").open(encoding="utf-8", newline="\n") as file:
+    with _table(folder, table).open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, 1):
             try:
                 values = json.loads(line)
@@ -204,6 +215,18 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
     strays = sum(a.response_id not in responses for a in contents.attempts)
     if strays:
         yield f"{counted(strays, 'request')} {'belongs' if strays == 1 else 'belong'} to no response"
+    yield from _score_inconsistencies(contents)
+
+
+def _score_inconsistencies(contents: PackageContents) -> Iterator[str]:
+    experiments = {r.response_id: r.experiment_id for r in contents.responses}
+    for s in contents.scores:
+        if experiments.get(s.response_id) != s.experiment_id:
+            yield f"score {s.score_id[:8]} belongs to no response"
+        elif s.source not in SOURCES:
+            yield f"score {s.score_id[:8]} has a source that is none of pplab"
+        elif s.score_id != score_id(s.response_id, s.response_revision, s.metric, s.source, s.version, s.rater):
+            yield f"score {s.score_id[:8]} has an id that does not fit it"
 
 
 def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:

@@ -123,14 +123,9 @@ def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, 
     plans = contents.plans
     for row in contents.responses:
         if row.status in SCORED:
-            question = plans[row.experiment_id].question(PlannedCall(row.prompt_index, row.setting_index, row.replicate))
-            scores = scoring.score(row.text, question, finish_reason=row.finish_reason)
+            plan, call = plans[row.experiment_id], PlannedCall(row.prompt_index, row.setting_index, row.replicate)
+            scores = scoring.score(row.text, plan.question(call), finish_reason=row.finish_reason, row=plan.row(call))
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
-
-
-def stored_scores(row: ResponseRow) -> dict[str, float | None]:
-    """Return the scores that were stored of a response."""
-    return {**{name: getattr(row, name) for name in SCORES}, **row.metrics}
 
 
 def replay(contents: PackageContents) -> Replay:
@@ -143,9 +138,11 @@ def replay(contents: PackageContents) -> Replay:
     differences: list[Difference] = []
     changed: dict[str, dict[str, float | None]] = {}
     count = 0
+    latest = {e.experiment_id: contents.latest_scores(e.experiment_id).by_response for e in contents.experiments}
     for row, now in rescore(contents):
         count += 1
-        for name, before in stored_scores(row).items():
+        stored = {name: getattr(row, name) for name in SCORES} | latest[row.experiment_id].get(row.response_id, {})
+        for name, before in stored.items():
             if name in now and not _equal(before, now[name]):
                 index = row.prompt_index, row.setting_index, row.replicate
                 differences.append(Difference(row.response_id, *index, name, before, now[name]))
@@ -179,7 +176,7 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
     summaries = verdicts = 0
     for e in contents.experiments:
         before = analysis_frame(contents, e)
-        names = (*SCORES, *dict.fromkeys(name for values in before["metrics"] for name in values))
+        names = (*SCORES, *contents.latest_scores(e.experiment_id).users_metrics)
         lower = [m.name for m in described(names, contents.plans[e.experiment_id].metrics) if not m.higher_is_better]
         now = before.copy()
         for name in names:
@@ -201,13 +198,12 @@ def analysis_frame(contents: PackageContents, experiment: ExperimentRow) -> pd.D
     import pandas as pd
 
     from pplab.experiments.factors import for_analysis, with_factors
+    from pplab.experiments.resume import with_users_metrics
     from pplab.plan.plan import Plan
 
-    frame = contents.frame(experiment.experiment_id)
-    own = dict.fromkeys(name for values in frame["metrics"] for name in values)
-    for name in own:
-        frame[name] = [values.get(name) for values in frame["metrics"]]
-    for name in (*SCORES, *own, "cost", "latency_ms", "input_tokens", "output_tokens"):
+    scores = contents.latest_scores(experiment.experiment_id)
+    frame = with_users_metrics(contents.frame(experiment.experiment_id), scores.by_response)
+    for name in (*SCORES, "cost", "latency_ms", "input_tokens", "output_tokens"):
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
     plan = Plan.from_dict(experiment.plan)
     return for_analysis(plan, with_factors(plan, frame))

@@ -128,7 +128,7 @@ class Rerun:
         on: Listener | None = None,
     ) -> BaselineComparison:
         before = analysis_frame(_with_current_scores(self.contents), row)
-        own = [name for name in before.columns if name in {k for values in before["metrics"] for k in values}]
+        own = self.contents.latest_scores(row.experiment_id).users_metrics
         chosen = margins_for([*SCORES, *own], margins)
         recorded = self._recorded_source(row)
         plan = Plan.from_dict(row.plan)
@@ -212,18 +212,24 @@ def _with_replicates(plan: Plan, n: int) -> Plan:
 
 def _with_current_scores(contents: PackageContents) -> PackageContents:
     """Return the contents with every score by the present code: scores of different versions are not compared."""
+    from pplab.scoring.registry import registered
     from pplab.scoring.scores import METRICS_VERSION
 
-    if all(r.metrics_version == METRICS_VERSION for r in contents.responses):
+    versions = {info.name: info.version for info in registered() if not info.built_in}
+    current = all(versions.get(s.metric, s.version) == s.version for s in contents.scores)
+    if current and all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
     fresh = {row.response_id: now for row, now in rescore(contents)}
-    responses = tuple(_with_scores(r, fresh.get(r.response_id)) for r in contents.responses)
-    return dataclasses.replace(contents, responses=responses)
+    latest = {e.experiment_id: contents.latest_scores(e.experiment_id).by_response for e in contents.experiments}
+    responses = tuple(
+        _with_scores(r, latest[r.experiment_id].get(r.response_id, {}), fresh.get(r.response_id)) for r in contents.responses
+    )
+    return dataclasses.replace(contents, responses=responses, scores=())
 
 
-def _with_scores(row: ResponseRow, now: dict[str, float | None] | None) -> ResponseRow:
+def _with_scores(row: ResponseRow, stored: Mapping[str, float | None], now: Mapping[str, float | None] | None) -> ResponseRow:
     if now is None:
-        return row
-    own = {name: now.get(name, value) for name, value in row.metrics.items()}
+        return dataclasses.replace(row, metrics=dict(stored))
+    own = {name: now.get(name, value) for name, value in stored.items() if name not in SCORES}
     fresh: dict[str, Any] = {name: now[name] for name in SCORES}
     return dataclasses.replace(row, **fresh, metrics=own)

@@ -15,7 +15,7 @@ from pplab.store.drain_log import DrainLog
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json
 from pplab.store.segments import Progress, Segment
-from pplab.store.summaries import UNCALIBRATED, Owner, Partials
+from pplab.store.summaries import UNCALIBRATED, Owner, Partials, renew_users_metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,6 +108,8 @@ class _Drain:
         self.digests: dict[str, int] = {}
         self.owners: dict[str, Owner] = {}
         self.finished: dict[str, _Values] = {}
+        self.answered: set[str] = set()
+        self.scored: set[str] = set()
         self.progress: dict[str, Progress] = {}
         head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchall()
         self.head = Head(*head[0]) if head else Head(0, GENESIS)
@@ -140,7 +142,8 @@ class _Drain:
         self.progress[segment.file] = Progress(segment.stop + segment.torn * segment.ended, segment.ended)
 
     def finish(self) -> None:
-        """Write how far the journals were read, how many rows the tables have, and the chain's head."""
+        """Write what is reckoned from all rows: users' metrics, how far the journals were read, counts, and the chain's head."""
+        self._renew_users_metrics()
         self.cursor.executemany(
             "INSERT OR REPLACE INTO journal_files VALUES (?, ?, ?)",
             [(file, at.stop, at.sealed) for file, at in self.progress.items()],
@@ -153,6 +156,17 @@ class _Drain:
                 "INSERT OR REPLACE INTO drained VALUES (?, ?, ?, ?)",
                 [table, count + rows, *self._evidence(table, digest)],
             )
+
+    def _renew_users_metrics(self) -> None:
+        """Renew the figures of users' metrics where scores came, or answers whose scores came before them."""
+        if self.answered:
+            self._register_ids(self.answered)
+            query = "SELECT DISTINCT experiment_id FROM scores WHERE experiment_id IN (SELECT id FROM ids)"
+            self.scored.update(experiment for (experiment,) in self.cursor.execute(query).fetchall())
+        self._find_owners(self.scored)
+        owners = {self.owners[experiment] for experiment in self.scored if experiment in self.owners}
+        if owners:
+            renew_users_metrics(self.cursor, owners)
 
     def _evidence(self, table: str, digest: int) -> tuple[str | None, str | None]:
         """Return the digest of a table and the head of its chain; it has one of the two."""
@@ -169,6 +183,7 @@ class _Drain:
         for name in ("export", "label"):
             self._write_revised(RECORD_TYPES[name], batch.get(name, []))
         self._write_events(batch.get("event", []))
+        self.scored.update(row["experiment_id"] for row in batch.get("score", []))
         for name in ("calibration", "attempt", "score", "metric", "cell"):
             self._write_once(RECORD_TYPES[name], batch.get(name, []))
 
@@ -192,6 +207,7 @@ class _Drain:
         names = [column[0] for column in self.cursor.description or ()]
         for values in self.cursor.fetchall():
             row = dict(zip(names, values, strict=True))
+            self._note_answer(row)
             partials.response(self.owners[row["experiment_id"]], row)
 
     def _write_revised(self, record_type: RecordType, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
@@ -225,10 +241,15 @@ class _Drain:
                 final[key] = row
         self._find_owners({row["experiment_id"] for row in final.values()})
         for key, row in final.items():
+            self._note_answer(row)
             owner = self.owners.get(row["experiment_id"])
             if owner is not None:
                 partials.response(owner, row, stored[key][1] if key in stored else None)
         self._insert(record_type, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
+
+    def _note_answer(self, row: _Values) -> None:
+        """Take note of an experiment whose answers came: version 0.1 wrote the values of users' metrics into them."""
+        (self.answered if row["metrics"] == "{}" else self.scored).add(row["experiment_id"])
 
     def _find_owners(self, experiments: set[str]) -> None:
         unknown = experiments - self.owners.keys()

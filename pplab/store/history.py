@@ -54,23 +54,18 @@ def outcomes(tables: Queries, experiment_id: str) -> pd.DataFrame:
     return frame
 
 
-def own_metric_values(tables: Queries, experiment_id: str) -> dict[str, dict[str, float | None]]:
-    """Return, by response id, the values of users' metrics, where there are any."""
-    query = "SELECT response_id, metrics FROM responses WHERE experiment_id = ? AND metrics <> '{}'"
-    with tables.reading() as cursor:
-        return {rid: json.loads(values) for rid, values in cursor.execute(query, [experiment_id]).fetchall()}
-
-
 def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
-    """Return, by response id, the metrics without a value for an answer, each with the reason that was stored."""
+    """Return, by response id, which of the four have no value for an answer, each with the reason that was stored."""
     missing = " OR ".join(f"{name} IS NULL" for name in SCORES)
     query = f"""
-        SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN {in_list(SCORED)}
-        AND ({missing} OR metrics LIKE '%null%')"""
+        SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN {in_list(SCORED)} AND ({missing})"""
     with tables.reading() as cursor:
         rows = cursor.execute(query, [experiment_id]).fetchall()
-    reasons_of = {rid: {n: part["reason"] for n, part in json.loads(detail).items() if "reason" in part} for rid, detail in rows}
-    return {rid: reasons for rid, reasons in reasons_of.items() if reasons}
+    return {rid: reasons for rid, detail in rows if (reasons := _reasons(json.loads(detail)))}
+
+
+def _reasons(detail: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: detail[name]["reason"] for name in SCORES if "reason" in detail.get(name, {})}
 
 
 def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:

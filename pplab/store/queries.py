@@ -11,7 +11,8 @@ from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import as_list, moment_text
 from pplab.plan.vocabulary import SCORES
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
-from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, ResponseRow
+from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, ResponseRow, ScoreRow
+from pplab.store.scores import ALL_SCORES, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -194,6 +195,27 @@ class Queries(ABC):
         """Return one response by its id or the beginning of it."""
         with self.reading() as cursor:
             return _one(cursor, ResponseRow, response_id)
+
+    def scores(self, experiment_id: str | None = None) -> pd.DataFrame:
+        """Return one row a score besides the four, of one experiment or of all, in plan order within each, oldest first.
+
+        Every version of every metric is there; ``version`` is empty where pplab 0.1 stored none.
+        """
+        with self.reading() as cursor:
+            id_ = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            where = _Where("s.").equal(experiment_id=id_)
+            query = f"""
+                SELECT {", ".join(f"s.{name}" for name in COLUMNS)}
+                FROM ({ALL_SCORES}) s JOIN responses r USING (response_id)
+                LEFT JOIN experiments e ON e.experiment_id = s.experiment_id {where}
+                ORDER BY e.created_at, s.experiment_id, r.prompt_index, r.setting_index, r.replicate, s.metric, s.created_at"""
+            return _data_frame(cursor, query, where.values)
+
+    def score_rows(self, experiment_id: str) -> list[ScoreRow]:
+        """Return the scores of one experiment as records."""
+        with self.reading() as cursor:
+            id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            return _records(cursor, ScoreRow, "WHERE experiment_id = ? ORDER BY created_at, score_id", [id_])
 
     def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
         """Return one row an HTTP request, by response and number."""

@@ -73,10 +73,14 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRow:
-    """One score of one answer, besides the four that stand in its response: given while it arrived, or later."""
+    """One score of one answer, besides the four that stand in its response: given while it arrived, or later.
+
+    ``response_revision`` says which row of the response it is about: one that was lost before it was stored has no scores.
+    """
 
     score_id: str
     response_id: str
+    response_revision: int
     experiment_id: str
     created_at: str
     metric: str

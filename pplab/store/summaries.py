@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from pplab.plan.vocabulary import SCORES
+from pplab.store.scores import scores_that_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from duckdb import DuckDBPyConnection
@@ -45,10 +45,6 @@ class Partials:
             return
         for name in MEASURES:
             self._value(owner, name, row[name], at)
-        if row["metrics"] != "{}":
-            for name, value in json.loads(row["metrics"]).items():
-                if name not in MEASURES:
-                    self._value(owner, name, value, at)
 
     def _count(self, owner: Owner, measure: str, change: int, at: datetime) -> None:
         key = (*owner, measure)
@@ -102,6 +98,38 @@ ON CONFLICT (user, calibration_id, measure) DO UPDATE SET
 
 _NAMES = ", ".join(f"'{name}'" for name in MEASURES)
 
+
+def _users_metrics(condition: str = "true") -> str:
+    """Return a query for the values of users' metrics that count, of ok responses, with their owner."""
+    return f"""
+SELECT e.user, coalesce(e.calibration_id, '{UNCALIBRATED}') AS calibration_id, s.metric AS measure, s.value, s.created_at
+FROM ({scores_that_count(condition)}) s
+JOIN responses r USING (response_id) JOIN experiments e ON e.experiment_id = s.experiment_id
+WHERE r.status = 'ok' AND s.value IS NOT NULL AND s.metric NOT IN ({_NAMES})"""
+
+
+def renew_users_metrics(cursor: DuckDBPyConnection, owners: Iterable[Owner]) -> None:
+    """Compute some owners' figures of users' metrics again: a later version of a metric takes the place of an earlier one."""
+    import pyarrow as pa
+
+    pairs = list(owners)
+    columns = {name: pa.array([pair[i] for pair in pairs], pa.string()) for i, name in enumerate(("user", "calibration_id"))}
+    cursor.register("owners", pa.table(columns))
+    cursor.execute(
+        f"""DELETE FROM analytics_summaries s USING owners o WHERE s.user = o.user AND s.calibration_id = o.calibration_id
+            AND measure NOT IN ({_NAMES}, 'experiments') AND NOT starts_with(measure, 'responses.')"""
+    )
+    theirs = f"""experiment_id IN (SELECT experiment_id FROM experiments e JOIN owners o
+                 ON e.user = o.user AND coalesce(e.calibration_id, '{UNCALIBRATED}') = o.calibration_id)"""
+    cursor.execute(
+        f"""INSERT INTO analytics_summaries BY NAME
+            SELECT user, calibration_id, measure, count(*) AS n, avg(value) AS mean, var_pop(value) * count(*) AS m2,
+                   max(created_at) AS updated_at
+            FROM ({_users_metrics(theirs)}) GROUP BY user, calibration_id, measure"""
+    )
+    cursor.unregister("owners")
+
+
 RECOMPUTED = f"""
 WITH owned AS (
     SELECT e.user, coalesce(e.calibration_id, '{UNCALIBRATED}') AS calibration_id, r.*
@@ -110,14 +138,7 @@ WITH owned AS (
     SELECT user, calibration_id, unnest([{_NAMES}]) AS measure, unnest([{", ".join(MEASURES)}]::DOUBLE[]) AS value
     FROM owned WHERE status = 'ok'
     UNION ALL
-    SELECT user, calibration_id, measure, CASE WHEN json_type(value) IN ('DOUBLE', 'BIGINT', 'UBIGINT') THEN value::DOUBLE END
-    FROM (
-        SELECT user, calibration_id, unnest(map_keys(entries)) AS measure, unnest(map_values(entries)) AS value
-        FROM (
-            SELECT user, calibration_id, from_json(metrics, '"MAP(VARCHAR, JSON)"') AS entries
-            FROM owned WHERE status = 'ok' AND metrics <> '{{}}'
-        )
-    ) WHERE measure NOT IN ({_NAMES})
+    SELECT user, calibration_id, measure, value FROM ({_users_metrics()})
 )
 SELECT user, calibration_id, measure, count(value) AS n, avg(value) AS mean, var_pop(value) * count(value) AS m2
 FROM valued WHERE value IS NOT NULL GROUP BY ALL

@@ -25,8 +25,8 @@ class Node:
     Attributes
     ----------
     kind
-        ``calibration``, ``experiment``, ``response``, ``attempt``, ``summary``, ``event``, ``export``, ``operation`` (a row
-        of ``system_metrics``) or ``cell``.
+        ``calibration``, ``experiment``, ``response``, ``attempt``, ``score``, ``summary``, ``event``, ``export``, ``operation``
+        (a row of ``system_metrics``) or ``cell``.
     id
         Its id; of a summary ``<user>/<calibration id>``.
     label
@@ -102,6 +102,7 @@ _LABELS = {
     "experiment": f"concat_ws(' ', {_ENDED.format('experiment_id')}, model)",
     "response": "concat_ws(' ', 'prompt', prompt_index, 'setting', setting_index, 'replicate', replicate, status)",
     "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status, error_code)",
+    "score": "concat_ws(' ', metric, source)",
     "export": f"concat_ws(' ', format, {_ENDED.format('export_id')})",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
@@ -197,8 +198,9 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, id_: str) -> 
     elif kind == "response":
         scope.responses.add(id_)
         scope.experiments.update(_column(cursor, "SELECT experiment_id FROM responses WHERE response_id = ?", id_))
-    elif kind == "attempt":
-        for response in _column(cursor, "SELECT response_id FROM call_attempts WHERE attempt_id = ?", id_):
+    elif kind in ("attempt", "score"):
+        table = RECORD_TYPES[kind]
+        for response in _column(cursor, f"SELECT response_id FROM {table.table} WHERE {table.key} = ?", id_):
             _include(cursor, scope, "response", response)
     elif kind == "export":
         scope.exports.add(id_)
@@ -247,6 +249,7 @@ def _complete(cursor: DuckDBPyConnection, scope: _Scope) -> None:
         f"SELECT correlation_id FROM calibrations WHERE {_among('calibration_id', 'calibrations')}",
         f"SELECT correlation_id FROM experiments WHERE {_among('experiment_id', 'experiments')}",
         f"SELECT DISTINCT correlation_id FROM responses WHERE {_among('experiment_id', 'experiments')}{chosen}",
+        f"SELECT DISTINCT correlation_id FROM scores WHERE {_among('experiment_id', 'experiments')}{chosen}",
         f"SELECT correlation_id FROM experiment_exports WHERE {_among('export_id', 'exports')}",
     ):
         scope.correlations.update(_column(cursor, query))
@@ -292,6 +295,7 @@ _LINKS = {
     "experiment": ("NULL", "NULL", "[calibration_id]"),
     "response": ("span_id", "NULL", "[experiment_id]"),
     "attempt": ("span_id", "parent_span_id", "[response_id]"),
+    "score": ("NULL", "NULL", "[response_id]"),
     "export": ("NULL", "NULL", "from_json(experiment_ids, '[\"VARCHAR\"]')"),
     "event": ("span_id", "parent_span_id", "[entity_id]"),
     "metric": ("span_id", "parent_span_id", "[]"),
@@ -303,6 +307,7 @@ _ORDERS = {
     "experiment": "created_at, experiment_id",
     "response": "experiment_id, prompt_index, setting_index, replicate, response_id",
     "attempt": "response_id, attempt",
+    "score": "experiment_id, metric, response_id, created_at",
     "event": "seq",
 }
 
@@ -326,6 +331,7 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
         "experiment": _among("experiment_id", "experiments"),
         "response": _among("experiment_id", "experiments") + chosen,
         "attempt": _among("experiment_id", "experiments") + chosen,
+        "score": _among("experiment_id", "experiments") + chosen,
         "export": _among("export_id", "exports"),
         "event": f"({mine} OR {_among('entity_id', 'entities')}) {foreign} {alien}",
         "metric": f"{mine} {foreign}",
@@ -354,6 +360,7 @@ _ID_RELATIONS = {
     "experiment": "gave the ranges",
     "response": "planned",
     "attempt": "was requested by",
+    "score": "was scored as",
     "export": "was exported as",
     "event": "was recorded as",
 }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pplab.plan.vocabulary import MetricInfo
 
-TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "summary", "event", "export")
+TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "score", "summary", "event", "export")
 VARIANCE_WORDS = {
     "model_asked": "models",
     "combinations": "factors in combination",
@@ -352,7 +352,11 @@ def full_experiment(exp: Any) -> FrameDisplay:
         page.pairs(
             {"id": exp.id, "status": exp.status, "correlation id": exp.correlation_id, "calibration": exp.calibration_id or "-"}
         )
-        return page.table(exp.summary(latency=True)).table(frame, limit=200).with_frame(frame)
+        page.table(exp.summary(latency=True)).table(frame, limit=200)
+        scores = exp.context.store.scores(exp.id)
+        if len(scores):
+            page.table(scores, limit=200, caption="Scores besides the four, in every version")
+        return page.with_frame(frame)
 
 
 def _grouped(rows: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:

@@ -12,8 +12,10 @@ from pplab.store.rows import (
     EventRow,
     ExperimentRow,
     ExportRow,
+    LabelRow,
     MetricRow,
     ResponseRow,
+    ScoreRow,
 )
 
 WHEN = "2026-11-23T01:23:49.123456"
@@ -65,6 +67,15 @@ def calibration(calibration_id=None, **given):
 def attempt(response_id, experiment_id, **given):
     given = {"attempt_id": new_id(), "decision": "accept"} | given
     return build(AttemptRow, response_id=response_id, experiment_id=experiment_id, **given)
+
+
+def score(response_id, experiment_id, **given):
+    given = {"metric": "words", "source": "surface", "value": 0.5, "version": "1"} | given
+    return build(ScoreRow, score_id=new_id(), response_id=response_id, experiment_id=experiment_id, **given)
+
+
+def label(experiment_id, **given):
+    return build(LabelRow, experiment_id=experiment_id, **given)
 
 
 def export(export_id=None, **given):

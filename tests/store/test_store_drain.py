@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from store_records import attempt, calibration, cell, event, experiment, export, metric, new_id, response, run
+from store_records import attempt, calibration, cell, event, experiment, export, label, metric, new_id, response, run, score
 
 from pplab.observe.events import CATALOGUE
 from pplab.plan.vocabulary import STATUSES
@@ -41,7 +41,9 @@ def journal_lines(folder):
 def test_every_kind_of_row_reaches_its_table(store):
     one = experiment()
     answer = response(one.experiment_id)
-    store.append(calibration(), one, answer, attempt(answer.response_id, one.experiment_id), export(), event(), metric(), cell())
+    about = answer.response_id, one.experiment_id
+    store.append(calibration(), one, answer, attempt(*about), score(*about), label(one.experiment_id), export(), event())
+    store.append(metric(), cell())
     assert set(store.counts().values()) == {1}
 
 

@@ -7,6 +7,7 @@ import pytest
 from pplab.errors import BadInput, NotFound
 from pplab.metrics import doc, metric, registered, score, score_many, unregister
 from pplab.scoring.pages import PAGES
+from pplab.scoring.registry import user_scores
 
 
 @pytest.fixture
@@ -91,7 +92,15 @@ def test_a_metric_without_docstring_wrong_arguments_or_range_is_refused():
         """Return one half."""
         return 0.5
 
-    def one_argument(text):
+    def no_argument():
+        """Return one half."""
+        return 0.5
+
+    def four_arguments(text, prompt, row, more):
+        """Return one half."""
+        return 0.5
+
+    def keyword(text, *, more):
         """Return one half."""
         return 0.5
 
@@ -100,11 +109,63 @@ def test_a_metric_without_docstring_wrong_arguments_or_range_is_refused():
 
     with pytest.raises(BadInput, match="no docstring"):
         metric("mine")(bare)
-    with pytest.raises(BadInput, match="must take"):
-        metric("mine")(one_argument)
+    for other in (no_argument, four_arguments, keyword):
+        with pytest.raises(BadInput, match="must take"):
+            metric("mine")(other)
+    with pytest.raises(BadInput, match="is no version"):
+        metric("mine", version="1 2")(documented)
     with pytest.raises(BadInput, match="empty"):
         metric("mine", low=1, high=1)(documented)
     assert len(registered()) == 4
+
+
+def test_a_metric_takes_the_text_the_prompt_and_the_row_or_the_first_of_them():
+    def text_alone(text):
+        """Return how many there are."""
+        return 0.1
+
+    def own_third(text, prompt, weight=0.2):
+        """Return the third."""
+        return weight
+
+    def row_by_default(text, prompt, row=None):
+        """Return a cell."""
+        return row["n"]
+
+    def everything(*given):
+        """Return how many there are."""
+        return len(given) / 10
+
+    functions = {"one": text_alone, "own": own_third, "cell": row_by_default, "all": everything}
+    for name, function in functions.items():
+        metric(name)(function)
+    try:
+        found = {name: score.value for name, score in user_scores("a text", "a prompt", {"n": 0.5}).items()}
+    finally:
+        for name in functions:
+            unregister(name)
+    assert found == {"one": 0.1, "own": 0.2, "cell": 0.5, "all": 0.2}
+
+
+def test_a_changed_function_is_another_version_and_the_same_one_is_not():
+    def registered_version(function, **options):
+        metric("mine", **options)(function)
+        version = registered()[-1].version
+        unregister("mine")
+        return version
+
+    def half(text):
+        """Return one half."""
+        return 0.5
+
+    first = half
+
+    def half(text):
+        """Return one half."""
+        return 0.6
+
+    assert registered_version(first) == registered_version(first) != registered_version(half)
+    assert registered_version(half, version="2026-11") == "2026-11"
 
 
 def test_running_a_cell_twice_replaces_the_metric_but_another_function_is_refused(brevity):

@@ -33,6 +33,7 @@ CREATE TABLE experiment_labels (
 CREATE TABLE scores (
     score_id       VARCHAR NOT NULL PRIMARY KEY, -- derived from what was scored, by which version of what
     response_id    VARCHAR NOT NULL,             -- responses.response_id
+    response_revision BIGINT NOT NULL,           -- responses.revision: which row of the response it is about
     experiment_id  VARCHAR NOT NULL,             -- experiments.experiment_id
     created_at     TIMESTAMP NOT NULL,           -- when it was given
     metric         VARCHAR NOT NULL,             -- which quality it is about
