@@ -11,7 +11,7 @@ from pplab.analysis.phrasing import fault_words
 from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.levels import factor_levels
-from pplab.plan.settings import LONGEST_VALUE, Setting
+from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import FAILED, SCORED, SCORES
 from pplab.views.escape import clip, escape_text
 from pplab.views.html import model_html
@@ -38,6 +38,7 @@ LIVE_CARDS = 100
 WRITING_SECONDS = 0.3
 """How often the text of an answer that is being written is shown anew."""
 SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason", "fault")
+LONGEST_LEVEL = 40  # columns of a value among those to choose cards by
 MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 
@@ -209,7 +210,7 @@ class Cards(LabWidget):
             self._factors = _factors(self._plan)
             self.factors = tuple(
                 FactorChoice(
-                    name=f.name, title=f.title, levels=tuple(clip(escape_text(label), LONGEST_VALUE) for label in f.labels)
+                    name=f.name, title=f.title, levels=tuple(clip(escape_text(label), LONGEST_LEVEL) for label in f.labels)
                 )
                 for f in self._factors
             )
