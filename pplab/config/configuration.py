@@ -55,7 +55,7 @@ class PPLab(Configurable):
     )
     capabilities = Dict(
         help="What a model does with a parameter, {model: {parameter: 'rejected', 'ignored' or 'honoured'}}; "
-        "goes before the built-in table."
+        "goes before the built-in table.",
     ).tag(config=True, example='{"my-model": {"seed": "ignored"}}')
     audit_source = Enum(
         ("hash", "redacted", "off"),
@@ -107,6 +107,15 @@ class PPLab(Configurable):
         except BadInput as error:
             raise TraitError(str(error)) from None
         return {name: {**fields, "base_url": endpoints[name].base_url} for name, fields in table.items()}
+
+    @validate("capabilities")
+    def _known_effects(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an effect that means nothing, which would be passed over."""
+        table: dict[str, Any] = proposal["value"]
+        for effects in table.values():
+            if not isinstance(effects, dict) or not set(map(str, effects.values())) <= {"rejected", "ignored", "honoured"}:
+                raise TraitError('write {"my-model": {"seed": "ignored"}}, with rejected, ignored or honoured')
+        return table
 
     @classmethod
     def names(cls) -> list[str]:

@@ -47,6 +47,16 @@ OBJECTION = re.compile(
 )
 
 
+# What gateways call a parameter towards the service behind them, whose refusal they pass on.
+TRANSLATIONS = {
+    "max_tokens": ("maxOutputTokens", "max_output_tokens"),
+    "max_completion_tokens": ("maxOutputTokens", "max_output_tokens"),
+    "stop": ("stop_sequences", "stopSequences"),
+    "reasoning_effort": ("reasoning.effort", "output_config.effort", "thinking_level", "thinkingLevel"),
+    "verbosity": ("text.verbosity",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A refusal: why a request brought no answer, and whether asking again can help.
@@ -190,7 +200,7 @@ def _bad_request(http_status: int, error: ProviderError, sent: Mapping[str, Any]
         return Refusal(
             "rejected",
             f"the server rejects {', '.join(names[:-1])}{' and ' if names[1:] else ''}{names[-1]}: {message}",
-            rejected={name: error.parameters.get(name) or error.parameters.get(name.split(".")[0], message) for name in names},
+            rejected={name: next(filter(None, map(error.parameters.get, _names(name))), message) for name in names},
             rename=rename,
         )
     return Refusal("bad_request", f"the server refused the request (HTTP {http_status}): {message}", rename=rename)
@@ -206,16 +216,24 @@ def _wants_other_name(message: str, sent: Mapping[str, Any]) -> bool:
 def _rejected_parameters(error: ProviderError, sent: Mapping[str, Any]) -> list[str]:
     """Return the parameters, among those sent, that the provider objects to: those it names, and those in its words.
 
-    One that stands within an object is also named by that object's field.
+    One that stands within an object is also named by that object's field, and servers translate names for others behind them.
     """
-    named = [name for name in sent if name in error.parameters or name.split(".")[0] in error.parameters]
+    named = [name for name in sent if not error.parameters.keys().isdisjoint(_names(name))]
     if (error.parameters and not named) or not OBJECTION.search(error.message):
         return named
     return [name for name in sent if name in named or re.search(_mention(name), error.message)]
 
 
+def _names(name: str) -> tuple[str, ...]:
+    """Return the names by which a server may speak of a parameter that was sent: its own, its object's, and translated ones."""
+    outer, *inner = name.split(".")
+    camel = re.sub(r"_(\w)", lambda letter: letter[1].upper(), outer)
+    return (name, outer) if inner else (name, camel, *TRANSLATIONS.get(name, ()))
+
+
 def _mention(name: str) -> str:
     """Return the pattern of a parameter's name in a message; the object around one is only meant where it is marked as a name."""
-    outer, dot, _ = name.partition(".")
-    whole = rf"\b{re.escape(name)}\b"
-    return rf"{whole}|[`'\"]{re.escape(outer)}[`'\".]|\b{re.escape(outer)}\.\w" if dot else whole
+    outer, *inner = name.split(".")
+    if inner:
+        return rf"\b{re.escape(name)}\b|[`'\"]{re.escape(outer)}[`'\".]|\b{re.escape(outer)}\.\w"
+    return "|".join(rf"\b{re.escape(known)}\b" for known in _names(name))

@@ -260,6 +260,8 @@ def test_a_lab_takes_its_configuration_also_under_the_former_name(tmp_path):
         ("audit_source", "all", "use one of hash, redacted, off"),
         ("prices", "3", "write a table as JSON, like {"),
         ("capabilities", "{", "write a table as JSON, like {"),
+        ("capabilities", '{"m": {"seed": "broken"}}', "with rejected, ignored or honoured"),
+        ("capabilities", '{"m": "ignored"}', "with rejected, ignored or honoured"),
         ("endpoints", "[]", "write a table as JSON, like {"),
         ("model", 3, "give text"),
     ],

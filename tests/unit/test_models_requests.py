@@ -172,6 +172,22 @@ def test_a_refusal_names_the_parameter_as_it_was_asked_for(error) -> None:
     assert reply.sent == {"thinking.budget_tokens": 100, "temperature": 1}
 
 
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("Argument not supported on this model: presencePenalty", "presence_penalty"),
+        ("maxOutputTokens must be less than 8192", "max_tokens"),
+        ("stop_sequences: each stop sequence must contain non-whitespace", "stop"),
+        ("Unsupported parameter: 'reasoning.effort' is not supported with this model.", "reasoning_effort"),
+    ],
+)
+def test_a_refusal_by_the_service_behind_a_gateway_is_understood(message: str, name: str) -> None:
+    asked = {"presence_penalty": 1, "max_tokens": 9000, "stop": [" "], "reasoning_effort": "low", "temperature": 0.5}
+    with PlainServer(lambda _: (400, json.dumps({"error": {"message": message}}).encode(), {})) as server:
+        [reply] = complete(server, **asked)
+    assert list(reply.rejected) == [name]
+
+
 def test_a_refused_free_parameter_keeps_its_name() -> None:
     error = {"error": {"message": "Unrecognized request argument supplied: mirostat"}}
     with PlainServer(lambda _: (400, json.dumps(error).encode(), {})) as server:
