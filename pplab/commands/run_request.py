@@ -25,9 +25,10 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
     """Return the request that the options of ``run`` make; an option has the name of its field, but for those listed here."""
     from pplab.plan.request import RunRequest
 
+    sweep = _sweep(arguments.sweep or ())
     fields = {
-        "prompt": _prompt(session, arguments),
-        "sweep": _sweep(arguments.sweep or ()),
+        "prompt": _prompt(session, arguments, optional=arguments.prompts is not None or "prompt" in (sweep or ())),
+        "sweep": sweep,
         "parameters": parameter_values("--set", arguments.set),
         "data": arguments.prompts,
         "tags": arguments.tag,
@@ -48,23 +49,26 @@ def _sweep(texts: Sequence[str]) -> dict[str, str | None] | None:
     return sweep or None
 
 
-def _prompt(session: Session, arguments: argparse.Namespace) -> str | None:
-    """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from."""
+def _prompt(session: Session, arguments: argparse.Namespace, *, optional: bool) -> str | None:
+    """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from.
+
+    It is ``optional`` where a table may have the prompts, or a sweep has their wordings.
+    """
     prompt = _with_variables(session, arguments, " ".join(arguments.prompt))
     if prompt and arguments.prompt_file:
         raise BadInput("the prompt was given twice", hint="give it as text or as --prompt-file")
     if arguments.prompt_file:
         prompt = read_text(arguments.prompt_file, what="the prompt file", limit=INPUT_LIMIT)
-    elif not prompt and arguments.prompts is None and session.front_end == "terminal" and sys.stdin and not sys.stdin.isatty():
+    elif not prompt and not optional and session.front_end == "terminal" and sys.stdin and not sys.stdin.isatty():
         prompt = _standard_input()
-    elif not prompt and arguments.prompts is None:
+    elif not prompt and not optional:
         hint = (
             "write it in the cell"
             if session.front_end == "notebook"
             else "give it as text, with --prompt-file or on standard input"
         )
         raise BadInput("there is no prompt", hint=hint)
-    return prompt.rstrip("\n") or (None if arguments.prompts is not None else "")
+    return prompt.rstrip("\n") or (None if optional else "")
 
 
 def _with_variables(session: Session, arguments: argparse.Namespace, text: str) -> str:

@@ -158,7 +158,8 @@ RUN_OPTIONS = (
     Option(
         "--sweep",
         "vary a parameter: NAME=a,b,c, for numbers NAME=low:high:count, for texts and JSON a JSON list or NAME=@a.json,@b.json, "
-        "NAME alone for the calibration's values; repeat for a grid",
+        "NAME alone for the calibration's values; system=@a.txt,@b.txt for personas, prompt=@a.txt,@b.txt for wordings; "
+        "repeat for a grid",
         metavar="NAME=VALUES",
         repeat=True,
         completes="factor",
@@ -173,8 +174,8 @@ RUN_OPTIONS = (
     ),
     Option(
         "--prompts",
-        "a table of prompts: .csv, .tsv, .jsonl, .json, or .txt with one prompt a line; "
-        "{column} in the prompt is replaced by the value in each row",
+        "a table of prompts: .csv, .tsv, .jsonl, .json, .xlsx, .parquet, or .txt with one prompt a line; "
+        "{column} in the prompt is replaced by the value in each row; a column messages holds conversations",
         metavar="FILE",
         takes_objects=True,
     ),
@@ -205,6 +206,7 @@ COMMANDS = (
             'run "Why does it rain?" --n 5 --sweep temperature=0,0.7,1.2',
             'run "Say hello" --calibration latest --n 3',
             'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
+            "run --prompts topics.csv --sweep prompt=@short.txt,@long.txt --sweep system=@plain.txt,@warm.txt",
         ),
     ),
     Command(

@@ -241,10 +241,10 @@ def make_plan(
     **options
         The remaining fields of `Plan`.
     """
-    checked = check_prompts([prompts] if isinstance(prompts, str) else prompts)
     for wording in wordings:
         for text in wording.prompts:
             check_text(text, f"the wording '{wording.name}'")
+    checked = check_prompts([prompts] if isinstance(prompts, str) else prompts)
     replicates = _whole("n", n, 1, MAX_CALLS)
     if seed is not None:
         seed = _whole("seed", seed, 0, SEED_LIMIT)

@@ -71,6 +71,10 @@ class Calibrated(Protocol):
     def persona(self) -> str:
         """The system message."""
 
+    @property
+    def personas(self) -> Mapping[str, str]:
+        """The system messages that a sweep over it without values takes, by name."""
+
 
 def build_plan(
     request: RunRequest,
@@ -100,9 +104,10 @@ def build_plan(
         Gives the model of a name such as ``MODEL@ENDPOINT``.
     """
     sweep = {} if request.sweep is None else dict(mapping(request.sweep, "sweep", SWEEP))
-    models = _one_of("models", request.models, "sweep over the model", sweep.pop("model", None))
-    systems = _one_of("systems", request.systems, "sweep over the system message", sweep.pop("system", None))
-    swept = sweep.pop("prompt", None)
+    models = _one_of("models", request.models, "sweep over the model", _swept(sweep, "model"))
+    strengths = calibration.personas if calibration else None
+    systems = _one_of("systems", request.systems, "sweep over the system message", _swept(sweep, "system", strengths))
+    swept = _swept(sweep, "prompt")
     _one_of("a prompt", request.prompt, "sweep over the prompt", swept)
     asked = request_prompts(request.prompt, swept, request.data, request.cluster)
     ranges = calibration.ranges if calibration else None
@@ -140,6 +145,18 @@ def build_plan(
         max_cost=request.max_cost,
         stream=False if request.stream is None else request.stream,
     )
+
+
+def _swept(sweep: dict[str, Any], name: str, usual: Any = None) -> Any:
+    """Take a factor that is no parameter out of a sweep and return its values, the ``usual`` ones where it stands alone."""
+    if name not in sweep:
+        return None
+    values = sweep.pop(name)
+    if values is None and usual is None:
+        raise BadInput(
+            f"the sweep over {name} has no values", hint=f"write {name}={'a,b' if name == 'model' else '@a.txt,@b.txt'}"
+        )
+    return usual if values is None else values
 
 
 def _one_of(name: str, value: Any, other: str, swept: Any) -> Any:

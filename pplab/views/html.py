@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pplab.errors import BadInput
 from pplab.log import log_error
 from pplab.views.escape import clip, escape_markdown, escape_text, name_hidden, strip_terminal_codes
-from pplab.views.records import CARD_CAP
+from pplab.views.records import CARD_CAP, TURN_CAP
 from pplab.views.table_cells import grid, number, score_words
 from pplab.views.theme import LINE, SURFACE, TONES, Tone
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.rules_core import StateCore
 
-    from pplab.views.records import Card
+    from pplab.views.records import Card, Turn, Turns
     from pplab.views.table_cells import Rows
 
 __all__ = [
     "beside",
     "cards",
+    "conversation",
     "error",
     "escape_markdown",
     "escape_text",
@@ -246,12 +247,14 @@ def cards(responses: Sequence[Card], *, limit: int = 100) -> str:
     parts: list[str] = []
     prompt_above = ""
     for (prompt, setting), members in groups:
+        alike = list(members)
         if prompt and prompt != prompt_above:
-            parts.append(f'<p style="margin:14px 0 4px">Prompt: <strong>{_words(clip(prompt, 300))}</strong></p>')
+            asked = f'<p style="margin:14px 0 4px">Prompt: <strong>{_words(clip(prompt, 300))}</strong></p>'
+            parts.append(conversation(alike[0].turns) if alike[0].turns.shown else asked)
         prompt_above = prompt
         if setting:
             parts.append(f'<p style="margin:10px 0 4px">{_words(setting)}</p>')
-        tiles = "".join(map(response_card, members))
+        tiles = "".join(map(response_card, alike))
         columns = "repeat(auto-fill,minmax(300px,1fr))"
         parts.append(f'<div style="display:grid;grid-template-columns:{columns};gap:12px">{tiles}</div>')
     remaining = len(responses) - limit
@@ -260,6 +263,30 @@ def cards(responses: Sequence[Card], *, limit: int = 100) -> str:
             f"<p>{limit:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.</p>"
         )
     return "".join(parts) or "<p>No responses yet.</p>"
+
+
+_TURN: Final = f"border-left:2px solid {LINE};padding-left:10px;margin:6px 0;overflow-wrap:break-word"
+
+
+def conversation(turns: Turns) -> str:
+    """Return the messages before an answer, as plain text whoever wrote them; earlier and long ones are folded away."""
+    each = list(map(_turn, turns.shown))
+    earlier, recent = each[: turns.folded], each[turns.folded :]
+    note = f'<p style="margin:2px 0;opacity:.75">{turns.before_words}</p>' if turns.before else ""
+    summary = f"<summary>{len(earlier) + turns.before:,} earlier messages</summary>"
+    folded = f"<details>{summary}{note}{''.join(earlier)}</details>" if earlier else ""
+    return f'<div data-pplab="conversation" class="pplab-conversation" style="margin:14px 0 4px">{folded}{"".join(recent)}</div>'
+
+
+def _turn(turn: Turn) -> str:
+    text = strip_terminal_codes(turn.text).strip("\n")
+    end = _cut(text, TURN_CAP)
+    rest, hidden = text[end:], text[end:][: _REST * CARD_CAP]
+    beyond = f"<p><em>{len(rest) - len(hidden):,} more characters are in the plan.</em></p>" if len(rest) > len(hidden) else ""
+    summary = f"<summary>show more ({len(rest):,} characters)</summary>"
+    more = f"<details>{summary}{_plain(hidden.strip())}{beyond}</details>" if rest.strip() else ""
+    role = f'<small style="opacity:.75">{_words(turn.role)}</small>'
+    return f'<div data-pplab="turn" style="{_TURN}">{role}<div dir="auto">{_words(text[:end])}</div>{more}</div>'
 
 
 # --- parts of a page --------------------------------------------------------------------------------------------------

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from pplab.plan.vocabulary import FAILED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pplab.plan.vocabulary import MetricInfo
 
 CARD_CAP: Final = 2000
 """Characters of a text that a static card shows at once."""
+TURN_CAP: Final = 400
+"""Characters of a message that stand open above its answers; the rest is folded away."""
+MOST_TURNS: Final = 20
+"""The last messages of a conversation that are shown; of a longer one, it is said how many come before."""
+OPEN_TURNS: Final = 2
+"""The last messages that stand open where a conversation has more than one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,38 @@ class Estimate:
         return f"{words} ({self.low:.{digits}f} to {self.high:.{digits}f})"
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of a conversation: the role it is sent in, and its text, which is hostile until escaped."""
+
+    role: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """The messages before an answer: the last ones, and how many come before them."""
+
+    shown: tuple[Turn, ...]
+    before: int = 0
+
+    @property
+    def before_words(self) -> str:
+        """The messages that are not shown, in words; empty when there are none."""
+        return f"{self.before:,} earlier messages are in the plan." if self.before else ""
+
+    @property
+    def folded(self) -> int:
+        """How many of the messages are folded away, since the last ones say what is asked."""
+        return len(self.shown) - OPEN_TURNS if len(self.shown) > OPEN_TURNS + 1 else 0
+
+
+def last_turns(messages: Sequence[Mapping[str, str]]) -> Turns:
+    """Return the messages of a conversation as they are shown; none where it is one message alone, a prompt like any other."""
+    turns = tuple(Turn(message["role"], message["content"]) for message in messages[-MOST_TURNS:])
+    return Turns(turns, len(messages) - len(turns)) if len(messages) > 1 else Turns(())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One response as the static views show it: nothing that differs between two runs of the same notebook.
@@ -52,6 +90,8 @@ class Card:
         What the model wrote; hostile until rendered.
     prompt, setting
         What was asked and the setting in words; neighbours that share them stand under one heading.
+    turns
+        The messages before the answer, where the prompt is a conversation.
     replicate
         Number of the answer within its prompt and setting, from 0.
     scores
@@ -72,6 +112,7 @@ class Card:
     text: str
     prompt: str = ""
     setting: str = ""
+    turns: Turns = Turns(())
     replicate: int = 0
     scores: Mapping[str, float | None] = field(default_factory=dict)
     scales: Mapping[str, MetricInfo] = field(default_factory=dict)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis import unjudged
 from pplab.analysis.phrasing import fault_words, percent
 from pplab.plan.parameters import as_text as value_text
+from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
 from pplab.views import answer_table, html, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
-from pplab.views.records import Card, Display
+from pplab.views.records import Card, Display, last_turns
 from pplab.views.static_views import STATIC_VIEWS
 from pplab.views.summary_charts import estimate, summary_charts
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.plan.plan import Plan
     from pplab.plan.vocabulary import MetricInfo
 
 TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "score", "summary", "event", "export")
@@ -206,16 +208,18 @@ def studio(calibration: Any, model: str) -> Display:
 
 
 def card(
-    row: Mapping[str, Any], setting: str, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
+    row: Mapping[str, Any], plan: Plan, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
 ) -> Card:
     """Return the card of one response; ``reasons``: why a metric does not judge it, by metric."""
+    call = PlannedCall(int(row["prompt_index"]), int(row["setting_index"]), int(row["replicate"]))
     scored = row["status"] in SCORED
     return Card(
         status=row["status"],
         text=row["text"] or "",
         prompt=row["prompt"],
-        setting=setting,
-        replicate=int(row["replicate"]),
+        turns=last_turns(plan.turns(call)),
+        setting=plan.settings[call.setting_index].label(),
+        replicate=call.replicate,
         scores={m.name: _value(row.get(m.name)) for m in metrics} if scored else {},
         scales={m.name: m for m in metrics if not m.built_in},
         unjudged=unjudged.of_response(reasons) if scored else "",
@@ -303,12 +307,11 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     metrics, reasons = exp.metric_info, exp.unjudged
     page = _overview(exp, frame, metrics)
     head = page.display()
-    labels = [s.label() for s in exp.plan.settings]
     rows = frame.head(100).to_dict("records")
     cards = [
         card(
             row,
-            labels[int(row["setting_index"])],
+            exp.plan,
             embedded=exp.embedded,
             metrics=metrics,
             reasons=reasons.get(row["response_id"], {}),

@@ -13,7 +13,7 @@ from pplab.views.table_cells import grid, score_words
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pplab.views.records import Card
+    from pplab.views.records import Card, Turns
     from pplab.views.table_cells import Column, Rows
     from pplab.views.theme import Tone
 
@@ -127,15 +127,25 @@ def cards(responses: Sequence[Card], *, limit: int = 100) -> str:
     parts: list[str] = []
     prompt_above = ""
     for (prompt, setting), members in groupby(responses[:limit], key=lambda card: (card.prompt, card.setting)):
+        alike = list(members)
         if prompt and prompt != prompt_above:
-            parts.append(_wrap(f"Prompt: {clip(prompt, 300)}", ""))
+            turns = alike[0].turns
+            parts.append(conversation(turns) if turns.shown else _wrap(f"Prompt: {clip(prompt, 300)}", ""))
         prompt_above = prompt
         parts += [f"-- {escape_text(setting)} --"] if setting else []
-        parts += map(response_card, members)
+        parts += map(response_card, alike)
     remaining = len(responses) - limit
     if remaining > 0:
         parts.append(f"{limit:,} of {len(responses):,} responses are shown here, {remaining:,} more are in the data frame.")
     return "\n\n".join(parts) or "No responses yet."
+
+
+def conversation(turns: Turns) -> str:
+    """Return the messages before an answer, a line each; long ones are cut and earlier ones counted."""
+    earlier = turns.before + turns.folded
+    lines = [f"  ({earlier:,} earlier messages)"] if earlier else []
+    lines += [_wrap(f"{turn.role}: {clip(turn.text, 300)}", "  ", "    ") for turn in turns.shown[turns.folded :]]
+    return "\n".join(["Conversation:", *lines])
 
 
 def _wrap(text: str, first: str, then: str | None = None) -> str:

@@ -29,6 +29,7 @@ class Calibration:
 
     def __init__(self):
         self.ranges, self.points, self.persona = {}, {}, "You are kind."
+        self.personas = {"light": "Be kind.", "strong": "Be very kind."}
 
 
 def plan(*, calibration=None, **wanted):

@@ -244,3 +244,16 @@ def test_progress_says_what_is_done_failed_under_way_and_paused(lab, show):
     cards.progress(progress)
     assert cards.state == "running"
     assert cards.counts == {"planned": 10, "done": 4, "failed": 2, "in_flight": 3, "paused": True, "until": 5.0}
+
+
+def test_a_card_has_the_last_messages_of_its_conversation_cut_and_made_visible(lab, show):
+    talk = [{"role": "user", "content": f"{n} \u202e" + "x" * 3_000} for n in range(30)]
+    experiment = lab.run([talk, "Say hello."], parameters={"max_tokens": 5}, n=1)
+    first, second = ask(show(lab, experiment))["cards"]
+    assert [(turn["role"], turn["text"][:11]) for turn in first["turns"][:2]] == [
+        ("user", "10 [U+202E]"),
+        ("user", "11 [U+202E]"),
+    ]
+    assert (len(first["turns"]), first["turns_before"]) == (20, 10)
+    assert {(len(turn["text"]), turn["left"]) for turn in first["turns"]} == {(2_000, 1_011)}
+    assert second["turns"] == ()

@@ -3,6 +3,7 @@
 import { fill, h } from "../shared/dom.js";
 import type { CardData, Explained, Page } from "../shared/generated/cards.js";
 import { Card, type CardContext, type CardOptions } from "./card.js";
+import { conversation } from "./conversation.js";
 
 interface ListContext extends CardContext {
   readonly sorted: boolean;
@@ -56,9 +57,10 @@ export class CardList {
     const group = [...this.element.children].find((child) => child.getAttribute("data-group") === key);
     if (group?.lastElementChild) return group.lastElementChild;
     const grid = h("div", { class: "pplab-cards-grid" });
-    const heading =
-      !sorted && h("h4", { class: "pplab-group-title" }, card.prompt, h("span", { class: "pplab-chip" }, card.setting));
-    this.element.append(h("section", { "data-group": key }, heading, grid));
+    const setting = h("span", { class: "pplab-chip" }, card.setting);
+    const talk = card.turns.length > 0 && conversation(card);
+    const heading = h("h4", { class: "pplab-group-title" }, talk ? "Conversation" : card.prompt, setting);
+    this.element.append(h("section", { "data-group": key }, !sorted && heading, !sorted && talk, grid));
     return grid;
   }
 }

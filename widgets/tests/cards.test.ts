@@ -24,6 +24,8 @@ const card = (part: Partial<CardData> = {}): CardData => ({
   id: "r-1",
   prompt_index: 0,
   prompt: "Why?",
+  turns: [],
+  turns_before: 0,
   setting_index: 0,
   setting: "temperature 0",
   replicate: 0,
@@ -160,6 +162,39 @@ describe("a card", () => {
     const before = requests(comm).length;
     why.dispatchEvent(new Event("toggle"));
     expect(requests(comm).length).toBe(before);
+  });
+});
+
+describe("a conversation", () => {
+  const turn = (role: string, text: string, left = 0) => ({ role, text, left });
+
+  test("stands above its answers as plain text, each message with its role", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    const turns = [turn("system", "<b>Be brief.</b>"), turn("user", "Why?\nReally?")];
+    await comm.custom(page(1, [card({ turns }), card({ turns, replicate: 1 })]));
+    expect(texts(root, '[data-pplab="turn"] small')).toEqual(["system", "user"]);
+    expect(texts(root, '[data-pplab="turn"] > div')).toEqual(["<b>Be brief.</b>", "Why?\nReally?"]);
+    expect(root.querySelectorAll('[data-pplab="conversation"]')).toHaveLength(1);
+    expect(root.querySelectorAll('[data-pplab="card"]')).toHaveLength(2);
+  });
+
+  test("has its earlier and long messages folded away", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    const turns = [..."abcd"].map((text) => turn("user", text)).concat(turn("user", "x".repeat(2000), 500));
+    await comm.custom(page(1, [card({ turns, turns_before: 7 })]));
+    const summaries = texts(root, '[data-pplab="conversation"] summary');
+    expect(summaries).toEqual(["10 earlier messages", "show more (2,100 characters)"]);
+    const open = texts(root, '[data-pplab="conversation"] > [data-pplab="turn"] > div');
+    expect(open).toEqual(["d", "x".repeat(400)]);
+  });
+
+  test("is not repeated over cards that are sorted", async () => {
+    const { comm, show } = await cards({ wanted: { ...WANTED, sort: "creativity" } });
+    const { root } = await show();
+    await comm.custom(page(1, [card({ turns: [turn("user", "a"), turn("user", "b")] })]));
+    expect(root.querySelector('[data-pplab="conversation"]')).toBeNull();
   });
 });
 

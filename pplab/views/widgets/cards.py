@@ -11,11 +11,12 @@ from pplab.analysis.phrasing import fault_words
 from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.levels import factor_levels
+from pplab.plan.plan import PlannedCall
 from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import FAILED, SCORED, SCORES
 from pplab.views.escape import clip, escape_text
 from pplab.views.html import model_html
-from pplab.views.records import Card, Display
+from pplab.views.records import CARD_CAP, Card, Display, Turns, last_turns
 from pplab.views.widgets.base import LabWidget, chosen, owned
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from pplab.experiments.experiment import Experiment
     from pplab.lab import Lab
     from pplab.plan.levels import FactorLevels
-    from pplab.plan.plan import Plan, PlannedCall
+    from pplab.plan.plan import Plan
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.rows import ResponseRow
+    from pplab.views.records import Turn
 
 PAGE = 100
 LIVE_CARDS = 100
@@ -42,10 +44,20 @@ LONGEST_LEVEL = 40  # columns of a value among those to choose cards by
 MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
 
 
+class TurnData(TypedDict):
+    """A message before an answer: who sends it, its text, and how many characters were left out of it."""
+
+    role: str
+    text: str
+    left: int
+
+
 class CardData(TypedDict):
     """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
 
     ``unjudged`` says in words which metrics do not judge it and why.
+
+    Of a conversation, ``turns`` are its last messages and ``turns_before`` says how many come before them.
 
     While it is being written its status is ``writing`` and it has no id; its place (prompt, setting, replicate) never changes.
     """
@@ -53,6 +65,8 @@ class CardData(TypedDict):
     id: str
     prompt_index: int
     prompt: str
+    turns: tuple[TurnData, ...]
+    turns_before: int
     setting_index: int
     setting: str
     replicate: int
@@ -244,9 +258,9 @@ class Cards(LabWidget):
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, "response_id")}
             scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
-            self.tell(
-                Arrived(kind="arrived", card=_card_data(values, self._label(row), scores, reasons, embedded=self._embedded))
-            )
+            turns = self._turns(_place(row))
+            data = _card_data(values, self._label(row), turns, scores, reasons, embedded=self._embedded)
+            self.tell(Arrived(kind="arrived", card=data))
 
     def _label(self, row: ResponseRow) -> str:
         """Return the setting of a response in words, also before its plan is known."""
@@ -356,7 +370,12 @@ class Cards(LabWidget):
     def _card(self, row: Mapping[Hashable, Any]) -> CardData:
         reasons = self._reasons.get(row["response_id"], {})
         scores = {name: row.get(name) for name in self.metrics}
-        return _card_data(row, self.settings[row["setting_index"]], scores, reasons, embedded=self._embedded)
+        turns = self._turns(PlannedCall(row["prompt_index"], row["setting_index"], row["replicate"]))
+        return _card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, embedded=self._embedded)
+
+    def _turns(self, call: PlannedCall) -> Turns:
+        """Return the messages before an answer; none before its plan is known."""
+        return Turns(()) if self._plan is None else last_turns(self._plan.turns(call))
 
     def _lower_is_better(self, name: str) -> bool:
         return name in self.scales and not self.scales[name]["higher_is_better"]
@@ -372,7 +391,13 @@ def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
 
 
 def _card_data(
-    row: Mapping[Any, Any], setting: str, scores: Mapping[str, Any], reasons: Mapping[str, str], *, embedded: bool
+    row: Mapping[Any, Any],
+    setting: str,
+    turns: Turns,
+    scores: Mapping[str, Any],
+    reasons: Mapping[str, str],
+    *,
+    embedded: bool,
 ) -> CardData:
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
@@ -385,6 +410,8 @@ def _card_data(
         id=str(row["response_id"]),
         prompt_index=int(row["prompt_index"]),
         prompt=str(row["prompt"])[:500],
+        turns=tuple(map(_turn_data, turns.shown)),
+        turns_before=turns.before,
         setting_index=int(row["setting_index"]),
         setting=setting,
         replicate=int(row["replicate"]),
@@ -409,12 +436,16 @@ def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> 
     label = plan.settings[call.setting_index].label()
     values = {"status": "writing", "text": text, "prompt": plan.prompt(call), "response_id": ""}
     place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
-    return _card_data(dict.fromkeys((*SHOWN, *MEASURED)) | values | place, label, {}, {}, embedded=embedded)
+    turns = last_turns(plan.turns(call))
+    return _card_data(dict.fromkeys((*SHOWN, *MEASURED)) | values | place, label, turns, {}, {}, embedded=embedded)
+
+
+def _turn_data(turn: Turn) -> TurnData:
+    text = escape_text(turn.text)
+    return TurnData(role=turn.role, text=text[:CARD_CAP], left=max(0, len(text) - CARD_CAP))
 
 
 def _place(row: ResponseRow) -> PlannedCall:
-    from pplab.plan.plan import PlannedCall
-
     return PlannedCall(row.prompt_index, row.setting_index, row.replicate)
 
 

@@ -76,6 +76,8 @@ export interface CardData {
   readonly id: string;
   readonly prompt_index: number;
   readonly prompt: string;
+  readonly turns: readonly TurnData[];
+  readonly turns_before: number;
   readonly setting_index: number;
   readonly setting: string;
   readonly replicate: number;
@@ -92,6 +94,12 @@ export interface CardData {
   readonly output_tokens: number | null;
   readonly cost: number | null;
   readonly latency_ms: number | null;
+}
+
+export interface TurnData {
+  readonly role: string;
+  readonly text: string;
+  readonly left: number;
 }
 
 export interface Arrived {
