@@ -15,7 +15,7 @@ from pplab.calibration import PRESETS, QUESTIONS, QUIZ_VERSION, derive, partial,
 from pplab.calibration.derive import _move
 from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION
 from pplab.calibration.questions import BY_ID
-from pplab.plan.parameters import PARAMETERS
+from pplab.plan.parameters import CALIBRATED, PARAMETERS
 from pplab.plan.settings import Range, Setting
 from pplab.store.rows import CalibrationRow
 
@@ -51,7 +51,7 @@ def a_step(directions):
 @given(SOME_ANSWERS)
 def test_every_range_is_valid_and_has_something_between_its_ends(answers):
     ranges = partial(answers).ranges
-    assert list(ranges) == list(PARAMETERS)
+    assert tuple(ranges) == CALIBRATED
     for name, range_ in ranges.items():
         low, high = BOUNDS[name]
         assert PARAMETERS[name].check(range_.low) < PARAMETERS[name].check(range_.high)
@@ -192,7 +192,7 @@ def test_without_any_answer_the_preview_is_the_neutral_start_with_no_confidence(
     assert nothing.ranges == {name: Range(low.start, high.start) for name, (low, high) in BOUNDS.items()}
 
 
-@pytest.mark.parametrize("parameter", PARAMETERS)
+@pytest.mark.parametrize("parameter", CALIBRATED)
 def test_no_combination_of_answers_closes_a_range(parameter):
     questions = list(dict.fromkeys(effect.question for effect in EFFECTS if effect.parameter == parameter))
     least = {"temperature": 0.2, "top_p": 0.04, "max_tokens": 60, "frequency_penalty": 0.1, "presence_penalty": 0.1}
@@ -217,7 +217,7 @@ def _end(parameter, bound, limits, amounts):
     return end
 
 
-@given(ANSWERS, st.sampled_from(list(PARAMETERS)))
+@given(ANSWERS, st.sampled_from(CALIBRATED))
 def test_the_exhaustive_search_follows_the_same_steps_as_the_derivation(answers, parameter):
     for bound, limits in zip(("low", "high"), BOUNDS[parameter], strict=True):
         effects = [effect for effect in EFFECTS if effect.parameter == parameter]
@@ -242,11 +242,11 @@ def test_every_question_that_moves_temperature_has_a_direction_towards_precision
 
 
 def test_the_tables_of_effects_and_weights_know_only_real_questions_answers_and_parameters():
-    assert list(BOUNDS) == list(PARAMETERS)
+    assert tuple(BOUNDS) == CALIBRATED
     pairs = [(effect.question, effect.parameter) for effect in EFFECTS]
     assert len(set(pairs)) == len(pairs)
     for effect in EFFECTS:
-        assert effect.parameter in PARAMETERS
+        assert effect.parameter in CALIBRATED
         assert {*effect.low, *effect.high} <= set(BY_ID[effect.question].values)
     for weights in (PRECISION, PERSONALITY):
         assert sum(weight.weight for weight in weights) == 100
