@@ -11,6 +11,7 @@ from pplab.models.capabilities import setting_effects
 from pplab.models.finish_reasons import ending
 from pplab.plan.messages import has_system_message
 from pplab.plan.parameters import in_order
+from pplab.plan.settings import Setting
 from pplab.plan.tables import BATCH_COLUMN
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ def _of_model(
 
 
 def _named(plan: Plan, indices: Sequence[int]) -> str:
-    labels = [plan.settings[index].label() for index in indices[:MOST_LABELS]]
+    """Return which settings are meant, by the parameters in which they differ."""
+    varied = [{name: plan.settings[i].value(name) for name in plan.swept} for i in indices[:MOST_LABELS]]
+    labels = [Setting.of(parameters).label() for parameters in varied]
     more = len(indices) - len(labels)
     others = f" and {counted(more, 'more setting')}" if more else ""
     return f" at {'; '.join(labels)}{others}"

@@ -137,7 +137,9 @@ _GEMINI_3 = "https://ai.google.dev/gemini-api/docs/gemini-3"
 
 
 def _efforts(models: str, pattern: str, efforts: tuple[str, ...], source: str, dated: str) -> Capability:
-    return Capability(models, pattern, ("reasoning_effort",), "honoured", "these are its efforts", source, dated, allowed=efforts)
+    return Capability(
+        models, pattern, ("reasoning_effort",), "honoured", "it does not take every effort", source, dated, allowed=efforts
+    )
 
 
 CAPABILITIES: tuple[Capability, ...] = (
