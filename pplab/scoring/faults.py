@@ -32,7 +32,8 @@ ENDED: Final = 3
 FRAGMENT: Final = 8
 """Words of a last sentence without an end that is no heading, signature or list item."""
 
-_LIST_MARK = re.compile(r"^[ \t]*(?:\(?\d{1,4}[.):]|[-*+\u2022])[ \t]+", re.MULTILINE)
+_LIST_MARK = re.compile(r"^[ \t]*(?:(?:\(?\d{1,4}[.):]|[-*+\u2022])(?:[ \t]+|\Z)|\d{1,4}\Z)", re.MULTILINE)
+"""The mark of a list's item; at the end of a text also one without an item, and its number alone."""
 _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af]")
 """Characters of the scripts that say with one what others say with about three."""
 _ASKS_TO_REPEAT = re.compile(r"\b(?:repeat\w*|verbatim|word for word|copy|echo|(?:\w+) times)\b", re.IGNORECASE)

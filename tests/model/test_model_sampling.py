@@ -49,10 +49,3 @@ def test_an_answer_of_a_real_model_that_is_cut_is_truncated_and_counted_apart(la
     assert (whole.status, whole.finish_reason) == ("ok", "stop")
     assert whole.text.startswith(cut.text)
     assert list(experiment.summary()["ok"]) == [0, 1]
-
-
-def test_a_real_model_is_probed_to_honour_temperature(lab: Lab) -> None:
-    probe = lab.probe("temperature", prompt="Name one fruit. Answer with one word.", n=5)
-    assert probe.verdict == "honoured"
-    assert probe.identical_at_zero == 1.0
-    assert probe.identical_with_seed == 1.0

@@ -73,6 +73,7 @@ def serve() -> None:
     chosen.port = 0  # a free one
     chosen.n_parallel, chosen.n_ctx = SLOTS, SLOTS * CONTEXT
     chosen.ui = False
+    chosen.sampling.temp = 0  # where none is asked for: a parameter that is passed over then changes no letter of an answer
     # One thread: llama.cpp's threads wait for each other in a loop, so two on a busy machine are slower than one.
     chosen.cpuparams.n_threads = chosen.cpuparams_batch.n_threads = 1
     server = xllamacpp.Server(chosen)

@@ -88,6 +88,12 @@ def test_an_answer_that_was_broken_off_is_cut_unless_it_was_going_round_in_circl
     assert fault("The cat sat. " * 10, PROMPT, truncated=True) == "loop"
 
 
+@pytest.mark.parametrize("mark", ["{}. ", "* "])
+def test_a_list_that_goes_round_in_circles_is_a_loop_wherever_it_was_cut(mark):
+    fruits = "".join(f"{mark.format(n)}Apple\n" for n in range(1, 40))
+    assert {fault(fruits[:length], PROMPT, truncated=True) for length in range(200, len(fruits))} == {"loop"}
+
+
 def test_a_long_answer_that_begins_with_an_apology_does_more_than_decline():
     assert fault("I'm sorry, but I can't help with that. " + "".join(f"Wave {n} came. " for n in range(30)), PROMPT) is None
 
