@@ -405,7 +405,7 @@ def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> s
 
 def _named(cursor: DuckDBPyConnection, record_type: RecordType, name: str) -> str | None:
     """Return the id of the latest experiment of this name; other records have none."""
-    if record_type.row is not ExperimentRow or not isinstance(name, str):
+    if record_type.row is not ExperimentRow or not isinstance(name, str) or not name.isprintable():
         return None
     query = """
         SELECT experiment_id FROM experiment_labels JOIN experiments USING (experiment_id)

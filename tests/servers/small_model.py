@@ -36,16 +36,19 @@ class SmallModel:
     ----------
     log
         The file for what llama.cpp writes about itself.
+    port
+        Where it listens; 0 is a free one.
     """
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path, port: int = 0) -> None:
         self.log = log
+        self.port = port
 
     def __enter__(self) -> Self:
         weights()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__],
+                [sys.executable, "-m", __name__, str(self.port)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -63,14 +66,14 @@ class SmallModel:
         self._process.stdout.close()
 
 
-def serve() -> None:
-    """Serve the model until the input ends; the address is printed first."""
+def serve(port: int = 0) -> None:
+    """Serve the model until the input ends; the address is printed first. Port 0 is a free one."""
     import xllamacpp
 
     chosen = xllamacpp.CommonParams()
     chosen.model.path = str(weights())
     chosen.model_alias = {NAME}
-    chosen.port = 0  # a free one
+    chosen.port = port
     chosen.n_parallel, chosen.n_ctx = SLOTS, SLOTS * CONTEXT
     chosen.ui = False
     chosen.sampling.temp = 0  # where none is asked for: a parameter that is passed over then changes no letter of an answer
@@ -82,4 +85,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(*map(int, sys.argv[1:]))
