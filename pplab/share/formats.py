@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-FREE_TEXT = ("prompt", "text", "error", "payload", "explanation")
+FREE_TEXT = ("prompt", "text", "error", "payload", "explanation", "parameters", "cluster")
 # A spreadsheet runs a cell that begins with one of these, wide ones included (OWASP, "CSV Injection").
 FORMULA = re.compile("^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -29,7 +29,9 @@ class ExportData:
 
 def without_secrets(frame: pd.DataFrame, scrub: Callable[[str], str]) -> pd.DataFrame:
     """Return ``frame`` with secrets masked where text is free, also those that became known after they were stored."""
-    free = [name for name in FREE_TEXT if name in frame.columns]
+    from pplab.plan.settings import factor_columns
+
+    free = [*(name for name in FREE_TEXT if name in frame.columns), *factor_columns(frame.columns)]
     return frame.assign(**{name: frame[name].map(lambda v: scrub(v) if isinstance(v, str) else v) for name in free})
 
 
@@ -83,13 +85,19 @@ def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _json_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``frame`` with dicts and lists as JSON text, which every reader of tables can hold."""
+    """Return ``frame`` with JSON text for dicts and lists, and in columns that hold texts beside numbers or flags.
+
+    Every reader of tables can hold that; experiments may have values of different kinds of one parameter.
+    """
+    from pplab.plan.parameters import as_text
     from pplab.store.record_types import canonical_json
 
     out = frame.copy()
     for name in out.columns:
         if out[name].map(lambda v: isinstance(v, (dict, list))).any():
             out[name] = out[name].map(lambda v: canonical_json(v) if isinstance(v, (dict, list)) else v)
+        elif out[name].dtype == object and len({type(v) for v in out[name].dropna()}) > 1:
+            out[name] = out[name].map(as_text, na_action="ignore")
     return out
 
 

@@ -88,10 +88,12 @@ def _readable(contents: PackageContents, scrub: Callable[[str], str]) -> dict[st
     """Return the responses for spreadsheets (CSV, formulas neutralised) and for data tools (parquet)."""
     import pandas as pd
 
+    from pplab.experiments.factors import all_factors
     from pplab.store.queries import RESPONSE_COLUMNS
 
-    frames = [contents.frame(e.experiment_id) for e in contents.experiments]
-    frame = without_secrets(pd.concat(frames, ignore_index=True)[list(RESPONSE_COLUMNS)], scrub)
+    plans = contents.plans
+    frames = [all_factors(plans[id_], contents.frame(id_)[list(RESPONSE_COLUMNS)]) for id_ in plans]
+    frame = without_secrets(pd.concat(frames, ignore_index=True), scrub)
     return {kind: as_bytes(frame, kind, "experiments") for kind in ("csv", "parquet")}
 
 
