@@ -9,7 +9,7 @@ import numpy as np
 from pplab.analysis.power import MIN_PROMPTS
 from pplab.analysis.records import Best, Chance, Scope
 from pplab.analysis.resampling import Resampler
-from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout
+from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, Responses, layout
 from pplab.analysis.statistics import enough_within, too_little
 from pplab.analysis.unused import only_one
 from pplab.plan.vocabulary import SCORES
@@ -17,11 +17,9 @@ from pplab.plan.vocabulary import SCORES
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    import pandas as pd
-
 
 def best(
-    frame: pd.DataFrame,
+    frame: Responses,
     metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,

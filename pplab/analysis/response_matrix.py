@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -88,6 +88,7 @@ class ResponseMatrix:
     usable: Flags
     prompt_of_row: Integers
     setting_of_row: Integers
+    _cells: dict[str, Cells] = field(default_factory=dict)
 
     def column(self, setting: int) -> int:
         """Return the column of a ``setting_index``, or raise `BadInput` naming the ones there are."""
@@ -111,6 +112,11 @@ class ResponseMatrix:
 
     def cells(self, metric: str) -> Cells:
         """Return the usable values of ``metric`` by prompt and setting."""
+        if metric not in self._cells:
+            self._cells[metric] = self._arranged(metric)
+        return self._cells[metric]
+
+    def _arranged(self, metric: str) -> Cells:
         numbers = self.numbers(metric)
         keep = np.isfinite(numbers)
         prompt, setting, values = self.prompt_of_row[keep], self.setting_of_row[keep], numbers[keep]
@@ -157,8 +163,12 @@ def need(frame: pd.DataFrame, columns: Sequence[str]) -> None:
             raise BadInput(f"the responses have no column '{column}'", hint=hint)
 
 
-def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseMatrix:
-    """Arrange responses by prompt and setting.
+Responses: TypeAlias = "pd.DataFrame | ResponseMatrix"
+"""Responses as a frame, or arranged already, so that several figures of them share that work."""
+
+
+def layout(frame: Responses, *, include_truncated: bool = False) -> ResponseMatrix:
+    """Arrange responses by prompt and setting; those that are arranged already stay as they are.
 
     Parameters
     ----------
@@ -175,6 +185,8 @@ def layout(frame: pd.DataFrame, *, include_truncated: bool = False) -> ResponseM
     BadInput
         A column is missing.
     """
+    if isinstance(frame, ResponseMatrix):
+        return frame
     need(frame, ["prompt_index", "setting_index", "status"])
     setting_of_row, settings = pd.factorize(frame["setting_index"], sort=True)
     prompt_of_row, prompts, repeated = _prompts(frame)

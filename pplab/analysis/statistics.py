@@ -17,15 +17,13 @@ import numpy as np
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS, MIN_REPLICATES, noncentrality
 from pplab.analysis.records import Comparisons, Difference, Interval, Scope
 from pplab.analysis.resampling import LEVEL, RESAMPLES, Resampler, smallest_relabel_p, smallest_sign_flip_p
-from pplab.analysis.response_matrix import Cells, Floats, Integers, ResponseMatrix, layout
+from pplab.analysis.response_matrix import Cells, Floats, Integers, ResponseMatrix, Responses, layout
 from pplab.analysis.unused import only_one, why_unusable
 from pplab.errors import BadInput
 from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-
-    import pandas as pd
 
 
 def too_little(unit: str) -> str:
@@ -76,7 +74,7 @@ def _unsorted(adjusted: Floats, order: Integers) -> list[float]:
 
 
 def mean_intervals(
-    frame: pd.DataFrame,
+    frame: Responses,
     metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
@@ -208,7 +206,7 @@ class Finding:
 
 
 def compare(
-    frame: pd.DataFrame,
+    frame: Responses,
     a: int,
     b: int,
     metrics: Sequence[str] = SCORES,
@@ -221,7 +219,7 @@ def compare(
 
 
 def compare_all(
-    frame: pd.DataFrame,
+    frame: Responses,
     metrics: Sequence[str] = SCORES,
     *,
     pairs: Sequence[tuple[int, int]] | None = None,

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.records import Interval
+    from pplab.analysis.resampling import Resampler
+    from pplab.analysis.response_matrix import Responses
 
 
 def by_setting(
-    frame: pd.DataFrame,
+    frame: Responses,
     metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
     latency: bool = False,
+    resampler: Resampler | None = None,
 ) -> pd.DataFrame:
     """Return one row a setting: what came back, each metric with its interval, tokens and cost.
 
@@ -35,6 +38,8 @@ def by_setting(
         Also average over responses that were cut at ``max_tokens``.
     latency
         Add ``latency_ms`` (median of the ok responses) and ``latency_ms_p95``; they differ from run to run.
+    resampler
+        One to share its draws with other figures of the same responses; it changes none of them.
 
     Returns
     -------
@@ -62,7 +67,8 @@ def by_setting(
     from pplab.plan.settings import factor_columns
 
     plan = layout(frame, include_truncated=include_truncated)
-    intervals = mean_intervals(frame, metrics, include_truncated=include_truncated)
+    frame = plan.frame
+    intervals = mean_intervals(plan, metrics, resampler=resampler)
     count = len(plan.settings)
     total = plan.total()
     statuses = ["ok", *(s for s in STATUSES if s in total and s != "ok"), *sorted(set(total) - set(STATUSES))]

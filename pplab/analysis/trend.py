@@ -11,7 +11,7 @@ from scipy import special
 
 from pplab.analysis.power import ALPHA, MIN_FREEDOM, MIN_PROMPTS
 from pplab.analysis.records import Scope, Trend
-from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, layout, need
+from pplab.analysis.response_matrix import Cells, Floats, ResponseMatrix, Responses, layout, need
 from pplab.analysis.statistics import too_little
 from pplab.plan.settings import factor_columns, scale_position
 
@@ -22,7 +22,7 @@ FEWEST_VALUES = 3
 
 
 def trend(
-    frame: pd.DataFrame,
+    frame: Responses,
     metric: str,
     parameter: str = "temperature",
     *,
@@ -53,10 +53,10 @@ def trend(
     >>> print(trend(frame, "creativity").words)
     creativity rises with temperature (0.04 to 0.64, p < 0.001).
     """
-    need(frame, [parameter])
     plan = layout(frame, include_truncated=include_truncated)
+    need(plan.frame, [parameter])
     cells = plan.cells(metric)
-    values, members, problem = _values(frame, plan, parameter)
+    values, members, problem = _values(plan, parameter)
     if problem:
         return _untested(metric, parameter, problem, plan.unit)
     means = np.column_stack([cells.means[:, columns].mean(axis=1) for columns in members])
@@ -93,10 +93,10 @@ def _untested(metric: str, parameter: str, why: str, unit: str) -> Trend:
     return Trend(metric, parameter, (), (), "unknown", None, 0, "none", 0, unit, why)
 
 
-def _values(frame: pd.DataFrame, plan: ResponseMatrix, parameter: str) -> tuple[tuple[float | str, ...], list[list[int]], str]:
+def _values(plan: ResponseMatrix, parameter: str) -> tuple[tuple[float | str, ...], list[list[int]], str]:
     """Return the parameter's values in order, the columns of the settings at each, and why they do not serve."""
-    names = list(dict.fromkeys(["setting_index", parameter, *factor_columns(frame.columns)]))
-    first = frame[names].drop_duplicates("setting_index").sort_values("setting_index")
+    names = list(dict.fromkeys(["setting_index", parameter, *factor_columns(plan.frame.columns)]))
+    first = plan.frame[names].drop_duplicates("setting_index").sort_values("setting_index")
     places = [scale_position(parameter, value) for value in first[parameter].tolist()]
     value_at = {place: value for place, value in zip(places, first[parameter].tolist(), strict=True) if place is not None}
     order = sorted(value_at)

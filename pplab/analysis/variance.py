@@ -35,7 +35,7 @@ import pandas as pd
 from pplab.analysis.phrasing import counted, joined, percent
 from pplab.analysis.power import MIN_FREEDOM
 from pplab.analysis.records import Report
-from pplab.analysis.response_matrix import Cells, Floats, Integers, layout
+from pplab.analysis.response_matrix import Cells, Floats, Integers, Responses, layout
 from pplab.plan.settings import factor_columns
 from pplab.plan.vocabulary import SCORES
 
@@ -119,7 +119,7 @@ def _where(source: str, *, first: bool) -> str:
 
 
 def split_variance(
-    frame: pd.DataFrame, metrics: Sequence[str] = SCORES, *, include_truncated: bool = False
+    frame: Responses, metrics: Sequence[str] = SCORES, *, include_truncated: bool = False
 ) -> tuple[VarianceSplit, ...]:
     """Split the variance of each metric between prompts, factors and replicates; see the module for how.
 
@@ -141,8 +141,8 @@ def split_variance(
     Of the variance of coherence, 73% lies between values of temperature and 27% between prompts (10 prompts under 2 settings).
     """
     plan = layout(frame, include_truncated=include_truncated)
-    names = factor_columns(frame.columns)
-    settings = frame[["setting_index", *names]].drop_duplicates("setting_index").sort_values("setting_index")
+    names = factor_columns(plan.frame.columns)
+    settings = plan.frame[["setting_index", *names]].drop_duplicates("setting_index").sort_values("setting_index")
     codes = {name: pd.factorize(settings[name].map(repr))[0] for name in names}
     return tuple(_split(plan.cells(metric), codes) for metric in metrics)
 

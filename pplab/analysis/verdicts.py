@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pplab.analysis import unjudged
 from pplab.analysis.phrasing import counted, decimals, joined, left_out, number, repetitions
 from pplab.analysis.ranking import best
 from pplab.analysis.records import Best, Comparisons, Difference, Interval, Report, Trend, caveat
 from pplab.analysis.resampling import Resampler
-from pplab.analysis.response_matrix import ResponseMatrix, layout
+from pplab.analysis.response_matrix import ResponseMatrix, Responses, layout
 from pplab.analysis.statistics import compare_all, mean_intervals
 from pplab.analysis.trend import FEWEST_VALUES, trend
 from pplab.analysis.unused import dropped_settings
@@ -53,7 +53,7 @@ class Verdict(Report):
 
 
 def verdict(
-    frame: pd.DataFrame,
+    frame: Responses,
     metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
@@ -77,6 +77,7 @@ def verdict(
     setting 1 scores higher than setting 0 on coherence: by 0.114, interval 0.110 to 0.119 (20 prompts, p < 0.001).
     """
     plan = layout(frame, include_truncated=include_truncated)
+    frame = plan.frame
     if not plan.settings:
         return Verdict(("There are no responses yet.",))
     head = (
@@ -88,9 +89,9 @@ def verdict(
         cut = set(plan.total()) == {"truncated"}
         why = "every answer was truncated; a larger max_tokens lets them end" if cut else "no response is usable"
         return Verdict((head, f"Nothing can be concluded: {why}.", counted_only))
-    counted_in: dict[str, Any] = {"include_truncated": include_truncated, "resampler": resampler or Resampler()}
-    means = mean_intervals(frame, metrics, **counted_in)
-    comparisons = compare_all(frame, metrics, lower_is_better=lower_is_better, **counted_in)
+    resampler = resampler or Resampler()
+    means = mean_intervals(plan, metrics, resampler=resampler)
+    comparisons = compare_all(plan, metrics, lower_is_better=lower_is_better, resampler=resampler)
     ranking: tuple[Best, ...] = ()
     trends: tuple[Trend, ...] = ()
     if len(plan.settings) == 1:
@@ -98,11 +99,10 @@ def verdict(
     elif len(plan.settings) == 2:
         findings = _pair(comparisons.differences)
     else:
-        ranking = best(frame, metrics, lower_is_better=lower_is_better, **counted_in)
+        ranking = best(plan, metrics, lower_is_better=lower_is_better, resampler=resampler)
         swept = _swept_parameter(frame)
         lower = set(lower_is_better)
-        options = {"include_truncated": include_truncated}
-        trends = tuple(trend(frame, m, swept, lower_is_better=m in lower, **options) for m in metrics) if swept else ()
+        trends = tuple(trend(plan, m, swept, lower_is_better=m in lower) for m in metrics) if swept else ()
         findings = _sweep(ranking, comparisons, trends)
     limits = _limits([*means] if len(plan.settings) == 1 else [*comparisons.differences, *ranking])
     missing = _left_out_prompts(comparisons.differences)

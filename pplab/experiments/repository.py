@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.analysis.resampling import Resampler
+    from pplab.analysis.response_matrix import ResponseMatrix
     from pplab.analysis.verdicts import Verdict
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
@@ -104,25 +106,39 @@ class StoredExperiment:
         return tuple(dict.fromkeys(version for setting in self.behaviour for version in setting.fingerprints))
 
     @cached_property
+    def matrix(self) -> ResponseMatrix:
+        """The responses arranged by prompt and setting, once for all that is reckoned from them."""
+        from pplab.analysis.response_matrix import layout
+
+        return layout(self.frame)
+
+    @cached_property
+    def resampler(self) -> Resampler:
+        """The draws that summary and verdict share."""
+        from pplab.analysis.resampling import Resampler
+
+        return Resampler()
+
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a setting, without what differs from run to run."""
         from pplab.analysis.summaries import by_setting
 
-        return by_setting(self.frame, self.metrics)
+        return by_setting(self.matrix, self.metrics, resampler=self.resampler)
 
     @cached_property
     def variance(self) -> pd.DataFrame:
         """One row a metric: where its variance lies."""
         from pplab.analysis.variance import split_variance, variance_table
 
-        return variance_table(split_variance(self.frame, self.metrics))
+        return variance_table(split_variance(self.matrix, self.metrics))
 
     @cached_property
     def verdict(self) -> Verdict:
         """What the responses show about the settings."""
         from pplab.analysis.verdicts import verdict
 
-        return verdict(self.frame, self.metrics, lower_is_better=self.lower_is_better)
+        return verdict(self.matrix, self.metrics, lower_is_better=self.lower_is_better, resampler=self.resampler)
 
 
 class ExperimentRepository:

@@ -69,15 +69,19 @@ def _chart(records: Sequence[Mapping[Any, Any]], factors: Sequence[str], metrics
 def _rows(records: Sequence[Mapping[Any, Any]], factors: Sequence[str]) -> tuple[str, list[str]]:
     """Return what the rows of a chart are called together, and each: for many factors the values alone, which have room."""
     settings = [record["setting"] for record in records]
-    if len(factors) <= 2:
+    names = [name for name in factors if name != "endpoint" or "model_asked" not in factors]  # a model is said with its endpoint
+    if len(names) <= 2:
         return "setting", settings
-    rows = [", ".join(_value_words(name, record[name]) for name in factors) for record in records]
+    rows = [", ".join(_value_words(record, name, factors) for name in names) for record in records]
     if len(set(rows)) < len(rows):
         return "setting", settings
-    return joined("model" if name == "model_asked" else name for name in factors), rows
+    return joined("model" if name == "model_asked" else name for name in names), rows
 
 
-def _value_words(factor: str, value: Any) -> str:
+def _value_words(record: Mapping[Any, Any], factor: str, factors: Sequence[str]) -> str:
+    value = record[factor]
     if value is None or value != value:  # noqa: PLR0124 - NaN stands for a gap
         return "default"
+    if factor == "model_asked" and "endpoint" in factors and isinstance(record["endpoint"], str):
+        return f"{value}@{record['endpoint']}"
     return str(value) if factor in FACTOR_COLUMNS else value_label(value)

@@ -37,7 +37,7 @@ def test_a_csv_file_has_the_mark_by_which_excel_knows_utf_8_and_pandas_reads_it_
     path = lab.export(made, path="all.csv").path
     assert path.read_bytes().startswith(b"\xef\xbb\xbfresponse_id,")
     read = pd.read_csv(path)
-    assert list(read.columns) == list(lab.responses().columns)
+    assert list(read.columns) == [*lab.responses().columns, "cluster", "experiment_name"]
     assert read["prompt"].iloc[0] == PROMPTS[0]
     assert list(read["text"].str.lstrip("'")) == [text.lstrip("'") for text in made.responses["text"]]
 
