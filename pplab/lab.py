@@ -407,6 +407,8 @@ class Lab(CopiedAsItself):
     ) -> pd.DataFrame:
         """Return one row a stored response, of one experiment, of several, or of all.
 
+        Models, endpoints, system messages and wordings stand there by name, the parameters asked for as JSON.
+
         Parameters
         ----------
         experiment : Experiment, str or list of them, optional
@@ -535,7 +537,7 @@ class Lab(CopiedAsItself):
     def export(
         self, ids: Any = None, format: str = "csv", path: str | os.PathLike[str] | None = None, *, what: str = "experiments"
     ) -> Export:
-        """Write experiments (or the audit, or the timings) to a file.
+        """Write experiments (or the audit, or the timings) to a file, responses with a column for each factor.
 
         Parameters
         ----------

@@ -30,6 +30,8 @@ SMALLEST_STRETCH = 0.05
 """An axis over which the settings differ by less is not stretched further: noise must not decide."""
 SAME_SUIT = 0.02
 """Settings whose suitability, on its scale from 0 to 1, differs by less are called equally good."""
+MOST_NAMED = 4
+"""More settings than this are counted, not named."""
 MOST_MORE = 1_000
 """More than this is not advised: the settings are called equally good instead."""
 
@@ -121,7 +123,10 @@ class Recommendation(Report):
         """The setting, its rivals, what they rest on and what to run next."""
         parts = [self._choice(), *self._front(), self._basis(), caveat(self.scope, self.prompts, self.unit)]
         if self.excluded:
-            parts.append(f"Not considered for lack of usable responses: {joined(self.excluded)}. {joined(self.why_excluded)}.")
+            many = len(self.excluded) > MOST_NAMED
+            excluded = counted(len(self.excluded), "setting") if many else joined(self.excluded)
+            why = "" if many else f" {joined(self.why_excluded)}."
+            parts.append(f"Not considered for lack of usable responses: {excluded}.{why}")
         return " ".join(filter(None, [*parts, f"Next: {self.next.words}."]))
 
     def _choice(self) -> str:

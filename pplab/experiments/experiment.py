@@ -212,7 +212,11 @@ class Experiment(CopiedAsItself):
 
     @property
     def responses(self) -> pd.DataFrame:
-        """One row a planned replicate, in plan order, also those that failed or were never sent."""
+        """One row a planned replicate, in plan order, also those that failed or were never sent.
+
+        Beside the columns of `Lab.responses` there is one for each factor that varies, and ``cluster``; ``parameters`` has the
+        JSON of what the setting asks for.
+        """
         return self._stored.responses.copy()
 
     @property

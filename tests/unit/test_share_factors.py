@@ -12,6 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import pplab
+from pplab.commands import command_table
+from pplab.commands.session import Session
+from pplab.plan.vocabulary import SCORES
+from pplab.views import static
 
 STOPS = [["END"], ["STOP", "END"]]
 
@@ -26,8 +30,8 @@ def made(tmp_path_factory):
             data=[{"x": "rain"}, {"x": "snow"}],
             systems={"plain": "Be plain.", "warm": "Be warm."},
             sweep={"stop": STOPS},
-            parameters={"max_tokens": 12},
-            n=1,
+            parameters={"max_tokens": 400},
+            n=2,
         )
         plain = lab.run("Describe rain.", n=1, parameters={"max_tokens": 12})
         return folder, factors.id, plain.id
@@ -56,7 +60,7 @@ def test_a_file_of_several_experiments_has_a_column_for_every_factor_of_any(lab,
     assert list(of_factors["system"].unique()) == ["plain", "warm"]
     assert list(of_factors["wording"].unique()) == ["short", "long"]
     assert [json.loads(value) for value in of_factors["stop"].unique()] == STOPS
-    assert json.loads(of_factors["parameters"].iloc[0]) == {"max_tokens": 12, "stop": STOPS[0]}
+    assert json.loads(of_factors["parameters"].iloc[0]) == {"max_tokens": 400, "stop": STOPS[0]}
     assert list(of_factors["cluster"].unique()) == ["row 1", "row 2"]
     assert plain[["system", "wording", "stop", "cluster"]].isna().all(axis=None)
     assert (frame["model_asked"] == "embedded").all()
@@ -86,3 +90,12 @@ def test_all_responses_of_a_lab_have_the_columns_of_the_table(lab, made):
         "warm",
     ]
     assert json.loads(frame["parameters"].iloc[0])["stop"] == STOPS[0]
+
+
+def test_where_the_variance_lies_is_shown_and_in_the_json_of_the_command(lab, made):
+    result = command_table.perform(["results", made[1]], Session(lambda: lab, "terminal"))
+    assert list(result.data["variance"]["metric"]) == list(SCORES)
+    assert {"prompts", "system", "wording", "stop"} <= set(result.data["variance"].columns)
+    display = static.experiment(lab.experiment(made[1]))
+    assert "<summary>Where the variance of the scores lies</summary>" in display.html
+    assert "Shares of the variance of each score" in display.text
