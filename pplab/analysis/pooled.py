@@ -15,7 +15,7 @@ LEVEL = 0.95
 
 
 class Sums(Protocol):
-    """Sums over answers, added up over any number of experiments; see `pplab.store.dashboard_queries.Sums`."""
+    """Sums over answers, added up over any number of experiments; see `pplab.store.dashboard_figures.Sums`."""
 
     @property
     def answers(self) -> int:

@@ -23,7 +23,8 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> CommandResult:
             from pplab.views.widgets.dashboard import Dashboard
 
             return CommandResult(Dashboard(lab), None)
-        from pplab.store.dashboard_queries import Filters, Rollup
+        from pplab.store.dashboard_figures import Filters
+        from pplab.store.dashboard_queries import Rollup
         from pplab.views.widgets.dashboard_content import dashboard_content
 
         content = dashboard_content(Rollup(lab.context.store).read(Filters()), Filters())

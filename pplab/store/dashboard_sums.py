@@ -8,6 +8,8 @@ from pplab.plan.vocabulary import PRECISION_SCORES, SCORES, STATUSES
 from pplab.store.distinct_settings import FIRST_PARAMETERS, DistinctSettings, PlanTexts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
@@ -65,7 +67,7 @@ FROM (SELECT experiment_id, coalesce(plan ->> '$.clusters[*]', []) AS clusters, 
 """What each prompt of an experiment counts as: prompts with one text, or of one cluster, are one."""
 
 _SUM = ", ".join(
-    f"count({value})::INTEGER AS {name}_n, coalesce(sum({value}), 0) AS {name}_total, "
+    f"count({value})::DOUBLE AS {name}_n, coalesce(sum({value}), 0) AS {name}_total, "
     f"coalesce(sum(({value}) * ({value})), 0) AS {name}_squares"
     for name, value in _VALUES.items()
 )
@@ -77,6 +79,10 @@ SELECT experiment, setting, hash(coalesce(text, prompt_index::VARCHAR)) AS unit,
 JOIN (SELECT experiment, setting_index, setting FROM cells) USING (experiment, setting_index)
 LEFT JOIN ({_UNITS.format(source="changed")}) USING (experiment, prompt_index)"""
 """One row an experiment, setting and prompt: sums of each measure over the usable answers."""
+
+_POOLED = f"""
+SELECT setting, unit, {", ".join(f"sum({part}) AS {part}" for part in _PARTS.split(", "))}
+FROM (SELECT setting, unit, {_PARTS} FROM parts SEMI JOIN more USING (experiment) {{before}}) GROUP BY setting, unit"""
 
 _STALE: Final = f"""
 SELECT e.experiment_id, k.experiment FROM (SELECT experiment_id, {KEY} AS experiment FROM experiments) e
@@ -95,8 +101,6 @@ class KeptSums:
         One row an experiment, setting and bin of latency.
     prompt_sets : pyarrow.Table
         One row an experiment: the key of its set of prompts.
-    strata : pyarrow.Table
-        One row an experiment, setting and prompt, of the experiments that `need` was asked for: sums of the measures.
     settings : DistinctSettings
         What was asked for under each setting.
     """
@@ -107,7 +111,9 @@ class KeptSums:
 
     def __init__(self) -> None:
         self.settings = DistinctSettings()
-        self.strata: pa.Table | None = None
+        self._strata: pa.Table | None = None
+        self._pooled: pa.Table | None = None
+        self._pooled_of: set[int] = set()
         self._revisions: pa.Table | None = None
         self._summed: set[int] = set()
 
@@ -130,18 +136,31 @@ class KeptSums:
         for name in ("cells", "bins", "prompt_sets"):
             cursor.register(name, getattr(self, name))
 
-    def need(self, cursor: DuckDBPyConnection, experiments: str) -> None:
-        """Add the sums by prompt of the experiments in a table, where they are missing, and register ``strata``."""
+    def compare(self, cursor: DuckDBPyConnection, experiments: Mapping[int, str]) -> None:
+        """Register as ``strata`` the sums by setting and prompt over some experiments, given as keys and ids.
+
+        Sums over experiments to which others are only added are kept, since a prompt may be shared by thousands of them.
+        """
         import pyarrow as pa
 
-        rows = cursor.execute(f"SELECT experiment, experiment_id FROM {experiments}").fetchall()
-        missing = {key: experiment_id for key, experiment_id in rows if key not in self._summed}
-        if missing or self.strata is None:
+        missing = {key: experiment_id for key, experiment_id in experiments.items() if key not in self._summed}
+        if missing or self._strata is None:
             _select(cursor, list(missing.values()))
             added = _arrow(cursor, _STRATA)
-            self.strata = added if self.strata is None else pa.concat_tables([self.strata, added])
+            self._strata = added if self._strata is None else pa.concat_tables([self._strata, added])
             self._summed |= set(missing)
-        cursor.register("strata", self.strata)
+        if self._pooled is None or not self._pooled_of <= experiments.keys():
+            self._pooled, self._pooled_of = None, set()
+        more = experiments.keys() - self._pooled_of
+        if more or self._pooled is None:
+            cursor.register("parts", self._strata)
+            cursor.register("more", pa.table({"experiment": pa.array(more, pa.int64())}))
+            before = ""
+            if self._pooled is not None:
+                cursor.register("pooled", self._pooled)
+                before = "UNION ALL BY NAME SELECT * FROM pooled"
+            self._pooled, self._pooled_of = _arrow(cursor, _POOLED.format(before=before)), set(experiments)
+        cursor.register("strata", self._pooled)
 
     def _counted(self, cursor: DuckDBPyConnection, responses: str, experiments: str) -> tuple[pa.Table, ...]:
         """Return the cells, bins and sets of prompts of some experiments, whose settings get their numbers."""
@@ -170,9 +189,11 @@ class KeptSums:
 
         kept = (_without(table, experiments) for table in (self.cells, self.bins, self.prompt_sets))
         self.cells, self.bins, self.prompt_sets = (pa.concat_tables(pair) for pair in zip(kept, added, strict=True))
-        if self.strata is not None and self._summed & experiments:
-            self.strata = _without(self.strata, experiments)
+        if self._strata is not None and self._summed & experiments:
+            self._strata = _without(self._strata, experiments)
             self._summed -= experiments
+        if self._pooled_of & experiments:
+            self._pooled, self._pooled_of = None, set()
 
 
 def _without(table: pa.Table, experiments: set[int]) -> pa.Table:

@@ -16,7 +16,8 @@ from scipy import stats
 from pplab.analysis.pooled import pooled
 from pplab.errors import BadInput
 from pplab.store import dashboard_sums
-from pplab.store.dashboard_queries import Filters, Rollup, Sums
+from pplab.store.dashboard_figures import Filters, Sums
+from pplab.store.dashboard_queries import Rollup
 from pplab.store.rows import ExperimentRow, LabelRow, ResponseRow
 from pplab.store.store import open_store
 

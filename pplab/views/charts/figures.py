@@ -260,8 +260,10 @@ def _reach(estimates: Sequence[Estimate], colour: str) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [(e.high or 0.0) - (e.value or 0.0) if k else None for e, k in zip(estimates, bounded, strict=True)],
-        "arrayminus": [(e.value or 0.0) - (e.low or 0.0) if k else None for e, k in zip(estimates, bounded, strict=True)],
+        "array": [round((e.high or 0.0) - (e.value or 0.0), 4) if k else None for e, k in zip(estimates, bounded, strict=True)],
+        "arrayminus": [
+            round((e.value or 0.0) - (e.low or 0.0), 4) if k else None for e, k in zip(estimates, bounded, strict=True)
+        ],
         **_bar(colour),
     }
 

@@ -12,7 +12,8 @@ from pplab.observe.live import RecordReader, RecordWatcher
 from pplab.operation import Operation
 from pplab.plan.vocabulary import ENDED
 from pplab.share.export import FORMATS
-from pplab.store.dashboard_queries import Filters, Rollup
+from pplab.store.dashboard_figures import Filters
+from pplab.store.dashboard_queries import Rollup
 from pplab.store.rows import ExperimentRow
 from pplab.store.store import open_store
 from pplab.views.charts import figures

@@ -10,7 +10,7 @@ from pplab.analysis.pooled import pooled
 from pplab.plan.levels import factor_title
 from pplab.plan.settings import FACTOR_COLUMNS, Setting
 from pplab.plan.vocabulary import SCORES
-from pplab.store.dashboard_queries import SAME_PROMPTS, Filters
+from pplab.store.dashboard_figures import SAME_PROMPTS, Filters
 from pplab.store.dashboard_sums import PRECISION
 from pplab.views import html, text
 from pplab.views.charts import svg
@@ -21,7 +21,7 @@ from pplab.views.records import Display, Estimate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pplab.store.dashboard_queries import Comparison, Figures, PromptSet, Recent, SettingFigures, StatusCounts, Sums
+    from pplab.store.dashboard_figures import Comparison, Figures, PromptSet, Recent, SettingFigures, StatusCounts, Sums
     from pplab.store.rows import ExperimentRow
 
 EMPTY: Final = "There are no experiments yet. Run one and it appears here by itself."
@@ -209,8 +209,9 @@ def matches(filters: Filters, row: ExperimentRow) -> bool:
 
 
 def _estimate(sums: Sums) -> Estimate:
+    """Return a mean with its interval, to as many digits as a chart can show: they are sent anew at every change."""
     mean = pooled(sums)
-    return Estimate(mean.mean, mean.low, mean.high)
+    return Estimate(*(None if value is None else round(value, 4) for value in (mean.mean, mean.low, mean.high)))
 
 
 def _point(setting: SettingFigures) -> SettingPoint:
