@@ -394,3 +394,17 @@ def test_more_replicates_are_asked_of_every_model(tmp_path: Path) -> None:
         assert experiment.status == "completed"
         assert [len(server.asked) for server in running.values()] == [5, 5, 5]
         assert lab.context.store.counts()["responses"] == 15
+
+
+def test_a_recording_answers_models_by_name_where_no_endpoint_is_configured(tmp_path: Path) -> None:
+    with servers() as running, lab_of(tmp_path, running) as lab:
+        lab.use_recording(tmp_path / "calls.jsonl")
+        first = lab.run("hello", n=2, models=["m@a", "n@c"]).responses
+    with pplab.Lab(store=tmp_path / "colleague") as lab:
+        lab.use_recording(tmp_path / "calls.jsonl")
+        again = lab.run("hello", n=2, models=["m", "n"])
+        assert again.responses["request_key"].tolist() == first["request_key"].tolist()
+        assert again.status == "completed"
+        assert again.top_up(2).status == "completed"
+        with pytest.raises(Offline, match="there is no key for the model: the nearest recorded call differs in the prompt"):
+            lab.run("good bye", n=1, models=["m", "n"])
