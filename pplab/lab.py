@@ -222,7 +222,7 @@ class Lab(CopiedAsItself):
     @check_call
     def run(
         self,
-        prompt: str | Sequence[str] | None = None,
+        prompt: str | Sequence[Any] | Mapping[str, Any] | None = None,
         *,
         models: Sequence[str] | None = None,
         systems: Mapping[str, Any] | None = None,
@@ -250,13 +250,14 @@ class Lab(CopiedAsItself):
 
         Parameters
         ----------
-        prompt : str, path, list of them, or dict
+        prompt : str, path, list of messages, list of any of these, or dict
             What to ask (of a path, the text in the file); a template with ``{column}`` placeholders when ``data`` is given.
-            ``{name: template}`` compares wordings, row by row of ``data``.
+            A list of messages (``role`` and ``content``) is a conversation, which ends with the user's. ``{name: template}``
+            compares wordings, row by row of ``data``.
         models : list of str, optional
             The models to compare, such as ``["gpt-4o-mini", "qwen3:8b@local"]``; default: the lab's own.
         systems : dict, optional
-            The personas to compare: ``{name: system message}``.
+            The personas to compare: ``{name: system message}``; an empty one sends none.
         calibration : Calibration or str, optional
             Ranges and persona to work in; an id or ``"latest"``.
         n : int, default 5
@@ -268,8 +269,8 @@ class Lab(CopiedAsItself):
         parameters : dict, optional
             Parameters that every setting gets; ``x.NAME`` is sent as the request's field ``NAME``.
         data : DataFrame, path, list of dict or dict of list, optional
-            A table of prompts, whose cells are put in exactly as they stand; ``cluster`` names the column whose equal values
-            belong together.
+            A table of prompts, whose cells are put in exactly as they stand; without a template its column ``prompt`` or
+            ``messages`` is sent. ``cluster`` names the column whose equal values belong together.
         system : str or path, optional
             A system message; default: the calibration's persona.
         seed : int, optional
