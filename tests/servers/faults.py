@@ -100,6 +100,8 @@ answers(
 )
 answers("content_parts", 200, completion([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hello "},
                                           {"type": "text", "text": "there"}]))  # fmt: skip
+answers("loop", 200, completion("I look at the sea. " * 20))
+answers("declines", 200, completion("I'm sorry, but I can't help with that."))
 answers("reasoning_only", 200, completion("", finish="length", reasoning_content="Let me think about it"))
 answers("thinks_in_text", 200, completion("<think>\nhm\n</think>\n\n" + TEXT))
 answers("thinks_to_the_limit", 200, completion("<think>\nLet me see", finish="length"))

@@ -16,7 +16,8 @@ from pplab.store.rows import ResponseRow
 
 PUBLIC = """response_id, experiment_id, prompt_index, prompt, setting_index, temperature, top_p, max_tokens, frequency_penalty,
 presence_penalty, seed, replicate, status, text, error, finish_reason, model, input_tokens, output_tokens, cost, latency_ms,
-creativity, coherence, structure, completeness, request_key, correlation_id"""
+creativity, coherence, structure, completeness, request_key, correlation_id, model_asked, endpoint, system, wording, parameters,
+top_k, min_p, typical_p, repetition_penalty, reasoning_effort, verbosity, thinking_budget, fault"""
 
 
 def test_responses_have_exactly_the_public_columns_whatever_they_hold(store):

@@ -61,7 +61,7 @@ def rehashed(path: Path, changed: dict[str, bytes]) -> Path:
     contents = {**files(path), **changed}
     rows = ""
     for table in TABLES:
-        lines = contents[f"data/{table}.jsonl"].decode().splitlines()
+        lines = contents.get(f"data/{table}.jsonl", b"").decode().splitlines()
         rows += "".join(f"{row_sha256(line)}  data/{table}.jsonl:{n}\n" for n, line in enumerate(lines, 1))
     contents[ROWS] = rows.encode()
     contents[MANIFEST] = manifest({n: c for n, c in contents.items() if n.startswith("data/")})

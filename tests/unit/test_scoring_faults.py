@@ -2,9 +2,14 @@
 
 import pytest
 
+from pplab.analysis.summaries import by_setting
 from pplab.metrics import score
 from pplab.plan.vocabulary import FAULTS
 from pplab.scoring.faults import fault
+from pplab.views import static
+from pplab.views.widgets.cards import Cards
+from tests.servers import FaultServer
+from tests.unit.experiment_labs import lab_at
 
 PROMPT = "Write a story about the sea."
 CALM = "The sea was calm. The keeper lit the lamp. Nobody came. "
@@ -107,3 +112,27 @@ def test_the_fault_comes_with_the_scores_and_sees_no_invisible_characters():
 def test_a_text_of_one_character_repeated_a_million_times_is_read_in_a_moment():
     assert fault("a" * 1_000_000, PROMPT) == "loop"
     assert fault("ab" * 500_000 + ".", PROMPT) is None
+
+
+@pytest.mark.parametrize(("plays", "name", "words"), [("loop", "loop", "repeats itself"), ("declines", "refusal", "declines")])
+def test_a_fault_is_stored_with_the_answer_counted_and_shown(tmp_path, plays, name, words):
+    with FaultServer() as server, lab_at(tmp_path, server, f"play:{plays}") as lab:
+        exp = lab.run(PROMPT, n=2)
+        assert list(exp.responses["fault"]) == [name] * 2
+        assert list(exp.responses["status"]) == ["ok"] * 2
+        assert list(exp.summary()[name]) == [2]
+        assert f"2 {name}" in static.experiment(exp).text
+        assert static.experiment(exp).html.count(f">{words}</small>") == 2
+        sent = []
+        widget = Cards(lab, exp)
+        widget.tell = sent.append
+        widget._take_ask({"kind": "ask", "wanted": {"page": 0, "sort": "", "status": "", "setting": -1, "levels": {}}})
+        assert [card["badges"] for card in sent[0]["cards"]] == [(words,)] * 2
+
+
+def test_an_answer_that_reached_the_limit_is_cut_and_says_so_once(tmp_path):
+    with FaultServer() as server, lab_at(tmp_path, server, "play:length") as lab:
+        exp = lab.run(PROMPT, n=1)
+        assert list(exp.responses["fault"]) == ["cut"]
+        assert "cut" not in by_setting(exp.responses)
+        assert "breaks off" not in static.experiment(exp).html

@@ -108,7 +108,7 @@ def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
         assert widget.scales["letters"]["high"] is None
         sent = []
         widget.tell = sent.append
-        widget._take_ask({"kind": "ask", "wanted": {"page": 0, "sort": "commas", "status": "", "setting": -1}})
+        widget._take_ask({"kind": "ask", "wanted": {"page": 0, "sort": "commas", "status": "", "setting": -1, "levels": {}}})
         commas = [card["scores"]["commas"] for card in sent[0]["cards"]]
         assert commas == sorted(commas)
 
@@ -139,7 +139,7 @@ def test_a_language_that_is_not_judged_is_named_everywhere(tmp_path):
         sent = []
         widget = Cards(lab, made)
         widget.tell = sent.append
-        widget._take_ask({"kind": "ask", "wanted": {"page": 0, "sort": "", "status": "", "setting": -1}})
+        widget._take_ask({"kind": "ask", "wanted": {"page": 0, "sort": "", "status": "", "setting": -1, "levels": {}}})
         assert {card["unjudged"] for card in sent[0]["cards"]} == {words}
 
 
