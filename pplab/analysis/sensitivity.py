@@ -141,7 +141,7 @@ class Sensitivity(Report):
     def _basis(self) -> str:
         if all(m.spread.source == "pilot" for m in self.metrics):
             return "The standard deviations are those of the earlier responses."
-        of_range = " of a metric's range" if {m.spread.width for m in self.metrics} != {1.0} else ""
+        of_range = " of a metric's range" if any(m.spread.width != 1 for m in self.metrics) else ""
         unbounded = f" Of {joined(self.unbounded)}, without a range, nothing is known before." if self.unbounded else ""
         return (
             f"This assumes standard deviations of {BETWEEN:g} between prompts and {WITHIN:.2f} between responses{of_range}, and "

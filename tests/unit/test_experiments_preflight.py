@@ -16,6 +16,7 @@ from pplab.experiments.tokens import counter
 from pplab.models.prices import Price
 from pplab.plan.plan import Plan, make_plan
 from pplab.plan.settings import ModelAsked
+from pplab.scoring.registry import built_in
 from pplab.store.history import ModelStats
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
@@ -30,7 +31,7 @@ KNOWN = ModelStats(answers=50, latency_ms=(100.0, 200.0, 400.0), output_tokens=(
 
 def preflight(plan: Plan, provider: str, price: Price | None, stats: ModelStats, metrics: list[str]) -> Preflight:
     """Return the preflight of a plan that asks one model."""
-    return preflight_of(plan, [ModelFacts(ModelAsked(plan.model, None, provider), price, stats)], metrics)
+    return preflight_of(plan, [ModelFacts(ModelAsked(plan.model, None, provider), price, stats)], [*map(built_in, metrics)])
 
 
 def test_without_history_everything_assumed_is_said_to_be_assumed() -> None:
@@ -137,12 +138,13 @@ def test_equal_prompts_are_said_to_be_one_before_anything_is_sent() -> None:
 
 
 A, B = ModelAsked("a", None, "api.a"), ModelAsked("b", "local", "127.0.0.1:1")
+COHERENCE = [built_in("coherence")]
 COMPARED = make_plan(["Write about the sea."] * 3, model="a", n=4, base={"max_tokens": 100}, models=[A, B], max_concurrency=6)
 
 
 def test_tokens_and_costs_add_up_over_models() -> None:
     cheap = Price(0.5, 1.0, "elsewhere", "2026-10-01")
-    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, cheap, ModelStats())], ["coherence"])
+    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, cheap, ModelStats())], COHERENCE)
     alone = preflight(make_plan(COMPARED.prompts, model="a", n=4, base={"max_tokens": 100}), "api.a", DOLLAR, ModelStats(), [])
     assert (found.calls, found.model, found.provider) == (24, "a, b@local", "api.a, 127.0.0.1:1")
     assert found.input_tokens == 2 * alone.input_tokens
@@ -152,7 +154,7 @@ def test_tokens_and_costs_add_up_over_models() -> None:
 
 
 def test_a_model_whose_price_is_unknown_is_named_and_the_total_is_unknown() -> None:
-    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, None, ModelStats())], ["coherence"])
+    found = preflight_of(COMPARED, [ModelFacts(A, DOLLAR, ModelStats()), ModelFacts(B, None, ModelStats())], COHERENCE)
     assert found.cost is None
     assert "Cost: unknown (no list price is known for b@local, the rest costs $0.0" in found.words
 
@@ -160,6 +162,6 @@ def test_a_model_whose_price_is_unknown_is_named_and_the_total_is_unknown() -> N
 def test_endpoints_are_asked_side_by_side_each_at_its_own_pace() -> None:
     quick = ModelStats(answers=50, latency_ms=(100.0, 100.0, 100.0), output_tokens=(10.0, 50.0, 90.0))
     slow = ModelStats(answers=50, latency_ms=(1000.0, 1000.0, 1000.0), output_tokens=(10.0, 50.0, 90.0))
-    found = preflight_of(COMPARED, [ModelFacts(A, None, quick), ModelFacts(B, None, slow, limit=2)], ["coherence"])
+    found = preflight_of(COMPARED, [ModelFacts(A, None, quick), ModelFacts(B, None, slow, limit=2)], COHERENCE)
     assert found.seconds == (6.0, 6.0)
     assert found.time_basis == "side by side; b@local takes longest, as fast as earlier calls, 2 at once"
