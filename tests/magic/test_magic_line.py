@@ -199,3 +199,22 @@ def test_dashes_and_quotes_that_belong_to_the_prompt_are_sent(asked, prompt):
 
 def test_quotes_inside_plain_quotes_are_meant(asked):
     assert asked(f'%pplab run "“Why does it rain?”" {ONE}') == ["“Why does it rain?”"]
+
+
+def test_wordings_from_files_need_no_prompt_and_a_prompt_beside_them_is_refused(asked, refused):
+    Path("p.csv").write_text("topic\nrain\nsnow\n", "utf-8")
+    Path("short.txt").write_text("About {topic}\n", "utf-8")
+    Path("long.txt").write_text("All about {topic}\n", "utf-8")
+    sweep = "--sweep prompt=@short.txt,@long.txt"
+    assert asked(f"%pplab run --prompts p.csv {sweep} {ONE}") == [
+        "About rain",
+        "All about rain",
+        "About snow",
+        "All about snow",
+    ]
+    assert "a prompt and a sweep over the prompt were both given" in refused(f"%%pplab run {sweep} {ONE}\nWhy?")
+
+
+def test_a_frame_of_conversations_is_sent_without_a_template(asked):
+    frame = pd.DataFrame({"messages": [[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]]})
+    assert asked(f"%pplab run --prompts {{frame}} {ONE}", frame=frame) == ["system: Be brief.\n\nuser: Why?"]
