@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shlex
 from concurrent.futures import wait
 from dataclasses import replace
@@ -56,6 +57,7 @@ class ModelAccess:
         self._parent_clients: list[ModelClient] = []
         self._recording: Recording | None = None
         self._guard = Guard()
+        atexit.register(self.close)  # connections left open at the end of a program are complained of on stderr
 
     def use_recording(self, recording: Recording | None, effective: EffectiveConfiguration) -> None:
         """Answer recorded calls from a recording from here on; ``None`` ends this."""
@@ -260,7 +262,8 @@ class ModelAccess:
         return capabilities
 
     def close(self) -> None:
-        """Close the clients and stop the loop."""
+        """Close the clients and stop the loop, at the closing of the lab or the program's end."""
+        atexit.unregister(self.close)
         self._reset_after_fork()
         with self._guard:
             clients, self._clients = self._clients, {}

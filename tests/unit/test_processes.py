@@ -6,7 +6,10 @@ import copy
 import multiprocessing
 import os
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pytest
 from experiment_labs import KEY, lab_at
@@ -15,6 +18,11 @@ import pplab
 from pplab.errors import BadInput, PplabError
 from tests.servers import FaultServer
 
+UNCLOSED = """
+import sys, pplab
+lab = pplab.Lab(store="lab", model="fast", base_url=sys.argv[1], api_key="none")
+print(lab.run("Say hello.", n=1).status)
+"""
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 METHODS = [method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()]
 
@@ -130,3 +138,11 @@ def test_a_carried_lab_goes_on_answering_from_its_recording(tmp_path):
         carried = pickle.dumps(lab)
     with pickle.loads(carried) as opened:
         assert statuses(opened, "hello") == ("completed", ["ok", "ok"])
+
+
+def test_a_program_that_ends_without_closing_its_lab_leaves_no_complaint_of_open_connections(tmp_path):
+    with FaultServer() as server:
+        command = [sys.executable, "-c", UNCLOSED, server.base_url]
+        environment = {**os.environ, "PYTHONPATH": str(Path(pplab.__file__).parents[1])}
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert (ended.stdout, ended.stderr) == ("completed\n", "")
