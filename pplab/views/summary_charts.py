@@ -59,7 +59,7 @@ def _chart(records: Sequence[Mapping[Any, Any]], factors: Sequence[str], metrics
         return svg.dot_chart(rows, estimates, title=f"{what} by {by}", within=within)
     (name,) = factors
     ordered = [record for _, record in sorted(zip(places, records, strict=True), key=lambda pair: pair[0] or 0.0)]
-    words = {} if isinstance(ordered[0][name], (int, float)) else {k: value_label(r[name]) for k, r in enumerate(ordered)}
+    words = {} if isinstance(ordered[0][name], (int, float)) else {float(k): value_label(r[name]) for k, r in enumerate(ordered)}
     across = [float(k if words else record[name]) for k, record in enumerate(ordered)]
     lines = {m.label: [svg.Point(x, estimate(r, m.name)) for x, r in zip(across, ordered, strict=True)] for m in metrics}
     lower = [m.label for m in metrics if not m.higher_is_better]
