@@ -6,7 +6,7 @@ TOUR := notebooks/01_tour.ipynb
 BEGUN := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo notebooks test check dist soak bench screenshots docs setup browser model clean
+.PHONY: help lab demo recording notebooks test check dist soak bench screenshots docs setup browser model clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ lab: setup ## open JupyterLab on the tour
 
 demo: setup ## run the tour without a browser and say where the results are
 	$(BIN)/python tests/notebooks/run.py demo
+
+recording: setup model ## have the small model answer the tour anew
+	$(BIN)/python tests/notebooks/run.py record
 
 notebooks: setup ## run the notebooks and store what they show
 	$(BIN)/python tests/notebooks/run.py store

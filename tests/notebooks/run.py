@@ -1,7 +1,12 @@
-"""Runs the notebooks as a newcomer would: ``demo`` says where the tour's results are, ``store`` keeps what every notebook shows."""
+"""Runs the notebooks as a newcomer would: ``demo`` says where the tour's results are, ``store`` keeps what every notebook shows.
+
+``record`` has the small model answer the tour anew, and keeps its answers beside the notebook.
+"""
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -12,6 +17,8 @@ from nbconvert import HTMLExporter
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 TOUR = NOTEBOOKS / "01_tour.ipynb"
+RECORDING = NOTEBOOKS / "recordings" / "tour.jsonl"
+MODEL_PORT = 8080  # the tour's endpoint
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -32,6 +39,7 @@ def demo() -> int:
     """Run the tour in ``exports/demo`` and name what it left there."""
     results = ROOT / "exports" / "demo"
     results.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(RECORDING.parent, results / RECORDING.parent.name, dirs_exist_ok=True)
     notebook = execute(TOUR, results)
     nbformat.write(notebook, results / TOUR.name)
     body, _ = HTMLExporter().from_notebook_node(notebook)
@@ -50,9 +58,21 @@ def store() -> int:
     return 0
 
 
+def record() -> int:
+    """Run the tour with the small model behind its endpoint, and keep every answer."""
+    sys.path.insert(0, str(ROOT))
+    from tests.servers.small_model import SmallModel
+
+    RECORDING.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder, SmallModel(Path(folder) / "log.txt", MODEL_PORT):
+        execute(TOUR, TOUR.parent)
+    print(RECORDING.relative_to(ROOT))
+    return 0
+
+
 if __name__ == "__main__":
     try:
-        raise SystemExit({"demo": demo, "store": store}[sys.argv[1]]())
+        raise SystemExit({"demo": demo, "store": store, "record": record}[sys.argv[1]]())
     except CellExecutionError as error:
         print(error, file=sys.stderr)
         raise SystemExit(1) from None
