@@ -15,7 +15,6 @@ from pplab.plan.plan import Plan
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
-from pplab.store.scores import latest_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -199,7 +198,7 @@ class ExperimentRepository:
             row = store.experiment(self.experiment_id)
             if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
-            scores = latest_scores(store, row.experiment_id)
+            scores = history.latest_scores(store, row.experiment_id)
             return StoredExperiment(
                 row,
                 store.responses(row.experiment_id),

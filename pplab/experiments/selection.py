@@ -9,8 +9,8 @@ from pplab.errors import BadInput
 from pplab.experiments.repository import LOST, ExperimentRepository
 from pplab.inputs.values import as_list
 from pplab.plan.vocabulary import SCORES
+from pplab.store import history
 from pplab.store.run_lock import is_running
-from pplab.store.scores import latest_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def whole_response(store: Store, wanted: str) -> ResponseRow:
     """Return one response with the values of the user's metrics that count."""
     with store.reading():
         row = store.response(wanted)
-        values = latest_scores(store, row.experiment_id).by_response.get(row.response_id, {})
+        values = history.latest_scores(store, row.experiment_id).by_response.get(row.response_id, {})
     return dataclasses.replace(row, metrics={name: value for name, value in values.items() if name not in SCORES})
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pplab.plan.vocabulary import SCORED, SCORES
 from pplab.store.queries import in_list
+from pplab.store.scores import ALL_SCORES, GivenScore, LatestScores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,14 @@ def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
 
 def _reasons(detail: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {name: detail[name]["reason"] for name in SCORES if "reason" in detail.get(name, {})}
+
+
+def latest_scores(tables: Queries, experiment_id: str) -> LatestScores:
+    """Return the scores of a stored experiment that count."""
+    query = f"""SELECT response_id, metric, source, version, coalesce(rater, ''), value, explanation, created_at
+                FROM ({ALL_SCORES}) WHERE experiment_id = ? ORDER BY created_at, response_id, metric"""
+    with tables.reading() as cursor:
+        return LatestScores.of(map(GivenScore._make, cursor.execute(query, [experiment_id]).fetchall()))
 
 
 def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:

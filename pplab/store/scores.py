@@ -10,7 +10,6 @@ from pplab.plan.vocabulary import SCORES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pplab.store.queries import Queries
     from pplab.store.rows import ResponseRow, ScoreRow
 
 COLUMNS: Final = (
@@ -95,14 +94,6 @@ class LatestScores:
             if s.metric not in latest.by_response.get(s.response_id, {}):
                 latest.reasons.setdefault(s.response_id, {})[s.metric] = OTHER_VERSION
         return latest
-
-
-def latest_scores(tables: Queries, experiment_id: str) -> LatestScores:
-    """Return the scores of a stored experiment that count."""
-    query = f"""SELECT response_id, metric, source, version, coalesce(rater, ''), value, explanation, created_at
-                FROM ({ALL_SCORES}) WHERE experiment_id = ? ORDER BY created_at, response_id, metric"""
-    with tables.reading() as cursor:
-        return LatestScores.of(map(GivenScore._make, cursor.execute(query, [experiment_id]).fetchall()))
 
 
 def given_scores(responses: Iterable[ResponseRow], rows: Iterable[ScoreRow]) -> list[GivenScore]:

@@ -387,7 +387,9 @@ def _variance(page: _Page, table: pd.DataFrame, metrics: Sequence[MetricInfo]) -
     if len(sources) < 2 or split.empty:
         return
     shares = split[sources].map(lambda share: "-" if math.isnan(share) else percent(share))
-    rows = [{"score": labels[m], **row} for m, row in zip(split["metric"], shares.to_dict("records"), strict=True)]
+    records = shares.to_dict("records")
+    cells = [{str(name): cell for name, cell in record.items()} for record in records]
+    rows = [{"score": labels[metric], **row} for metric, row in zip(split["metric"], cells, strict=True)]
     headings = {"score": "score", **{name: VARIANCE_WORDS.get(name, name.replace("+", ", ")) for name in sources}}
     notes = " ".join(dict.fromkeys(_sentence(note) for note in split["note"] if note))
     caption = f"Shares of the variance of each score. {notes}".strip()

@@ -7,7 +7,8 @@ import itertools
 import pytest
 from store_records import experiment, response, score
 
-from pplab.store.scores import OTHER_VERSION, latest_scores
+from pplab.store.history import latest_scores
+from pplab.store.scores import OTHER_VERSION
 from pplab.store.store import open_store
 
 LATER = "2026-11-24T01:23:49.123456"
