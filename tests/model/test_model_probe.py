@@ -9,7 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from pplab import Lab
 
-PROMPT = "Say one word."
+PROMPT = "Answer in one short plain sentence: what is water?"
+"""A question answered alike near temperature 0 and otherwise each time at 1, so that the ends of a probe lie far apart."""
 
 
 def test_a_real_model_is_probed_to_honour_temperature(lab: Lab) -> None:
