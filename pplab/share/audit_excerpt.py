@@ -33,6 +33,7 @@ EVENTS = frozenset(
         "analytics_updated",
         "retry_requested",
         "scores_added",
+        "experiment_labelled",
         "package_imported",
     }
 )

@@ -14,7 +14,7 @@ from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.store.drain_log import DrainLog
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, canonical_json, time_text
-from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, ResponseRow, ScoreRow
+from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, LabelRow, ResponseRow, ScoreRow
 from pplab.store.scores import LatestScores, given_scores
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FIRST_TABLES = {"calibrations": CalibrationRow, "experiments": ExperimentRow, "responses": ResponseRow, "attempts": AttemptRow}
 """The tables that every package has."""
 
-TABLES = {**FIRST_TABLES, "scores": ScoreRow}
+TABLES = {**FIRST_TABLES, "scores": ScoreRow, "labels": LabelRow}
 """The tables of a package and their records, in the order in which one refers to those before. One without rows is left out
 where it is none of the first."""
 
@@ -44,6 +44,7 @@ class PackageContents:
     responses: tuple[ResponseRow, ...]
     attempts: tuple[AttemptRow, ...]
     scores: tuple[ScoreRow, ...] = ()
+    labels: tuple[LabelRow, ...] = ()
 
     def table(self, name: str) -> Sequence[Any]:
         """Return the rows of one of `TABLES`."""
@@ -87,11 +88,14 @@ def read_store(store: Store, ids: Sequence[str]) -> PackageContents:
         responses = [r for e in experiments for r in store.response_rows(e.experiment_id)]
         frames = [store.attempts(e.experiment_id) for e in experiments]
         scores = [s for e in experiments for s in store.score_rows(e.experiment_id)]
+        labels = [label for e in experiments if (label := store.label(e.experiment_id)) is not None]
     place = {r.response_id: i for i, r in enumerate(responses)}
     attempts = [a for frame in frames for a in _attempts(frame)]
     attempts.sort(key=lambda a: (place.get(a.response_id, len(place)), a.started_at, a.attempt, a.attempt_id))
     scores.sort(key=lambda s: (place.get(s.response_id, len(place)), s.metric, s.created_at, s.score_id))
-    return PackageContents(tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts), tuple(scores))
+    return PackageContents(
+        tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts), tuple(scores), tuple(labels)
+    )
 
 
 def plain(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:

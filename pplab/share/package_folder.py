@@ -216,6 +216,9 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
     if strays:
         yield f"{counted(strays, 'request')} {'belongs' if strays == 1 else 'belong'} to no response"
     yield from _score_inconsistencies(contents)
+    for label in contents.labels:
+        if label.experiment_id not in plans:
+            yield f"the name of experiment {label.experiment_id[:8]} belongs to none"
 
 
 def _score_inconsistencies(contents: PackageContents) -> Iterator[str]:

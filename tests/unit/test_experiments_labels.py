@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pandas as pd
 import pytest
 
+import pplab
 from pplab.commands import command_table
 from pplab.commands.session import Session
 from pplab.errors import BadInput, NotFound
@@ -68,6 +70,16 @@ def test_an_export_names_the_experiment_of_each_row(lab, experiment, tmp_path):
     lab.run("Say hello.", n=1)
     path = lab.export(lab.experiments(), format="parquet", path=tmp_path / "both.parquet").path
     assert pd.read_parquet(path)["experiment_name"].fillna("").tolist() == ["warm or plain", ""]
+
+
+def test_a_package_carries_the_labels_into_another_lab(lab, experiment, tmp_path):
+    path = lab.export(experiment, format="package", path=tmp_path / "one.zip").path
+    with pplab.Lab(tmp_path / "other") as other:
+        other.import_package(path)
+        there = other.experiment("warm or plain")
+        assert (there.id, there.tags, there.note) == (experiment.id, ("tone", "v2"), "Before the launch.")
+    unnamed = lab.export(lab.run("Say hello.", n=1), format="package", path=tmp_path / "two.zip").path
+    assert "data/labels.jsonl" not in zipfile.ZipFile(unnamed).namelist()
 
 
 def test_results_change_the_labels_and_search_for_them(lab, experiment):
