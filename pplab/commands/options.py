@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pplab.commands.command import Option
 from pplab.errors import BadInput
@@ -32,19 +32,3 @@ def name_value_pairs(flag: str, texts: Sequence[str] | None) -> dict[str, str] |
             raise BadInput(f"'{text}' is not NAME=VALUE", hint=f"write {flag} NAME=VALUE")
         pairs[name] = value
     return pairs or None
-
-
-def parameter_values(flag: str, texts: Sequence[str] | None) -> dict[str, Any] | None:
-    """Return the values of parameters from texts like ``NAME=VALUE``, or ``NAME=@FILE`` for JSON; ``None`` when there are none.
-
-    Examples
-    --------
-    >>> parameter_values("--set", ["top_k=40", "logprobs=true", "stop=END"])
-    {'top_k': 40, 'logprobs': True, 'stop': ['END']}
-    """
-    pairs = name_value_pairs(flag, texts)
-    if pairs is None:
-        return None
-    from pplab.plan.written import parse_value
-
-    return {name: parse_value(name, text) for name, text in pairs.items()}

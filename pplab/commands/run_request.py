@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING
 
-from pplab.commands.options import parameter_values
+from pplab.commands.options import name_value_pairs
 from pplab.commands.variables import substitute, variable_names
 from pplab.errors import BadInput
 from pplab.inputs.texts import decode, read_text
@@ -24,12 +24,14 @@ INPUT_LIMIT = 2_000_000  # bytes of a prompt
 def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
     """Return the request that the options of ``run`` make; an option has the name of its field, but for those listed here."""
     from pplab.plan.request import RunRequest
+    from pplab.plan.written import Written
 
+    set_values = name_value_pairs("--set", arguments.set)
     sweep = _sweep(arguments.sweep or ())
     fields = {
         "prompt": _prompt(session, arguments, optional=arguments.prompts is not None or "prompt" in (sweep or ())),
         "sweep": sweep,
-        "parameters": parameter_values("--set", arguments.set),
+        "parameters": set_values and {name: Written(text) for name, text in set_values.items()},
         "data": arguments.prompts,
         "tags": arguments.tag,
     }

@@ -11,7 +11,7 @@ from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
 from pplab.plan.plan import make_plan, sample_ranges
 from pplab.plan.request_prompts import named_texts, request_prompts, text_of
-from pplab.plan.written import parse_values
+from pplab.plan.written import Written, parse_value, parse_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,7 +111,8 @@ def build_plan(
     _one_of("a prompt", request.prompt, "sweep over the prompt", swept)
     asked = request_prompts(request.prompt, swept, request.data, request.cluster)
     ranges = calibration.ranges if calibration else None
-    base = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
+    given = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
+    base = {name: parse_value(name, value) if isinstance(value, Written) else value for name, value in given.items()}
     settings = request.settings
     if isinstance(settings, int) and not isinstance(settings, bool):
         if not ranges:

@@ -17,6 +17,12 @@ _STEPS = re.compile(r"\s*-?[\d.]+\s*:\s*-?[\d.]+\s*:\s*\d+\s*")
 MOST_STEPS = 1000  # values of one sweep written as low:high:count
 
 
+class Written(str):
+    """The value of a parameter as it was written on a line: read when a plan is built, as a sweep's values are."""
+
+    __slots__ = ()
+
+
 def parse_value(name: str, text: str) -> Any:
     """Return the value of a parameter that a user wrote; of one that takes JSON, ``@FILE`` is the content of a file.
 

@@ -224,12 +224,13 @@ def test_what_is_recorded_is_answered_without_approval_and_nothing_else_is_asked
 
 def test_another_model_in_the_studio_gets_no_key_either(tmp_path, server, key):
     from pplab.views.widgets.studio import Studio
+    from pplab.views.widgets.studio_draft import request_of
 
     with pplab.Lab(store=cloned(tmp_path, base_url=server.base_url, model="m")) as lab:
         studio = Studio(lab)
         try:
             with pytest.raises(BadInput, match="not approved"):
-                studio._lab_for("another").run("hello", n=1)
+                lab.start(**request_of({**studio.draft, "prompt": "hello", "models": "another"}).given())
         finally:
             studio.close()
     assert server.asked == []

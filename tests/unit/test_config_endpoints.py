@@ -128,12 +128,14 @@ def test_an_endpoint_limits_the_calls_under_way_where_a_run_does_not_say(tmp_pat
 
 def test_the_studio_asks_another_model_at_the_same_endpoint(tmp_path, server, keys):
     from pplab.views.widgets.studio import Studio
+    from pplab.views.widgets.studio_draft import request_of
 
     with pplab.Lab(store=tmp_path / "lab", model="m@local", configuration=PPLab(endpoints=table(server))) as lab:
         studio = Studio(lab)
         try:
-            other = studio._lab_for("n")
-            assert (other.model, other.provider) == ("n", lab.provider)
+            plan, _ = lab.manager.plan(request_of({**studio.draft, "prompt": "hello", "models": "n"}))
+            (asked,) = plan.models
+            assert (asked.name, asked.endpoint, asked.provider) == ("n", "local", lab.provider)
         finally:
             studio.close()
 

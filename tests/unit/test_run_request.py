@@ -23,7 +23,7 @@ LINE = {
     "n": (["--n", "3"], 3),
     "settings": (["--settings", "4"], 4),
     "sweep": (["--sweep", "temperature=0,1", "--sweep", "top_p"], {"temperature": "0,1", "top_p": None}),
-    "parameters": (["--set", "max_tokens=20"], {"max_tokens": 20}),
+    "parameters": (["--set", "max_tokens=20"], {"max_tokens": "20"}),
     "data": (["--prompts", "topics.csv"], "topics.csv"),
     "cluster": (["--cluster", "topic"], "topic"),
     "system": (["--system", "Be kind."], "Be kind."),
