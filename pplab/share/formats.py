@@ -49,7 +49,7 @@ def as_bytes(frame: pd.DataFrame, format: str, what: str) -> ExportData:
         import pyarrow.parquet as pq
 
         sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pandas(_json_columns(frame), preserve_index=False), sink)
+        pq.write_table(pa.Table.from_pandas(_of_one_kind(_json_columns(frame)), preserve_index=False), sink)
         return ExportData(sink.getvalue(), len(frame))
     if format == "csv":
         table = _json_columns(frame)
@@ -85,20 +85,25 @@ def _in_utc(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _json_columns(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return ``frame`` with JSON text for dicts and lists, and in columns that hold texts beside numbers or flags.
-
-    Every reader of tables can hold that; experiments may have values of different kinds of one parameter.
-    """
-    from pplab.plan.parameters import as_text
+    """Return ``frame`` with dicts and lists as JSON text, which every reader of tables can hold."""
     from pplab.store.record_types import canonical_json
 
     out = frame.copy()
     for name in out.columns:
         if out[name].map(lambda v: isinstance(v, (dict, list))).any():
             out[name] = out[name].map(lambda v: canonical_json(v) if isinstance(v, (dict, list)) else v)
-        elif out[name].dtype == object and len({type(v) for v in out[name].dropna()}) > 1:
-            out[name] = out[name].map(as_text, na_action="ignore")
     return out
+
+
+def _of_one_kind(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return ``frame`` with text in columns that hold texts beside numbers or flags, as a typed file needs it.
+
+    Experiments may have values of different kinds of one parameter.
+    """
+    from pplab.plan.parameters import as_text
+
+    mixed = [name for name in frame.columns if frame[name].dtype == object and len({type(v) for v in frame[name].dropna()}) > 1]
+    return frame.assign(**{name: frame[name].map(as_text, na_action="ignore") for name in mixed})
 
 
 def _neutral(value: Any) -> Any:

@@ -110,9 +110,10 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> No
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Start Chromium: the system's if there is one, else Playwright's."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         chromium = playwright.chromium.launch(executable_path=found, args=arguments)

@@ -120,7 +120,7 @@ def test_interrupting_a_run_gives_the_prompt_back_within_a_second_and_keeps_what
 def test_cells_and_operations_of_a_restarted_kernel_go_to_the_same_lab(kernel, tmp_path):
     kernel.run("x = 1")
     kernel.manager.restart_kernel(now=False)
-    kernel.client.wait_for_ready(timeout=60)
+    kernel.client.wait_for_ready(timeout=240)
     kernel.run("%load_ext pplab")
     kernel.run("y = 1")
     reply = kernel.run("%pplab verify")

@@ -66,7 +66,7 @@ def test_four_writers_and_a_reader_who_never_stops_get_every_row_exactly_once(fo
         out, err = writer.communicate(timeout=600)
         assert (writer.returncode, err) == (0, "")
         experiments += out.split()
-    out, err = reader.communicate(timeout=60)
+    out, err = reader.communicate(timeout=240)
     assert (reader.returncode, err) == (0, "")
     assert int(out) > 0
     store = open_store(folder)

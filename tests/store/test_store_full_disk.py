@@ -39,7 +39,7 @@ while refused < 20:
 def fill(folder, *limit):
     """Write until the disk refuses twenty times; return what was acknowledged."""
     filler = start(FILLER, folder, *limit)
-    out, err = filler.communicate(timeout=120)
+    out, err = filler.communicate(timeout=240)
     assert (filler.returncode, err) == (0, "")
     return out.split()
 

@@ -327,7 +327,7 @@ def python(program, *arguments):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()

@@ -80,7 +80,7 @@ class Shared:
         with contextlib.nullcontext() if ROOT_USER else self._rights_of(user):
             done = subprocess.run(
                 [sys.executable, "-c", BECOME, code, str(self.folder / "lab"), str(user), str(GROUP), str(umask)],
-                env=env, cwd="/", capture_output=True, text=True, timeout=120, check=False,
+                env=env, cwd="/", capture_output=True, text=True, timeout=240, check=False,
             )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])

@@ -43,7 +43,7 @@ def program(*words, **options):
     """Run ``python -m pplab`` in a process of its own."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
     command = [sys.executable, "-m", "pplab", *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, **options)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=240, check=False, **options)
 
 
 def test_a_bare_program_says_where_one_is(pp):
@@ -222,7 +222,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     gone, writing = os.pipe()
     os.close(gone)
     words = [sys.executable, "-m", "pplab", "sql", "SELECT * FROM range(50000)"]
-    done = subprocess.run(words, env=env, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, timeout=120, check=False)
+    done = subprocess.run(words, env=env, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, timeout=240, check=False)
     os.close(writing)
     assert done.returncode == 1
     assert done.stderr == b""
@@ -244,7 +244,7 @@ def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
         while server.counts()["requests"] < 2:
             assert running.poll() is None
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=240)
     assert running.returncode == 130
     assert "Traceback" not in err
     if as_line:

@@ -32,7 +32,7 @@ print(json.dumps(said))
 def with_descriptors(limit, store, server, wanted=200):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", SCRIPT, str(limit), str(store), server.base_url, str(wanted)]
-    done = subprocess.run(command, env=env, cwd=store.parent, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, cwd=store.parent, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

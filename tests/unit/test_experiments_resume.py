@@ -148,7 +148,7 @@ def test_the_terminal_resumes_and_retries_by_id(server: FaultServer, tmp_path: P
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY}
     for option, status in (("--resume", "failed"), ("--retry-failed", "completed")):
         command = [sys.executable, "-m", "pplab", "run", option, name[:8], "--json", *options]
-        shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60).stdout
+        shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=240).stdout
         assert f'"status": "{status}"' in shown
 
 
@@ -176,7 +176,7 @@ except Exception as error:
 print(*heard)
 """
     running = elsewhere(tmp_path, server, code)
-    said, heard = running.communicate(timeout=60)[0].splitlines()
+    said, heard = running.communicate(timeout=240)[0].splitlines()
     assert said.startswith("StoreError False the record could not be saved")
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.experiment()
@@ -199,7 +199,7 @@ while experiment.progress["done"] < 8:
     time.sleep(0.01)
 """
     running = elsewhere(tmp_path, server, code, stderr=subprocess.STDOUT)
-    said = running.communicate(timeout=60)[0]
+    said = running.communicate(timeout=240)[0]
     assert "Traceback" not in said
     assert "Exception" not in said
     with lab_at(tmp_path, server, "fast") as lab:

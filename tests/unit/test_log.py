@@ -22,7 +22,7 @@ def lines(lab):
 
 def doctor(folder):
     command = [sys.executable, "-m", "pplab", "doctor", "--store", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False).stdout
 
 
 def failing(patch, words="No room here"):
@@ -114,7 +114,7 @@ def test_the_logger_is_silent_by_default(tmp_path):
         log.log_error("it failed", ValueError("x"))
         print(logging.getLogger("pplab").handlers)
     """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=True)
     assert done.stderr == ""
     assert "NullHandler" in done.stdout
 

@@ -231,7 +231,7 @@ def test_a_process_that_ends_while_following_ends_cleanly(tmp_path: Path) -> Non
         "import pathlib, sys; from pplab.observe.live import RecordWatcher, RecordReader; "
         "RecordWatcher(RecordReader(pathlib.Path(sys.argv[1]), 'experiment'), on_change=print, on_batch=print)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False, capture_output=True, text=True, timeout=240)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

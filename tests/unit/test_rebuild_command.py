@@ -69,7 +69,7 @@ def test_other_labs_that_are_open_go_on_after_a_swap(altered):
         import sys
 
         command = [sys.executable, "-m", "pplab", "rebuild", "--swap", "--store", str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
         assert set(forged.responses["creativity"]) != {1.0}
         assert other.run("And again.", n=1).status == "completed"
         assert other.verify().ok

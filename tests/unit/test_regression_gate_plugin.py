@@ -22,7 +22,7 @@ def run(folder, *words, **env):
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), *LOADED, *words]
     paths = {"PYTHONPATH": str(Path(pplab.__file__).parents[1])}
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **paths, **env}, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env={**os.environ, **paths, **env}, capture_output=True, text=True, timeout=240, check=False
     )
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout.splitlines()[-1])}
     return counts, done.stdout

@@ -145,7 +145,7 @@ def test_the_notebook_in_a_package_runs_as_it_is_and_says_the_same_every_time(bo
     for _ in range(2):
         notebook = nbformat.read(bob / "bag" / "replay.ipynb", as_version=4)
         nbformat.validate(notebook)
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(bob / "bag")}}).execute()
+        NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(bob / "bag")}}).execute()
         outputs.append([[_compared(output) for output in cell.get("outputs", [])] for cell in notebook.cells])
         nbformat.write(notebook, bob / "bag" / "replay.ipynb")  # as Jupyter does when it is saved
     text = json.dumps(outputs[0])

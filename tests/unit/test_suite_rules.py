@@ -55,7 +55,7 @@ def run(folder, *files, before=(), **env):
     ]
     ours = {name: value for name, value in os.environ.items() if name not in ("CI", "BUILD_NUMBER")}  # pytest prints more there
     environment = {**ours, "PYTHONPATH": str(ROOT), **env}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
