@@ -314,7 +314,7 @@ def preset_calibration():
         return lab.calibrate("balanced")
 
 
-@given(DRAFTS, st.lists(WORDS, min_size=2, max_size=3))
+@given(DRAFTS, st.lists(WORDS, min_size=2, max_size=3, unique_by=lambda text: tuple(text.split())))
 def test_with_several_personas_it_is_python_that_asks_for_the_same(made, texts):
     made = {**made, "systems": tuple(Persona(name=f"p{at}", text=text) for at, text in enumerate(texts))}
     calls = []
