@@ -91,10 +91,10 @@ class ModelAccess:
 
     def offline_reason(self, asked: ModelAsked) -> str:
         """Return why calls to a model that are not recorded cannot be made; empty when they can."""
-        if self._effective.offline:  # whatever the recording lacks is missing then, also of the embedded model
-            return "PPLAB_OFFLINE is set"
         if asked.provider == EMBEDDED:
             return ""
+        if self._effective.offline:
+            return "PPLAB_OFFLINE is set"
         if asked.endpoint is None and self._effective.base_url is None:
             return "there is no key for the model"
         try:
@@ -140,7 +140,8 @@ class ModelAccess:
         clients: dict[Place, Source] = {}
         unreachable: dict[Place, str] = {}
         for model in asked:
-            reason = self.offline_reason(model)
+            # Offline, whatever the recording lacks is missing, also of the embedded model.
+            reason = "PPLAB_OFFLINE is set" if self._effective.offline else self.offline_reason(model)
             server = None if reason else self.server(model)
             if server is not None and (error := self._approval_error([server])) is not None:
                 reason = str(error)
