@@ -37,7 +37,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark every test of this folder."""
     if Path(__file__).parent in item.path.parents:
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.flaky(reruns=2))  # a browser on a busy machine can be slower than any patience
+        item.add_marker(pytest.mark.flaky(reruns=0))  # a browser on a busy machine can be slower than any patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,8 @@ def notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
     opened: list[Notebook] = []
 
     def make(*cells: str, name: str = "notebook") -> Notebook:
-        folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name}")
+        attempt = request.node.execution_count  # a test that is run again begins with a lab of its own
+        folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name} {attempt}")
         folder.mkdir(exist_ok=True)
         path = folder / f"{name}.ipynb"
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

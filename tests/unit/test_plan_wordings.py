@@ -9,7 +9,7 @@ from test_plan_messages import FIRST, TALK, Calibration, plan, refused
 
 from pplab.analysis.response_matrix import layout
 from pplab.analysis.statistics import compare
-from pplab.experiments.resume import for_analysis, with_factors
+from pplab.experiments.factors import for_analysis, with_factors
 from pplab.plan.plan import PlannedCall
 
 WORDINGS = {"short": "Sum up {text}", "long": "Sum up {text} for {reader}, please"}
