@@ -164,6 +164,7 @@ def _anchor(cursor: DuckDBPyConnection, text: str) -> tuple[str, str]:
     query = " UNION ALL ".join(
         f"SELECT '{of.name}' AS kind, {of.key} AS id FROM {of.table} WHERE starts_with({of.key}, $id)"
         for of in RECORD_TYPES.values()
+        if of.name != "label"  # its key is its experiment's
     )
     query += "".join(
         f" UNION SELECT 'correlation', correlation_id FROM {record_type.table} WHERE starts_with(correlation_id, $id)"

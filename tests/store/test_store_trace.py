@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from store_records import attempt, calibration, cell, event, experiment, export, metric, response
 
+import pplab
 from pplab.errors import BadInput, NotFound
 from pplab.store.trace import Edge
 
@@ -126,6 +127,14 @@ def test_every_record_of_a_trace_opens_a_trace_that_holds_it(lab):
 def test_a_correlation_id_or_its_beginning_opens_the_chain_of_cause(lab):
     assert ids(lab.trace(RUN)) == ids(lab.trace(RUN[:8])) == ids(lab.trace("experiment-1"))
     assert lab.trace(RUN).anchor == ("correlation", RUN)
+
+
+def test_a_name_that_an_experiment_has_does_not_take_its_place():
+    with pplab.Lab(store=":temp:") as lab:
+        names = [f"run {number}" for number in range(5)]  # of two records with one id either may come first
+        traced = [lab.trace(lab.run("Hi", n=1, name=name)) for name in names]
+    assert [chain.anchor[0] for chain in traced] == ["experiment"] * 5
+    assert all("response" in {node.kind for node in chain.nodes} for chain in traced)
 
 
 def test_unknown_and_ambiguous_ids_are_refused_in_one_line(lab):
