@@ -259,7 +259,8 @@ class Lab(CopiedAsItself):
         systems : dict, optional
             The personas to compare: ``{name: system message}``; an empty one sends none.
         calibration : Calibration or str, optional
-            Ranges and persona to work in; an id or ``"latest"``.
+            Ranges and persona to work in; an id or ``"latest"``. Each model gets what it takes of it
+            (`Calibration.settings_for`).
         n : int, default 5
             Replicates of every prompt under every setting.
         settings : list of dict or int, optional

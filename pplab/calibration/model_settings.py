@@ -162,6 +162,11 @@ class ModelSettings:
     reasons: tuple[Reason, ...]
 
     @property
+    def samples(self) -> bool:
+        """Whether the model takes temperature: whether that or the effort is what varies."""
+        return "temperature" in {*self.ranges, *self.given}
+
+    @property
     def sweep(self) -> dict[str, list[Any]]:
         """The parameters worth varying, as `Lab.run` takes them: temperature where it is honoured, else the effort."""
         varied = {"temperature": self.points["temperature"]} if "temperature" in self.points else self.choices
@@ -176,6 +181,15 @@ class ModelSettings:
         if "temperature" in self.points and len(self.points["temperature"]) == 1:
             fixed["temperature"] = self.points["temperature"][0]
         return {**fixed, **self.given}
+
+    @property
+    def instead(self) -> str:
+        """What takes the place of temperature, in a sentence; empty where the model takes it."""
+        if self.samples:
+            return ""
+        why = next(reason.words for reason in self.reasons if reason.parameter == "temperature")
+        names = " and ".join([*self.sweep, "the strength of the persona"])
+        return f"{self.model} is told the calibration by {names} in place of temperature ({why})"
 
     @property
     def persona(self) -> str:

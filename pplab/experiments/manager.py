@@ -125,7 +125,7 @@ class RunManager:
         from pplab.experiments.run_setup import concurrent_calls
         from pplab.scoring.registry import registered
 
-        plan, _ = self.plan(request)
+        plan, calibration = self.plan(request)
         access = self.context.access
         models = plan.models or (access.own,)
         limits = access.endpoint_limits(plan.models)
@@ -137,6 +137,9 @@ class RunManager:
             for asked, of_one in zip(models, stats, strict=True)
         ]
         warnings = caveats(plan, self.context.provider, self.capabilities, probes)
+        if calibration and not request.sweep and (request.settings is None or isinstance(request.settings, int)):
+            told = [calibration.settings_for(asked.label, request.parameters) for asked in models]
+            warnings = (*warnings, *(one.instead for one in told if not one.samples))
         if caveat := concurrent_calls(self.context, plan).caveat:
             warnings = (*warnings, caveat)
         return preflight(plan, facts, registered(), warnings)

@@ -204,7 +204,6 @@ def make_plan(
     settings: Sequence[Setting | Mapping[str, Any]] | None = None,
     sweep: Mapping[str, Sequence[Any]] | None = None,
     base: Mapping[str, Any] | None = None,
-    ranges: Mapping[str, Range] | None = None,
     seed: int | None = None,
     models: Sequence[ModelAsked] = (),
     resolve: Callable[[str], ModelAsked] = ModelAsked,
@@ -228,8 +227,6 @@ def make_plan(
         Values per parameter; their grid becomes the settings. Not together with ``settings``.
     base
         Parameters that every setting gets unless it has its own value.
-    ranges
-        A calibration's ranges: used when neither ``settings`` nor ``sweep`` is given (see `sample_ranges`).
     seed
         Each replicate's seed is derived from this one.
     models
@@ -255,8 +252,6 @@ def make_plan(
         combinations = [Setting.of({**fixed, **given}) for given in _parameters_of(settings)]
     elif sweep:
         combinations = grid(sweep, fixed)
-    elif ranges:
-        combinations = sample_ranges(ranges, 4, seed or 0, fixed)
     else:
         combinations = [Setting.of(fixed)]
     if not combinations:

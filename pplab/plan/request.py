@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.inputs.values import as_list, mapping
+from pplab.plan.calibrated import SETTINGS, drawn_settings, swept_settings
 from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
-from pplab.plan.plan import make_plan, sample_ranges
+from pplab.plan.plan import make_plan
 from pplab.plan.request_prompts import named_texts, request_prompts, text_of
 from pplab.plan.written import Written, parse_value, parse_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pplab.plan.calibrated import Calibrated
     from pplab.plan.messages import Prompt
     from pplab.plan.plan import Plan
-    from pplab.plan.settings import ModelAsked, Range
+    from pplab.plan.settings import ModelAsked
 
 SWEEP = '{"temperature": [0, 0.7]}'
 
@@ -56,26 +58,6 @@ class RunRequest:
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
 
-class Calibrated(Protocol):
-    """The part of a calibration that a plan is built from."""
-
-    @property
-    def ranges(self) -> Mapping[str, Range]:
-        """The range of each parameter."""
-
-    @property
-    def points(self) -> Mapping[str, Sequence[float]]:
-        """The values of each parameter that a sweep without values takes."""
-
-    @property
-    def persona(self) -> str:
-        """The system message."""
-
-    @property
-    def personas(self) -> Mapping[str, str]:
-        """The system messages that a sweep over it without values takes, by name."""
-
-
 def build_plan(
     request: RunRequest,
     *,
@@ -110,21 +92,28 @@ def build_plan(
     swept = _swept(sweep, "prompt")
     _one_of("a prompt", request.prompt, "sweep over the prompt", swept)
     asked = request_prompts(request.prompt, swept, request.data, request.cluster)
-    ranges = calibration.ranges if calibration else None
     given = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
     base = {name: parse_value(name, value) if isinstance(value, Written) else value for name, value in given.items()}
-    settings = request.settings
-    if isinstance(settings, int) and not isinstance(settings, bool):
-        if not ranges:
-            raise BadInput(
-                "a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings"
-            )
-        settings = sample_ranges(ranges, settings, request.seed or 0, base)
+    listed = [] if models is None else _models(models, resolve)
     sweep = {name: _values(name, values, calibration) for name, values in sweep.items()}
-    if sweep and ranges and "max_tokens" in ranges and "max_tokens" not in {*sweep, *base}:
-        base = {**base, "max_tokens": ranges["max_tokens"].high}
     personas = None if systems is None else named_texts("persona", systems)
     system = _system_message(request, personas, calibration, asked.prompts)
+    settings, count = _settings_or_count(request.settings, calibration, sweep)
+    if calibration and calibration.ranges and settings is None:
+        names = [one.label for one in listed] or [model]
+        if sweep:
+            settings, sweep = swept_settings(calibration, names, sweep, base), {}
+        else:
+            own = any(has_system_message(turns_of(prompt)) for prompt in asked.prompts)
+            settings, strengths = drawn_settings(
+                calibration,
+                names,
+                count=count,
+                seed=request.seed or 0,
+                base=base,
+                persona=request.system is None and personas is None and not own,
+            )
+            personas = strengths or personas
     return make_plan(
         [map_text(p, scrub) for p in asked.prompts],
         model=model,
@@ -132,13 +121,12 @@ def build_plan(
         settings=settings,
         sweep=sweep or None,
         base=base,
-        ranges=ranges,
         seed=request.seed,
-        models=[] if models is None else _models(models, resolve),
+        models=listed,
         resolve=resolve,
         systems=personas and {name: scrub(text) for name, text in personas.items()},
         wordings=[replace(w, template=scrub(w.template), prompts=tuple(map(scrub, w.prompts))) for w in asked.wordings],
-        system=scrub(system) if system else None,
+        system=scrub(system) if system and not personas else None,
         clusters=asked.clusters,
         rows=asked.rows and tuple({name: cell and scrub(cell) for name, cell in row.items()} for row in asked.rows),
         deadline=deadline if request.deadline is None else request.deadline,
@@ -172,6 +160,19 @@ def _models(models: Any, resolve: Callable[[str], ModelAsked]) -> list[ModelAske
     if not listed or not all(isinstance(model, str) and model.strip() for model in listed):
         raise BadInput(f"models={models!r} is not a list of models", hint='write it like ["gpt-4o-mini", "qwen3:8b@local"]')
     return [resolve(label) for label in dict.fromkeys(model.strip() for model in listed)]
+
+
+def _settings_or_count(settings: Any, calibration: Calibrated | None, sweep: Mapping[str, Any]) -> tuple[Any, int]:
+    """Return the settings that were given, if any, and how many to draw from a calibration where none were."""
+    if settings is not None and sweep:
+        raise BadInput("settings and sweep were both given", hint="give one of them")
+    if not isinstance(settings, int) or isinstance(settings, bool):
+        return settings, SETTINGS
+    if not calibration or not calibration.ranges:
+        raise BadInput(
+            "a number of settings needs a calibration to draw them from", hint="pass calibration= or a list of settings"
+        )
+    return None, settings
 
 
 def _system_message(
