@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-BATCH_BYTES = 32 * 1024 * 1024
+BATCH_BYTES = 8 * 1024 * 1024
 DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
 """Namespace of the ids of derived events."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pplab.files import is_locked, write_atomically
 from pplab.store.filesystem import os_refusal, readable
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 OPEN = ".jsonl"
 SEALED = ".jsonl.gz"
+CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +64,29 @@ def new_segments(journal: Path, progress: Mapping[str, Progress]) -> list[Segmen
             continue
         try:
             ended = _ended(journal / name)
-            data = read_range(journal, name, before.stop)
+            whole, size = _whole_lines(journal, name, before.stop)
         except PermissionError:  # another user's private file must not stop the others, see `unreadable_files`
             continue
-        whole = data.rfind(b"\n") + 1
         if whole or ended:
-            segments.append(Segment(name, before.stop, before.stop + whole, ended, len(data) - whole))
+            segments.append(Segment(name, before.stop, before.stop + whole, ended, size - whole))
     return segments
+
+
+def _whole_lines(journal: Path, name: str, start: int) -> tuple[int, int]:
+    """Return how many bytes of whole lines a journal file holds from a position on, and how many bytes in all."""
+    whole = size = 0
+    for chunk in _chunks(journal, name, start):
+        if end := chunk.rfind(b"\n") + 1:
+            whole = size + end
+        size += len(chunk)
+    return whole, size
 
 
 def unread_bytes(journal: Path, progress: Mapping[str, Progress]) -> int:
     """Return the number of bytes beyond the drained part of all files: lines that are being written this moment."""
     hidden = unreadable_files(journal)
     states = {name: progress.get(name, Progress(0, sealed=False)) for name in file_names(journal) if name not in hidden}
-    return sum(len(read_range(journal, name, state.stop)) for name, state in states.items() if not state.sealed)
+    return sum(_whole_lines(journal, name, state.stop)[1] for name, state in states.items() if not state.sealed)
 
 
 def unreadable_files(journal: Path) -> list[str]:
@@ -95,34 +107,44 @@ def _ended(path: Path) -> bool:
         return True  # compressed already
 
 
-def read_range(journal: Path, name: str, start: int, stop: int | None = None) -> bytes:
-    """Return bytes of a journal file, wherever it lies now; nothing when it is gone."""
-    for _ in range(2):  # it may be compressed by another process between the two looks
-        try:
-            with (journal / name).open("rb") as file:
-                file.seek(start)
-                return file.read() if stop is None else file.read(stop - start)
-        except FileNotFoundError:  # it lies at the other place
-            pass
-        try:
-            with gzip.open(journal / "sealed" / f"{name}.gz") as file:
-                file.seek(start)
-                return file.read() if stop is None else file.read(stop - start)
-        except FileNotFoundError:  # it lies at the other place
-            pass
-    return b""
+@contextlib.contextmanager
+def _opened(journal: Path, name: str, start: int) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """Open a journal file at a position, wherever it lies now; an empty one when it is gone."""
+    for path in (journal / name, journal / "sealed" / f"{name}.gz") * 2:  # it may be compressed between two looks
+        with contextlib.ExitStack() as stack:
+            try:
+                plain = stack.enter_context(path.open("rb"))
+            except FileNotFoundError:  # it lies at the other place
+                continue
+            file = stack.enter_context(gzip.GzipFile(fileobj=plain)) if path.suffix == ".gz" else plain
+            file.seek(start)
+            yield file
+            return
+    yield io.BytesIO()
+
+
+def _chunks(journal: Path, name: str, start: int) -> Iterator[bytes]:
+    """Yield what a journal file holds from a position on, a piece at a time."""
+    with _opened(journal, name, start) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def read_range(journal: Path, name: str, start: int) -> bytes:
+    """Return what a journal file holds from a position on; nothing when it is gone."""
+    return b"".join(_chunks(journal, name, start))
 
 
 def read_lines(journal: Path, segment: Segment) -> Iterator[tuple[int, bytes]]:
     """Yield each whole line of a segment with its offset in the file, without the newline."""
     offset = segment.start
     try:
-        data = read_range(journal, segment.file, segment.start, segment.stop)
+        with _opened(journal, segment.file, segment.start) as file:
+            while offset < segment.stop and (line := file.readline()).endswith(b"\n"):
+                yield offset, line[:-1]
+                offset += len(line)
     except PermissionError as error:  # drained before, when it could be read: without it the tables would lose its records
         raise os_refusal(f"the journal {segment.file} cannot be read", error) from None
-    for line in data.split(b"\n")[:-1]:
-        yield offset, line
-        offset += len(line) + 1
 
 
 def set_aside(journal: Path, name: str, offset: int, data: bytes, why: str) -> None:

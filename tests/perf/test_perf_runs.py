@@ -113,23 +113,49 @@ def test_20000_calls_256_at_once_do_not_fill_the_memory(server: FaultServer, tmp
     assert memory.grown < 150
 
 
-def test_a_plan_of_100000_calls_is_made_and_begun_without_holding_its_answers(server: FaultServer, tmp_path: Path) -> None:
+EVENINGS = {
+    "prompts": {"limit": 200, "rows": 25_000, "n": 4},
+    "factors": {  # 4 models x 3 personas x 32 combinations of 5 parameters = 384 settings
+        "limit": 150,
+        "rows": 260,
+        "n": 1,
+        "models": ["fast", "fast-1", "fast-2", "fast-3"],
+        "systems": {"plain": "Be plain.", "warm": "Be warm.", "none": ""},
+        "sweep": {
+            "temperature": [0.2, 1.0],
+            "top_p": [0.8, 1.0],
+            "max_tokens": [100, 200],
+            "stop": [["END"], ["\n\n\n"]],
+            "reasoning_effort": ["low", "high"],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("options", EVENINGS.values(), ids=EVENINGS)
+def test_a_plan_of_100000_calls_is_made_and_begun_without_holding_its_answers(
+    server: FaultServer, tmp_path: Path, options: dict[str, Any]
+) -> None:
     import pandas as pd
 
-    frame = pd.DataFrame({"number": range(25_000), "group": [i % 500 for i in range(25_000)]})
-    options = {"data": frame, "cluster": "group", "n": 4, "max_concurrency": 256}
+    rows, limit = options["rows"], options["limit"]
+    frame = pd.DataFrame({"number": range(rows), "group": [i % min(500, rows) for i in range(rows)]})
+    options = {name: value for name, value in options.items() if name not in ("rows", "limit")}
     with lab_at(tmp_path, server, "fast") as lab:
         ours(lab, 256, 256)
         with Memory() as memory:
             begun = time.perf_counter()
-            experiment = lab.start("Describe evening number {number} at the lighthouse.", **options)
+            experiment = lab.start(
+                "Describe evening number {number} at the lighthouse.", data=frame, cluster="group", max_concurrency=256, **options
+            )
             planned = time.perf_counter() - begun
             while (SOAK and experiment.running) or experiment.progress["done"] < 4_000:
                 time.sleep(0.05)
             experiment.cancel()
             experiment.wait()
         took = time.perf_counter() - begun
-        done = (experiment.responses["status"] == "ok").sum()
-        assert len(experiment.responses) == 100_000
-    made = f"{done:,} made, the rest written off"
-    print(f"\n100,000 calls planned in {planned:.1f} s; {made}: {took:.0f} s, +{memory.grown:.0f} MB")
+        status = experiment.responses["status"]
+        assert len(status) == len(experiment.plan) > 99_000
+    made = f"{(status == 'ok').sum():,} made, the rest written off"
+    print(f"\n{len(status):,} calls planned in {planned:.1f} s; {made}: {took:.0f} s, +{memory.grown:.0f} MB (limit {limit})")
+    assert memory.grown < limit
