@@ -17,7 +17,29 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``diversity``    how far apart the answers of a setting are, against another setting
 ``equivalence``  same, drifted or cannot tell
 ``verdicts``     what a person may conclude from an experiment
+``decision``     which setting to use, how sure that is, what to run next: `decide`
+``paired``       settings against each other on the same prompts, with errors in closed form
+``statements``   what can be said of them with an error of 5 % in all
+``utility``      precision and personality of an answer, and their balance as one number
+``unusable``     answers nobody can use, and the settings they rule out
 ``axes``         precision and personality of each setting, and their resamples
 ``recommend``    the setting that suits a calibration's balance, and what to run next
 ``preflight``    what a planned experiment will be able to see
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pplab.analysis.decision import Decision, decide
+
+__all__ = ["Decision", "decide"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'pplab.analysis' has no attribute '{name}'")
+    from pplab.analysis import decision
+
+    return getattr(decision, name)

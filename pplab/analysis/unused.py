@@ -35,7 +35,7 @@ def why_unusable(plan: ResponseMatrix, columns: Iterable[int], *, short: bool = 
         sent = {s: n for s, n in counts.items() if s != "cancelled"} or counts
         reason = _EVERY.get(next(iter(sent)), "{} has none") if len(sent) == 1 else "{} has only " + status_counts(sent)
         by_reason.setdefault(reason, []).append(plan.labels[column])
-    name = _common_name(plan.labels)
+    name = common_name(plan.labels)
     clauses = []
     for reason, labels in by_reason.items():
         values = joined(label.removeprefix(name) for label in labels)
@@ -62,7 +62,7 @@ def dropped_settings(plan: ResponseMatrix) -> str:
     return f"Left out: {why_unusable(plan, [column for column, one in enumerate(used) if not one])}."
 
 
-def _common_name(labels: Sequence[str]) -> str:
+def common_name(labels: Sequence[str]) -> str:
     """Return the parameter's name, with a blank, where the settings differ in one alone."""
     names = {label.split(" ", 1)[0] for label in labels}
     alone = len(names) == 1 and all(label.count(" ") == 1 and "," not in label for label in labels)

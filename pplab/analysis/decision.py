@@ -1,0 +1,380 @@
+"""The decision: which setting to use, how sure that is, and what to run next. One object, from one estimator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pplab.analysis.decision_facts import Facts
+from pplab.analysis.decision_words import Lines, Outcome, lines, lines_of_nothing
+from pplab.analysis.next_step import NextStep, next_step
+from pplab.analysis.paired import CellValues, Paired, paired
+from pplab.analysis.response_matrix import layout, need
+from pplab.analysis.statements import MARGIN, Statements, error_of_look, statements
+from pplab.analysis.statistics import benjamini_hochberg
+from pplab.analysis.unusable import Unusable, unusable, usable_rows
+from pplab.analysis.utility import PERSONALITY, PRECISION, metric_cells, utility_cells
+from pplab.errors import BadInput
+from pplab.plan.settings import factor_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pplab.analysis.diversity import Distance
+    from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix
+    from pplab.plan.settings import Range
+
+_UTILITY = ["mean", "low", "high", "behind_at_most"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
+class Decision:
+    """What the answers of an experiment allow to decide. Returned by `decide`.
+
+    Attributes
+    ----------
+    outcome : {"best", "equal", "within", "leave_out", "open", "none"}
+        ``best``: one setting is above all others. ``equal``: several are within the margin of the best. ``within``: no other
+        is better than the leader by more than the margin. ``leave_out``: some are behind, the rest is not settled. ``open``:
+        nothing is settled. ``none``: no setting can be used.
+    headline, evidence, next_step : str
+        What to use and how sure that is; what it rests on; what to run.
+    leader : int or None
+        The setting index that stands highest.
+    setting : int or None
+        The one to use: the leader, unless the outcome is ``open`` or ``none``.
+    parameters : dict
+        The factors of that setting, such as ``{"temperature": 0.7}``.
+    regret : float
+        By how much, at most, some other setting is better than the leader, in utility; infinite where too little is known.
+    best, equally_good, behind, ruled_out : tuple of int
+        Setting indices: the best, where there is one; those no other is better than by more than the margin; those below some
+        other; those whose answers cannot be used.
+    utility : DataFrame
+        Indexed by setting index, highest first: ``mean``, ``low``, ``high`` (95 % against the mean of all settings),
+        ``behind_at_most`` (the regret bound) and ``unusable`` (the share of answers that cannot be used).
+    by_metric : DataFrame
+        The leader against each other setting on each metric: ``setting, metric, lead, low, high, mark``, the mark ``gains`` or
+        ``gives up`` where the difference holds (Benjamini and Hochberg, 5 %).
+    more : NextStep
+        What to run next, as data.
+    margin, precision : float
+        The difference that does not matter, and the share of precision in the utility.
+    metric : str or None
+        The metric that took the utility's place.
+    prompts, answers : int
+        What it rests on: prompts (or clusters), and usable answers.
+
+    Examples
+    --------
+    >>> decision = decide(frame)  # doctest: +SKIP
+    >>> print(decision.words)  # doctest: +SKIP
+    Use temperature 0.7: no other of the 3 is better by more than 0.03 (95% sure).
+    It leads 1.2 by 0.04 (0.01 to 0.07) and 0 by 0.08 (0.05 to 0.11); 12 prompts, 72 answers.
+    Next: nothing needs to be run.
+    """
+
+    outcome: Outcome
+    headline: str
+    evidence: str
+    next_step: str
+    leader: int | None
+    setting: int | None
+    parameters: Mapping[str, Any]
+    regret: float
+    best: tuple[int, ...]
+    equally_good: tuple[int, ...]
+    behind: tuple[int, ...]
+    ruled_out: tuple[int, ...]
+    utility: pd.DataFrame
+    by_metric: pd.DataFrame
+    more: NextStep
+    margin: float
+    precision: float
+    metric: str | None
+    prompts: int
+    answers: int
+
+    @property
+    def words(self) -> str:
+        """The three lines: headline, evidence, next step."""
+        return f"{self.headline}\n{self.evidence}\n{self.next_step}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values; what is infinite or missing is null."""
+        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("utility", "by_metric", "more")}
+        return {
+            **{name: list(value) if isinstance(value, tuple) else _plain(value) for name, value in plain.items()},
+            "utility": _records(self.utility.reset_index(names="setting")),
+            "by_metric": _records(self.by_metric),
+            "more": self.more.as_dict(),
+            "words": self.words,
+        }
+
+    def __repr__(self) -> str:
+        return self.words
+
+
+def decide(
+    frame: pd.DataFrame,
+    *,
+    precision: float = 0.5,
+    metric: str | None = None,
+    margin: float = MARGIN,
+    looks: int = 1,
+    distance: Distance | Floats | None = None,
+    ranges: Mapping[str, Range] | None = None,
+    lower_is_better: Sequence[str] = (),
+) -> Decision:
+    """Decide which setting of an experiment to use.
+
+    Parameters
+    ----------
+    frame
+        One row an answer, with the columns of `Experiment.responses`.
+    precision
+        The share of precision in the utility, 0 to 1; personality has the rest (see `pplab.analysis.utility`).
+    metric
+        A metric to decide on in place of the utility.
+    margin
+        A difference that does not matter, above 0.
+    looks
+        Which look at the experiment this is: the first may err in 5 %, every later one in 1.25 %.
+    distance
+        As in `pplab.analysis.diversity.compare_diversity`; by default that of `pplab.scoring.surface` where there are texts.
+    ranges
+        Where further values of a swept parameter may be tried.
+    lower_is_better
+        Metrics of which less is better.
+
+    Raises
+    ------
+    BadInput
+        A column is missing, or a value out of range.
+    """
+    if not (0 <= precision <= 1 and margin > 0 and looks >= 1):
+        raise BadInput(
+            "precision must lie between 0 and 1, margin above 0 and looks be 1 or more", hint="leave them out for the usual"
+        )
+    if metric is not None:
+        need(frame, [metric])
+    plan = layout(frame)
+    counted = usable_rows(plan)
+    plan = _counting(plan, counted)
+    lost = unusable(plan, counted)
+    used = [column for column, one in enumerate(lost) if not one.out]
+    cells = _cells_to_decide_on(plan, precision, metric, distance, lower_is_better)
+    if cells is not None:
+        used = [column for column in used if np.isfinite(cells.means[:, column]).any()]
+    if cells is None or not used:
+        return _nothing(plan, lost, margin, precision, metric, cells_missing=cells is None)
+    error = error_of_look(looks)
+    chosen = cells.among(used)
+    found = paired(chosen)
+    said = statements(found, margin, error) if len(used) > 1 else _alone(margin)
+    facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error)
+    step = next_step(facts, ranges or {})
+    outcome, text = lines(facts, step)
+    return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, lower_is_better))
+
+
+def _counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
+    """Return the responses with only some of them counted."""
+    import dataclasses
+
+    return dataclasses.replace(plan, usable=usable, _cells={})
+
+
+def _cells_to_decide_on(
+    plan: ResponseMatrix,
+    precision: float,
+    metric: str | None,
+    distance: Distance | Floats | None,
+    lower_is_better: Sequence[str],
+) -> CellValues | None:
+    if metric is not None:
+        cells = metric_cells(plan, metric, -1.0 if metric in lower_is_better else 1.0)
+        return cells if np.isfinite(cells.means).any() else None
+    if distance is None and "text" in plan.frame.columns:
+        from pplab.scoring.surface.distances import distance_matrix
+
+        distance = distance_matrix
+    return utility_cells(plan, precision, distance)
+
+
+def _alone(margin: float) -> Statements:
+    """Return what holds where one setting can be used: nothing is compared."""
+    nothing = np.zeros(1)
+    return Statements(0, False, nothing, np.zeros(1, dtype=bool), nothing, nothing, margin)
+
+
+def _facts(
+    plan: ResponseMatrix,
+    frame: pd.DataFrame,
+    lost: tuple[Unusable, ...],
+    used: list[int],
+    cells: CellValues,
+    found: Paired,
+    said: Statements,
+    precision: float,
+    metric: str | None,
+    error: float,
+) -> Facts:
+    counts = cells.counts
+    asked = counts > 0
+    mean = np.where(asked, cells.means, 0.0).sum(axis=0) / np.maximum(asked.sum(axis=0), 1)
+    standing = found.standing() if len(used) > 1 else np.zeros(1)
+    level = float(mean.mean() - standing.mean())
+    same = cells.constant()
+    most = counts.max(axis=0)
+    costs = frame["cost"].groupby(frame["setting_index"]).mean() if "cost" in frame.columns else pd.Series(dtype=float)
+    return Facts(
+        plan=plan,
+        lost=lost,
+        used=tuple(used),
+        parameters=tuple(_parameters(frame, plan.settings)),
+        means=standing + level,
+        found=found,
+        said=said,
+        prompts=int((asked.any(axis=1)).sum()),
+        answers=int(counts.sum()),
+        replicates=int(np.median(most)) if len(most) else 0,
+        repeated_answers={k: int(most[k]) for k in range(len(used)) if same[k]},
+        precision=precision,
+        metric=metric,
+        error=error,
+        costs=tuple(float(costs.get(plan.settings[column], math.nan)) for column in used),
+    )
+
+
+def _parameters(frame: pd.DataFrame, settings: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Return for each setting the factors that it has a value of."""
+    first = frame.drop_duplicates("setting_index").set_index("setting_index").loc[list(settings)]
+    rows = first[factor_columns(first.columns)].to_dict("records")
+    return [{str(name): _scalar(value) for name, value in row.items() if not _missing(value)} for row in rows]
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _scalar(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _by_metric(
+    plan: ResponseMatrix, used: list[int], said: Statements, error: float, lower_is_better: Sequence[str]
+) -> pd.DataFrame:
+    """Return the leader against each other setting on each metric, with the differences that hold together."""
+    from scipy.special import stdtr, stdtrit
+
+    names = dict.fromkeys(
+        name for name in (*PRECISION, *PERSONALITY, "structure", *lower_is_better) if name in plan.frame.columns
+    )
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        cells = metric_cells(plan, name, -1.0 if name in lower_is_better else 1.0).among(used)
+        if len(used) < 2 or not np.isfinite(cells.means).any(axis=0).all():
+            continue
+        found = paired(cells)
+        for k, column in enumerate(used):
+            lead, se, freedom = (table[said.leader, k] for table in (found.lead, found.error, found.freedom))
+            if k == said.leader or not np.isfinite(se):
+                continue
+            half = float(stdtrit(freedom, 1 - error / 2) * se)
+            p = float(2 * stdtr(freedom, -abs(lead) / se)) if se > 0 else 1.0
+            interval = {"lead": float(lead), "low": float(lead - half), "high": float(lead + half)}
+            rows.append({"setting": plan.settings[column], "metric": name, **interval, "p": p})
+    held = [p <= error for p in benjamini_hochberg([row.pop("p") for row in rows])] if rows else []
+    for row, holds in zip(rows, held, strict=True):
+        row["mark"] = ("gains" if row["lead"] > 0 else "gives up") if holds else ""
+    return pd.DataFrame(rows, columns=["setting", "metric", "lead", "low", "high", "mark"])
+
+
+def _decision(facts: Facts, outcome: Outcome, text: Lines, step: NextStep, by_metric: pd.DataFrame) -> Decision:
+    plan, said = facts.plan, facts.said
+    settings = [plan.settings[column] for column in facts.used]
+    leader = settings[said.leader]
+    chosen = leader if outcome in ("best", "equal", "within", "leave_out") else None
+    table = pd.DataFrame(index=pd.Index(plan.settings, name="setting_index"), columns=_UTILITY, dtype=float)
+    half = _half_widths(facts)
+    for k, setting in enumerate(settings):
+        table.loc[setting] = [facts.means[k], facts.means[k] - half[k], facts.means[k] + half[k], said.regret[k]]
+    table["unusable"] = [one.share for one in facts.lost]
+    return Decision(
+        outcome=outcome,
+        headline=text.headline,
+        evidence=text.evidence,
+        next_step=text.next_step,
+        leader=leader,
+        setting=chosen,
+        parameters=facts.parameters[facts.used[said.leader]] if chosen is not None else {},
+        regret=float(said.regret[said.leader]),
+        best=(leader,) if outcome == "best" else (),
+        equally_good=tuple(s for s, good in zip(settings, said.equally_good, strict=True) if good),
+        behind=tuple(s for s, below in zip(settings, said.behind, strict=True) if below),
+        ruled_out=tuple(plan.settings[column] for column, one in enumerate(facts.lost) if one.out),
+        utility=table.sort_values("mean", ascending=False, kind="stable"),
+        by_metric=by_metric,
+        more=step,
+        margin=said.margin,
+        precision=facts.precision,
+        metric=facts.metric,
+        prompts=facts.prompts,
+        answers=facts.answers,
+    )
+
+
+def _half_widths(facts: Facts) -> Floats:
+    from scipy.special import stdtrit
+
+    error, freedom = facts.found.own_error, facts.found.own_freedom
+    known = np.isfinite(error) & np.isfinite(freedom) & (freedom > 0)
+    return np.where(known, stdtrit(np.where(known, freedom, 1.0), 0.975) * np.where(known, error, 0.0), np.nan)
+
+
+def _nothing(
+    plan: ResponseMatrix, lost: tuple[Unusable, ...], margin: float, precision: float, metric: str | None, *, cells_missing: bool
+) -> Decision:
+    """Return the decision where no setting can be used, or nothing was scored."""
+    out = tuple(plan.settings[column] for column, one in enumerate(lost) if one.out)
+    none = bool(plan.settings) and len(out) == len(plan.settings) and any(one.answers for one in lost)
+    text = lines_of_nothing(plan, lost, metric, unscored=cells_missing and not none)
+    table = pd.DataFrame(np.nan, index=pd.Index(plan.settings, name="setting_index"), columns=_UTILITY)
+    table["unusable"] = [one.share for one in lost]
+    return Decision(
+        outcome="none" if none else "open",
+        headline=text.headline,
+        evidence=text.evidence,
+        next_step=text.next_step,
+        leader=None,
+        setting=None,
+        parameters={},
+        regret=math.inf,
+        best=(),
+        equally_good=(),
+        behind=(),
+        ruled_out=out,
+        utility=table,
+        by_metric=pd.DataFrame(columns=["setting", "metric", "lead", "low", "high", "mark"]),
+        more=NextStep("settings"),
+        margin=margin,
+        precision=precision,
+        metric=metric,
+        prompts=plan.prompts,
+        answers=0,
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): _plain(_scalar(value)) for name, value in row.items()} for row in frame.to_dict("records")]

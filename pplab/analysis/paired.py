@@ -1,0 +1,237 @@
+"""Settings against each other on the same prompts: every paired difference with its standard error, in closed form.
+
+The error of a difference borrows from what is known besides it: the spread of replicates, and the other pairs. So it works from
+three prompts on, without a cliff. The prior is worth four degrees of freedom, and its scale is measured (see `INTERACTION`).
+
+References
+----------
+J. C. Hsu, "Multiple Comparisons: Theory and Methods", 1996. E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, 2024:
+paired differences by question. B. L. Welch, Biometrika 34, 1947: the degrees of freedom of a sum of variances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pplab.analysis.response_matrix import Flags, Floats, Integers
+
+INTERACTION = 0.5
+"""What a setting does to single prompts, as a share of the spread of its replicates (both as standard deviations).
+
+0.42 to 0.65 on 99 exam problems answered four times each by gpt-3.5 at temperature 0, 0.7 and 1.2.
+"""
+INTERACTION_OF_TWO = 0.7
+"""The same where there are only two settings, and no other pair to learn from."""
+PRIOR_FREEDOM = 4
+"""The degrees of freedom that the prior is worth."""
+FEW_PROMPTS = 3
+"""From here on something is said of prompts like these; below it of these prompts only."""
+MIN_REPLICATES = 3
+"""Answers to each prompt from which something is said of one or two prompts."""
+UNPOOLED_PROMPTS = 6
+"""Prompts from which differences alone say something, where no prompt was asked twice."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CellValues:
+    """One value for each prompt and setting, and how much it would vary if the same were asked again.
+
+    Attributes
+    ----------
+    means : array, shape (prompts, settings)
+        NaN where there is none.
+    counts : array, shape (prompts, settings)
+        How many answers each is of.
+    noise : array, shape (prompts, settings)
+        The variance of each mean over its answers; NaN where there is one answer or none.
+    """
+
+    means: Floats
+    counts: Integers
+    noise: Floats
+
+    @classmethod
+    def of(cls, values: Floats) -> CellValues:
+        """Return the cells of answers' values, shape (prompts, settings, replicates); NaN where there is none.
+
+        Examples
+        --------
+        >>> cells = CellValues.of(np.array([[[0.5, 0.7], [0.4, 0.4]]]))
+        >>> cells.means.tolist(), cells.noise.round(3).tolist()
+        ([[0.6, 0.4]], [[0.01, 0.0]])
+        """
+        there = np.isfinite(values)
+        counts = there.sum(axis=2)
+        safe = np.maximum(counts, 1)
+        means = np.where(there, values, 0.0).sum(axis=2) / safe
+        squares = (np.where(there, values - means[:, :, None], 0.0) ** 2).sum(axis=2)
+        noise = np.where(counts > 1, squares / np.maximum(counts - 1, 1) / safe, np.nan)
+        return cls(np.where(counts > 0, means, np.nan), counts, noise)
+
+    def among(self, columns: list[int]) -> CellValues:
+        """Return the cells of some settings."""
+        return CellValues(self.means[:, columns], self.counts[:, columns], self.noise[:, columns])
+
+    def constant(self) -> Flags:
+        """Return which settings gave one and the same answer to each prompt, however often it was asked."""
+        repeated = self.counts > 1
+        varied = repeated & (self.noise > _NOTHING)
+        return np.asarray(repeated.any(axis=0) & ~varied.any(axis=0))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Paired:
+    """Every difference between two settings.
+
+    Attributes
+    ----------
+    lead : array, shape (settings, settings)
+        ``lead[a, b]`` is by how much a is above b, over the prompts that both have.
+    error, freedom : arrays, shape (settings, settings)
+        Its standard error and degrees of freedom; NaN where too little is known.
+    prompts : array, shape (settings, settings)
+        How many prompts both have.
+    own_error, own_freedom : arrays, shape (settings,)
+        The same of each setting against the mean of all.
+    """
+
+    lead: Floats
+    error: Floats
+    freedom: Floats
+    prompts: Floats
+    own_error: Floats
+    own_freedom: Floats
+
+    def standing(self) -> Floats:
+        """Return how far each setting is above the mean of all: the same order whatever prompts are missing."""
+        return np.asarray(np.nanmean(self.lead, axis=1))
+
+
+_NOTHING = 1e-18
+
+
+def paired(cells: CellValues) -> Paired:
+    """Return every paired difference of the settings, with its standard error.
+
+    Parameters
+    ----------
+    cells
+        The values; of settings that were asked the same prompts, as far as they were.
+
+    Notes
+    -----
+    With P common prompts, w the spread of a setting's replicates, r their number, and V the variance of the difference over
+    prompts: ``se^2 = (4 s0 + (P-1) V) / (3+P) / P`` with 3+P degrees of freedom, where
+    ``s0 = w_a^2 (1/r_a + k^2) + w_b^2 (1/r_b + k^2)``, stretched by how far the other pairs exceed theirs. A setting whose
+    answers never vary counts as asked once, with the smallest spread of the others. Of one or two prompts nothing but the
+    replicates says anything, and only of these prompts.
+
+    Examples
+    --------
+    >>> found = paired(CellValues.of(np.array([[[0.5, 0.7], [0.4, 0.4]], [[0.6, 0.6], [0.5, 0.3]], [[0.7, 0.6], [0.5, 0.5]]])))
+    >>> found.lead.round(3).tolist(), found.error.round(3).tolist()
+    ([[0.0, 0.183], [-0.183, 0.0]], [[0.0, 0.055], [0.055, 0.0]])
+    """
+    there = np.isfinite(cells.means)
+    present = there.astype(float)
+    middle = np.divide(
+        np.where(there, cells.means, 0.0).sum(axis=1), present.sum(axis=1), out=np.zeros(len(there)), where=there.any(axis=1)
+    )
+    centred = np.where(there, cells.means - middle[:, None], 0.0)
+    prompts = present.T @ present
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sums = centred.T @ present
+        lead = (sums - sums.T) / prompts
+        squares = (centred**2).T @ present
+        spread = squares + squares.T - 2 * centred.T @ centred - prompts * lead**2
+        variance = np.maximum(spread, 0.0) / (prompts - 1)
+        if prompts.max(initial=0) < FEW_PROMPTS:
+            error, freedom, own_error, own_freedom = _these_prompts(cells, prompts)
+        else:
+            error, freedom = _like_these(cells, prompts, variance)
+            own_error, own_freedom = _own(cells, centred, there)
+    np.fill_diagonal(lead, 0.0)
+    np.fill_diagonal(error, 0.0)
+    return Paired(lead, error, freedom, prompts, own_error, own_freedom)
+
+
+def _spreads(cells: CellValues) -> tuple[Floats, Floats] | None:
+    """Return of each setting the variance of its replicates and one over their number, ``None`` where nothing was repeated."""
+    there, repeated = cells.counts > 0, cells.counts > 1
+    within = np.where(repeated, cells.counts * cells.noise, 0.0).sum(axis=0) / np.maximum(repeated.sum(axis=0), 1)
+    share = np.where(there, 1.0 / np.maximum(cells.counts, 1), 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    unknown = cells.constant() | ~repeated.any(axis=0)
+    if unknown.all():
+        return None
+    return np.where(unknown, within[~unknown].min(), within), np.where(unknown, 1.0, share)
+
+
+def _like_these(cells: CellValues, prompts: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Return the errors of differences for prompts like these, and their degrees of freedom."""
+    settings = len(prompts)
+    spreads = _spreads(cells)
+    if spreads is None:  # nothing was asked twice: only the differences themselves speak
+        enough = prompts >= UNPOOLED_PROMPTS
+        return np.where(enough, np.sqrt(variance / prompts), np.nan), np.where(enough, prompts - 1, np.nan)
+    within, share = spreads
+    ratio = INTERACTION if settings > 2 else INTERACTION_OF_TWO
+    own = within * (share + ratio**2)
+    prior = own[:, None] + own[None, :]
+    if settings > 2:
+        prior = prior * _stretch(prompts, variance, prior)
+    freedom = np.where(prompts >= FEW_PROMPTS, prompts - 1 + PRIOR_FREEDOM, np.nan)
+    return np.sqrt((PRIOR_FREEDOM * prior + (prompts - 1) * variance) / freedom / prompts), freedom
+
+
+def _stretch(prompts: Floats, variance: Floats, prior: Floats) -> Floats:
+    """Return by how much the other pairs exceed what their replicates let expect; ratios, so that no wild pair blurs the rest."""
+    settings = len(prompts)
+    excess = variance / prior
+    known = np.isfinite(excess) & ~np.eye(settings, dtype=bool)
+    total, pairs = np.where(known, excess, 0.0).sum() / 2, known.sum() / 2
+    others = pairs - known
+    mean = np.where(others > 0, (total - np.where(known, excess, 0.0)) / np.maximum(others, 1), 1.0)
+    weight = np.maximum(prompts - 1, 0) * (settings - 2)
+    return np.asarray((PRIOR_FREEDOM + weight * mean) / (PRIOR_FREEDOM + weight))
+
+
+def _own(cells: CellValues, centred: Floats, there: Flags) -> tuple[Floats, Floats]:
+    """Return the error of each setting against the mean of all, from the same parts."""
+    counts = there.sum(axis=0)
+    mean = centred.sum(axis=0) / np.maximum(counts, 1)
+    over_prompts = (np.where(there, centred - mean, 0.0) ** 2).sum(axis=0)
+    spreads = _spreads(cells)
+    settings = len(counts)
+    if spreads is None:
+        own = np.where(counts >= UNPOOLED_PROMPTS, np.sqrt(over_prompts / (counts - 1) / counts), np.nan)
+        return own, np.where(counts >= UNPOOLED_PROMPTS, counts - 1.0, np.nan)
+    within, share = spreads
+    ratio = INTERACTION if settings > 2 else INTERACTION_OF_TWO
+    prior = within * (share + ratio**2)
+    degrees = np.where(counts >= FEW_PROMPTS, counts - 1.0 + PRIOR_FREEDOM, np.nan)
+    return np.sqrt((PRIOR_FREEDOM * prior + over_prompts) / degrees / counts), degrees
+
+
+def _these_prompts(cells: CellValues, prompts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the errors of differences for these very prompts: of the replicates alone."""
+    usable = cells.counts >= MIN_REPLICATES
+    constant = cells.constant()
+    complete = (usable | (cells.counts == 0)).all(axis=0) & usable.any(axis=0)
+    noise = np.where(usable, cells.noise, 0.0)
+    asked = np.maximum((cells.counts > 0).sum(axis=0), 1)
+    own = np.where(complete, noise.sum(axis=0) / asked**2, np.nan)
+    freedom = np.where(usable, cells.counts - 1, 0).sum(axis=0).astype(float)
+    total = own[:, None] + own[None, :]
+    parts = own**2 / np.maximum(freedom, 1)
+    degrees = total**2 / (parts[:, None] + parts[None, :])
+    told = (prompts > 0) & ~(constant[:, None] & constant[None, :])
+    return (
+        np.where(told, np.sqrt(total), np.nan),
+        np.where(told, degrees, np.nan),
+        np.where(constant, np.nan, np.sqrt(own)),
+        np.where(constant, np.nan, freedom),
+    )

@@ -1,0 +1,173 @@
+"""What can be said of settings with an error of 5 %: which is best, how far behind each may be, which are behind or as good.
+
+All of it follows from one table of paired differences, so no two statements contradict each other.
+
+References
+----------
+D. G. Edwards and J. C. Hsu, "Multiple comparisons with the best treatment", JASA 78, 1983. J. C. Hsu, "Multiple Comparisons",
+1996.
+S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6, 1979.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pplab.analysis.paired import Paired
+    from pplab.analysis.response_matrix import Flags, Floats
+
+ERROR = 0.05
+"""The chance that a headline is wrong, at most, where one look is taken."""
+LATER_LOOKS = 4
+"""Every look after the first, and every look of a race, may err a quarter as often: together they stay near `ERROR`."""
+MARGIN = 0.03
+"""A difference of utility that does not matter."""
+_POWER_Z = 0.84  # a chance of 4 in 5
+_SMALL_SAMPLE = 1.05  # what Student's t asks beyond the normal
+_ONE_RIVAL_IN_MANY = 1.1
+_EXPECTED_LEAD = 0.75  # what is left of a lead when more data come
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Statements:
+    """What holds of the settings.
+
+    Attributes
+    ----------
+    leader : int
+        The setting that stands highest.
+    best : bool
+        It is above every other.
+    regret : array, shape (settings,)
+        By how much, at most, some other setting is better. All hold together. Infinite where too little is known.
+    behind : array of bool
+        It is below some other setting.
+    low, high : arrays, shape (settings,)
+        The interval of the leader's lead over each setting.
+    margin : float
+    """
+
+    leader: int
+    best: bool
+    regret: Floats
+    behind: Flags
+    low: Floats
+    high: Floats
+    margin: float
+
+    @property
+    def equally_good(self) -> Flags:
+        """Whether no other setting is better by more than the margin."""
+        return np.asarray(self.regret <= self.margin)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the leader can be used: it is best, or nothing is better by more than the margin."""
+        return self.best or bool(self.equally_good[self.leader])
+
+
+def error_of_look(looks: int) -> float:
+    """Return how often a look may err: the first may in 5 %, every later one in a quarter of that."""
+    return ERROR if looks <= 1 else ERROR / LATER_LOOKS
+
+
+def statements(found: Paired, margin: float = MARGIN, error: float = ERROR) -> Statements:
+    """Return what can be said of the settings.
+
+    Parameters
+    ----------
+    found
+        Their paired differences; of two settings at least.
+    margin
+        A difference that does not matter.
+    error
+        How often a headline may be wrong.
+
+    Notes
+    -----
+    The regret bound of setting i is ``max(0, max_j D_ji + t(1 - error/(K-1)) se_ji)``; *best* is ``D_Lj > t(1 - error/2) se_Lj``
+    for every j, without a correction, since all must pass (an intersection-union test); *behind* is a pair that Holm's procedure
+    rejects among all K(K-1)/2.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    settings = len(found.lead)
+    leader = int(np.argmax(found.standing()))
+    off = ~np.eye(settings, dtype=bool)
+    known = off & np.isfinite(found.error)
+    freedom = np.where(known, found.freedom, 1.0)
+    width = np.where(known, stdtrit(freedom, 1 - error / (settings - 1)) * found.error, np.inf)
+    regret = np.maximum(0.0, np.where(off, found.lead.T + width, -np.inf).max(axis=1))
+    half = np.where(known[leader], stdtrit(freedom[leader], 1 - error / 2) * found.error[leader], np.inf)
+    above = found.lead[leader] > half
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = np.where(known, 2 * stdtr(freedom, -np.abs(found.lead) / found.error), 1.0)
+    rejected = _holm(p, error)
+    behind = (rejected & (found.lead > 0)).any(axis=0)
+    return Statements(
+        leader,
+        bool(above[off[leader]].all()),
+        regret,
+        np.asarray(behind),
+        found.lead[leader] - half,
+        found.lead[leader] + half,
+        margin,
+    )
+
+
+def _holm(p: Floats, error: float) -> Flags:
+    """Return which pairs Holm's procedure rejects, both halves of the table alike."""
+    upper = np.triu_indices(len(p), 1)
+    values = p[upper]
+    order = np.argsort(values, kind="stable")
+    passed = np.minimum.accumulate(values[order] <= error / (len(values) - np.arange(len(values))))
+    out = np.zeros(p.shape, dtype=bool)
+    rows, columns = upper[0][order], upper[1][order]
+    out[rows, columns] = out[columns, rows] = passed
+    return out
+
+
+def prompts_to_settle(found: Paired, said: Statements, error: float = ERROR) -> dict[int, int]:
+    """Return how many prompts in all each rival of the leader needs, for those that may still be better by more than the margin.
+
+    Enough to settle about 4 times in 5; empty where everything is settled.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    settings = len(found.lead)
+    c = float(ndtri(1 - error / (settings - 1)))
+    leader, margin = said.leader, said.margin
+    out = {}
+    for rival in range(settings):
+        se, n = found.error[rival, leader], found.prompts[rival, leader]
+        if rival == leader or not math.isfinite(se):
+            continue
+        if found.lead[rival, leader] + stdtrit(found.freedom[rival, leader], 1 - error / (settings - 1)) * se <= margin:
+            continue
+        lead = max(float(found.lead[leader, rival]), 0.0)
+        likely = ((_SMALL_SAMPLE * c + _POWER_Z) / (margin + _EXPECTED_LEAD * lead)) ** 2
+        surely = _ONE_RIVAL_IN_MANY * (_SMALL_SAMPLE * c / margin) ** 2
+        out[rival] = math.ceil(n * se**2 * min(likely, surely))
+    return out
+
+
+def prompts_whatever_the_truth(
+    within: float, replicates: int, settings: int, margin: float = MARGIN, error: float = ERROR, interaction: float = 0.5
+) -> int:
+    """Return how many prompts settle a plan whatever the truth is, from the spread of replicates (a standard deviation).
+
+    Examples
+    --------
+    >>> prompts_whatever_the_truth(0.055, 2, 3), prompts_whatever_the_truth(0.055, 5, 3)
+    (24, 15)
+    """
+    from scipy.special import ndtri
+
+    c = float(ndtri(1 - error / max(settings - 1, 1)))
+    of_a_difference = 2 * within**2 * (1 / replicates + interaction**2)
+    return math.ceil(_ONE_RIVAL_IN_MANY * of_a_difference * (_SMALL_SAMPLE * c / margin) ** 2)
