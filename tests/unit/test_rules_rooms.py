@@ -46,7 +46,7 @@ PURE = {
     "plan": {"plan", "inputs", "errors", "ids"},
     "calibration": {"calibration", "inputs", "plan", "errors", "ids"},
     "scoring.surface": {"scoring.surface", "inputs", "plan", "errors", "ids"},
-    "analysis": {"analysis", "inputs", "plan", "errors", "ids"},
+    "analysis": {"analysis", "scoring.surface", "inputs", "plan", "errors", "ids"},
 }
 HOMES = (
     ("IPython", ("magic.py", "observe/cell_audit.py")),
