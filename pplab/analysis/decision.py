@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from pplab.analysis.contrasts import COLUMNS, factor_effects
 from pplab.analysis.decision_facts import Facts
 from pplab.analysis.decision_words import Lines, Outcome, lines, lines_of_nothing
 from pplab.analysis.next_step import NextStep, next_step
@@ -60,6 +61,9 @@ class Decision:
     by_metric : DataFrame
         The leader against each other setting on each metric: ``setting, metric, lead, low, high, mark``, the mark ``gains`` or
         ``gives up`` where the difference holds (Benjamini and Hochberg, 5 %).
+    by_factor : DataFrame
+        What each level of each factor adds, where all combinations of several factors were tried, and where two factors depend on
+        each other; see `pplab.analysis.contrasts.factor_effects`.
     more : NextStep
         What to run next, as data.
     margin, precision : float
@@ -92,6 +96,7 @@ class Decision:
     ruled_out: tuple[int, ...]
     utility: pd.DataFrame
     by_metric: pd.DataFrame
+    by_factor: pd.DataFrame
     more: NextStep
     margin: float
     precision: float
@@ -106,11 +111,14 @@ class Decision:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values; what is infinite or missing is null."""
-        plain = {name: getattr(self, name) for name in self.__slots__ if name not in ("utility", "by_metric", "more")}
+        plain = {
+            name: getattr(self, name) for name in self.__slots__ if name not in ("utility", "by_metric", "by_factor", "more")
+        }
         return {
             **{name: list(value) if isinstance(value, tuple) else _plain(value) for name, value in plain.items()},
             "utility": _records(self.utility.reset_index(names="setting")),
             "by_metric": _records(self.by_metric),
+            "by_factor": _records(self.by_factor),
             "more": self.more.as_dict(),
             "words": self.words,
         }
@@ -179,7 +187,8 @@ def decide(
     facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error)
     step = next_step(facts, ranges or {})
     outcome, text = lines(facts, step)
-    return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, lower_is_better))
+    by_factor = factor_effects(chosen, [facts.parameters[column] for column in used], error)
+    return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, lower_is_better), by_factor)
 
 
 def _counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
@@ -295,7 +304,9 @@ def _by_metric(
     return pd.DataFrame(rows, columns=["setting", "metric", "lead", "low", "high", "mark"])
 
 
-def _decision(facts: Facts, outcome: Outcome, text: Lines, step: NextStep, by_metric: pd.DataFrame) -> Decision:
+def _decision(
+    facts: Facts, outcome: Outcome, text: Lines, step: NextStep, by_metric: pd.DataFrame, by_factor: pd.DataFrame
+) -> Decision:
     plan, said = facts.plan, facts.said
     settings = [plan.settings[column] for column in facts.used]
     leader = settings[said.leader]
@@ -320,6 +331,7 @@ def _decision(facts: Facts, outcome: Outcome, text: Lines, step: NextStep, by_me
         ruled_out=tuple(plan.settings[column] for column, one in enumerate(facts.lost) if one.out),
         utility=table.sort_values("mean", ascending=False, kind="stable"),
         by_metric=by_metric,
+        by_factor=by_factor,
         more=step,
         margin=said.margin,
         precision=facts.precision,
@@ -361,6 +373,7 @@ def _nothing(
         ruled_out=out,
         utility=table,
         by_metric=pd.DataFrame(columns=["setting", "metric", "lead", "low", "high", "mark"]),
+        by_factor=pd.DataFrame(columns=COLUMNS),
         more=NextStep("settings"),
         margin=margin,
         precision=precision,

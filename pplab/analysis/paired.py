@@ -48,11 +48,14 @@ class CellValues:
         How many answers each is of.
     noise : array, shape (prompts, settings)
         The variance of each mean over its answers; NaN where there is one answer or none.
+    pass_rates : bool
+        Whether every answer's value is 0 or 1, as that of a check is.
     """
 
     means: Floats
     counts: Integers
     noise: Floats
+    pass_rates: bool = False
 
     @classmethod
     def of(cls, values: Floats) -> CellValues:
@@ -70,14 +73,19 @@ class CellValues:
         means = np.where(there, values, 0.0).sum(axis=2) / safe
         squares = (np.where(there, values - means[:, :, None], 0.0) ** 2).sum(axis=2)
         noise = np.where(counts > 1, squares / np.maximum(counts - 1, 1) / safe, np.nan)
-        return cls(np.where(counts > 0, means, np.nan), counts, noise)
+        return cls(np.where(counts > 0, means, np.nan), counts, noise, are_pass_rates(values[there]))
 
     def among(self, columns: list[int]) -> CellValues:
         """Return the cells of some settings."""
-        return CellValues(self.means[:, columns], self.counts[:, columns], self.noise[:, columns])
+        return CellValues(self.means[:, columns], self.counts[:, columns], self.noise[:, columns], self.pass_rates)
 
     def constant(self) -> Flags:
-        """Return which settings gave one and the same answer to each prompt, however often it was asked."""
+        """Return which settings gave one and the same answer to each prompt, however often it was asked.
+
+        Of pass rates that cannot be told: different answers may all pass.
+        """
+        if self.pass_rates:
+            return np.zeros(self.counts.shape[1], dtype=bool)
         repeated = self.counts > 1
         varied = repeated & (self.noise > _NOTHING)
         return np.asarray(repeated.any(axis=0) & ~varied.any(axis=0))
@@ -112,6 +120,11 @@ class Paired:
 
 
 _NOTHING = 1e-18
+
+
+def are_pass_rates(values: Floats) -> bool:
+    """Return whether values are all 0 or 1."""
+    return bool(len(values) and ((values == 0) | (values == 1)).all())
 
 
 def paired(cells: CellValues) -> Paired:
@@ -152,7 +165,7 @@ def paired(cells: CellValues) -> Paired:
         if prompts.max(initial=0) < FEW_PROMPTS:
             error, freedom, own_error, own_freedom = _these_prompts(cells, prompts)
         else:
-            error, freedom = _like_these(cells, prompts, variance)
+            error, freedom = _like_these(cells, prompts, lead, variance)
             own_error, own_freedom = _own(cells, centred, there)
     np.fill_diagonal(lead, 0.0)
     np.fill_diagonal(error, 0.0)
@@ -170,21 +183,44 @@ def _spreads(cells: CellValues) -> tuple[Floats, Floats] | None:
     return np.where(unknown, within[~unknown].min(), within), np.where(unknown, 1.0, share)
 
 
-def _like_these(cells: CellValues, prompts: Floats, variance: Floats) -> tuple[Floats, Floats]:
+def prior_variances(cells: CellValues) -> Floats | None:
+    """Return of each setting the variance of one prompt's value that its replicates let expect, ``None`` where none were."""
+    spreads = _spreads(cells)
+    if spreads is None:
+        return None
+    within, share = spreads
+    ratio = INTERACTION if len(within) > 2 else INTERACTION_OF_TWO
+    return np.asarray(within * (share + ratio**2))
+
+
+def _like_these(cells: CellValues, prompts: Floats, lead: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Return the errors of differences for prompts like these, and their degrees of freedom."""
     settings = len(prompts)
-    spreads = _spreads(cells)
-    if spreads is None:  # nothing was asked twice: only the differences themselves speak
-        enough = prompts >= UNPOOLED_PROMPTS
+    enough = prompts >= UNPOOLED_PROMPTS
+    if cells.pass_rates:
+        variance = with_two_more(variance, lead, prompts)
+        return np.where(enough, np.sqrt(variance / prompts), np.nan), np.where(enough, prompts + 1, np.nan)
+    own = prior_variances(cells)
+    if own is None:  # nothing was asked twice: only the differences themselves speak
         return np.where(enough, np.sqrt(variance / prompts), np.nan), np.where(enough, prompts - 1, np.nan)
-    within, share = spreads
-    ratio = INTERACTION if settings > 2 else INTERACTION_OF_TWO
-    own = within * (share + ratio**2)
     prior = own[:, None] + own[None, :]
     if settings > 2:
         prior = prior * _stretch(prompts, variance, prior)
     freedom = np.where(prompts >= FEW_PROMPTS, prompts - 1 + PRIOR_FREEDOM, np.nan)
     return np.sqrt((PRIOR_FREEDOM * prior + (prompts - 1) * variance) / freedom / prompts), freedom
+
+
+def with_two_more(variance: Floats, lead: Floats, prompts: Floats | float, most: Floats | float = 1.0) -> Floats:
+    """Return variances of differences of pass rates as if two further prompts spoke, as clearly as they can, one for each side.
+
+    That no difference was seen so far does not mean that there is none: it may lie in one prompt of ten, and replicates of
+    the others say nothing of it. ``most`` is the largest that a difference can be.
+
+    D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
+    data", J. Educ. Behav. Stat. 37, 2012.
+    """
+    squares = (prompts - 1) * variance + prompts * lead**2 + 2 * np.asarray(most) ** 2
+    return np.asarray((squares - (prompts * lead) ** 2 / (prompts + 2)) / (prompts + 1) * prompts / (prompts + 2))
 
 
 def _stretch(prompts: Floats, variance: Floats, prior: Floats) -> Floats:
@@ -204,21 +240,17 @@ def _own(cells: CellValues, centred: Floats, there: Flags) -> tuple[Floats, Floa
     counts = there.sum(axis=0)
     mean = centred.sum(axis=0) / np.maximum(counts, 1)
     over_prompts = (np.where(there, centred - mean, 0.0) ** 2).sum(axis=0)
-    spreads = _spreads(cells)
-    settings = len(counts)
-    if spreads is None:
+    prior = prior_variances(cells)
+    if prior is None or cells.pass_rates:
         own = np.where(counts >= UNPOOLED_PROMPTS, np.sqrt(over_prompts / (counts - 1) / counts), np.nan)
         return own, np.where(counts >= UNPOOLED_PROMPTS, counts - 1.0, np.nan)
-    within, share = spreads
-    ratio = INTERACTION if settings > 2 else INTERACTION_OF_TWO
-    prior = within * (share + ratio**2)
     degrees = np.where(counts >= FEW_PROMPTS, counts - 1.0 + PRIOR_FREEDOM, np.nan)
     return np.sqrt((PRIOR_FREEDOM * prior + over_prompts) / degrees / counts), degrees
 
 
 def _these_prompts(cells: CellValues, prompts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return the errors of differences for these very prompts: of the replicates alone."""
-    usable = cells.counts >= MIN_REPLICATES
+    usable = (cells.counts >= MIN_REPLICATES) & (not cells.pass_rates)
     constant = cells.constant()
     complete = (usable | (cells.counts == 0)).all(axis=0) & usable.any(axis=0)
     noise = np.where(usable, cells.noise, 0.0)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pplab.analysis.diversity import Texts, mean_distance
-from pplab.analysis.paired import CellValues
+from pplab.analysis.paired import CellValues, are_pass_rates
 from pplab.plan.vocabulary import PRECISION_SCORES
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ def _cells(plan: ResponseMatrix, values: Floats) -> CellValues:
     safe = np.maximum(counts, 1)
     means = np.bincount(cell, weights=values[keep], minlength=size) / safe
     squares = np.bincount(cell, weights=(values[keep] - means[cell]) ** 2, minlength=size)
-    noise = np.where(counts > 1, squares / np.maximum(counts - 1, 1) / safe, np.nan)
-    return CellValues(np.where(counts > 0, means, np.nan).reshape(shape), counts.reshape(shape), np.asarray(noise).reshape(shape))
+    whole = np.where(counts > 0, means, np.nan)
+    noise = np.asarray(np.where(counts > 1, squares / np.maximum(counts - 1, 1) / safe, np.nan))
+    return CellValues(whole.reshape(shape), counts.reshape(shape), noise.reshape(shape), are_pass_rates(values[keep]))
 
 
 def _complete(means: Floats, answers: Integers) -> Flags:
@@ -131,4 +132,5 @@ def _clustered(plan: ResponseMatrix, cells: CellValues) -> CellValues:
         plan.clustered(cells.means),
         answers.astype(np.intp),
         np.where(known, noise / np.maximum(noisy, 1) / np.maximum(prompts, 1), np.nan),
+        cells.pass_rates,
     )

@@ -306,6 +306,27 @@ def test_gains_and_losses_by_metric_stand_beside_the_decision():
     assert (marks["coherence"], marks["creativity"]) == sign
 
 
+def test_the_effect_of_each_factor_stands_beside_the_decision():
+    frame = answers(10, [0.0, 0.02, 0.1, 0.12], 2, within=0.01)
+    frame["temperature"] = np.where(frame["setting_index"] < 2, 0.0, 1.0)
+    frame["system"] = np.where(frame["setting_index"] % 2, "warm", "plain")
+    effects = decide(frame, metric="coherence").by_factor.set_index("factor")
+    assert effects.loc["temperature", "effect"] == pytest.approx(0.1, abs=0.02)
+    assert effects.loc["system", "effect"] == pytest.approx(0.02, abs=0.02)
+    assert effects["holds"].to_dict() == {"system": True, "temperature": True, "system x temperature": False}
+
+
+def test_checks_that_pass_or_fail_are_compared_as_pass_rates():
+    rng = np.random.default_rng(1)
+    frame = answers(40, [0.0, 0.0], 2)
+    frame["correct"] = (rng.random(len(frame)) < np.where(frame["setting_index"] == 0, 0.3, 0.9)).astype(float)
+    found = decide(frame, metric="correct")
+    assert found.outcome == "best"
+    assert found.headline == "Use temperature 0.5: better than 0 on correct (95% sure)."
+    few = decide(frame[frame["prompt_index"] < 5].assign(correct=1.0), metric="correct")
+    assert few.outcome == "open"  # that all passed so far does not mean that all will
+
+
 def test_a_later_look_asks_for_more():
     frame = answers(8, [0.0, 0.06], 2, within=0.03, seed=11)
     assert decide(frame, metric="coherence", looks=2).regret >= decide(frame, metric="coherence").regret

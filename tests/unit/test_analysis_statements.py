@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from analysis_frames import SOAK
 
+from pplab.analysis.contrasts import contrasts, factor_effects
+from pplab.analysis.control import against_control
 from pplab.analysis.paired import CellValues, paired
 from pplab.analysis.statements import error_of_look, prompts_to_settle, prompts_whatever_the_truth, statements
 
@@ -254,3 +256,146 @@ def test_two_settings_that_never_vary_differ_without_an_interval():
     _, said = figures(np.array([[[0.5] * 3, [0.9] * 3]]))
     assert not said.best
     assert np.isinf(said.regret).all()
+
+
+# -- pass rates -----------------------------------------------------------------------------------------------------------------
+
+
+def pass_rates(prompts, replicates, rates, *, runs=RUNS, seed=1, spread=0.4):
+    """Decide on answers that pass or fail: prompts differ in difficulty, and settings in their rate over all prompts."""
+    from scipy.special import expit, logit
+
+    rng = np.random.default_rng(seed)
+    difficulty = rng.normal(0, 40 * spread, 20_000)
+    shift = np.zeros(len(rates))
+    for setting, rate in enumerate(rates):  # the shift at which the mean over prompts is the rate
+        low, high = -80.0, 80.0
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if expit(middle + difficulty).mean() < rate else (low, middle)
+        shift[setting] = middle if 0 < rate < 1 else logit(rate)
+    regret = max(rates) - np.array(rates)
+    total = Shares()
+    for _ in range(runs):
+        chance = expit(rng.choice(difficulty, prompts)[:, None] + shift)
+        values = (rng.random((prompts, len(rates), replicates)) < chance[:, :, None]).astype(float)
+        said = statements(paired(CellValues.of(values)), MARGIN)
+        good = said.equally_good
+        wrong = (regret[said.leader] > 1e-12 or (regret < 1e-12).sum() > 1) if said.best else bool((regret[good] > MARGIN).any())
+        total.named += said.best / runs
+        total.settled += said.settled / runs
+        total.covered += bool((said.regret >= regret - 1e-9).all()) / runs
+        total.false_headline += bool(wrong) / runs
+        total.false_behind += bool((said.behind & (regret < 1e-12)).any()) / runs
+    return total
+
+
+RATES = [(0.5, 0.5), (0.9, 0.9, 0.9), (0.97, 0.97), (0.6, 0.8, 0.8), (0.5, 0.535), (0.95, 0.95, 0.85)]
+CHECKED = itertools.product([6, 10, 20, 40], [1, 2, 4], RATES, [0.03, 0.15])
+
+
+@pytest.mark.parametrize(("prompts", "replicates", "rates", "spread"), some(CHECKED, 7))
+def test_pass_rates_are_told_apart_no_more_often_than_promised(prompts, replicates, rates, spread):
+    found = pass_rates(prompts, replicates, rates, spread=spread)
+    assert found.covered >= 0.93 - slack(0.93)
+    assert found.false_headline <= 0.065 + slack(0.065)
+    assert found.false_behind <= 0.065 + slack(0.065)
+
+
+def test_clearly_better_pass_rates_are_named():
+    assert pass_rates(30, 2, (0.4, 0.8), spread=0.03).named >= 0.9
+
+
+def test_that_all_passed_is_no_proof_that_all_will():
+    values = np.ones((5, 2, 2))
+    values[0, 1, 0] = 0
+    said = statements(paired(CellValues.of(values)), MARGIN)
+    assert not said.best
+    assert said.regret[0] > MARGIN
+
+
+# -- a control ------------------------------------------------------------------------------------------------------------------
+
+
+def control_outcomes(gains, prompts=15, *, interaction=0.03, runs=RUNS, seed=1):
+    """Settings with these true gains on a control, decided many times: the share of each outcome, and of wrong choices."""
+    rng = np.random.default_rng(seed)
+    effects = np.array([0.0, *gains])
+    counts = dict.fromkeys(("go", "no-go", "cannot tell"), 0.0)
+    wrong = 0.0
+    for _ in range(runs):
+        own = rng.normal(0, interaction, (prompts, len(effects), 1))
+        values = effects[:, None] + own + rng.normal(0, 0.055, (prompts, len(effects), 2))
+        found = against_control(paired(CellValues.of(values)), 0, MARGIN)
+        counts[found.outcome] += 1 / runs
+        wrong += (found.chosen is not None and effects[found.chosen] < -MARGIN) / runs
+    return counts, wrong
+
+
+@pytest.mark.parametrize("gains", [(-0.035,), (-0.035, -0.035, -0.035, -0.035), (-0.035, -0.2), (-0.031,) * 3])
+def test_what_is_worse_than_the_control_is_not_called_as_good(gains):
+    counts, wrong = control_outcomes(gains)
+    assert counts["go"] <= 0.05 + slack(0.05)
+    assert wrong <= 0.05 + slack(0.05)
+
+
+@pytest.mark.parametrize("gains", [(-0.025, -0.2), (-0.025,) * 3, (0.0, -0.1)])
+def test_what_is_as_good_is_not_called_worse(gains):
+    assert control_outcomes(gains)[0]["no-go"] <= 0.05 + slack(0.05)
+
+
+def test_clear_cases_are_told():
+    assert control_outcomes((0.02, -0.1), 30)[0]["go"] >= 0.95
+    assert control_outcomes((-0.1, -0.15), 30)[0]["no-go"] >= 0.95
+
+
+# -- factors --------------------------------------------------------------------------------------------------------------------
+
+BOTH = [{"temperature": t, "system": s} for t in (0, 1) for s in ("plain", "warm", "dry")]
+
+
+def factor_runs(of_temperature, of_both, *, prompts=8, replicates=2, interaction=0.03, runs=RUNS, seed=1):
+    """The share of runs in which the interval of temperature's effect covers it, and in which anything false is said to hold."""
+    rng = np.random.default_rng(seed)
+    effects = np.array([of_temperature * one["temperature"] + of_both * (one == BOTH[-1]) for one in BOTH])
+    true = of_temperature + of_both / 3
+    covered = false = power = 0.0
+    for _ in range(runs):
+        own = rng.normal(0, interaction, (prompts, len(BOTH), 1))
+        values = rng.normal(0.5, PROMPTS_SD, (prompts, 1, 1)) + effects[:, None] + own
+        values = values + rng.normal(0, 0.055, (prompts, len(BOTH), replicates))
+        found = factor_effects(CellValues.of(values), BOTH).set_index(["factor", "level", "against"])
+        temperature = found.loc["temperature", "1", "0"]
+        covered += (temperature["low"] <= true <= temperature["high"]) / runs
+        power += temperature["holds"] / runs
+        if not of_both:
+            none = found.drop(index="temperature", level="factor") if of_temperature else found
+            false += none["holds"].any() / runs
+    return covered, false, power
+
+
+@pytest.mark.parametrize(("of_temperature", "of_both"), [(0.0, 0.0), (0.05, 0.0), (0.05, 0.1)])
+@pytest.mark.parametrize("replicates", [2, 4])
+def test_the_effect_of_a_factor_is_covered_and_nothing_else_is_said(of_temperature, of_both, replicates):
+    covered, false, _ = factor_runs(of_temperature, of_both, replicates=replicates, runs=RUNS // 2)
+    assert covered >= 0.93 - slack(0.93) * 2**0.5
+    assert false <= 0.065 + slack(0.065) * 2**0.5
+
+
+def test_a_factor_is_known_better_than_any_single_difference():
+    found = CellValues.of(np.random.default_rng(2).normal(0.5, 0.05, (10, 6, 2)))
+    weights = np.array([[-1, -1, -1, 1, 1, 1]]) / 3
+    assert contrasts(found, weights)[1][0] < 0.75 * paired(found).error[0, 3]
+
+
+def test_two_settings_as_a_contrast_are_their_difference():
+    cells = CellValues.of(np.random.default_rng(2).normal(0.5, 0.05, (10, 2, 3)))
+    effect, error, freedom = contrasts(cells, np.array([[1.0, -1.0]]))
+    found = paired(cells)
+    assert (effect[0], error[0], freedom[0]) == pytest.approx((found.lead[0, 1], found.error[0, 1], found.freedom[0, 1]))
+
+
+def test_factors_that_were_not_combined_are_not_separated():
+    cells = CellValues.of(np.random.default_rng(2).normal(0.5, 0.05, (10, 3, 2)))
+    assert factor_effects(cells, BOTH[:2] + BOTH[3:4]).empty
+    assert factor_effects(cells, [{"temperature": t} for t in (0, 1, 2)]).empty
