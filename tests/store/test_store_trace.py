@@ -129,8 +129,8 @@ def test_a_correlation_id_or_its_beginning_opens_the_chain_of_cause(lab):
     assert lab.trace(RUN).anchor == ("correlation", RUN)
 
 
-def test_a_name_that_an_experiment_has_does_not_take_its_place():
-    with pplab.Lab(store=":temp:") as lab:
+def test_a_name_that_an_experiment_has_does_not_take_its_place(tmp_path):
+    with pplab.Lab(store=tmp_path / ".pplab") as lab:
         names = [f"run {number}" for number in range(5)]  # of two records with one id either may come first
         traced = [lab.trace(lab.run("Hi", n=1, name=name)) for name in names]
     assert [chain.anchor[0] for chain in traced] == ["experiment"] * 5
