@@ -61,10 +61,11 @@ export class MoreParameters {
 
   #row(name: string, meaning: string, offer: Offer | undefined): HTMLElement {
     const refused = offer !== undefined && !offer.usable;
-    const add = button(name, () => this.#add(name), "quiet");
+    const add = button(refused ? name : `+ ${name}`, () => this.#add(name), "quiet");
     add.setAttribute("aria-label", `Add ${name}`);
     add.disabled = refused;
-    const words = h("span", { class: "pplab-quiet" }, offer?.words || meaning);
+    const sentences = refused ? [offer.words] : [meaning, offer?.words ?? ""];
+    const words = h("span", { class: "pplab-quiet" }, sentences.filter(Boolean).join(". "));
     const row = h("li", {}, add, words);
     row.toggleAttribute("data-refused", refused);
     return row;

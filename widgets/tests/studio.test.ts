@@ -109,7 +109,7 @@ describe("what may vary", () => {
   test("finds a parameter by its meaning and ticks the values that the models take", async () => {
     const { root, draft } = await shown();
     put(field(root, "Search parameters"), "thinks");
-    button(root, "reasoning_effort").click();
+    button(root, "+ reasoning_effort").click();
     expect(draft().written).toEqual({ reasoning_effort: "" });
     expect(field(root, "none").disabled).toBe(true);
     field(root, "low").click();
@@ -128,7 +128,7 @@ describe("what may vary", () => {
   test("sends any field of the request as x.NAME", async () => {
     const { root, draft } = await shown();
     put(field(root, "Search parameters"), "x.mirostat");
-    button(root, "x.mirostat").click();
+    button(root, "+ x.mirostat").click();
     vi.useFakeTimers();
     put(field(root, "Values of x.mirostat"), "0,2");
     vi.runAllTimers();
