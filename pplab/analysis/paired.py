@@ -147,7 +147,7 @@ def paired(cells: CellValues) -> Paired:
     --------
     >>> found = paired(CellValues.of(np.array([[[0.5, 0.7], [0.4, 0.4]], [[0.6, 0.6], [0.5, 0.3]], [[0.7, 0.6], [0.5, 0.5]]])))
     >>> found.lead.round(3).tolist(), found.error.round(3).tolist()
-    ([[0.0, 0.183], [-0.183, 0.0]], [[0.0, 0.055], [0.055, 0.0]])
+    ([[0.0, 0.183], [-0.183, 0.0]], [[0.0, 0.058], [0.058, 0.0]])
     """
     there = np.isfinite(cells.means)
     present = there.astype(float)

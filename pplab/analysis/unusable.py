@@ -27,7 +27,7 @@ _VERBS = {
     "filtered": ("is filtered", "are filtered"),
     "tool_call": ("is a tool call", "are tool calls"),
     "rejected": ("was rejected by the server", "were rejected by the server"),
-    "failed": ("failed", "failed"),
+    "failed": ("has failed", "have failed"),
     "timeout": ("timed out", "timed out"),
 }
 

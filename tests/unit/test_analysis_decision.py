@@ -261,7 +261,7 @@ def test_the_words_never_contradict_each_other(prompts, count, replicates, effec
     assert (found.setting is not None) == (found.outcome in ("best", "equal", "within", "leave_out"))
     if found.outcome in ("equal", "within"):
         assert found.regret <= found.margin
-        assert found.more.kind == "nothing"
+        assert found.more.kind == ("nothing" if found.prompts >= 3 else "prompts")
     json.dumps(found.as_dict())
 
 
