@@ -13,14 +13,11 @@ from pplab.analysis.diversity import Texts, mean_distance, weighted_distance
 from pplab.analysis.power import MIN_PROMPTS, MIN_REPLICATES
 from pplab.analysis.resampling import Resampler
 from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix
-from pplab.plan.vocabulary import PRECISION_SCORES
+from pplab.analysis.utility import PERSONALITY, PRECISION
 
 if TYPE_CHECKING:
     from pplab.analysis.diversity import Distance
     from pplab.analysis.records import Scope
-
-PRECISION = ("agreement", *PRECISION_SCORES)
-PERSONALITY = ("creativity", "diversity")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pplab.analysis.paired import FEW_PROMPTS, PRIOR_FREEDOM, UNPOOLED_PROMPTS, CellValues, prior_variances, with_two_more
+from pplab.analysis.paired import FEW_PROMPTS, PRIOR_FREEDOM, CellValues, prior_variances, with_two_more
+from pplab.analysis.power import MIN_PROMPTS
 from pplab.analysis.statements import ERROR
 from pplab.analysis.statistics import holm
 from pplab.plan.settings import value_label
@@ -99,7 +100,7 @@ def contrasts(cells: CellValues, weights: Floats) -> tuple[Floats, Floats, Float
         variance = with_two_more(variance, effect, float(prompts), np.abs(weights).sum(axis=1) / 2)
     prior = None if cells.pass_rates else prior_variances(cells)
     if prior is None:
-        known = prompts >= UNPOOLED_PROMPTS
+        known = prompts >= MIN_PROMPTS
         error = np.sqrt(variance / prompts) if known else np.full(len(weights), np.nan)
         return effect, error, np.full(len(weights), float(prompts - 1))
     freedom = float(prompts - 1 + PRIOR_FREEDOM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,9 +193,7 @@ def decide(
 
 def _counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
     """Return the responses with only some of them counted."""
-    import dataclasses
-
-    return dataclasses.replace(plan, usable=usable, _cells={})
+    return replace(plan, usable=usable, _cells={})
 
 
 def _cells_to_decide_on(

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pplab.analysis.next_step import FIRM_PROMPTS, MOST_PROMPTS
+from pplab.analysis.next_step import MOST_PROMPTS
 from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.phrasing import counted, joined, number, repetitions, span
+from pplab.analysis.power import FIRM_PROMPTS
 from pplab.analysis.unused import common_name
 
 if TYPE_CHECKING:

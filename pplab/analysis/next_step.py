@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.analysis.paired import FEW_PROMPTS
+from pplab.analysis.power import FIRM_PROMPTS
 from pplab.analysis.statements import prompts_to_settle
 from pplab.plan.parameters import parameter
 from pplab.plan.settings import FACTOR_COLUMNS, Range, scale_position
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from pplab.analysis.decision_facts import Facts
 
-FIRM_PROMPTS = 10
-"""Prompts from which nothing is called few."""
 MOST_PROMPTS = 1_000
 """More prompts than anybody would run to settle a question."""
 Kind = Literal["nothing", "prompts", "values", "settings", "margin"]

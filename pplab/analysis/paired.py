@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pplab.analysis.power import MIN_PROMPTS, MIN_REPLICATES
+
 if TYPE_CHECKING:
     from pplab.analysis.response_matrix import Flags, Floats, Integers
 
@@ -30,10 +32,6 @@ PRIOR_FREEDOM = 4
 """The degrees of freedom that the prior is worth."""
 FEW_PROMPTS = 3
 """From here on something is said of prompts like these; below it of these prompts only."""
-MIN_REPLICATES = 3
-"""Answers to each prompt from which something is said of one or two prompts."""
-UNPOOLED_PROMPTS = 6
-"""Prompts from which differences alone say something, where no prompt was asked twice."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -196,7 +194,7 @@ def prior_variances(cells: CellValues) -> Floats | None:
 def _like_these(cells: CellValues, prompts: Floats, lead: Floats, variance: Floats) -> tuple[Floats, Floats]:
     """Return the errors of differences for prompts like these, and their degrees of freedom."""
     settings = len(prompts)
-    enough = prompts >= UNPOOLED_PROMPTS
+    enough = prompts >= MIN_PROMPTS
     if cells.pass_rates:
         variance = with_two_more(variance, lead, prompts)
         return np.where(enough, np.sqrt(variance / prompts), np.nan), np.where(enough, prompts + 1, np.nan)
@@ -242,8 +240,8 @@ def _own(cells: CellValues, centred: Floats, there: Flags) -> tuple[Floats, Floa
     over_prompts = (np.where(there, centred - mean, 0.0) ** 2).sum(axis=0)
     prior = prior_variances(cells)
     if prior is None or cells.pass_rates:
-        own = np.where(counts >= UNPOOLED_PROMPTS, np.sqrt(over_prompts / (counts - 1) / counts), np.nan)
-        return own, np.where(counts >= UNPOOLED_PROMPTS, counts - 1.0, np.nan)
+        own = np.where(counts >= MIN_PROMPTS, np.sqrt(over_prompts / (counts - 1) / counts), np.nan)
+        return own, np.where(counts >= MIN_PROMPTS, counts - 1.0, np.nan)
     degrees = np.where(counts >= FEW_PROMPTS, counts - 1.0 + PRIOR_FREEDOM, np.nan)
     return np.sqrt((PRIOR_FREEDOM * prior + over_prompts) / degrees / counts), degrees
 

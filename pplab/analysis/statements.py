@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pplab.analysis.paired import INTERACTION
+from pplab.analysis.statistics import holm
+
 if TYPE_CHECKING:
     from pplab.analysis.paired import Paired
     from pplab.analysis.response_matrix import Flags, Floats
@@ -123,12 +126,9 @@ def statements(found: Paired, margin: float = MARGIN, error: float = ERROR) -> S
 def _holm(p: Floats, error: float) -> Flags:
     """Return which pairs Holm's procedure rejects, both halves of the table alike."""
     upper = np.triu_indices(len(p), 1)
-    values = p[upper]
-    order = np.argsort(values, kind="stable")
-    passed = np.minimum.accumulate(values[order] <= error / (len(values) - np.arange(len(values))))
     out = np.zeros(p.shape, dtype=bool)
-    rows, columns = upper[0][order], upper[1][order]
-    out[rows, columns] = out[columns, rows] = passed
+    out[upper] = np.array(holm(list(p[upper]))) <= error
+    out |= out.T
     return out
 
 
@@ -157,7 +157,7 @@ def prompts_to_settle(found: Paired, said: Statements, error: float = ERROR) -> 
 
 
 def prompts_whatever_the_truth(
-    within: float, replicates: int, settings: int, margin: float = MARGIN, error: float = ERROR, interaction: float = 0.5
+    within: float, replicates: int, settings: int, margin: float = MARGIN, error: float = ERROR
 ) -> int:
     """Return how many prompts settle a plan whatever the truth is, from the spread of replicates (a standard deviation).
 
@@ -169,5 +169,5 @@ def prompts_whatever_the_truth(
     from scipy.special import ndtri
 
     c = float(ndtri(1 - error / max(settings - 1, 1)))
-    of_a_difference = 2 * within**2 * (1 / replicates + interaction**2)
+    of_a_difference = 2 * within**2 * (1 / replicates + INTERACTION**2)
     return math.ceil(_ONE_RIVAL_IN_MANY * of_a_difference * (_SMALL_SAMPLE * c / margin) ** 2)

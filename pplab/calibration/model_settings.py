@@ -183,15 +183,6 @@ class ModelSettings:
         return {**fixed, **self.given}
 
     @property
-    def instead(self) -> str:
-        """What takes the place of temperature, in a sentence; empty where the model takes it."""
-        if self.samples:
-            return ""
-        why = next(reason.words for reason in self.reasons if reason.parameter == "temperature")
-        names = " and ".join([*self.sweep, "the strength of the persona"])
-        return f"{self.model} is told the calibration by {names} in place of temperature ({why})"
-
-    @property
     def persona(self) -> str:
         """The persona in its own, medium strength."""
         return self.systems["medium"]

@@ -12,10 +12,12 @@ from pplab.store.rows import CalibrationRow
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pplab.context import LabContext
     from pplab.models.capabilities import OfferedParameter
+    from pplab.plan.plan import Plan
+    from pplab.plan.settings import ModelAsked
 
 
 def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLike[str]) -> calibration.Calibration:
@@ -44,6 +46,23 @@ def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLik
 def stored_calibration(context: LabContext, wanted: str) -> calibration.Calibration:
     """Return a stored calibration by id (or a unique beginning of it), or the latest one."""
     return calibration.Calibration.from_row(context.store.calibration(wanted), ModelLookup(context))
+
+
+def without_temperature(
+    plan: Plan, of: calibration.Calibration, parameters: Mapping[str, Any], models: Sequence[ModelAsked]
+) -> list[str]:
+    """Return for each model of a plan that takes no temperature what varies in its place, and why."""
+    words = []
+    for asked in models:
+        told = of.settings_for(asked.label, parameters)
+        if told.samples:
+            continue
+        mine = [setting for index, setting in enumerate(plan.settings) if not plan.models or plan.asked(index) == asked]
+        names = [*told.sweep, *(["the strength of the persona"] if len({setting.system for setting in mine}) > 1 else [])]
+        why = next(reason.words for reason in told.reasons if reason.parameter == "temperature")
+        instead = f"{' and '.join(names)} in place of temperature" if names else "no parameter, and not by temperature"
+        words.append(f"{asked.label} is told the calibration by {instead} ({why})")
+    return words
 
 
 class ModelLookup:

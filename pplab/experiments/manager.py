@@ -120,9 +120,11 @@ class RunManager:
 
     def preflight(self, request: RunRequest) -> Preflight:
         """Return what a run would be; nothing is sent, and nothing is written down."""
+        from pplab.experiments.calibrate import without_temperature
         from pplab.experiments.caveats import caveats
         from pplab.experiments.preflight import ModelFacts, preflight
         from pplab.experiments.run_setup import concurrent_calls
+        from pplab.plan.request import draws_settings, given_parameters
         from pplab.scoring.registry import registered
 
         plan, calibration = self.plan(request)
@@ -137,9 +139,8 @@ class RunManager:
             for asked, of_one in zip(models, stats, strict=True)
         ]
         warnings = caveats(plan, self.context.provider, self.capabilities, probes)
-        if calibration and not request.sweep and (request.settings is None or isinstance(request.settings, int)):
-            told = [calibration.settings_for(asked.label, request.parameters) for asked in models]
-            warnings = (*warnings, *(one.instead for one in told if not one.samples))
+        if calibration and draws_settings(request):
+            warnings = (*warnings, *without_temperature(plan, calibration, given_parameters(request), models))
         if caveat := concurrent_calls(self.context, plan).caveat:
             warnings = (*warnings, caveat)
         return preflight(plan, facts, registered(), warnings)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pplab.plan.settings import ModelAsked
 
 SWEEP = '{"temperature": [0, 0.7]}'
+SWEPT_NAMES = ("model", "system", "prompt")
+"""What may be swept over besides parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,7 @@ def build_plan(
     swept = _swept(sweep, "prompt")
     _one_of("a prompt", request.prompt, "sweep over the prompt", swept)
     asked = request_prompts(request.prompt, swept, request.data, request.cluster)
-    given = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
-    base = {name: parse_value(name, value) if isinstance(value, Written) else value for name, value in given.items()}
+    base = given_parameters(request)
     listed = [] if models is None else _models(models, resolve)
     sweep = {name: _values(name, values, calibration) for name, values in sweep.items()}
     personas = None if systems is None else named_texts("persona", systems)
@@ -134,6 +135,18 @@ def build_plan(
         max_cost=request.max_cost,
         stream=False if request.stream is None else request.stream,
     )
+
+
+def given_parameters(request: RunRequest) -> dict[str, Any]:
+    """Return the parameters that a request gives to every setting, those that were written on a line read."""
+    given = {} if request.parameters is None else mapping(request.parameters, "parameters", '{"max_tokens": 200}')
+    return {name: parse_value(name, value) if isinstance(value, Written) else value for name, value in given.items()}
+
+
+def draws_settings(request: RunRequest) -> bool:
+    """Return whether a request leaves its settings to a calibration: it neither lists settings nor sweeps over a parameter."""
+    listed = request.settings is not None and not isinstance(request.settings, int)
+    return not listed and not set(request.sweep or {}) - set(SWEPT_NAMES)
 
 
 def _swept(sweep: dict[str, Any], name: str, usual: Any = None) -> Any:

@@ -6,6 +6,7 @@ import pytest
 
 import pplab
 from pplab.plan.request import RunRequest
+from pplab.plan.written import Written
 
 LUNA, BOTH = "gpt-6-luna", ["gpt-6-luna", "embedded"]
 
@@ -82,5 +83,10 @@ def test_the_preflight_says_what_takes_the_place_of_temperature(lab):
 
     said = f"{LUNA} is told the calibration by reasoning_effort and the strength of the persona in place of temperature (rejected"
     assert [warning for warning in warnings(models=BOTH) if warning.startswith(said)]
+    assert [w for w in warnings(sweep={"model": BOTH}) if w.startswith(said)]
     assert warnings() == ()
+    alone = f"{LUNA} is told the calibration by reasoning_effort in place of temperature (rejected"
+    assert [w for w in warnings(models=BOTH, system="Be kind.") if w.startswith(alone)]
+    line = {"response_format": Written('{"type": "text"}')}  # as a line gives it
+    assert [w for w in warnings(models=BOTH, parameters=line) if w.startswith(said)]
     assert not [w for w in warnings(models=BOTH, sweep={"verbosity": ["low", "high"]}) if "in place of temperature" in w]
