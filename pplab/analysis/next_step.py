@@ -13,7 +13,7 @@ from pplab.plan.parameters import parameter
 from pplab.plan.settings import FACTOR_COLUMNS, Range, scale_position
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pplab.analysis.decision_facts import Facts
 
@@ -64,7 +64,7 @@ def next_step(facts: Facts, ranges: Mapping[str, Range]) -> NextStep:
         known = math.isfinite(said.regret[said.leader])
         chosen = _leader_and_rivals(facts, 1) if known else list(range(len(facts.used)))
         return _more_prompts(facts, chosen, FIRM_PROMPTS - facts.prompts, 2)
-    beyond = _beyond_the_edge(facts, ranges)
+    beyond = beyond_the_edge(facts.parameters, facts.parameters[facts.used[said.leader]], ranges)
     if said.settled:
         if beyond is None:
             return NextStep("nothing")
@@ -100,16 +100,20 @@ def _values(facts: Facts, beyond: tuple[str, float]) -> NextStep:
     return NextStep("values", (setting,), 0, replicates, calls, each * calls if math.isfinite(each) else None, *beyond)
 
 
-def _beyond_the_edge(facts: Facts, ranges: Mapping[str, Range]) -> tuple[str, float] | None:
-    """Return the parameter and the value to try when the leader stands at the edge of a sweep and there is room."""
-    given = [facts.parameters[column] for column in facts.used]
-    names = dict.fromkeys(name for one in facts.parameters for name in one)
-    varied = [name for name in names if len({repr(one.get(name)) for one in facts.parameters}) > 1]
+def beyond_the_edge(
+    parameters: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any], ranges: Mapping[str, Range]
+) -> tuple[str, float] | None:
+    """Return the parameter and the value to try when the chosen setting stands at the edge of a sweep over it and there is room.
+
+    ``parameters`` has the factors of each setting, ``chosen`` those of the one; ``ranges`` says how far a value may go.
+    """
+    names = dict.fromkeys(name for one in parameters for name in one)
+    varied = [name for name in names if len({repr(one.get(name)) for one in parameters}) > 1]
     if len(varied) != 1 or varied[0] in FACTOR_COLUMNS or not (known := parameter(varied[0])).numeric:
         return None
     name = varied[0]
-    values = sorted({one[name] for one in facts.parameters if name in one})
-    at = given[facts.said.leader].get(name)
+    values = sorted({one[name] for one in parameters if name in one})
+    at = chosen.get(name)
     if len(values) < 2 or any(scale_position(name, value) is None for value in values) or at not in (values[0], values[-1]):
         return None
     legal = ranges.get(name, Range(known.low, known.high))

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from pplab.analysis.axes import Axes, axes
+from pplab.analysis.next_step import beyond_the_edge
 from pplab.analysis.phrasing import counted, joined, number, percent, status_counts
 from pplab.analysis.power import FIRM_PROMPTS, MIN_FREEDOM, MIN_PROMPTS, noncentrality
 from pplab.analysis.ranking import winning_shares
 from pplab.analysis.records import Report, Scope, caveat
 from pplab.analysis.response_matrix import Floats, layout
 from pplab.errors import BadInput
-from pplab.plan.parameters import parameter
-from pplab.plan.settings import FACTOR_COLUMNS, Range, factor_columns, scale_position
+from pplab.plan.settings import Range, factor_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -293,9 +293,11 @@ def _next(
     ranges: Mapping[str, Range],
 ) -> Next:
     """Return what to run next to settle or to widen the recommendation."""
-    beyond = _beyond_the_edge(parameters, points[winner].setting, ranges)
-    if beyond:
-        return beyond
+    chosen = points[winner].setting
+    if beyond := beyond_the_edge(list(parameters.values()), parameters[chosen], ranges):
+        name, further = beyond
+        words = f"{name} {parameters[chosen][name]:g} is at the edge of the sweep; try {further:g} too"
+        return Next("values", words, (chosen,), (further,))
     if points[winner].probability < SETTLED:
         return _settle(points, winner, plane, weight)
     if plane.scope == "replicates" or plane.prompts < FIRM_PROMPTS:
@@ -303,29 +305,6 @@ def _next(
         words = f"run {counted(count, 'more prompt')}, so that the result holds for other prompts too"
         return Next("prompts", words, (points[winner].setting,), count=count)
     return Next("nothing", "nothing needs to be run")
-
-
-def _beyond_the_edge(parameters: Mapping[int, Mapping[str, Any]], setting: int, ranges: Mapping[str, Range]) -> Next | None:
-    """Return the value to try when the winner stands at the edge of a sweep over one parameter and there is room."""
-    names = dict.fromkeys(name for given in parameters.values() for name in given)
-    varied = [name for name in names if len({given.get(name) for given in parameters.values()}) > 1]
-    if len(varied) != 1 or varied[0] in FACTOR_COLUMNS or not (known := parameter(varied[0])).numeric:
-        return None
-    name = varied[0]
-    values = sorted({given[name] for given in parameters.values() if name in given})
-    if any(scale_position(name, value) is None for value in values):
-        return None
-    at = parameters[setting].get(name)
-    if len(values) < 2 or at not in {values[0], values[-1]}:
-        return None
-    legal = ranges.get(name, Range(known.low, known.high))
-    low, high = values[0], values[-1]
-    further = max(legal.low, 2 * low - values[1]) if at == low else min(legal.high, 2 * high - values[-2])
-    further = float(round(further)) if known.integer else round(further, 4)
-    if low <= further <= high or (known.low_open and further <= known.low):
-        return None
-    words = f"{name} {at:g} is at the edge of the sweep; try {further:g} too"
-    return Next("values", words, (setting,), (further,))
 
 
 def _settle(points: tuple[Point, ...], winner: int, plane: Axes, weight: float) -> Next:
