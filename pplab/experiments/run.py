@@ -85,7 +85,8 @@ class Run:
             "on_text": listeners.on_text,
         }
         self._listener: threading.Thread | None = None
-        self._news: queue.SimpleQueue[tuple[str, tuple[object, ...]] | None] = queue.SimpleQueue()
+        # No SimpleQueue: a signal at the end of its `get(timeout=)` has it wait for ever (CPython 3.11).
+        self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self.scheduler = Scheduler(
             ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
             plan,

@@ -37,7 +37,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark every test of this folder."""
     if Path(__file__).parent in item.path.parents:
         item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.flaky(reruns=0))  # a browser on a busy machine can be slower than any patience
+        item.add_marker(pytest.mark.flaky(reruns=2))  # a browser on a busy machine can be slower than any patience
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.run import WAIT_SECONDS
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import SOAK, lab_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from types import FrameType
 
     from pplab import Lab
     from pplab.experiments.experiment import Experiment
@@ -98,6 +101,23 @@ def test_an_interrupted_run_is_returned_as_interrupted_with_what_arrived(server:
         assert set(cancelled) == {"interrupted", "interrupted; it was under way and may have been billed"}
         assert (cancelled != "interrupted").sum() <= 8
         assert list(lab.timing(name="run")["status"]) == ["ok", "ok"]
+
+
+@pytest.mark.timeout(60)
+def test_an_interrupt_that_is_taken_only_when_the_wait_is_over_ends_the_run_too(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = Interrupts._interrupted
+
+    def take_late(interrupts: Interrupts, number: int, frame: FrameType | None) -> None:
+        time.sleep(2 * WAIT_SECONDS)
+        take(interrupts, number, frame)
+
+    monkeypatch.setattr(Interrupts, "_interrupted", take_late)
+    with lab_at(tmp_path, server, "play:hang") as lab:
+        experiment, _ = interrupted_run(lab, 0.5)
+        assert experiment is not None
+        assert experiment.status == "interrupted"
 
 
 def test_an_interrupt_in_the_users_own_function_ends_the_run_too(server: FaultServer, tmp_path: Path) -> None:
