@@ -10,20 +10,16 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``records``      the results, each with ``.words`` and ``.as_dict()``
 ``statistics``   means with intervals, paired differences, effect sizes, corrections
 ``variance``     the variance of a score, split between prompts, factors and replicates
-``ranking``      the probability of each setting to be the best on a metric
 ``unjudged``     what metrics could not judge, in words
 ``trend``        whether a metric rises or falls with an ordered parameter
 ``between``      two experiments on the prompts that both asked
 ``diversity``    how far apart the answers of a setting are, against another setting
 ``equivalence``  same, drifted or cannot tell
-``verdicts``     what a person may conclude from an experiment
 ``decision``     which setting to use, how sure that is, what to run next: `decide`
 ``paired``       settings against each other on the same prompts, with errors in closed form
 ``statements``   what can be said of them with an error of 5 % in all
 ``utility``      precision and personality of an answer, and their balance as one number
 ``unusable``     answers nobody can use, and the settings they rule out
-``axes``         precision and personality of each setting, and their resamples
-``recommend``    the setting that suits a calibration's balance, and what to run next
 ``preflight``    what a planned experiment will be able to see
 """
 

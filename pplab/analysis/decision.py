@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,16 @@ from pplab.analysis.response_matrix import layout, need
 from pplab.analysis.statements import MARGIN, Statements, error_of_look, statements
 from pplab.analysis.statistics import benjamini_hochberg
 from pplab.analysis.unusable import Unusable, unusable, usable_rows
-from pplab.analysis.utility import PERSONALITY, PRECISION, metric_cells, utility_cells
+from pplab.analysis.utility import metric_cells, utility_cells
 from pplab.errors import BadInput
 from pplab.plan.settings import factor_columns
+from pplab.plan.vocabulary import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pplab.analysis.diversity import Distance
-    from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix
+    from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix, Responses
     from pplab.plan.settings import Range
 
 _UTILITY = ["mean", "low", "high", "behind_at_most"]
@@ -72,6 +74,8 @@ class Decision:
         The metric that took the utility's place.
     prompts, answers : int
         What it rests on: prompts (or clusters), and usable answers.
+    arguments : dict or None
+        What a call with the setting to use is made with, where the experiment is known; see `request`.
 
     Examples
     --------
@@ -103,11 +107,38 @@ class Decision:
     metric: str | None
     prompts: int
     answers: int
+    arguments: Mapping[str, Any] | None = None
 
     @property
     def words(self) -> str:
         """The three lines: headline, evidence, next step."""
         return f"{self.headline}\n{self.evidence}\n{self.next_step}"
+
+    def request(self, prompt: str | None = None) -> dict[str, Any]:
+        """Return the keyword arguments of ``client.chat.completions.create`` for the setting to use.
+
+        Parameters
+        ----------
+        prompt : str, optional
+            What to ask; default: the experiment's first prompt.
+
+        Raises
+        ------
+        BadInput
+            No setting is decided on.
+
+        Examples
+        --------
+        >>> client.chat.completions.create(**exp.verdict().request("Write a tagline."))  # doctest: +SKIP
+        """
+        if self.arguments is None:
+            raise BadInput(
+                "nothing is decided, so there is no setting to use", hint=self.next_step.removeprefix("Next: ").rstrip(".")
+            )
+        arguments = deepcopy(dict(self.arguments))
+        if prompt is not None:
+            arguments["messages"][-1]["content"] = prompt
+        return arguments
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values; what is infinite or missing is null."""
@@ -128,7 +159,7 @@ class Decision:
 
 
 def decide(
-    frame: pd.DataFrame,
+    frame: Responses,
     *,
     precision: float = 0.5,
     metric: str | None = None,
@@ -136,6 +167,7 @@ def decide(
     looks: int = 1,
     distance: Distance | Floats | None = None,
     ranges: Mapping[str, Range] | None = None,
+    metrics: Sequence[str] = SCORES,
     lower_is_better: Sequence[str] = (),
 ) -> Decision:
     """Decide which setting of an experiment to use.
@@ -156,6 +188,8 @@ def decide(
         As in `pplab.analysis.diversity.compare_diversity`; by default that of `pplab.scoring.surface` where there are texts.
     ranges
         Where further values of a swept parameter may be tried.
+    metrics
+        What the settings are compared on besides, for `Decision.by_metric`.
     lower_is_better
         Metrics of which less is better.
 
@@ -168,9 +202,10 @@ def decide(
         raise BadInput(
             "precision must lie between 0 and 1, margin above 0 and looks be 1 or more", hint="leave them out for the usual"
         )
+    plan = layout(frame)
+    frame = plan.frame
     if metric is not None:
         need(frame, [metric])
-    plan = layout(frame)
     counted = usable_rows(plan)
     plan = _counting(plan, counted)
     lost = unusable(plan, counted)
@@ -188,7 +223,7 @@ def decide(
     step = next_step(facts, ranges or {})
     outcome, text = lines(facts, step)
     by_factor = factor_effects(chosen, [facts.parameters[column] for column in used], error)
-    return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, lower_is_better), by_factor)
+    return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, metrics, lower_is_better), by_factor)
 
 
 def _counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
@@ -274,16 +309,20 @@ def _scalar(value: Any) -> Any:
 
 
 def _by_metric(
-    plan: ResponseMatrix, used: list[int], said: Statements, error: float, lower_is_better: Sequence[str]
+    plan: ResponseMatrix,
+    used: list[int],
+    said: Statements,
+    error: float,
+    metrics: Sequence[str],
+    lower_is_better: Sequence[str],
 ) -> pd.DataFrame:
     """Return the leader against each other setting on each metric, with the differences that hold together."""
     from scipy.special import stdtr, stdtrit
 
-    names = dict.fromkeys(
-        name for name in (*PRECISION, *PERSONALITY, "structure", *lower_is_better) if name in plan.frame.columns
-    )
     rows: list[dict[str, Any]] = []
-    for name in names:
+    for name in metrics:
+        if name not in plan.frame.columns:
+            continue
         cells = metric_cells(plan, name, -1.0 if name in lower_is_better else 1.0).among(used)
         if len(used) < 2 or not np.isfinite(cells.means).any(axis=0).all():
             continue

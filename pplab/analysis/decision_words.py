@@ -103,7 +103,8 @@ def _headline(facts: Facts) -> tuple[Outcome, str]:
     of_all = len(facts.plan.settings)
     if len(used) == 1:
         if of_all == 1:
-            return "open", f"Nothing to choose between: {leader if leader != 'server defaults' else 'there'} is the only setting."
+            only = "there is one setting alone" if leader == "server defaults" else f"{leader} is the only setting"
+            return "open", f"Nothing to choose between: {only}."
         others = "the other's are not" if of_all == 2 else f"those of the other {of_all - 1} are not"
         return "best", f"Use {leader}: its answers are usable, {others}."
     these = {1: "For this one prompt, ", 2: "For these two prompts, "}.get(facts.prompts, "")

@@ -136,20 +136,6 @@ def status_counts(counts: Mapping[str, int], last: str = " and ") -> str:
     return last.join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
-def left_out(counts: Mapping[str, int]) -> str:
-    """Return a sentence that names every response no mean counts, or an empty string when there is none.
-
-    Examples
-    --------
-    >>> left_out({"ok": 56, "truncated": 3, "refused": 1})
-    'Not included in the averages: 3 truncated, 1 refused (of 60 responses).'
-    """
-    parts = {status: count for status, count in counts.items() if status != "ok" and count}
-    if not parts:
-        return ""
-    return f"Not included in the averages: {status_counts(parts, ', ')} (of {counted(sum(counts.values()), 'response')})."
-
-
 def fault_words(fault: object, status: str) -> str:
     """Return what a card says of an answer's fault; nothing where its status says the same, or where there is none.
 

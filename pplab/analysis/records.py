@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pplab.analysis.phrasing import counted, decimals, joined, number, percent, probability, span
+from pplab.analysis.phrasing import counted, decimals, number, percent, probability, span
 from pplab.analysis.power import ALPHA, FIRM_PROMPTS, MIN_REPLICATES, fewest_prompts, fewest_replicates
 from pplab.plan.settings import value_label
 
@@ -267,52 +267,6 @@ class Comparisons(Report):
         rule = "false discovery rate 5%, Benjamini-Hochberg" if self.correction == "bh" else "Holm"
         head = f"{len(significant)} of {counted(len(self.differences), 'comparison')} show a significant difference ({rule})."
         return "\n".join([head, *(d.words for d in significant)])
-
-
-@dataclass(frozen=True, slots=True)
-class Chance:
-    """A setting and the probability that it is the best."""
-
-    setting: int
-    label: str
-    mean: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Best(Report):
-    """Which setting is best on one metric, with the probability of it for each (best first).
-
-    ``chances`` is empty when there is too little to rank; ``note`` then says what is missing.
-    """
-
-    metric: str
-    chances: tuple[Chance, ...]
-    scope: Scope
-    prompts: int
-    dropped: int
-    unit: str = "prompt"
-    note: str = ""
-    higher_is_better: bool = True
-
-    @property
-    def sentence(self) -> str:
-        """The finding without its caveats."""
-        if not self.chances:
-            return f"No setting is ranked on {self.metric}: {self.note}."
-        first, rest = self.chances[0], [c for c in self.chances[1:] if c.probability >= 0.05]
-        taste = "" if self.higher_is_better else ", lower is better"
-        basis = f"{percent(first.probability)} (mean {number(first.mean)}{taste})"
-        text = f"{self.metric}: {first.label} is best with probability {basis}"
-        if rest:
-            others = [f"{c.label} ({percent(c.probability)})" for c in rest[:3]]
-            text += f", then {joined(others)}"
-        return f"{text}."
-
-    @property
-    def words(self) -> str:
-        """The finding and what it covers."""
-        return " ".join(filter(None, (self.sentence, caveat(self.scope, self.prompts, self.unit))))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

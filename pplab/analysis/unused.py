@@ -54,14 +54,6 @@ def only_one(plan: ResponseMatrix, column: int) -> str:
     return f"only {plan.labels[column]} has usable responses: {why_unusable(plan, left, short=True)}"
 
 
-def dropped_settings(plan: ResponseMatrix) -> str:
-    """Return a sentence on the settings without any usable response, or an empty string when there is none."""
-    used = [bool(plan.usable[plan.setting_of_row == column].any()) for column in range(len(plan.settings))]
-    if all(used) or sum(used) < 2:  # with fewer than two the findings themselves say so
-        return ""
-    return f"Left out: {why_unusable(plan, [column for column, one in enumerate(used) if not one])}."
-
-
 def common_name(labels: Sequence[str]) -> str:
     """Return the parameter's name, with a blank, where the settings differ in one alone."""
     names = {label.split(" ", 1)[0] for label in labels}

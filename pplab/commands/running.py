@@ -79,6 +79,7 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "responses": experiment.responses,
             "summary": experiment.summary(),
             "variance": experiment.variance(),
+            "decision": None if experiment.status == "running" else experiment.verdict().as_dict(),
         }
     exit_code = {"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0)
     return CommandResult(experiment, data, exit_code=exit_code)
@@ -127,6 +128,9 @@ def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
         experiment.label(**changes)
     if arguments.score:
         experiment = experiment.score()
+    if language := getattr(arguments, "as"):
+        code = experiment.code(language)
+        return CommandResult(views.plain_text(code.rstrip()), {"id": experiment.id, "code": code})
     view = views.full_experiment(experiment) if arguments.full else experiment
     return CommandResult(view, experiment_result(experiment).data)
 
@@ -220,7 +224,7 @@ COMMANDS = (
     ),
     Command(
         "results",
-        "show an experiment: verdict, table and cards",
+        "show an experiment: which setting to use, table and cards",
         results,
         arguments=(Argument("id", "an experiment's id or name (default: the latest)", "?", "experiment"),),
         options=(
@@ -228,9 +232,12 @@ COMMANDS = (
             Option("--search", "list the experiments with this text in name, tags, note or model", metavar="TEXT"),
             *LABEL_OPTIONS,
             Option("--score", "first score its stored answers by your metrics that have not scored them", None),
+            Option(
+                "--as", "print a call with the setting to use: a program, or the JSON that is sent", choices=("python", "json")
+            ),
             FULL,
         ),
-        examples=('results latest --name "warm or plain" --tag tone', "results --search tone"),
+        examples=("results --as python", 'results latest --name "warm or plain" --tag tone', "results --search tone"),
     ),
     Command(
         "probe",

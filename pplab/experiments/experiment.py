@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pplab.errors import BadInput, NotFound
+from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.resume import ResumeRequest
@@ -15,7 +15,6 @@ from pplab.inputs.values import python_value
 from pplab.operation import Operation
 from pplab.plan.labels import check_labels
 from pplab.plan.plan import Plan
-from pplab.plan.settings import check_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.analysis.recommend import Recommendation
-    from pplab.analysis.records import Comparisons
-    from pplab.analysis.verdicts import Verdict
+    from pplab.analysis.decision import Decision
+    from pplab.analysis.records import Comparisons, Trend
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
     from pplab.store.rows import ExperimentRow, LabelRow
 
 
+NO_CALIBRATION = "its calibration is not in this lab, so the decision weighs precision and personality alike"
 POLL_SECONDS = 0.1  # how often to look how a run of another process is going
-EVEN_SCORE = 50.0  # without a calibration precision and personality weigh the same
 
 
 class Manager(Protocol):
@@ -231,6 +229,8 @@ class Experiment(CopiedAsItself):
 
         stored = self._stored
         warnings = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.behaviour)
+        if stored.row.calibration_id is not None and stored.calibration is None:
+            warnings = (*warnings, NO_CALIBRATION)
         failed = self._run.failed_listeners if self._run is not None else {}
         limits = self._run.caveats if self._run is not None else ()
         return (*warnings, *limits, *(f"{name} failed and was not called again: {words}" for name, words in failed.items()))
@@ -265,26 +265,61 @@ class Experiment(CopiedAsItself):
         stored = self._stored
         return compare(stored.frame, a, b, stored.metrics, lower_is_better=stored.lower_is_better)
 
-    def verdict(self) -> Verdict:
-        """Return what the responses show about the settings, in words a person can repeat."""
-        return self._stored.verdict
+    def verdict(self, metric: str | None = None, margin: float = 0.03) -> Decision:
+        """Return which setting to use, how sure that is, and what to run next.
 
-    def recommend(self) -> Recommendation:
-        """Return the setting that suits the calibration's balance, how sure that is, and what to run next."""
-        from pplab.analysis.recommend import recommend
-        from pplab.scoring.surface.distances import distance_matrix
+        Parameters
+        ----------
+        metric : str, optional
+            A metric to decide on; default: precision and personality as the calibration weighs them, alike without one.
+        margin : float, default 0.03
+            A difference that does not matter.
+
+        Returns
+        -------
+        Decision
+            Its ``words`` are three lines; ``request()`` has the arguments of a call with the setting to use.
+
+        Raises
+        ------
+        BadInput
+            While the experiment is running: a decision that is looked at before the end would err more often than it says.
+        """
+        if self.status == "running":
+            raise BadInput("this experiment is still running, and nothing is decided before its end", hint="wait() for it")
+        return self._stored.decision(metric, margin)
+
+    def recommend(self, metric: str | None = None, margin: float = 0.03) -> Decision:
+        """Return the same as `verdict`."""
+        return self.verdict(metric, margin)
+
+    def code(self, language: Literal["python", "json"] = "python") -> str:
+        """Return a call with the setting to use as code: a program with OpenAI's client, or the JSON that is sent.
+
+        Keys are named by their environment variables, never written out.
+
+        Raises
+        ------
+        BadInput
+            No setting is decided on.
+        """
+        from pplab.experiments.request_code import request_code
+
+        decision, plan = self.verdict(), self.plan
+        arguments = decision.request()
+        setting = decision.leader if decision.setting is None else decision.setting
+        assert setting is not None
+        return request_code(plan, setting, arguments, language, self.context.access)
+
+    def trend(self, metric: str, parameter: str = "temperature") -> Trend:
+        """Return whether a metric rises or falls steadily with a parameter that was swept over three values or more.
+
+        See `pplab.analysis.trend.trend`.
+        """
+        from pplab.analysis.trend import trend
 
         stored = self._stored
-        calibration = stored.calibration
-        if calibration is None and stored.row.calibration_id is not None:
-            raise NotFound("the calibration of this experiment is not in this lab", hint="calibrate in this lab and run it again")
-        return recommend(
-            stored.frame,
-            distance_matrix,
-            precision_score=calibration.precision_score if calibration else EVEN_SCORE,
-            personality_score=calibration.personality_score if calibration else EVEN_SCORE,
-            ranges=check_ranges(calibration.ranges) if calibration else None,
-        )
+        return trend(stored.matrix, metric, parameter, lower_is_better=metric in stored.lower_is_better)
 
     def reading(self) -> AbstractContextManager[object]:
         """Answer every question inside from one reading of the tables, also while the experiment is running."""

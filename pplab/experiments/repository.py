@@ -12,6 +12,7 @@ from pplab.errors import NotFound
 from pplab.experiments.factors import for_analysis, with_factors
 from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
+from pplab.plan.settings import check_ranges
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from pplab.analysis.resampling import Resampler
+    from pplab.analysis.decision import Decision
     from pplab.analysis.response_matrix import ResponseMatrix
-    from pplab.analysis.verdicts import Verdict
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
     from pplab.store.rows import CalibrationRow, ExperimentRow, LabelRow
@@ -112,18 +112,11 @@ class StoredExperiment:
         return layout(self.frame)
 
     @cached_property
-    def resampler(self) -> Resampler:
-        """The draws that summary and verdict share."""
-        from pplab.analysis.resampling import Resampler
-
-        return Resampler()
-
-    @cached_property
     def summary(self) -> pd.DataFrame:
         """One row a setting, without what differs from run to run."""
         from pplab.analysis.summaries import by_setting
 
-        return by_setting(self.matrix, self.metrics, resampler=self.resampler)
+        return by_setting(self.matrix, self.metrics)
 
     @cached_property
     def variance(self) -> pd.DataFrame:
@@ -132,12 +125,40 @@ class StoredExperiment:
 
         return variance_table(split_variance(self.matrix, self.metrics))
 
-    @cached_property
-    def verdict(self) -> Verdict:
-        """What the responses show about the settings."""
-        from pplab.analysis.verdicts import verdict
+    def decision(self, metric: str | None, margin: float) -> Decision:
+        """Return which setting to use; the same answers give the same decision."""
+        if (metric, margin) not in self._decisions:
+            from pplab.analysis.decision import decide
+            from pplab.scoring.surface.distances import distance_matrix
 
-        return verdict(self.matrix, self.metrics, lower_is_better=self.lower_is_better, resampler=self.resampler)
+            decision = decide(
+                self.matrix,
+                precision=precision_of(self.calibration),
+                metric=metric,
+                margin=margin,
+                looks=self.plan.looks,
+                distance=distance_matrix,
+                ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
+                metrics=self.metrics,
+                lower_is_better=self.lower_is_better,
+            )
+            setting = decision.leader if len(self.plan.settings) == 1 else decision.setting
+            if setting is not None:
+                from pplab.experiments.request_code import request_arguments
+
+                decision = dataclasses.replace(decision, arguments=request_arguments(self.plan, self.row.provider, setting))
+            self._decisions[metric, margin] = decision
+        return self._decisions[metric, margin]
+
+    @cached_property
+    def _decisions(self) -> dict[tuple[str | None, float], Decision]:
+        return {}
+
+
+def precision_of(calibration: CalibrationRow | None) -> float:
+    """Return the share of precision in the utility: the calibration's, or half where there is none to go by."""
+    total = calibration.precision_score + calibration.personality_score if calibration else 0.0
+    return calibration.precision_score / total if calibration and total else 0.5
 
 
 class ExperimentRepository:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
 from pplab.plan.plan import MAX_CALLS, Plan
-from pplab.plan.vocabulary import RESENDABLE, SCORES
+from pplab.plan.vocabulary import ANSWERED, RESENDABLE, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -94,6 +94,8 @@ def pending_calls(row: ExperimentRow, stored: pd.DataFrame, request: ResumeReque
             calls.append(call)
             if revision is not None:
                 replaced[rid] = int(revision)
+    if calls and any(status in ANSWERED for status, _ in outcomes.values()):
+        plan = dataclasses.replace(plan, looks=plan.looks + 1)
     kept = Counter(status for rid, (status, _) in outcomes.items() if rid not in replaced)
     return plan, PendingCalls(calls=calls, count=len(calls), kept=kept, replaced=replaced)
 

@@ -57,6 +57,9 @@ class Plan:
     prompt is a conversation, ``conversations`` has the messages of each and ``prompts`` their transcripts; one that has a system
     message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON.
+
+    ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
+    top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`).
     """
 
     prompts: tuple[str, ...]
@@ -78,6 +81,7 @@ class Plan:
     wordings: tuple[Wording, ...] = ()
     conversations: tuple[Conversation, ...] | None = None
     rows: tuple[Mapping[str, str | None], ...] | None = None
+    looks: int = 1
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.settings) * self.replicates
@@ -165,6 +169,8 @@ class Plan:
         for name in ("metrics", "models", "systems", "wordings", "conversations", "rows"):
             if not data[name]:
                 del data[name]
+        if self.looks == 1:
+            del data["looks"]
         return data
 
     @classmethod

@@ -169,22 +169,27 @@ def _equal(a: float | None, b: float | None) -> bool:
 
 def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, float | None]]) -> tuple[int, int]:
     """Return how many means of a setting and how many verdicts change with these scores."""
+    from pplab.analysis.decision import decide
     from pplab.analysis.summaries import by_setting
-    from pplab.analysis.verdicts import verdict
+    from pplab.experiments.repository import precision_of
     from pplab.scoring.registry import described
 
+    calibrations = {c.calibration_id: c for c in contents.calibrations}
     summaries = verdicts = 0
     for e in contents.experiments:
         before = analysis_frame(contents, e)
         names = (*SCORES, *contents.latest_scores(e.experiment_id).users_metrics)
-        lower = [m.name for m in described(names, contents.plans[e.experiment_id].metrics) if not m.higher_is_better]
+        plan = contents.plans[e.experiment_id]
+        lower = [m.name for m in described(names, plan.metrics) if not m.higher_is_better]
         now = before.copy()
         for name in names:
             fresh = [changed.get(i, {}).get(name, v) for i, v in zip(before["response_id"], before[name], strict=True)]
             now[name] = [math.nan if v is None else v for v in fresh]
         old, new = by_setting(before, names), by_setting(now, names)
         summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
-        words = (verdict(frame, names, lower_is_better=lower).words for frame in (before, now))
+        balance = precision_of(calibrations.get(e.calibration_id or ""))
+        options: dict[str, Any] = {"precision": balance, "metrics": names, "lower_is_better": lower}
+        words = (decide(frame, **options, looks=plan.looks).words for frame in (before, now))
         verdicts += len(set(words)) - 1
     return summaries, verdicts
 

@@ -18,7 +18,7 @@ from pplab.analysis.phrasing import fault_words, percent
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
-from pplab.views import answer_table, html, model_settings, text
+from pplab.views import answer_table, decision, html, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Card, Display, last_turns
@@ -78,7 +78,11 @@ class _Page:
 
     def folded(self, title: str, words: str) -> _Page:
         """Add words that HTML shows when they are opened; plain text leaves them out."""
-        return self.add(f"<details><summary>{escape(title)}</summary>{escape(escape_text(words))}</details>", "")
+        return self.details(title, escape(escape_text(words)))
+
+    def details(self, title: str, markup: str) -> _Page:
+        """Add what HTML shows when it is opened; plain text leaves it out."""
+        return self.add(f"<details><summary>{escape(title)}</summary>{markup}</details>", "")
 
     def add(self, markup: str, plain: str) -> _Page:
         self._html.append(markup)
@@ -106,6 +110,8 @@ def status(data: Mapping[str, Any], latest: Any, program: str) -> Display:
     )
     if latest is not None:
         page.words(f"Latest experiment: {latest.status}" + (f", {latest.reason}" if latest.reason else "") + ".")
+        if latest.status != "running":
+            page.words(latest.verdict().headline)
     return page.notice("info", f"Next: {program} {data['next']}").display()
 
 
@@ -325,6 +331,9 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
 def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
     plan = exp.plan
     page = _Page(f"Experiment: {exp.name}" if exp.name else "Experiment")
+    decided = exp.verdict() if exp.status != "running" else None
+    if decided is not None:
+        page.add(*decision.lines(decided))
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
     size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
     tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
@@ -337,11 +346,15 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
         )
     for words in exp.warnings:
         page.notice("warning", words)
-    usable = bool((frame["status"] == "ok").any())
-    if usable or exp.status == "completed":
-        page.words(exp.verdict().words)
     summary = exp.summary()
-    page.table(_summary_rows(summary, metrics), chart=summary_charts(summary, plan.factors, metrics) if usable else "")
+    if decided is not None:
+        rows = decision.rows(decided, summary, metrics)
+        page.table(rows, chart=decision.chart(decided, summary), caption=decision.caption(decided))
+    for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
+        page.words(words)
+    usable = bool((frame["status"] == "ok").any())
+    charts = summary_charts(summary, plan.factors, metrics) if usable else ""
+    page.details("Scores by setting", html.beside(charts, html.table(_summary_rows(summary, metrics))))
     if usable:
         _variance(page, exp.variance(), metrics)
     return page
@@ -393,11 +406,7 @@ def _variance(page: _Page, table: pd.DataFrame, metrics: Sequence[MetricInfo]) -
     headings = {"score": "score", **{name: VARIANCE_WORDS.get(name, name.replace("+", ", ")) for name in sources}}
     notes = " ".join(dict.fromkeys(_sentence(note) for note in split["note"] if note))
     caption = f"Shares of the variance of each score. {notes}".strip()
-    markup = html.table(rows, headings=headings, caption=caption)
-    page.add(
-        f"<details><summary>Where the variance of the scores lies</summary>{markup}</details>",
-        text.table(rows, headings=headings, caption=caption),
-    )
+    page.details("Where the variance of the scores lies", html.table(rows, headings=headings, caption=caption))
 
 
 def _counted(count: int, noun: str) -> str:
@@ -411,6 +420,11 @@ def _sentence(words: str) -> str:
 def report(result: Any) -> Display:
     """Return a result of the analysis: its words."""
     return _Page("").words(result.words).display()
+
+
+def verdict(decided: Any) -> Display:
+    """Return a decision: its three lines."""
+    return _Page("").add(*decision.lines(decided)).display()
 
 
 def trace(chain: Any, *, full: bool) -> FrameDisplay:

@@ -12,10 +12,9 @@ STATIC_VIEWS = {
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",
     ("pplab.analysis.records", "Comparisons"): "report",
-    ("pplab.analysis.recommend", "Recommendation"): "report",
     ("pplab.analysis.sensitivity", "Sensitivity"): "report",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
     ("pplab.experiments.probe", "Probes"): "report",
-    ("pplab.analysis.verdicts", "Verdict"): "report",
+    ("pplab.analysis.decision", "Decision"): "verdict",
 }

@@ -44,6 +44,8 @@ INK: Final = "#262A30"
 QUIET_INK: Final = "#5A616B"
 RULE: Final = "#DDE0E5"
 TRACK: Final = "#C6CBD3"
+BAND: Final = "#DCE7F3"
+"""Behind what lies within a margin."""
 
 LINE: Final = "#80808066"
 SURFACE: Final = "#80808014"

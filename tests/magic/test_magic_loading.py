@@ -51,7 +51,7 @@ def test_importing_every_public_name_changes_nothing_in_the_shell(shell):
 
 def test_a_magic_of_the_same_name_and_displays_from_before_come_back(shell):
     shell.register_magic_function(lambda line: f"mine {line}", "line", "pplab")
-    shell.display_formatter.mimebundle_formatter.for_type_by_name("pplab.analysis.verdicts", "Verdict", lambda _: {})
+    shell.display_formatter.mimebundle_formatter.for_type_by_name("pplab.analysis.decision", "Decision", lambda _: {})
     before = state(shell)
     shell.run_cell("%load_ext pplab")
     shell.run_cell("%unload_ext pplab")

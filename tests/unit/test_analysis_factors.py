@@ -7,12 +7,11 @@ import json
 import pandas as pd
 import pytest
 
+from pplab.analysis.decision import decide
 from pplab.analysis.experiment_comparison import compare_experiments
-from pplab.analysis.recommend import recommend
 from pplab.analysis.response_matrix import layout
 from pplab.analysis.summaries import by_setting
 from pplab.analysis.trend import trend
-from pplab.analysis.verdicts import verdict
 from pplab.experiments.factors import for_analysis, with_factors
 from pplab.plan.plan import Wording, make_plan
 from pplab.plan.settings import ModelAsked, Setting, scale_position, value_label
@@ -85,15 +84,14 @@ def test_a_trend_over_an_ordered_choice_follows_its_order():
     assert (found.direction, found.levels) == ("rising", ("low", "medium", "high"))
     shuffled = responses([{"reasoning_effort": value} for value in ("high", "low", "medium")])
     assert trend(shuffled, "coherence", "reasoning_effort").direction != "rising"
-    assert "Coherence rises with reasoning_effort" in verdict(frame, ["coherence"]).words
+    assert found.words.startswith("coherence rises with reasoning_effort")
 
 
 @pytest.mark.parametrize("name", ["model_asked", "system", "wording", "x.mode"])
 def test_names_have_no_trend_even_when_they_look_like_numbers(name):
     frame = one(name, "1", "2", "3")
-    result = verdict(frame, ["coherence"])
-    assert result.trends == ()
-    assert result.ranking[0].chances[0].label.endswith("3")
+    assert trend(frame, "coherence", name).p is None
+    assert decide(frame, metric="coherence").parameters == {name: "3"}
 
 
 def test_a_number_without_limit_has_no_place_in_a_trend():
@@ -105,14 +103,13 @@ def test_a_number_without_limit_has_no_place_in_a_trend():
 
 
 def advice(frame):
-    scored = frame.assign(creativity=frame["coherence"], completeness=frame["coherence"], structure=0.5)
-    return recommend(scored, precision_score=50, personality_score=50)
+    return decide(frame, metric="coherence")
 
 
 def test_only_numbers_have_a_value_beyond_the_edge():
-    assert advice(one("min_p", 0, 0.1, 0.2)).next.levels == (0.3,)
+    assert advice(one("min_p", 0, 0.1, 0.2)).more.value == 0.3
     for frame in (one("system", "a", "b", "c"), one("reasoning_effort", "low", "medium", "high"), one("top_k", 0, 10, 20)):
-        assert advice(frame).next.kind != "values"
+        assert advice(frame).more.value is None
     assert advice(one("system", "a", "b", "c")).parameters == {"system": "c"}
 
 

@@ -86,13 +86,13 @@ def test_a_verdict_a_comparison_and_a_trend_take_less_for_better(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)
         commas = {row["setting_index"]: row["commas"] for row in made.summary().to_dict("records")}
-        best = next(b for b in made.verdict().ranking if b.metric == "commas")
-        assert best.chances[0].mean == pytest.approx(min(commas.values()))
-        assert "lower is better" in best.words
+        decision = made.verdict(metric="commas")
+        assert commas[decision.leader] == pytest.approx(min(commas.values()))
+        leads = decision.by_metric.set_index(["metric", "setting"])["lead"]
+        assert all(leads["commas", other] >= 0 for other in commas if other != decision.leader)
         assert all(d.higher_is_better == (d.metric != "commas") for d in made.compare(0, 1).differences)
         assert all(d.higher_is_better == (d.metric != "commas") for d in lab.compare(made, run(lab)).differences)
-        trend = next(t for t in made.verdict().trends if t.metric == "commas")
-        assert "highest" not in trend.words
+        assert "highest" not in made.trend("commas").words
 
 
 def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
@@ -116,7 +116,7 @@ def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
 def test_metrics_of_other_ranges_get_charts_of_their_own(own):
     with pplab.Lab(store=":temp:") as lab:
         html = static.experiment(run(lab)).html
-    titles = [re.search(r"(\w+(?:, \w+)*) by temperature", svg)[0] for svg in pictures(html)]
+    titles = [found[0] for svg in pictures(html) if (found := re.search(r"(\w+(?:, \w+)*) by temperature", svg))]
     assert titles == ["Scores by temperature", "commas by temperature", "letters by temperature"]
     assert "commas (lower is better) is lowest" in html
 
@@ -124,7 +124,7 @@ def test_metrics_of_other_ranges_get_charts_of_their_own(own):
 def test_values_outside_the_declared_range_are_said_to_be(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)
-        assert "share is not judged outside its range [0, 1] (such as 2): 18 answers." in made.verdict().words
+        assert "share is not judged outside its range [0, 1] (such as 2): 18 answers." in static.experiment(made).text
         assert "share is not judged outside its range [0, 1]" in static.experiment(made).html.split('data-pplab="card"')[1]
 
 
@@ -132,7 +132,7 @@ def test_a_language_that_is_not_judged_is_named_everywhere(tmp_path):
     with FaultServer() as server, lab_at(tmp_path, server, "play:german") as lab:
         made = lab.run(["Why?", "Wo ist der Hund?"], n=3, sweep={"temperature": [0, 1]})
         words = "creativity, coherence and completeness are not judged in German"
-        assert f"{words}: 12 answers." in made.verdict().words
+        assert f"{words}: 12 answers." in static.experiment(made).text
         assert list(made.summary()["not_judged"]) == [f"{words}: 6 answers."] * 2
         shown = static.experiment(made)
         assert shown.html.count(words) == 12 + 1

@@ -1,7 +1,7 @@
 // Response cards: they appear one by one while a run is under way, and in pages when it has ended.
 
 import "./style.css";
-import { fill, h, sanitisedHtml } from "../shared/dom.js";
+import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
 import type { CardsWire, PageRequest } from "../shared/generated/cards.js";
 import { type View, widget } from "../shared/view.js";
 import { CardList } from "./list.js";
@@ -12,6 +12,7 @@ import { Toolbar } from "./toolbar.js";
 class Cards {
   readonly #view: View<CardsWire>;
   readonly #head = h("div");
+  readonly #code = h("div", { class: "pplab-actions" });
   readonly #progress = new Progress();
   readonly #toolbar: Toolbar;
   readonly #list: CardList;
@@ -27,8 +28,12 @@ class Cards {
     });
     this.#pager = new Pager({ onTurn: (page) => this.#want({ ...view.get("wanted"), page }) });
     const parts = [this.#progress, this.#toolbar, this.#list, this.#pager];
-    view.frame.body.append(this.#head, ...parts.map((part) => part.element));
+    this.#code.append(button("Copy as code", () => void view.frame.copy(view.get("code"), "Code"), "quiet"));
+    view.frame.body.append(this.#head, this.#code, ...parts.map((part) => part.element));
     view.watch(["head"], ({ head }) => fill(this.#head, head && sanitisedHtml(head)));
+    view.watch(["code"], ({ code }) => {
+      this.#code.hidden = !code;
+    });
     view.watch(["state", "counts", "blocking"], (traits) => this.#progress.draw(traits));
     view.watch(["wanted", "metrics", "statuses", "settings", "factors"], (traits) => this.#toolbar.draw(traits));
     view.watch(["state"], ({ state }) => this.#follow(state));

@@ -9,6 +9,7 @@ const TRAITS: Omit<CardsTraits, "me"> = {
   state: "done",
   blocking: false,
   head: "",
+  code: "",
   settings: ["temperature 0", "temperature 1"],
   factors: [{ name: "temperature", title: "temperature", levels: ["0", "1"] }],
   metrics: ["creativity", "coherence"],
@@ -85,6 +86,19 @@ describe("a card", () => {
     );
     expect(texts(root, "[data-badge]")).toEqual(["embedded"]);
     expect(root.querySelector("[role=alert]")).toBeNull();
+  });
+
+  test("copies the call with the setting to use, where one is decided on", async () => {
+    const written: string[] = [];
+    const clipboard = { writeText: async (text: string) => void written.push(text) };
+    Object.defineProperty(navigator, "clipboard", { value: clipboard, configurable: true });
+    const { comm, show } = await cards({ code: "client = OpenAI()" });
+    const { root } = await show();
+    button(root, "Copy as code").click();
+    expect(written).toEqual(["client = OpenAI()"]);
+    await comm.update({ code: "" });
+    expect(button(root, "Copy as code").parentElement?.hidden).toBe(true);
+    Reflect.deleteProperty(navigator, "clipboard");
   });
 
   test("says why an answer ended early", async () => {

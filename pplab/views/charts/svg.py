@@ -7,17 +7,18 @@ whether the page around it is dark.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from pplab.plan.parameters import parameter
 from pplab.views.charts.canvas import SIZE, Canvas, Scale, fold, span, text_width, tick_words
-from pplab.views.theme import BLUE, GREY, TRACK, VERMILLION, series_colour, series_mark
+from pplab.views.theme import BAND, BLUE, GREY, TRACK, VERMILLION, series_colour, series_mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from pplab.plan.settings import Range
     from pplab.views.records import Estimate
+    from pplab.views.theme import Mark
 
     Ends = tuple[float | None, float | None]
 
@@ -42,6 +43,67 @@ class PlanePoint:
     x: Estimate
     y: Estimate
     on_front: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """One setting as `regret_chart` draws it.
+
+    ``distance`` is how far its mean lies below the highest, ``at_most`` how far it may lie; ``None``: it is out, or that is not
+    known. ``mean`` and ``unusable`` are words.
+    """
+
+    label: str
+    distance: float | None
+    at_most: float | None
+    standing: Literal["equal", "behind", "open"]
+    mean: str
+    unusable: str = ""
+
+
+_STANDINGS: Final[dict[str, tuple[str, Mark, str]]] = {
+    "equal": (BLUE, "circle", "within the margin"),
+    "open": (GREY, "square", "not settled"),
+    "behind": (VERMILLION, "triangle", "behind"),
+}
+
+
+def regret_chart(settings: Sequence[Behind], *, margin: float, title: str) -> str:
+    """Return how far behind the best each setting may be: a mark at its mean, a line to its bound, the margin as a band.
+
+    The first 24 settings are drawn; the picture says how many are not.
+    """
+    shown = settings[:_MOST_ROWS]
+    left, right, top, step = _label_room([one.label for one in shown]), _WIDTH - 118, 66, 34
+    bottom = top + len(shown) * step
+    canvas = Canvas(_WIDTH, bottom + 60)
+    ends = [margin, *(end for one in shown for end in (one.distance, one.at_most) if end is not None)]
+    across = Scale(*span([0.0, *ends], floor=0.0), left + 10, right - 10)
+    canvas.words(18, 26, title, bold=True, room=canvas.width - 30)
+    x = 24.0
+    for standing in dict.fromkeys(one.standing for one in shown if one.distance is not None):
+        colour, mark, words = _STANDINGS[standing]
+        canvas.mark(mark, x, 45, colour)
+        canvas.words(x + 10, 49, words, quiet=True)
+        x += text_width(words) + 32
+    canvas.box(across.at(0.0), top, across.at(margin) - across.at(0.0), bottom - top, BAND, radius=0)
+    _horizontal_axis(canvas, across, top, bottom, f"behind the best, in utility; shaded: the margin, {margin:g}")
+    for row, one in enumerate(shown):
+        y = top + (row + 0.5) * step
+        canvas.label(left - 10, y, one.label, left - 20, anchor="end")
+        canvas.words(right + 2, y + (-2 if one.unusable else 4), one.mean, bold=True)
+        canvas.words(right + 2, y + 12, one.unusable, quiet=True)
+        if one.distance is None:
+            continue
+        colour, mark, _ = _STANDINGS[one.standing]
+        if one.at_most is not None:
+            end = across.at(one.at_most)
+            canvas.line(across.at(one.distance), y, end, y, colour, 2)
+            canvas.line(end, y - 4, end, y + 4, colour, 2)
+        canvas.mark(mark, across.at(one.distance), y, colour)
+    _left_out(canvas, len(settings) - len(shown), left, bottom + 56)
+    words = "; ".join(f"{one.label}: {one.at_most:.2f}" for one in shown if one.at_most is not None)
+    return canvas.image(f"{title}. At most behind: {words or 'unknown'}; the margin is {margin:g}. The values are in the table.")
 
 
 def line_chart(

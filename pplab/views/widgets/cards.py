@@ -191,6 +191,7 @@ class Cards(LabWidget):
     state = owned(Literal["waiting", "running", "done"], default="waiting")
     blocking = owned(bool, default=False)
     head = owned(str, default="")
+    code = owned(str, default="")
     settings = owned(tuple[str, ...], default=())
     factors = owned(tuple[FactorChoice, ...], default=())
     metrics = owned(tuple[str, ...], default=())
@@ -242,7 +243,7 @@ class Cards(LabWidget):
                 self._frame = self._static = self.counts = None
                 self._arrived = 0
                 self._texts_so_far.clear()
-            self.head = ""
+            self.head = self.code = ""
             from pplab.scoring.registry import registered
 
             self.scales = _scales(registered())
@@ -307,6 +308,8 @@ class Cards(LabWidget):
         self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
         head, self._static = static.experiment_forms(experiment, self._frame)
         self.head = head.html
+        decided = None if experiment.status == "running" else experiment.verdict()
+        self.code = experiment.code() if decided is not None and decided.arguments is not None else ""
 
     # -- what the front end asks for --------------------------------------------------------------------------------------------
 

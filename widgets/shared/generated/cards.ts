@@ -116,6 +116,7 @@ export interface Explained {
 
 export interface CardsTraits {
   readonly blocking: boolean;
+  readonly code: string;
   readonly counts: Counts | null;
   readonly factors: readonly FactorChoice[];
   readonly head: string;

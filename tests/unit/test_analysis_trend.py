@@ -1,4 +1,4 @@
-"""Which setting is best, and whether a metric moves with a parameter."""
+"""Whether a metric moves with a parameter."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,6 @@ import pytest
 from analysis_frames import SOAK, experiment
 from scipy import stats
 
-from pplab.analysis.ranking import best
 from pplab.analysis.trend import trend
 from pplab.errors import BadInput
 
@@ -17,54 +16,6 @@ def only(found):
 
 
 @pytest.mark.parametrize("prompts", [1, 3, 20])
-def test_probabilities_of_being_best_add_up_to_one(prompts):
-    found = only(best(experiment(prompts, 4, 6), ["coherence"]))
-    assert sum(c.probability for c in found.chances) == pytest.approx(1)
-    assert [c.probability for c in found.chances] == sorted((c.probability for c in found.chances), reverse=True)
-
-
-def test_a_clear_winner_is_certain():
-    found = only(best(experiment(20, 3, 3, effects=(0, 0.3)), ["coherence"]))
-    assert (found.chances[0].setting, found.chances[0].probability) == (1, 1.0)
-
-
-def test_where_less_is_better_the_lowest_is_best():
-    found = only(best(experiment(20, 3, 3, effects=(0, 0.3, 0.3)), ["coherence"], lower_is_better=["coherence"]))
-    assert found.chances[0].setting == 0
-
-
-def test_equal_settings_share_the_probability():
-    runs = 200 if SOAK else 25
-    first = [
-        next(c.probability for c in only(best(experiment(15, 3, 2, seed=s), ["coherence"])).chances if c.setting == 0)
-        for s in range(runs)
-    ]
-    assert np.mean(first) == pytest.approx(1 / 3, abs=0.2)
-
-
-def test_below_the_minimum_nothing_is_ranked():
-    found = only(best(experiment(1, 3, 2), ["coherence"]))
-    assert found.chances == ()
-    assert found.words == (
-        "No setting is ranked on coherence: at least 6 prompts, or 5 usable responses to each prompt, are needed."
-    )
-
-
-def test_one_setting_is_not_ranked():
-    assert "there is only one setting" in only(best(experiment(9, 1, 2), ["coherence"])).words
-
-
-def test_a_constant_metric_ranks_nothing():
-    found = only(best(experiment(9, 3, 2).assign(coherence=1.0), ["coherence"]))
-    assert found.words.startswith("No setting is ranked on coherence: every response has the same value.")
-
-
-def test_a_setting_without_usable_response_is_left_out_of_the_ranking():
-    frame = experiment(9, 3, 2)
-    frame.loc[frame["setting_index"] == 1, "status"] = "failed"
-    assert {c.setting for c in only(best(frame, ["coherence"])).chances} == {0, 2}
-
-
 def test_the_trend_is_scipys_page_test_of_the_per_prompt_means():
     frame = experiment(15, 4, 3, effects=(0, 0.02, 0.05, 0.06))
     means = frame.pivot_table(index="prompt_index", columns="setting_index", values="structure").to_numpy()
@@ -123,4 +74,3 @@ def test_empty_and_failed_experiments_have_no_trend():
     frame = experiment(9, 3, 2)
     for empty in (frame.iloc[:0], frame.assign(status="failed"), frame.assign(coherence=pd.NA)):
         assert trend(empty, "coherence").direction == "unknown"
-        assert best(empty, ["coherence"])[0].chances == ()
