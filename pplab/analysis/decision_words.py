@@ -210,8 +210,15 @@ def _out(facts: Facts) -> str:
 
 
 def _not_counted(facts: Facts) -> str:
-    bad = sum(facts.lost[column].unusable for column in facts.used)
-    return f"{counted(bad, 'further answer')} not usable and not counted" if bad else ""
+    names = _Names(facts.plan)
+    bad = sorted((column for column in facts.used if facts.lost[column].unusable), key=lambda k: -facts.lost[k].share)
+    if not bad:
+        return ""
+    if len(facts.used) == 1:
+        return f"{facts.lost[bad[0]].unusable} of its {counted(facts.lost[bad[0]].answers, 'answer')} not usable and not counted"
+    told = [f"{facts.lost[k].unusable} of {facts.lost[k].answers} at {names.short(k)}" for k in bad[:MOST_NAMED]]
+    rest = sum(facts.lost[k].unusable for k in bad[MOST_NAMED:])
+    return f"not usable and not counted: {joined([*told, f'{rest} at others'] if rest else told)}"
 
 
 def _same_answer(facts: Facts) -> str:

@@ -25,10 +25,11 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> CommandResult:
             return CommandResult(Dashboard(lab), None)
         from pplab.store.dashboard_figures import Filters
         from pplab.store.dashboard_queries import Rollup
-        from pplab.views.widgets.dashboard_content import dashboard_content
+        from pplab.views.widgets.dashboard_content import dashboard_content, headline
 
         content = dashboard_content(Rollup(lab.context.store).read(Filters()), Filters())
-    return CommandResult(content.static(), content.board)
+    decided = headline(lab, content)
+    return CommandResult(content.static(decided), {**content.board, "headline": decided})
 
 
 def audit(session: Session, arguments: argparse.Namespace) -> CommandResult:

@@ -98,6 +98,19 @@ def test_it_says_what_is_stored(dashboard, ran):
     assert dashboard.board["recent"][0]["prompt"] == PROMPT
 
 
+def test_it_begins_with_what_is_decided_on_the_one_experiment_that_it_shows(dashboard, lab, ran):
+    changes = Changes(dashboard, "headline")
+    changes.wait(lambda: dashboard.headline != "")
+    decision = ran.verdict()
+    assert dashboard.headline == f"{decision.headline} {decision.next_step}"
+    static = dashboard.static().text
+    assert static.index(decision.headline[:30]) < static.index("experiments")
+    lab.run(PROMPT, n=2)
+    changes.wait(lambda: dashboard.headline == "")  # two experiments over the same prompt
+    dashboard.comparison = ran.id
+    changes.wait(lambda: dashboard.headline.startswith(decision.headline))
+
+
 def test_without_experiments_it_says_how_to_get_one(lab):
     made = Dashboard(lab)
     assert "Run one" in made.board["empty"]

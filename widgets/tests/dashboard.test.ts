@@ -53,6 +53,7 @@ const BOARD: Board = {
 
 const TRAITS: Omit<DashboardTraits, "me" | "problem" | "took"> = {
   board: BOARD,
+  headline: "",
   figure: "",
   height: 700,
   formats: ["csv", "json"],
@@ -122,6 +123,15 @@ describe("the dashboard", () => {
       "yes",
     ]);
     expect(root.querySelector(".pplab-values")?.textContent).toContain("and 3 more settings");
+  });
+
+  test("shows what is decided first, and nothing while nothing is", async () => {
+    const { comm, show } = await dashboard({ headline: "Use temperature 1." });
+    const { root } = await show();
+    const headline = root.querySelector<HTMLElement>(".pplab-headline");
+    expect(headline?.textContent).toBe("Use temperature 1.");
+    await comm.update({ headline: "" });
+    expect(headline?.hidden).toBe(true);
   });
 
   test("asks for the figure, shows a skeleton of its height, and never answers a change with a save", async () => {

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypedDict
 
 from pplab.errors import BadInput
-from pplab.log import thread
+from pplab.log import log_error, thread
 from pplab.observe.events import event
 from pplab.observe.live import RecordReader, RecordWatcher
 from pplab.operation import Operation
@@ -19,7 +19,7 @@ from pplab.store.store import open_store
 from pplab.views.charts import figures
 from pplab.views.charts.figures import Drawing, Look
 from pplab.views.widgets.base import LabWidget, chosen, owned
-from pplab.views.widgets.dashboard_content import Board, DashboardContent, dashboard_content, matches, with_experiment
+from pplab.views.widgets.dashboard_content import Board, DashboardContent, dashboard_content, headline, matches, with_experiment
 from pplab.views.widgets.download import Part, parts
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pplab.observe.live import Change
     from pplab.views.records import Display
 
+END_SECONDS: Final = 5.0  # how long a headline that is being made is waited for
 FILTERS: Final = ("user", "calibration", "model", "search", "comparison", "factor")
 
 
@@ -120,6 +121,7 @@ class Dashboard(LabWidget):
     sends: ClassVar[tuple[type, ...]] = (Part, Draw)
 
     board = owned(Board)
+    headline = owned(str, default="")
     figure = owned(str, default="")
     height = owned(int, default=0)
     formats = owned(tuple[str, ...], default=FORMATS)
@@ -141,6 +143,8 @@ class Dashboard(LabWidget):
         self._exported: Path | None = None
         self._live: RecordWatcher | None = None
         self._closed = False
+        self._deciding: threading.Thread | None = None
+        self._decided: tuple[tuple[str, int] | None, str] = (None, "")
         self._board_turn = threading.Lock()
         self._journal_lines: dict[str, ExperimentRow] = {}
         self._store = open_store(lab.folder)
@@ -157,16 +161,19 @@ class Dashboard(LabWidget):
         self.observe(self._filtered, FILTERS)
         self.observe(self._looked, "look")
         self._live = RecordWatcher(records, on_change=self._on_change, on_batch=self._on_batch)
+        self._decide()
 
     def static(self) -> Display:
         """Return counts, charts and tables that do not vary between two runs."""
-        return self._content.static()
+        return self._content.static(self._headline(self._content))
 
     def close(self) -> None:
         """Stop following the lab, and free the figure's models and our own; closing twice does nothing."""
         with self._turn:
             closed, self._closed = self._closed, True
             figure, self._figure = self._figure, None
+        if self._deciding is not None and not closed:
+            self._deciding.join(END_SECONDS)
         if self._live is not None and not closed:
             self._live.close()
             self._store.close()
@@ -221,6 +228,31 @@ class Dashboard(LabWidget):
                 self._journal_lines = {i: row for i, row in self._journal_lines.items() if lines.get(i) is not row}
                 self._show_board(content.board)
             self._redraw(move=move)
+        self._decide()
+
+    def _decide(self) -> None:
+        """Say what is decided on the experiment that the charts show, on a thread of its own: its answers are read for that."""
+        if self._deciding is None or not self._deciding.is_alive():
+            deciding = thread(self._show_headline, name="pplab-decision")
+            deciding.start()
+            self._deciding = deciding
+
+    def _show_headline(self) -> None:
+        shown: DashboardContent | None = None
+        while shown is not self._content and not self._closed:
+            shown = self._content
+            try:
+                words = self._headline(shown)
+            except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it; the charts stand without it
+                log_error("the dashboard has no headline", error)
+                words = ""
+            if not self._closed:
+                self.headline = words
+
+    def _headline(self, content: DashboardContent) -> str:
+        if self._decided[0] != content.decided or content.decided is None:
+            self._decided = (content.decided, headline(self.lab, content))
+        return self._decided[1]
 
     def _redraw(self, *, move: bool) -> None:
         self.height = figures.height(self._drawing_now)

@@ -21,6 +21,7 @@ from pplab.views.records import Display, Estimate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pplab.lab import Lab
     from pplab.store.dashboard_figures import Comparison, Figures, PromptSet, Recent, SettingFigures, StatusCounts, Sums
     from pplab.store.rows import ExperimentRow
 
@@ -28,6 +29,8 @@ EMPTY: Final = "There are no experiments yet. Run one and it appears here by its
 FILTERED: Final = "No experiment matches these filters."
 MISSING: Final = "What is chosen under Compare is not among these experiments."
 MOST_ROWS: Final = 20
+MOST_DECIDED: Final = 20_000
+"""Answers of an experiment whose headline is shown; reading more takes seconds."""
 """Rows of each table in the static form."""
 _PROMPT: Final = 90
 _SHORT_PROMPT: Final = 40
@@ -116,15 +119,20 @@ class Board(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class DashboardContent:
-    """One reading of the store in all its forms."""
+    """One reading of the store in all its forms.
+
+    ``decided`` is the id and the revision of the experiment whose headline is shown: the one that the charts are of, where it is
+    one that has ended, and not so large that reading its answers takes seconds.
+    """
 
     filters: Filters
     board: Board
     content: Content
+    decided: tuple[str, int] | None
 
-    def static(self) -> Display:
+    def static(self, headline: str) -> Display:
         """Return what stands in a notebook beside the live dashboard: nothing in it varies between two runs."""
-        return _static(self)
+        return _static(self, headline)
 
 
 def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
@@ -168,7 +176,25 @@ def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
         levels=tuple(LevelPoint(_words(level.label), level.number) for level in figures.levels),
         curve={name: tuple(_estimate(level.measures[name]) for level in figures.levels) for name in SCORES},
     )
-    return DashboardContent(filters, board, content)
+    return DashboardContent(filters, board, content, _decided(board, comparison, filters))
+
+
+def headline(lab: Lab, content: DashboardContent) -> str:
+    """Return what is decided on the experiment that is shown, and what to run next; nothing where there is none."""
+    if content.decided is None:
+        return ""
+    decision = lab.experiment(content.decided[0]).verdict()
+    return escape_text(f"{decision.headline} {decision.next_step}")
+
+
+def _decided(board: Board, comparison: Comparison, filters: Filters) -> tuple[str, int] | None:
+    shown, of_prompts = filters.comparison or "", comparison.prompt_set
+    if not shown or shown.startswith(SAME_PROMPTS):
+        shown = of_prompts.comparison.removeprefix(SAME_PROMPTS) if of_prompts and of_prompts.experiments == 1 else ""
+    line = next((line for line in board["recent"] if line["id"] == shown), None)
+    if line is None or line["status"] == "running" or line["responses"] > MOST_DECIDED:
+        return None
+    return line["id"], line["revision"]
 
 
 def with_experiment(board: Board, row: ExperimentRow) -> Board:
@@ -331,7 +357,7 @@ def _prompt(words: str) -> str:
 # -- the static form ----------------------------------------------------------------------------------------------------------
 
 
-def _static(dashboard: DashboardContent) -> Display:
+def _static(dashboard: DashboardContent, headline: str) -> Display:
     board, content = dashboard.board, dashboard.content
     tiles = board["tiles"]
     chosen = {
@@ -342,7 +368,8 @@ def _static(dashboard: DashboardContent) -> Display:
         "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable" + (tiles["unusable"] and f", {tiles['unusable']}"),
         **{f"only {name}": value for name, value in chosen.items()},
     }
-    parts = [(html.key_values(counts), text.key_values(counts))]
+    parts = [(html.notice("info", headline), text.notice("info", headline))] if headline else []
+    parts.append((html.key_values(counts), text.key_values(counts)))
     if board["empty"]:
         parts.append((html.notice("info", board["empty"]), text.notice("info", board["empty"])))
     if board["note"]:

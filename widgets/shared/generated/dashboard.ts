@@ -139,6 +139,7 @@ export interface DashboardTraits {
   readonly factor: string | null;
   readonly figure: string;
   readonly formats: readonly string[];
+  readonly headline: string;
   readonly height: number;
   readonly look: PageLook;
   readonly me: string;
