@@ -227,7 +227,7 @@ class Lab(CopiedAsItself):
         models: Sequence[str] | None = None,
         systems: Mapping[str, Any] | None = None,
         calibration: Calibration | str | None = None,
-        n: int = 5,
+        n: int | None = None,
         settings: Sequence[Setting | Mapping[str, Any]] | int | None = None,
         sweep: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
@@ -261,8 +261,8 @@ class Lab(CopiedAsItself):
         calibration : Calibration or str, optional
             Ranges and persona to work in; an id or ``"latest"``. Each model gets what it takes of it
             (`Calibration.settings_for`).
-        n : int, default 5
-            Replicates of every prompt under every setting.
+        n : int, optional
+            Replicates of every prompt under every setting; default: 2 with three prompts or more, else 5.
         settings : list of dict or int, optional
             Explicit settings, or how many to draw from the calibration's ranges.
         sweep : dict of list, optional

@@ -20,7 +20,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``statements``   what can be said of them with an error of 5 % in all
 ``utility``      precision and personality of an answer, and their balance as one number
 ``unusable``     answers nobody can use, and the settings they rule out
-``preflight``    what a planned experiment will be able to see
+``settling``     what a planned experiment will be able to decide
 """
 
 from __future__ import annotations

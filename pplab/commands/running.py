@@ -151,7 +151,12 @@ LABEL_OPTIONS = (
     Option("--note", "note this about the experiment", metavar="TEXT"),
 )
 RUN_OPTIONS = (
-    Option("--n", "replicates: how often each prompt is asked under each setting (default 5)", whole_number, "N"),
+    Option(
+        "--n",
+        "replicates: how often each prompt is asked under each setting (default 2, with one or two prompts 5)",
+        whole_number,
+        "N",
+    ),
     Option(
         "--set",
         "give a parameter one value in every setting, JSON also as @FILE; x.NAME is sent as it is; may be repeated",

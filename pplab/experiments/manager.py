@@ -19,11 +19,12 @@ from pplab.plan.labels import check_labels
 from pplab.plan.plan import Plan
 from pplab.store import history
 from pplab.store.rows import ExperimentRow, LabelRow
-from pplab.store.run_lock import RunLock
+from pplab.store.run_lock import RunLock, run_stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pplab.analysis.settling import Spread
     from pplab.calibration import Calibration
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listeners
@@ -50,6 +51,7 @@ class RunManager:
         self.context = context
         self._store = context.store
         self._running: list[Run] = []
+        self._known_spread: tuple[object, Spread] | None = None
         atexit.register(self.end)
 
     def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext]]:
@@ -125,7 +127,6 @@ class RunManager:
         from pplab.experiments.preflight import ModelFacts, preflight
         from pplab.experiments.run_setup import concurrent_calls
         from pplab.plan.request import draws_settings, given_parameters
-        from pplab.scoring.registry import registered
 
         plan, calibration = self.plan(request)
         access = self.context.access
@@ -143,7 +144,19 @@ class RunManager:
             warnings = (*warnings, *without_temperature(plan, calibration, given_parameters(request), models))
         if caveat := concurrent_calls(self.context, plan).caveat:
             warnings = (*warnings, caveat)
-        return preflight(plan, facts, registered(), warnings)
+        return preflight(plan, facts, warnings, self._spread(plan, calibration))
+
+    def _spread(self, plan: Plan, calibration: Calibration | None) -> Spread:
+        """Return how much answers to one prompt vary in this lab, read anew once more was run."""
+        from pplab.experiments.repository import share_of_precision
+        from pplab.experiments.spread import spread_of_lab
+
+        precision = share_of_precision(**calibration.scores) if calibration else share_of_precision()
+        models = tuple(dict.fromkeys(asked.name for asked in plan.models or (self.context.access.own,)))
+        key = run_stamp(self._store.path), models, precision
+        if self._known_spread is None or self._known_spread[0] != key:
+            self._known_spread = key, spread_of_lab(self._store, models, precision, self.stored)
+        return self._known_spread[1]
 
     # -- running --------------------------------------------------------------------------------------------------------------
 

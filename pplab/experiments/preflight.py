@@ -1,4 +1,4 @@
-"""The preflight of a run: its calls, tokens, cost and time, and the smallest difference it could show. Nothing is sent."""
+"""The preflight of a run: its calls, tokens, cost and time, and what it could decide. Nothing is sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted, repetitions
 from pplab.analysis.records import Report
-from pplab.analysis.sensitivity import Sensitivity, Spread, sensitivity
+from pplab.analysis.settling import Settling, Spread, settling
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
 from pplab.plan.plan import PlannedCall
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pplab.models.prices import Price
     from pplab.plan.plan import Plan
     from pplab.plan.settings import ModelAsked
-    from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ModelStats
 
 ASSUMED_MAX_TOKENS = 4096
@@ -92,8 +91,8 @@ class Preflight(Report):
         US dollars, least and most; ``None`` when the price is unknown (never 0).
     seconds : tuple of float
         At the allowed rate, least and most.
-    detectable : Sensitivity
-        The smallest difference that the plan can show, per metric.
+    settling : Settling
+        What the plan will be able to decide.
     warnings : tuple of str
         Caveats of the plan's parameters.
     first_prompts : tuple of str
@@ -119,7 +118,7 @@ class Preflight(Report):
     cost_basis: str
     seconds: tuple[float, float]
     time_basis: str
-    detectable: Sensitivity
+    settling: Settling
     warnings: tuple[str, ...]
     first_prompts: tuple[str, ...] = ()
     wordings: tuple[str, ...] = ()
@@ -137,7 +136,7 @@ class Preflight(Report):
             f"Output: {low:,} to {high:,} tokens ({self.output_basis}).",
             f"Cost: {self._cost()} ({self.cost_basis}).",
             f"Time: {_coarse(self.seconds[0])} to {_coarse(self.seconds[1])} ({self.time_basis}).",
-            self.detectable.words,
+            self.settling.words,
         ]
         if _coarse(self.seconds[0]) == _coarse(self.seconds[1]):
             lines[4] = f"Time: {_coarse(self.seconds[1])} ({self.time_basis})."
@@ -162,7 +161,7 @@ def _dollars(low: float, high: float) -> str:
     return "nothing" if high == 0 else f"${low:,.4f} to ${high:,.4f}"
 
 
-def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[MetricInfo], warnings: Sequence[str] = ()) -> Preflight:
+def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] = (), spread: Spread | None = None) -> Preflight:
     """Return what running ``plan`` would be.
 
     Parameters
@@ -171,10 +170,10 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[Metric
         What is asked.
     models
         What is known of each of its models.
-    metrics
-        The metrics that responses are scored by.
     warnings
         Caveats of the plan's parameters.
+    spread
+        How much answers to one prompt vary; ``None``: what is assumed.
     """
     parts = _forecasts(plan, models)
     cost, cost_basis = _total_cost(parts)
@@ -195,7 +194,7 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], metrics: Sequence[Metric
         cost_basis=cost_basis,
         seconds=seconds,
         time_basis=time_basis,
-        detectable=_detectable(plan, metrics),
+        settling=settling(_units(plan), len(plan.settings), plan.replicates, spread),
         warnings=(*warnings, *_repetitions(plan)),
         first_prompts=tuple(w.prompts[0] for w in plan.wordings) or plan.prompts[:FIRST_PROMPTS],
         wordings=tuple(w.name for w in plan.wordings),
@@ -277,18 +276,6 @@ def _total_time(plan: Plan, parts: Sequence[_Forecast]) -> tuple[tuple[float, fl
     low, high = (max(at_least[end], *(seconds[end] for seconds in of_place.values())) for end in (0, 1))
     slowest = max(parts, key=lambda part: part.seconds[1])
     return (low, high), f"side by side; {slowest.asked.label} takes longest, {slowest.time_basis}"
-
-
-def _detectable(plan: Plan, metrics: Sequence[MetricInfo]) -> Sensitivity:
-    widths = {m.name: m.high - m.low for m in metrics if m.low is not None and m.high is not None}
-    return sensitivity(
-        _units(plan),
-        len(plan.settings),
-        plan.replicates,
-        tuple(widths),
-        spreads={name: Spread.assumed(width) for name, width in widths.items()},
-        unbounded=[m.name for m in metrics if m.name not in widths],
-    )
 
 
 def _units(plan: Plan) -> int:

@@ -156,9 +156,14 @@ class StoredExperiment:
 
 
 def precision_of(calibration: CalibrationRow | None) -> float:
-    """Return the share of precision in the utility: the calibration's, or half where there is none to go by."""
-    total = calibration.precision_score + calibration.personality_score if calibration else 0.0
-    return calibration.precision_score / total if calibration and total else 0.5
+    """Return the share of precision in the utility of experiments in a calibration."""
+    return share_of_precision(calibration.precision_score, calibration.personality_score) if calibration else share_of_precision()
+
+
+def share_of_precision(precision: float = 0.0, personality: float = 0.0) -> float:
+    """Return the share of precision in the utility from a calibration's scores: half where there is none to go by."""
+    total = precision + personality
+    return precision / total if total else 0.5
 
 
 class ExperimentRepository:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pplab.plan.settings import ModelAsked
 
 SWEEP = '{"temperature": [0, 0.7]}'
+SEVERAL_PROMPTS = 3
 SWEPT_NAMES = ("model", "system", "prompt")
 """What may be swept over besides parameters."""
 
@@ -118,7 +119,7 @@ def build_plan(
     return make_plan(
         [map_text(p, scrub) for p in asked.prompts],
         model=model,
-        n=5 if request.n is None else request.n,
+        n=default_replicates(len(asked.prompts)) if request.n is None else request.n,
         settings=settings,
         sweep=sweep or None,
         base=base,
@@ -135,6 +136,15 @@ def build_plan(
         max_cost=request.max_cost,
         stream=False if request.stream is None else request.stream,
     )
+
+
+def default_replicates(prompts: int) -> int:
+    """Return how often each prompt is asked under each setting where nothing is said.
+
+    Two answers to each of several prompts say more of prompts like these than more answers to few; a prompt or two need five to
+    show how much their own answers vary.
+    """
+    return 2 if prompts >= SEVERAL_PROMPTS else 5
 
 
 def given_parameters(request: RunRequest) -> dict[str, Any]:

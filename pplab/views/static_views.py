@@ -12,7 +12,6 @@ STATIC_VIEWS = {
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",
     ("pplab.analysis.records", "Comparisons"): "report",
-    ("pplab.analysis.sensitivity", "Sensitivity"): "report",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
     ("pplab.experiments.probe", "Probes"): "report",

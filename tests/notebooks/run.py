@@ -22,11 +22,11 @@ MODEL_PORT = 8080  # the tour's endpoint
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
+def execute(path: Path, folder: Path, timeout: int = 300) -> nbformat.NotebookNode:
     """Return the notebook as it is after a run in ``folder``, without widget state: its static forms say everything."""
     notebook = nbformat.read(path, as_version=4)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
@@ -65,7 +65,7 @@ def record() -> int:
 
     RECORDING.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder, SmallModel(Path(folder) / "log.txt", MODEL_PORT):
-        execute(TOUR, TOUR.parent)
+        execute(TOUR, TOUR.parent, timeout=3600)
     print(RECORDING.relative_to(ROOT))
     return 0
 

@@ -149,7 +149,7 @@ def test_few_unusable_answers_are_counted_and_rule_nothing_out():
     frame.loc[[0, 5], "status"] = "truncated"
     found = decide(frame, metric="coherence")
     assert found.ruled_out == ()
-    assert "2 further answers not usable and not counted" in found.evidence
+    assert "not usable and not counted: 2 of 20 at 0" in found.evidence
 
 
 def lost(bad_of_first, bad_of_second, prompts=10, replicates=2):
