@@ -113,7 +113,15 @@ def _levels(factors: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Return the levels of each factor that has several, in the order they come."""
     names = dict.fromkeys(name for one in factors for name in one)
     found = {name: list(dict.fromkeys(_level(one, name) for one in factors)) for name in names}
+    if "model_asked" in found and "endpoint" in found and _follows(factors, "endpoint", "model_asked"):
+        del found["endpoint"]  # a model and where it is asked are one factor
     return {name: values for name, values in found.items() if len(values) > 1}
+
+
+def _follows(factors: Sequence[Mapping[str, Any]], name: str, other: str) -> bool:
+    """Return whether the level of a factor follows from that of another."""
+    pairs = {(_level(one, other), _level(one, name)) for one in factors}
+    return len({level for level, _ in pairs}) == len(pairs)
 
 
 def _level(one: Mapping[str, Any], name: str) -> str:

@@ -73,17 +73,18 @@ def _and_more(count: int) -> str:
 
 
 class _Names:
-    """The settings in words: in full, and without the parameter's name where they differ in that alone."""
+    """The settings in words: in full, and by their values alone where all differ in the same factors."""
 
     def __init__(self, plan: ResponseMatrix) -> None:
         self.labels = plan.labels
         self.common = common_name(plan.labels)
+        self._values = _values_alone(plan.labels)
 
     def full(self, column: int) -> str:
         return self.labels[column]
 
     def short(self, column: int) -> str:
-        return self.labels[column].removeprefix(self.common)
+        return self._values[column] if self._values else self.labels[column].removeprefix(self.common)
 
     def several(self, columns: Iterable[int], last: str) -> str:
         """Return an enumeration that begins with the parameter's name."""
@@ -92,6 +93,21 @@ class _Names:
         if len(named) > MOST_NAMED:
             shown.append(f"{len(named) - MOST_NAMED} more")
         return f"{self.common}{joined(shown, last)}"
+
+
+def _values_alone(labels: Sequence[str]) -> list[str]:
+    """Return the values of settings that differ in the same two factors or more, empty where they do not.
+
+    Examples
+    --------
+    >>> _values_alone(["system plain, temperature 0.2", "system warm, temperature 1"])
+    ['plain / 0.2', 'warm / 1']
+    """
+    parts = [[part.partition(" ")[::2] for part in label.split(", ")] for label in labels]
+    names = {tuple(name for name, _ in one) for one in parts}
+    if len(names) != 1 or len(next(iter(names))) < 2:
+        return []
+    return [" / ".join(value for _, value in one) for one in parts]
 
 
 # -- the headline ---------------------------------------------------------------------------------------------------------------
@@ -123,6 +139,9 @@ def _headline(facts: Facts) -> tuple[Outcome, str]:
         return "within", _sentence(these, f"use {leader}: {other} better by more than {margin} (95% sure)")
     kept = [used[k] for k in _by_mean(facts) if not said.behind[k]]
     left = [used[k] for k in _by_mean(facts) if said.behind[k]]
+    if left and len(kept) > MOST_NAMED:
+        apart = f"the other {len(kept)} are not told apart (95% sure)"
+        return "leave_out", _sentence(these, f"leave out {_short(names, left)}: {apart}")
     if left and kept:
         return "leave_out", _sentence(these, f"use {names.several(kept, 'or')} and leave out {_short(names, left)} (95% sure)")
     regret = said.regret[said.leader]
@@ -189,7 +208,8 @@ def _differences(facts: Facts, outcome: Outcome) -> str:
         low, high = max(0.0, float(min(said.low[k] for k in behind))), float(max(said.high[k] for k in behind))
         kept = [k for k in order if not said.behind[k]]
         apart = max((abs(float(v)) for k in kept for v in (said.low[k], said.high[k]) if k != said.leader), default=0.0)
-        rest = f"; {_short(names, [used[k] for k in kept])} differ by less than {_up(apart)}" if len(kept) > 1 else ""
+        whom = "the others" if len(kept) > MOST_NAMED else _short(names, [used[k] for k in kept])
+        rest = f"; {whom} differ by less than {_up(apart)}" if len(kept) > 1 else ""
         verb = "is" if len(behind) == 1 else "are"
         return f"{_short(names, [used[k] for k in behind])} {verb} behind by {span(low, high)}{rest}"
     rivals = [k for k in order if k != said.leader]

@@ -309,7 +309,7 @@ class Experiment(CopiedAsItself):
         arguments = decision.request()
         setting = decision.leader if decision.setting is None else decision.setting
         assert setting is not None
-        return request_code(plan, setting, arguments, language, self.context.access)
+        return request_code(plan, self._row.provider, setting, arguments, language, self.context.access)
 
     def trend(self, metric: str, parameter: str = "temperature") -> Trend:
         """Return whether a metric rises or falls steadily with a parameter that was swept over three values or more.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pprint import pformat
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from pplab.config.addresses import check_base_url, secret_parameters
+from pplab.config.addresses import check_base_url, is_this_machine, secret_parameters
 from pplab.config.configuration import EMBEDDED
-from pplab.errors import BadInput
 from pplab.experiments.response_writer import make_call
 from pplab.models.capabilities import token_limit_name
 from pplab.models.wire import wire_parameters
@@ -45,16 +45,20 @@ def request_arguments(plan: Plan, provider: str, setting_index: int) -> dict[str
     return {"model": call.model, "messages": messages, **known, **({"extra_body": rest} if rest else {})}
 
 
-def request_code(plan: Plan, setting_index: int, arguments: Mapping[str, Any], language: Language, access: ModelAccess) -> str:
+def request_code(
+    plan: Plan, provider: str, setting_index: int, arguments: Mapping[str, Any], language: Language, access: ModelAccess
+) -> str:
     """Return a request as code: a Python program with OpenAI's client, or the JSON that is sent.
 
-    Keys stay in the environment: the program names their variables.
+    ``provider`` is the server of the models of which the plan does not say who serves them. Keys stay in the environment: the
+    program names their variables.
     """
     if language == "json":
         plain = {name: value for name, value in arguments.items() if name != "extra_body"}
         return json.dumps({**plain, **arguments.get("extra_body", {})}, ensure_ascii=False, indent=2)
     asked = plan.asked(setting_index)
-    if asked.name == EMBEDDED:
+    asked = replace(asked, provider=asked.provider or provider)  # the lab may ask another server by now
+    if asked.provider == EMBEDDED:
         head, client = f"# The model '{EMBEDDED}' answers inside pplab alone: name one that a server has.\n", {}
     else:
         head, client = "", _client(access, asked)
@@ -70,10 +74,11 @@ def request_code(plan: Plan, setting_index: int, arguments: Mapping[str, Any], l
 
 def _client(access: ModelAccess, asked: ModelAsked) -> dict[str, str]:
     """Return the arguments of the client, as Python: what it does not know by itself of the server of a model."""
-    try:
-        server = access.server(asked)
-    except BadInput:  # asked in another lab, or by another name
-        return {"base_url": repr(f"https://{asked.provider}/v1"), "api_key": _NO_KEY}
+    server = access.server_of(asked)
+    if server is None:  # asked in another lab
+        host = (asked.provider or "").rpartition(":")[0] or asked.provider or ""
+        scheme = "http" if is_this_machine(host) else "https"
+        return {"base_url": repr(f"{scheme}://{asked.provider}/v1"), "api_key": _NO_KEY}
     if server.base_url is None:
         return {}
     address = check_base_url(server.base_url)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import shlex
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,15 @@ class ModelAccess:
                 hint="open the lab with the base_url and the endpoints of the experiment",
             )
         return server
+
+    def server_of(self, asked: ModelAsked) -> Server | None:
+        """Return the server that a model was asked at, by whichever name it is configured here; ``None`` where it is not."""
+        for endpoint in (asked.endpoint, *read_endpoints(self._effective.configuration.endpoints)):
+            with suppress(BadInput):
+                server = self._effective.server(endpoint)
+                if server.provider == asked.provider:
+                    return server
+        return None
 
     def offline_reason(self, asked: ModelAsked) -> str:
         """Return why calls to a model that are not recorded cannot be made; empty when they can."""
