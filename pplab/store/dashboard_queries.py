@@ -25,7 +25,7 @@ from pplab.store.dashboard_figures import (
     Sums,
     Totals,
 )
-from pplab.store.dashboard_sums import BINS, KEY, MEASURES, KeptSums
+from pplab.store.dashboard_sums import BINS, KEY, MEASURES, KeptSums, whole_numbers
 from pplab.store.queries import LABELLED
 from pplab.store.record_types import time_text
 from pplab.store.run_lock import is_running
@@ -221,7 +221,7 @@ def _measures(cursor: DuckDBPyConnection, groups: Sequence[tuple[int, int]]) -> 
     import pyarrow as pa
 
     settings, places = ([pair[k] for pair in groups] for k in (0, 1))
-    cursor.register("groups", pa.table({"setting": pa.array(settings, pa.int64()), "place": pa.array(places, pa.int64())}))
+    cursor.register("groups", pa.table({"setting": whole_numbers(settings), "place": whole_numbers(places)}))
     out: defaultdict[int, dict[str, Sums]] = defaultdict(lambda: dict.fromkeys(MEASURES, _NOTHING))
     for row in _rows(cursor, _MEASURES):
         out[row["place"]] = {name: Sums(*(row[f"{name}_{part}"] for part in Sums.__slots__)) for name in MEASURES}
@@ -269,7 +269,7 @@ def _latencies(cursor: DuckDBPyConnection, settings: Sequence[int]) -> tuple[dic
     """Return the latency under each of some settings in the experiments that are compared, and that of all that are chosen."""
     import pyarrow as pa
 
-    cursor.register("drawn", pa.table({"setting": pa.array(settings, pa.int64())}))
+    cursor.register("drawn", pa.table({"setting": whole_numbers(settings)}))
     histograms: defaultdict[int | None, Counter[int]] = defaultdict(Counter)
     for setting, bin_, answers in cursor.execute(
         """WITH places AS (SELECT mine.experiment, setting_index, CASE WHEN c.experiment IS NOT NULL THEN d.setting END AS setting

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.plan.vocabulary import PRECISION_SCORES, SCORES, STATUSES
 from pplab.store.distinct_settings import FIRST_PARAMETERS, DistinctSettings, PlanTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
@@ -154,7 +155,7 @@ class KeptSums:
         more = experiments.keys() - self._pooled_of
         if more or self._pooled is None:
             cursor.register("parts", self._strata)
-            cursor.register("more", pa.table({"experiment": pa.array(more, pa.int64())}))
+            cursor.register("more", pa.table({"experiment": whole_numbers(more)}))
             before = ""
             if self._pooled is not None:
                 cursor.register("pooled", self._pooled)
@@ -164,8 +165,6 @@ class KeptSums:
 
     def _counted(self, cursor: DuckDBPyConnection, responses: str, experiments: str) -> tuple[pa.Table, ...]:
         """Return the cells, bins and sets of prompts of some experiments, whose settings get their numbers."""
-        import pyarrow as pa
-
         cells = _arrow(cursor, _CELLS.format(source=responses))
         rows = cursor.execute(_PLANS.format(source=experiments)).fetchall()
         plans = {
@@ -180,7 +179,7 @@ class KeptSums:
             if row not in numbers:
                 numbers[row] = self.settings.number(plans[key], dict(zip(_ASKED, values, strict=True)))
             settings.append(numbers[row])
-        counts = cells.drop_columns(list(_ASKED)).append_column("setting", pa.array(settings, pa.int64()))
+        counts = cells.drop_columns(list(_ASKED)).append_column("setting", whole_numbers(settings))
         return counts, _arrow(cursor, _BINS.format(source=responses)), _arrow(cursor, _PROMPT_SETS.format(source=experiments))
 
     def _replace(self, experiments: set[int], added: tuple[pa.Table, ...]) -> None:
@@ -198,10 +197,9 @@ class KeptSums:
 
 def _without(table: pa.Table, experiments: set[int]) -> pa.Table:
     """Return the sums of all other experiments."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return table.filter(pc.invert(pc.is_in(table["experiment"], pa.array(sorted(experiments), pa.int64()))))
+    return table.filter(pc.invert(pc.is_in(table["experiment"], whole_numbers(experiments))))
 
 
 def _select(cursor: DuckDBPyConnection, experiments: list[str]) -> None:
@@ -212,6 +210,14 @@ def _select(cursor: DuckDBPyConnection, experiments: list[str]) -> None:
             cursor.execute(f"{query} ({', '.join('?' * len(experiments))})", experiments)
         else:
             cursor.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [experiments])
+
+
+def whole_numbers(values: Iterable[int]) -> pa.Array:
+    """Return numbers as Arrow has them, without ``pa.array``: given a list, it imports pandas, which takes half a second."""
+    import pyarrow as pa
+
+    numbers = array("q", values)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:

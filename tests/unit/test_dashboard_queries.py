@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -200,6 +202,20 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     fresh = next(table for table in read if "responses" in table.column_names)
     assert fresh["responses"].to_pylist() == [2]
     assert next(table for table in read if "unit" in table.column_names)["creativity_n"].to_pylist() == [0]
+
+
+def test_the_first_reading_imports_no_pandas(store, tmp_path) -> None:
+    store.append(experiment(1), response(experiment(1), 0))
+    store.drain()
+    code = f"""
+import sys
+from pplab.store.dashboard_figures import Filters
+from pplab.store.dashboard_queries import Rollup
+from pplab.store.store import open_store
+print(Rollup(open_store({str(tmp_path)!r})).read(Filters()).totals.responses.responses, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
 
 
 def test_the_responses_of_a_running_experiment_are_read_again_each_time(store) -> None:
