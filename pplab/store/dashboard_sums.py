@@ -76,7 +76,7 @@ _PARTS = ", ".join(f"{name}_{part}" for name in MEASURES for part in ("n", "tota
 _STRATA = f"""
 SELECT experiment, setting, hash(coalesce(text, prompt_index::VARCHAR)) AS unit, {_PARTS} FROM (
       SELECT {KEY} AS experiment, setting_index, prompt_index, {_SUM}
-      FROM fresh WHERE status = 'ok' GROUP BY experiment_id, setting_index, prompt_index)
+      FROM {{source}} WHERE status = 'ok' GROUP BY experiment_id, setting_index, prompt_index)
 JOIN (SELECT experiment, setting_index, setting FROM cells) USING (experiment, setting_index)
 LEFT JOIN ({_UNITS.format(source="changed")}) USING (experiment, prompt_index)"""
 """One row an experiment, setting and prompt: sums of each measure over the usable answers."""
@@ -131,8 +131,8 @@ class KeptSums:
             cursor.register("present", present)
             stale = cursor.execute(_STALE).fetchall()
             if stale:
-                _select(cursor, [experiment_id for experiment_id, _ in stale])
-                self._replace({key for _, key in stale if key is not None}, self._counted(cursor, "fresh", "changed"))
+                responses = _select(cursor, [experiment_id for experiment_id, _ in stale])
+                self._replace({key for _, key in stale if key is not None}, self._counted(cursor, responses, "changed"))
         self._revisions = present
         for name in ("cells", "bins", "prompt_sets"):
             cursor.register(name, getattr(self, name))
@@ -146,8 +146,7 @@ class KeptSums:
 
         missing = {key: experiment_id for key, experiment_id in experiments.items() if key not in self._summed}
         if missing or self._strata is None:
-            _select(cursor, list(missing.values()))
-            added = _arrow(cursor, _STRATA)
+            added = _arrow(cursor, _STRATA.format(source=_select(cursor, list(missing.values()))))
             self._strata = added if self._strata is None else pa.concat_tables([self._strata, added])
             self._summed |= set(missing)
         if self._pooled is None or not self._pooled_of <= experiments.keys():
@@ -199,17 +198,22 @@ def _without(table: pa.Table, experiments: set[int]) -> pa.Table:
     """Return the sums of all other experiments."""
     import pyarrow.compute as pc
 
-    return table.filter(pc.invert(pc.is_in(table["experiment"], whole_numbers(experiments))))
+    return table.filter(pc.invert(pc.is_in(table["experiment"], whole_numbers(experiments)))) if experiments else table
 
 
-def _select(cursor: DuckDBPyConnection, experiments: list[str]) -> None:
-    """Copy some experiments to ``changed``, and what is summed of their responses, which may be millions, to ``fresh``."""
-    for name, columns, table in (("changed", _OF_EXPERIMENTS, "experiments"), ("fresh", _OF_RESPONSES, "responses")):
-        query = f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {', '.join(columns)} FROM {table} WHERE experiment_id IN "
-        if 0 < len(experiments) <= FEW:  # DuckDB skips blocks of rows for constants, not for a join
-            cursor.execute(f"{query} ({', '.join('?' * len(experiments))})", experiments)
-        else:
-            cursor.execute(f"{query} (SELECT unnest(?::VARCHAR[]))", [experiments])
+def _select(cursor: DuckDBPyConnection, experiments: list[str]) -> str:
+    """Copy some experiments to ``changed``, and return what their responses are read from.
+
+    A copy of those of a few, which DuckDB finds by skipping blocks of rows; those of many, which may be millions, where they are.
+    """
+    query = "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} WHERE experiment_id IN ({})"
+    every = "SELECT unnest(?::VARCHAR[])"
+    cursor.execute(query.format("changed", ", ".join(_OF_EXPERIMENTS), "experiments", every), [experiments])
+    if not 0 < len(experiments) <= FEW:
+        return "(FROM responses SEMI JOIN changed USING (experiment_id))"
+    few = ", ".join("?" * len(experiments))
+    cursor.execute(query.format("fresh", ", ".join(_OF_RESPONSES), "responses", few), experiments)
+    return "fresh"
 
 
 def whole_numbers(values: Iterable[int]) -> pa.Array:

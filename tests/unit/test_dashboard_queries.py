@@ -218,6 +218,21 @@ print(Rollup(open_store({str(tmp_path)!r})).read(Filters()).totals.responses.res
     assert done.stdout.split() == ["1", "False"]
 
 
+@pytest.mark.parametrize(("few", "copies"), [(2, set()), (3, {"fresh"})])
+def test_the_responses_of_a_few_experiments_are_copied_and_those_of_many_summed_where_they_are(store, monkeypatch, few, copies):
+    owners = [experiment(number) for number in range(3)]
+    store.append(*owners, *(response(owner, k, coherence=k / 10) for owner in owners for k in (1, 2)))
+    monkeypatch.setattr(dashboard_sums, "FEW", few)
+    sums = dashboard_sums.KeptSums()
+    with store.reading() as cursor:
+        sums.bring_up_to_date(cursor)
+        sums.compare(cursor, dict(cursor.execute(f"SELECT {dashboard_sums.KEY}, experiment_id FROM experiments").fetchall()))
+        total = cursor.execute("SELECT coherence_n, coherence_total FROM strata").fetchall()
+        tables = {name for (name,) in cursor.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()}
+    assert total == [(6, pytest.approx(0.9))]
+    assert tables - {"changed"} == copies
+
+
 def test_the_responses_of_a_running_experiment_are_read_again_each_time(store) -> None:
     owner = experiment(1, status="running")
     store.append(owner, response(owner, 0))
