@@ -193,25 +193,21 @@ SELECT setting, min(setting_index) AS first, {_SUMMED}, sum(cost) AS cost
 FROM cells JOIN compared USING (experiment) GROUP BY setting ORDER BY first, min(created_at), min(experiment_id)"""
 """The settings that are compared, as their plans list them."""
 
-_OF_UNIT = ", ".join(
-    f"sum({name}_n) AS {name}_n, sum({name}_total) / nullif(sum({name}_n), 0) AS {name}_mean, "
-    f"count(*) FILTER ({name}_n > 0) AS {name}_strata, bool_and({name}_n > 1) FILTER ({name}_n > 0) AS {name}_repeated, "
-    f"sum({name}_n * greatest({name}_squares - {name}_total * {name}_total / {name}_n, 0) / ({name}_n - 1)) "
-    f"FILTER ({name}_n > 1) / (sum({name}_n) * sum({name}_n)) AS {name}_within"
-    for name in MEASURES
-)
-_OF_PLACE = ", ".join(
-    f"coalesce(sum({name}_n), 0)::BIGINT AS {name}_answers, count({name}_mean) AS {name}_prompts, "
-    f"coalesce(sum({name}_strata), 0)::BIGINT AS {name}_strata, coalesce(sum({name}_mean), 0) AS {name}_total, "
-    f"coalesce(sum({name}_mean * {name}_mean), 0) AS {name}_squares, count(*) FILTER ({name}_repeated) AS {name}_repeated, "
-    f"coalesce(sum({name}_within) FILTER ({name}_repeated), 0) AS {name}_within"
-    for name in MEASURES
-)
+_BY_MEASURE = ", ".join(f"({name}_n, {name}_total, {name}_squares) AS '{name}'" for name in MEASURES)
 _MEASURES = f"""
-SELECT place, {_OF_PLACE} FROM (
-    SELECT place, unit, {_OF_UNIT} FROM strata JOIN groups USING (setting) GROUP BY place, unit
-) GROUP BY place"""
-"""Sums over prompts: first over the settings of a place, then over its prompts."""
+SELECT place, measure, sum(answers)::BIGINT AS answers, count(mean) AS prompts, sum(strata)::BIGINT AS strata,
+       coalesce(sum(mean), 0) AS total, coalesce(sum(mean * mean), 0) AS squares, count(*) FILTER (repeated) AS repeated,
+       coalesce(sum(within) FILTER (repeated), 0) AS within
+FROM (SELECT place, measure, unit, sum(n) AS answers, sum(total) / nullif(sum(n), 0) AS mean, count(*) FILTER (n > 0) AS strata,
+             bool_and(n > 1) FILTER (n > 0) AS repeated,
+             sum(n * greatest(squares - total * total / n, 0) / (n - 1)) FILTER (n > 1) / (sum(n) * sum(n)) AS within
+      FROM (UNPIVOT strata ON {_BY_MEASURE} INTO NAME measure VALUE n, total, squares) JOIN groups USING (setting)
+      GROUP BY place, measure, unit)
+GROUP BY place, measure"""
+"""Sums over prompts: first over the settings of a place, then over its prompts.
+
+Each measure in rows of its own: with columns for each, to plan the query takes longer than to run it.
+"""
 
 _NOTHING = Sums(0, 0, 0, 0.0, 0.0, 0, 0.0)
 
@@ -224,7 +220,7 @@ def _measures(cursor: DuckDBPyConnection, groups: Sequence[tuple[int, int]]) -> 
     cursor.register("groups", pa.table({"setting": whole_numbers(settings), "place": whole_numbers(places)}))
     out: defaultdict[int, dict[str, Sums]] = defaultdict(lambda: dict.fromkeys(MEASURES, _NOTHING))
     for row in _rows(cursor, _MEASURES):
-        out[row["place"]] = {name: Sums(*(row[f"{name}_{part}"] for part in Sums.__slots__)) for name in MEASURES}
+        out[row["place"]][row["measure"]] = Sums(*(row[part] for part in Sums.__slots__))
     return out
 
 
