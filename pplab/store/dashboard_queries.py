@@ -133,7 +133,7 @@ class Rollup:
 
 _EVERYTHING = f"""
 CREATE OR REPLACE TEMP TABLE everything AS
-SELECT e.*, p.prompt_set, l.name, array_to_string(l.tags ->> '$[*]', ', ') AS tags, l.note
+SELECT e.*, p.prompt_set, p.prompt, p.prompts, l.name, array_to_string(l.tags ->> '$[*]', ', ') AS tags, l.note
 FROM (SELECT experiment_id, {KEY} AS experiment, created_at, user, calibration_id, model, notebook,
              coalesce(models ->> '$[*]', [model]) AS asked FROM experiments) e
 JOIN prompt_sets p USING (experiment) LEFT JOIN experiment_labels l USING (experiment_id)"""
@@ -174,13 +174,11 @@ def _prompt_sets(cursor: DuckDBPyConnection, table: str, least: int) -> tuple[Pr
     """Return the sets of prompts in a table of experiments that at least so many have, the latest first."""
     rows = _rows(
         cursor,
-        f"""WITH sets AS (SELECT prompt_set, count(*) AS experiments, max(created_at) AS latest FROM {table} GROUP BY prompt_set
-                          HAVING count(*) >= {least} ORDER BY latest DESC, prompt_set LIMIT {MOST_PROMPT_SETS}),
-                 firsts AS (SELECT prompt_set, arg_min(experiment_id, created_at) AS experiment_id
-                            FROM everything SEMI JOIN sets USING (prompt_set) GROUP BY prompt_set)
-            SELECT experiment_id, sets.experiments, coalesce((plan ->> '$.prompts[0]')[:200], '') AS prompt,
-                   len(list_distinct(plan ->> '$.prompts[*]')) AS prompts
-            FROM sets JOIN firsts USING (prompt_set) JOIN experiments USING (experiment_id) ORDER BY latest DESC, prompt_set""",
+        f"""SELECT arg_min(e.experiment_id, e.created_at) AS experiment_id, count(counted.experiment) AS experiments,
+                   arg_min(e.prompt, e.created_at) AS prompt, any_value(e.prompts) AS prompts
+            FROM everything e LEFT JOIN {table} counted USING (experiment)
+            GROUP BY e.prompt_set HAVING count(counted.experiment) >= {least}
+            ORDER BY max(counted.created_at) DESC, e.prompt_set LIMIT {MOST_PROMPT_SETS}""",
     )
     return tuple(PromptSet(comparison=f"{SAME_PROMPTS}{row.pop('experiment_id')}", **row) for row in rows)
 

@@ -57,7 +57,8 @@ FROM {{source}} WHERE status = 'ok' AND latency_ms > 0 GROUP BY experiment_id, s
 
 _PROMPT_SETS = f"""
 SELECT {KEY} AS experiment,
-       (hash(list_sort(list_distinct(plan ->> '$.prompts[*]')), plan -> '$.conversations') >> 1)::BIGINT AS prompt_set
+       (hash(list_sort(list_distinct(plan ->> '$.prompts[*]')), plan -> '$.conversations') >> 1)::BIGINT AS prompt_set,
+       coalesce((plan ->> '$.prompts[0]')[:200], '') AS prompt, len(list_distinct(plan ->> '$.prompts[*]')) AS prompts
 FROM {{source}}"""
 """Which prompts each experiment has: equal ones count once, in any order."""
 
@@ -101,7 +102,7 @@ class KeptSums:
     bins : pyarrow.Table
         One row an experiment, setting and bin of latency.
     prompt_sets : pyarrow.Table
-        One row an experiment: the key of its set of prompts.
+        One row an experiment: the key of its set of prompts, the first of them and how many there are.
     settings : DistinctSettings
         What was asked for under each setting.
     """
