@@ -126,12 +126,14 @@ def _apply_all(connection: Connection, steps: Iterable[Migration]) -> None:
 
 
 def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Path) -> list[Migration]:
-    tables = {name for (name,) in cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if "schema_version" not in tables:
-        if tables:
-            raise StoreError(f"{path.name} is a DuckDB file, but not a lab", hint=f"move it out of {path.parent}")
+    import duckdb
+
+    try:
+        applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
+    except duckdb.CatalogException:  # asked first, a list of the tables would load what the file says of each of them
+        if cursor.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            raise StoreError(f"{path.name} is a DuckDB file, but not a lab", hint=f"move it out of {path.parent}") from None
         return list(steps)
-    applied = dict(cursor.execute("SELECT version, sha256 FROM schema_version").fetchall())
     if applied and max(applied) > steps[-1].version:
         raise StoreError("the lab was written by a newer pplab", hint="open it with that version, or a newer one")
     for step in steps:

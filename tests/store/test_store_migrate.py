@@ -8,6 +8,7 @@ from store_records import event
 
 from pplab.errors import StoreError
 from pplab.store import migrate
+from pplab.store.connect import Connection
 from pplab.store.migrate import Migration, migrations, open_migrated
 from pplab.store.record_types import RECORD_TYPES
 
@@ -76,6 +77,24 @@ def test_migrations_are_numbered_from_one_without_gaps():
 
 
 NEXT = Migration(len(migrations()) + 1, "ALTER TABLE audit_logs ADD COLUMN note VARCHAR; CREATE TABLE more (a INTEGER);")
+
+
+def test_present_tables_are_opened_with_one_query_and_no_list_of_them(store, monkeypatch):
+    store.counts()
+    queries = []
+
+    class Cursor:
+        def __init__(self, cursor):
+            self.cursor = cursor
+
+        def execute(self, query):
+            queries.append(query)
+            return self.cursor.execute(query)
+
+    cursor = Connection.cursor
+    monkeypatch.setattr(Connection, "cursor", lambda self: Cursor(cursor(self)))
+    open_migrated(store.path).close()
+    assert queries == ["SELECT version, sha256 FROM schema_version"]
 
 
 def test_an_older_lab_is_backed_up_and_then_migrated(store, folder):
