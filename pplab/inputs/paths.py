@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 WINDOWS = re.compile(r"[A-Za-z]:($|[\\/])|.*\\")
@@ -57,6 +58,37 @@ def given_path(given: Any, what: str, hint: str) -> Path:
         raise BadInput(f"{what} {shown!r} begins with the home of a user who is not known here", hint=hint) from None
     except FileNotFoundError:
         raise no_working_folder() from None
+
+
+def output_file(given: Any, endings: Sequence[str], *folders: Path) -> Path:
+    """Return the file that a user wants written, absolute.
+
+    Parameters
+    ----------
+    given
+        Text or a path.
+    endings
+        How its name may end, without the dot; the first is suggested.
+    *folders
+        Where a relative path may lead besides the working folder; an absolute path may lead anywhere.
+
+    Raises
+    ------
+    BadInput
+        When it is no path (see `given_path`), a folder, elsewhere, or has another ending.
+    """
+    file = given_path(given, "the path", "give the name of a file")
+    text = os.fsdecode(given)
+    if not (Path(text).is_absolute() or text.startswith("~")):
+        file = file.resolve()
+        if not any(file.is_relative_to(root.resolve()) for root in (Path.cwd(), *folders)):
+            raise BadInput(f"'{file.name}' would be written outside the working folder", hint="give a path inside it")
+    if file.is_dir():
+        raise BadInput(f"'{file.name}' is a folder", hint="give the name of a file in it")
+    if file.suffix.lower() not in [f".{ending}" for ending in endings]:
+        allowed = " or ".join(f".{ending}" for ending in endings)
+        raise BadInput(f"'{file.name}' does not end in {allowed}", hint=f"name it {file.stem}.{endings[0]}")
+    return file
 
 
 def working_folder() -> Path:

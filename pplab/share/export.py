@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.experiments.factors import all_factors
 from pplab.files import write_atomically
 from pplab.ids import new_id, now
-from pplab.inputs.paths import given_path
+from pplab.inputs.paths import output_file
 from pplab.log import log_error
 from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
@@ -25,6 +24,7 @@ from pplab.store.rows import ExportRow
 from pplab.store.run_lock import RunLock
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator
 
     import pandas as pd
@@ -222,18 +222,7 @@ def target(path: str | os.PathLike[str] | None, lab_folder: Path, what: str, suf
             count += 1
             file = folder / f"pplab-{what}-{stamp}-{count}.{suffix}"
         return file
-    file = given_path(path, "the path", "give the name of a file")
-    text = os.fsdecode(path)
-    if not (Path(text).is_absolute() or text.startswith("~")):
-        file = file.resolve()
-        allowed = (Path.cwd().resolve(), (lab_folder / FOLDER).resolve())
-        if not any(file.is_relative_to(root) for root in allowed):
-            raise BadInput(f"'{file.name}' would be written outside the working folder", hint="give a path inside it")
-    if file.is_dir():
-        raise BadInput(f"'{file.name}' is a folder", hint="give the name of a file in it")
-    if file.suffix.lower() != f".{suffix}":
-        raise BadInput(f"'{file.name}' does not end in .{suffix}", hint=f"name it {file.stem}.{suffix}")
-    return file
+    return output_file(path, (suffix,), lab_folder / FOLDER)
 
 
 def _link(path: str | os.PathLike[str] | None) -> str | None:
