@@ -71,6 +71,10 @@ class Argument:
         What it is completed with, see `pplab.commands.completion`.
     template
         Whether the command itself replaces variables, since the columns of a table take precedence over them.
+    convert
+        Reads its value from a word.
+    choices
+        The values allowed; they are shown in place of the name.
     """
 
     name: str
@@ -78,11 +82,18 @@ class Argument:
     count: str = "1"
     completes: str | None = None
     template: bool = False
+    convert: Callable[[str], Any] = str
+    choices: tuple[str, ...] | None = None
+
+    @property
+    def placeholder(self) -> str | None:
+        """What stands for its value in help, where that is not its name."""
+        return "|".join(self.choices) if self.choices else None
 
     @property
     def usage(self) -> str:
         """How it is written in a line of usage."""
-        name = self.name.upper()
+        name = self.placeholder or self.name.upper()
         return {"1": name, "?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}[self.count]
 
 

@@ -179,7 +179,7 @@ def reference() -> str:
         parts += ["", f"    pplab {command.name} {line}".rstrip() + (" [options]" if command.options else "")]
         if command.cell:
             parts += ["", f"As a cell magic (`%%pplab {command.name}`), the cell's body is the {command.cell}."]
-        rows = [(argument.name, argument.help) for argument in command.arguments]
+        rows = [(argument.placeholder or argument.name, argument.help) for argument in command.arguments]
         rows += [(f"{o.flag} {o.placeholder}" if o.convert else o.flag, o.help) for o in command.options]
         if rows:
             parts += ["", "| | |", "|---|---|", *(f"| `{a.replace('|', chr(92) + '|')}` | {b} |" for a, b in rows)]

@@ -40,7 +40,7 @@ def completions(line: str, session: Session, commands: Mapping[str, Command]) ->
             used = {word.partition("=")[0] for word in words}
             candidates = [flag for flag, option in options.items() if option.repeat or flag not in used] + ["--help"]
     else:
-        candidates = [value for argument in command.arguments for value in values(argument.completes)]
+        candidates = [value for argument in command.arguments for value in argument.choices or values(argument.completes)]
     return [candidate for candidate in candidates if candidate.startswith(fragment)]
 
 

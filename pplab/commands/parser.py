@@ -115,7 +115,11 @@ def _parser(command: Command, program: str, variables: Mapping[str, Any]) -> _Pa
             argument.name,
             help=argument.help,
             nargs=None if argument.count == "1" else argument.count,
-            type=_reader(str, NO_VARIABLES if argument.template else variables),
+            type=_reader(
+                _chooser(argument.choices) if argument.choices else argument.convert,
+                NO_VARIABLES if argument.template else variables,
+            ),
+            metavar=argument.placeholder,
         )
     for option in (*command.options, *COMMON_OPTIONS):
         if option.convert is None:

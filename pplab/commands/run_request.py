@@ -29,7 +29,7 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
     set_values = name_value_pairs("--set", arguments.set)
     sweep = _sweep(arguments.sweep or ())
     fields = {
-        "prompt": _prompt(session, arguments, optional=arguments.prompts is not None or "prompt" in (sweep or ())),
+        "prompt": given_prompt(session, arguments, optional=arguments.prompts is not None or "prompt" in (sweep or ())),
         "sweep": sweep,
         "parameters": set_values and {name: Written(text) for name, text in set_values.items()},
         "data": arguments.prompts,
@@ -51,7 +51,7 @@ def _sweep(texts: Sequence[str]) -> dict[str, str | None] | None:
     return sweep or None
 
 
-def _prompt(session: Session, arguments: argparse.Namespace, *, optional: bool) -> str | None:
+def given_prompt(session: Session, arguments: argparse.Namespace, *, optional: bool = False) -> str | None:
     """Return the prompt from the words, the cell, a file or standard input; the same text wherever it came from.
 
     It is ``optional`` where a table may have the prompts, or a sweep has their wordings.
@@ -75,7 +75,7 @@ def _prompt(session: Session, arguments: argparse.Namespace, *, optional: bool) 
 
 def _with_variables(session: Session, arguments: argparse.Namespace, text: str) -> str:
     """Return the prompt's text with the notebook's variables; in a template, columns of the table take precedence."""
-    if arguments.prompts is None:
+    if getattr(arguments, "prompts", None) is None:
         return substitute(text, arguments.variables)
     names = variable_names(text, arguments.variables)
     if not names:
