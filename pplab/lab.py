@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
     from pplab.experiments.probe import Probe
+    from pplab.experiments.suggest_prompts import SuggestedPrompts
     from pplab.models.recording import Recording
     from pplab.plan.plan import PlannedCall
     from pplab.plan.settings import Setting
@@ -369,6 +370,44 @@ class Lab(CopiedAsItself):
 
         with Interrupts() as interrupts, Operation(self, "probe"):
             return run_probe(self._runs, parameter, prompt, n, Listeners(on=on), interrupts)
+
+    @check_call
+    def suggest_prompts(
+        self,
+        prompt: str | os.PathLike[str],
+        n: int,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        seed: int | None = None,
+        max_cost: float | None = None,
+        overwrite: bool = False,
+    ) -> SuggestedPrompts:
+        """Have the model write variants of a prompt, and keep them as a table to be edited and run.
+
+        Parameters
+        ----------
+        prompt
+            A text, or the path of a text file; no template.
+        n
+            How many variants, 1 to 100. What is no usable variant is left out, so that fewer may come.
+        path
+            The table, ``.csv`` or ``.jsonl``; default: ``prompts.csv`` in the working folder.
+        seed
+            Sent with the call, so that a server that honours it writes the same again.
+        max_cost
+            US dollars; nothing is sent if the call could cost more, see `run`.
+        overwrite
+            Replace the file if it is there; otherwise that is refused before anything is sent.
+
+        Returns
+        -------
+        SuggestedPrompts
+            Its ``df`` has the columns ``prompt``, the user's own first, and ``generated``, the model that wrote it.
+        """
+        from pplab.experiments.suggest_prompts import suggest_prompts
+
+        with Interrupts() as interrupts, Operation(self, "suggest_prompts"):
+            return suggest_prompts(self._runs, prompt, n, path, interrupts, seed=seed, max_cost=max_cost, overwrite=overwrite)
 
     @verb
     def experiment(self, experiment_id: Experiment | str = "latest") -> Experiment:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.commands.command import Argument, Command, Option, number, whole_number
 from pplab.commands.options import FULL, MODEL_OPTIONS
 from pplab.commands.result import CommandResult
-from pplab.commands.run_request import request_of
+from pplab.commands.run_request import given_prompt, request_of
 from pplab.errors import BadInput, Interrupted
 from pplab.operation import Operation
 
@@ -114,6 +114,15 @@ def probe(session: Session, arguments: argparse.Namespace) -> CommandResult:
     return CommandResult(report, report.as_dict())
 
 
+def prompts(session: Session, arguments: argparse.Namespace) -> CommandResult:
+    """Have the model write variants of the user's prompt."""
+    prompt = given_prompt(session, arguments)
+    lab = session.lab(arguments)
+    options = {name: getattr(arguments, name) for name in ("seed", "max_cost", "overwrite")}
+    suggested = lab.suggest_prompts(prompt or "", arguments.n, arguments.out, **options)
+    return CommandResult(suggested, suggested.as_dict())
+
+
 def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
     """Show an experiment, or list all of them."""
     from pplab.views import static as views
@@ -150,6 +159,7 @@ LABEL_OPTIONS = (
     Option("--tag", "give the experiment a tag; may be repeated", metavar="TAG", repeat=True),
     Option("--note", "note this about the experiment", metavar="TEXT"),
 )
+PROMPT_FILE = Option("--prompt-file", "read the prompt from this text file", metavar="FILE")
 RUN_OPTIONS = (
     Option(
         "--n",
@@ -199,7 +209,7 @@ RUN_OPTIONS = (
     Option("--resume", "send the calls that this experiment still lacks", metavar="ID", completes="experiment"),
     Option("--retry-failed", "send the failed calls of this experiment again", metavar="ID", completes="experiment"),
     Option("--top-up", "add replicates to this experiment until it has --n of each", metavar="ID", completes="experiment"),
-    Option("--prompt-file", "read the prompt from this text file", metavar="FILE"),
+    PROMPT_FILE,
     *LABEL_OPTIONS,
 )
 
@@ -216,6 +226,29 @@ COMMANDS = (
             'run "Say hello" --calibration latest --n 3',
             'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
             "run --prompts topics.csv --sweep prompt=@short.txt,@long.txt --sweep system=@plain.txt,@warm.txt",
+        ),
+    ),
+    Command(
+        "prompts",
+        "have the model write variants of your prompt, as a table to be edited and run",
+        prompts,
+        arguments=(
+            Argument("action", "have prompts of the same kind written, about other topics", choices=("suggest",)),
+            Argument("n", "how many, besides your own (1 to 100)", convert=whole_number),
+            Argument("prompt", "your own prompt (in a notebook: the cell's body, or text in quotes)", "*", template=True),
+        ),
+        options=(
+            Option("--out", "the table to write: .csv or .jsonl (default prompts.csv)", metavar="FILE"),
+            Option("--overwrite", "replace the table if it is there", None),
+            *MODEL_OPTIONS,
+            Option("--max-cost", "a limit in US dollars; nothing is sent if the call could exceed it", number, "USD"),
+            Option("--seed", "send a seed derived from this number", whole_number, "N"),
+            PROMPT_FILE,
+        ),
+        cell="prompt",
+        examples=(
+            'prompts suggest 10 "Explain in three sentences why it rains."',
+            'prompts suggest 20 "Write a tagline for a bakery." --out taglines.csv --model gpt-4o-mini',
         ),
     ),
     Command(

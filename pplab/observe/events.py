@@ -104,6 +104,11 @@ CATALOGUE: dict[str, EventType] = {
             },
         ),
         EventType(
+            "prompts_suggested",
+            "A model wrote variants of a prompt, which were kept as a table; those that repeat another were left out.",
+            {"provider": "str", "model": "str", "requested": "int", "suggested": "int", "repeated": "int", "file": "str"},
+        ),
+        EventType(
             "check_completed",
             "A baseline was run again and compared; drifted names what failed.",
             {"baseline": "str", "outcome": "str", "drifted": "list"},

@@ -422,6 +422,12 @@ def report(result: Any) -> Display:
     return _Page("").words(result.words).display()
 
 
+def suggested_prompts(result: Any) -> FrameDisplay:
+    """Return a table of the user's prompt and the variants of it, with what to do with them."""
+    rows = [{"prompt": prompt, "generated": model or "no"} for prompt, model in result.rows]
+    return _Page("Prompts").table(rows, limit=len(rows)).words(result.words).with_frame(result.df)
+
+
 def verdict(decided: Any) -> Display:
     """Return a decision: its three lines."""
     return _Page("").add(*decision.lines(decided)).display()

@@ -15,5 +15,6 @@ STATIC_VIEWS = {
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
     ("pplab.experiments.probe", "Probes"): "report",
+    ("pplab.experiments.suggest_prompts", "SuggestedPrompts"): "suggested_prompts",
     ("pplab.analysis.decision", "Decision"): "verdict",
 }

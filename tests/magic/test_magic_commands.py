@@ -10,6 +10,8 @@ from IPython.core.error import UsageError
 
 from pplab.calibration import Calibration
 from pplab.experiments.experiment import Experiment
+from tests.servers import FaultServer
+from tests.servers.faults import SUGGESTED
 
 
 def test_a_bare_magic_says_where_one_is_and_what_to_do_next(loaded):
@@ -62,6 +64,11 @@ def test_a_result_is_shown_as_html_and_text_in_the_shell(loaded):
         ("%%pplab run hello\nhello again", "given on the line and in the cell"),
         ("%%pplab run\n   ", "there is no prompt"),
         ("%pplab run", "there is no prompt"),
+        ("%pplab prompts suggest 5", "there is no prompt"),
+        ("%pplab prompts suggest 'Why?'", "n: 'Why?' is not a whole number"),
+        ("%pplab prompts sugest 5 'Why?'", "did you mean 'suggest'?"),
+        ("%pplab prompts suggest 5 'Explain {topic}.'", "the prompt is a template"),
+        ("%pplab prompts suggest 5 'Why?'", "the embedded model follows no instructions"),
     ],
 )
 def test_a_user_error_is_one_line_without_a_traceback(loaded, capsys, line, words):
@@ -137,6 +144,18 @@ def test_json_prints_exactly_one_line_and_shows_nothing_else(loaded, capsys, cel
     assert answer.keys() == ({"success", "data"} if success else {"success", "error"})
     if not success:
         assert answer["error"].keys() == {"code", "message", "hint", "correlation_id"}
+
+
+def test_suggested_prompts_are_shown_as_a_table_and_hold_it(loaded, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with FaultServer() as server:
+        ask = f"prompts suggest 2 --model play:suggests --base-url {server.base_url}"
+        suggested = loaded.run_cell(f"%%pplab {ask}\nExplain in two sentences why it rains.").result
+        formats, _ = loaded.display_formatter.format(suggested)
+        assert "<table" in formats["text/html"]
+        assert SUGGESTED[0] in formats["text/plain"]
+        assert list(suggested.df["prompt"])[1:] == SUGGESTED[:2]
+        assert loaded.run_cell("%pplab run --prompts prompts.csv --n 1 --set max_tokens=5").result.plan.prompts[1] == SUGGESTED[0]
 
 
 def test_a_query_on_the_line_keeps_its_quotes(loaded):

@@ -52,6 +52,8 @@ def test_values_are_offered_after_their_option(loaded):
     assert offered(loaded, "%pplab audit --event cell") == {"cell_executed"}
     assert offered(loaded, "%pplab config dead") == {"deadline="}
     assert "precise" in offered(loaded, "%pplab calibrate --preset ")
+    assert offered(loaded, "%pplab prompts su") == {"suggest"}
+    assert offered(loaded, "%pplab prompts suggest 5 --o") == {"--out", "--overwrite"}
 
 
 def test_an_option_that_was_given_is_not_offered_again_unless_it_repeats(loaded):

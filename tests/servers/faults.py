@@ -102,6 +102,13 @@ answers("content_parts", 200, completion([{"type": "thinking", "thinking": "hm"}
                                           {"type": "text", "text": "there"}]))  # fmt: skip
 answers("loop", 200, completion("I look at the sea. " * 20))
 answers("declines", 200, completion("I'm sorry, but I can't help with that."))
+SUGGESTED = ["Explain in two sentences why it snows.", "Explain in two sentences why, and when, it hails.", "Explain ice."]
+LISTED = "\n".join(f'{number}. **"{task}"**' for number, task in enumerate(SUGGESTED, 1))
+answers("suggests", 200, completion(f"<think>three, then</think>Sure! Here are 3:\n\n{LISTED}\n\nLet me know if you want more!"))
+answers("suggests_json", 200, completion(f"```json\n{json.dumps(SUGGESTED, indent=1)}\n```"))
+answers("suggests_repeats", 200, completion("1. Explain in two sentences why it rains.\n2. Explain ice.\n3. explain ICE."))
+answers("suggests_own", 200, completion("1. Explain in two sentences why it rains."))
+answers("suggests_cut", 200, completion("1. Explain ice.\n2. Explain how cl", finish="length"))
 answers("reasoning_only", 200, completion("", finish="length", reasoning_content="Let me think about it"))
 answers("thinks_in_text", 200, completion("<think>\nhm\n</think>\n\n" + TEXT))
 answers("thinks_to_the_limit", 200, completion("<think>\nLet me see", finish="length"))
