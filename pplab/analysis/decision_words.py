@@ -24,6 +24,7 @@ Outcome = Literal["best", "equal", "within", "leave_out", "open", "none"]
 MOST_NAMED = 3
 """Settings that a line names one by one."""
 EVEN = 0.5
+_CHANGE = "change what makes the answers unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,22 @@ def lines_of_nothing(plan: ResponseMatrix, lost: Sequence[Unusable], metric: str
     names = _Names(plan)
     settings = "The setting" if len(lost) == 1 else f"None of the {len(lost)} settings"
     verb = "cannot be used" if len(lost) == 1 else "can be used"
-    each = "; ".join(f"{names.full(k)}: {one.words}" for k, one in list(enumerate(lost))[:MOST_NAMED])
+    each = "; ".join(f"at {names.full(k)}, {one.words}" for k, one in list(enumerate(lost))[:MOST_NAMED])
     return Lines(
         f"{settings} {verb}: {_of_most_answers(lost)}.",
         f"{_capital(each)}{_and_more(len(lost))}.",
-        "Next: change what makes the answers unusable, then run again.",
+        f"Next: {_what_lets_them_end(lost)}, then run again.",
     )
+
+
+def _what_lets_them_end(lost: Sequence[Unusable]) -> str:
+    kinds = {kind for one in lost for kind in one.kinds}
+    return "give a larger max_tokens, which lets the answers end" if kinds <= {"truncated", "cut"} else _CHANGE
 
 
 def _of_most_answers(lost: Sequence[Unusable]) -> str:
     answers, bad = sum(one.answers for one in lost), sum(one.unusable for one in lost)
-    return f"{bad} of {counted(answers, 'answer')} are not usable"
+    return f"{bad} of {counted(answers, 'answer')} {'is' if bad == 1 else 'are'} not usable"
 
 
 def _and_more(count: int) -> str:

@@ -312,4 +312,5 @@ def test_quotes_and_dashes_inside_a_quoted_word_are_sent(pp):
 def test_a_run_whose_answers_were_all_truncated_says_so_and_what_lets_them_end(pp):
     code, printed, _ = pp("run", "Write about the sea.", "--model", "embedded", "--n", "1", "--set", "max_tokens=3")
     assert code == 0
-    assert "Nothing can be concluded: every answer was truncated; a larger max_tokens lets them end." in printed
+    assert "The setting cannot be used: 1 of 1 answer is not usable." in printed
+    assert "Next: give a larger max_tokens, which lets the answers end, then run again." in printed
