@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             opened.append(Lab())
         return opened[0]
 
-    session = Session(open_lab, "terminal", _progress_bar)
+    session = Session(open_lab, "terminal", _progress_bar, say=lambda words: print(f"pplab: {words}", file=sys.stderr))
     try:
         return _run(words, session)
     except BrokenPipeError:  # whoever read our output has gone, as in `pplab sql ... | head`

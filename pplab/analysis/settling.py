@@ -78,6 +78,11 @@ class Settling(Report):
     margin: float
 
     @property
+    def about_these_prompts(self) -> bool:
+        """Whether there are so few prompts that nothing can be said of others like them."""
+        return self.prompts < FEW_PROMPTS
+
+    @property
     def words(self) -> str:
         """What the plan will be able to decide, in a sentence."""
         if self.settings < 2:
@@ -87,7 +92,7 @@ class Settling(Report):
             return f"{here} settle {self._what} ({self.needed} would; {self._basis})."
         twice = "" if self.replicates > 1 else " asked twice"
         settle = f"{counted(self.needed, 'prompt')}{twice} settle {self._what} ({self._basis})."
-        few = self.prompts < FEW_PROMPTS
+        few = self.about_these_prompts
         if few or (self.replicates < 2 and self.prompts < MIN_PROMPTS):
             show = "shows" if self.prompts == 1 else "show"
             limits = [f"nothing of others like {'it' if self.prompts == 1 else 'them'}"] if few else []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.probe import Probe, Probes
     from pplab.lab import Lab
+    from pplab.plan.request import RunRequest
 
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
 RESUME_ACCEPTS = {*RESUME_OPTIONS, "n", "max_cost", "store", "user", "model", "base_url", "json", "variables"}
@@ -33,9 +34,19 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
     if arguments.dry_run:
         preflight = lab.preflight(**request.given())
         return CommandResult(preflight, preflight.as_dict())
+    if arguments.prompts is None and not arguments.json:
+        _say_what_one_prompt_shows(session, lab, request)
     with session.progress(lab, arguments) as listener:
         experiment = lab.run(**request.given(), on=listener)
     return experiment_result(experiment)
+
+
+def _say_what_one_prompt_shows(session: Session, lab: Lab, request: RunRequest) -> None:
+    from pplab.analysis.settling import settling
+
+    plan, _ = lab.manager.plan(request)
+    if len(plan.settings) > 1:
+        session.say(settling(1, len(plan.settings), plan.replicates).words)
 
 
 def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: list[str]) -> CommandResult:

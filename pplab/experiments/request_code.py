@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from pplab.config.addresses import check_base_url, is_this_machine, secret_parameters
+from pplab.config.approvals import unapproved
 from pplab.config.configuration import EMBEDDED
 from pplab.experiments.response_writer import make_call
 from pplab.models.capabilities import token_limit_name
@@ -86,6 +87,8 @@ def _client(access: ModelAccess, asked: ModelAsked) -> dict[str, str]:
     if (query := urlsplit(address).query) and not secret_parameters(address):
         options["default_query"] = repr(dict(parse_qsl(query)))
     endpoint = server.endpoint
+    if unapproved(server.grants):  # the address stands in the lab's folder alone
+        return {**options, "api_key": _NO_KEY}
     if endpoint is None:
         return options if server.api_key else {**options, "api_key": _NO_KEY}
     options["api_key"] = f"os.environ[{endpoint.key_env!r}]" if endpoint.key_env else _NO_KEY

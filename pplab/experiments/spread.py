@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pplab.experiments.repository import ExperimentRepository
     from pplab.store.store import Store
 
-LATEST = 20
+LATEST = 10
 """Experiments that are looked through, the latest first."""
 MOST_ANSWERS = 2_000
 """A larger experiment is left out: nobody waits for its distances before a run."""

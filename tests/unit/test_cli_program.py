@@ -314,3 +314,12 @@ def test_a_run_whose_answers_were_all_truncated_says_so_and_what_lets_them_end(p
     assert code == 0
     assert "The setting cannot be used: 1 of 1 answer is not usable." in printed
     assert "Next: give a larger max_tokens, which lets the answers end, then run again." in printed
+
+
+def test_before_one_prompt_is_compared_it_says_what_that_cannot_show(pp):
+    command = ("run", "Write about the sea.", "--model", "embedded", "--n", "1", "--sweep", "temperature=0,1")
+    code, _, said = pp(*command)
+    assert code == 0
+    assert said.startswith("pplab: 1 prompt with 1 answer each shows means without interval, and nothing of others like it; ")
+    assert pp(*command, "--json")[2] == ""
+    assert pp("run", "Write about the sea.", "--model", "embedded", "--n", "1")[2] == ""
