@@ -6,7 +6,7 @@ TOUR := notebooks/01_tour.ipynb
 BEGUN := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo recording notebooks test check dist soak bench screenshots docs setup browser model clean
+.PHONY: help lab demo recording notebooks test check dist soak bench compare screenshots docs setup browser model clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,10 @@ soak: setup browser model ## the slow sweeps with their full counts
 
 bench: setup ## print the benchmarks
 	$(BIN)/python -m pytest -m perf -s -q tests
+
+compare: setup ## print our verdicts beside those of the version before and of evalstats
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group compare
+	$(BIN)/python tests/perf/compare_verdicts.py
 
 screenshots: setup browser ## take the pictures of the README
 	$(BIN)/python -m pytest -q -m screenshots tests/browser/test_screenshots.py
