@@ -93,7 +93,7 @@ class ModelAccess:
     def server_of(self, asked: ModelAsked) -> Server | None:
         """Return the server that a model was asked at, by whichever name it is configured here; ``None`` where it is not."""
         for endpoint in (asked.endpoint, *read_endpoints(self._effective.configuration.endpoints)):
-            with suppress(BadInput):
+            with suppress(BadInput):  # another endpoint, or none of that name: the next may be the one
                 server = self._effective.server(endpoint)
                 if server.provider == asked.provider:
                     return server

@@ -141,7 +141,7 @@ def test_where_nothing_can_be_used_none_is_the_outcome():
     found = decide(frame, metric="coherence")
     assert (found.outcome, found.leader, found.ruled_out) == ("none", None, (0, 1))
     assert found.headline == "None of the 2 settings can be used: 12 of 12 answers are not usable."
-    assert "temperature 0.5: 6 of 6 answers are refused" in found.evidence
+    assert "at temperature 0.5, 6 of 6 answers are refused" in found.evidence
 
 
 def test_few_unusable_answers_are_counted_and_rule_nothing_out():

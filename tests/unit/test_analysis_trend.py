@@ -15,7 +15,6 @@ def only(found):
     return found[0]
 
 
-@pytest.mark.parametrize("prompts", [1, 3, 20])
 def test_the_trend_is_scipys_page_test_of_the_per_prompt_means():
     frame = experiment(15, 4, 3, effects=(0, 0.02, 0.05, 0.06))
     means = frame.pivot_table(index="prompt_index", columns="setting_index", values="structure").to_numpy()

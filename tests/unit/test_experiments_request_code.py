@@ -48,12 +48,12 @@ def test_the_client_has_every_argument_that_is_not_sent_in_its_extra_body() -> N
 def test_the_program_sends_what_the_run_sent(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:ok") as lab:
         experiment = lab.run("say it as code", n=2, seed=3, parameters={"temperature": 0.3, "top_k": 7, "x.mirostat": 2})
-        code = experiment.code()
+        code, plain = experiment.code(), experiment.code("json")
         sent = server.seen("say it as code")[0]["body"]
     assert run_program(code, OPENAI_API_KEY=KEY).strip()
     again = server.seen("say it as code")[-1]["body"]
     assert again == {name: value for name, value in sent.items() if name != "seed"}
-    assert json.loads(experiment.code("json")) == again
+    assert json.loads(plain) == again
 
 
 def test_a_named_endpoint_is_asked_with_its_own_key_alone(

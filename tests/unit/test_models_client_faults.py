@@ -189,6 +189,7 @@ def test_every_fault_the_server_can_play_is_in_a_table():
         "rate_limited_1s", "rate_limited_reset", "rate_limited_date", "wants_max_completion_tokens", "no_stream_options",
         "echoes_key", "echoes_parameters", "no_usage", "zero_usage", "odd_usage", "ollama_usage", "anthropic_usage",
         "llamacpp_timings", "stream_trickle", "stream_huge", "german", "declines", "loop",
+        "suggests", "suggests_cut", "suggests_json", "suggests_own", "suggests_repeats",
     }  # fmt: skip
     assert {row[0] for row in TABLE + STREAMS} | elsewhere == set(FAULTS)
 

@@ -214,19 +214,3 @@ def test_the_gate_compares_a_metric_in_one_version_only(lab):
     register_words(version="2", factor=2, low=0, high=None)
     gate = lab.check(exp, margins={"words": 1.0})
     assert gate.outcome == "same"
-
-
-def test_a_preflight_assumes_a_spread_of_the_metrics_own_range(lab):
-    register_words(low=0, high=500)
-
-    @metric("letters", low=0, high=None)
-    def letters(text):
-        """Count letters."""
-        return len(text)
-
-    found = lab.preflight(["a?", "b?", "c?", "d?", "e?", "f?", "g?", "h?"], n=5, sweep={"temperature": [0, 1]}).detectable
-    alone = {m.metric: m.alone for m in found.metrics}
-    assert alone["words"] == pytest.approx(500 * alone["coherence"])
-    assert found.unbounded == ("letters",)
-    assert "Of letters, without a range, nothing is known before." in found.words
-    assert "(words)" in found.words

@@ -98,4 +98,4 @@ def test_where_the_variance_lies_is_shown_and_in_the_json_of_the_command(lab, ma
     assert {"prompts", "system", "wording", "stop"} <= set(result.data["variance"].columns)
     display = static.experiment(lab.experiment(made[1]))
     assert "<summary>Where the variance of the scores lies</summary>" in display.html
-    assert "Shares of the variance of each score" in display.text
+    assert "Shares of the variance of each score" in display.html

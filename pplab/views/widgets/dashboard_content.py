@@ -183,7 +183,7 @@ def headline(lab: Lab, content: DashboardContent) -> str:
     """Return what is decided on the experiment that is shown, and what to run next; nothing where there is none."""
     if content.decided is None:
         return ""
-    decision = lab.experiment(content.decided[0]).verdict()
+    decision = lab.manager.experiment(content.decided[0]).verdict()
     return escape_text(f"{decision.headline} {decision.next_step}")
 
 
