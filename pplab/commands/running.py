@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pplab.commands.command import Argument, Command, Option, number, whole_number
 from pplab.commands.options import FULL, MODEL_OPTIONS
 from pplab.commands.result import CommandResult
 from pplab.commands.run_request import given_prompt, request_of
-from pplab.errors import BadInput, Interrupted
+from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.operation import Operation
 
 if TYPE_CHECKING:
@@ -44,9 +45,10 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
 def _say_what_one_prompt_shows(session: Session, lab: Lab, request: RunRequest) -> None:
     from pplab.analysis.settling import settling
 
-    plan, _ = lab.manager.plan(request)
-    if len(plan.settings) > 1:
-        session.say(settling(1, len(plan.settings), plan.replicates).words)
+    with suppress(PplabError):  # the run refuses it in a moment, as an operation of its own
+        plan, _ = lab.manager.plan(request)
+        if len(plan.settings) > 1:
+            session.say(settling(1, len(plan.settings), plan.replicates).words)
 
 
 def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: list[str]) -> CommandResult:
