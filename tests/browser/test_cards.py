@@ -109,7 +109,7 @@ def test_without_a_kernel_the_answers_stand_in_the_notebook_as_html(cards):
 def test_axe_finds_nothing_serious_in_any_theme(cards, findings):
     root = cards.widget("cards")
     root.get_by_text("Why these scores").first.click()
-    expect(root.locator("details").first).to_contain_text("creativity:")
+    expect(root.locator("[data-pplab='card'] details").first).to_contain_text("creativity:")
     assert findings(cards, root) == []
 
 
