@@ -49,7 +49,7 @@ class Decision:
     leader : int or None
         The setting index that stands highest.
     setting : int or None
-        The one to use: the leader, unless the outcome is ``open`` or ``none``.
+        The one to use: the leader, unless the outcome is ``open`` or ``none``. The only setting of an experiment is used, too.
     parameters : dict
         The factors of that setting, such as ``{"temperature": 0.7}``.
     regret : float
@@ -347,7 +347,7 @@ def _decision(
     plan, said = facts.plan, facts.said
     settings = [plan.settings[column] for column in facts.used]
     leader = settings[said.leader]
-    chosen = leader if outcome in ("best", "equal", "within", "leave_out") else None
+    chosen = leader if outcome in ("best", "equal", "within", "leave_out") or len(plan.settings) == 1 else None
     table = pd.DataFrame(index=pd.Index(plan.settings, name="setting_index"), columns=_UTILITY, dtype=float)
     half = _half_widths(facts)
     for k, setting in enumerate(settings):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pplab.analysis.next_step import MOST_PROMPTS
 from pplab.analysis.paired import FEW_PROMPTS
-from pplab.analysis.phrasing import counted, joined, number, repetitions, span
+from pplab.analysis.phrasing import at_most, counted, joined, number, repetitions, span
 from pplab.analysis.power import FIRM_PROMPTS
 from pplab.analysis.unused import common_name
 
@@ -24,7 +24,6 @@ Outcome = Literal["best", "equal", "within", "leave_out", "open", "none"]
 MOST_NAMED = 3
 """Settings that a line names one by one."""
 EVEN = 0.5
-_CHANGE = "change what makes the answers unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,9 @@ def lines_of_nothing(plan: ResponseMatrix, lost: Sequence[Unusable], metric: str
 
 def _what_lets_them_end(lost: Sequence[Unusable]) -> str:
     kinds = {kind for one in lost for kind in one.kinds}
-    return "give a larger max_tokens, which lets the answers end" if kinds <= {"truncated", "cut"} else _CHANGE
+    if kinds <= {"truncated", "cut"}:
+        return "give a larger max_tokens, which lets the answers end"
+    return "change what makes the answers unusable"
 
 
 def _of_most_answers(lost: Sequence[Unusable]) -> str:
@@ -154,7 +155,9 @@ def _headline(facts: Facts) -> tuple[Outcome, str]:
     if not math.isfinite(regret):
         each = f" with {counted(facts.replicates, 'answer')} each" if facts.replicates else ""
         return "open", f"Nothing can be said of the settings yet: {counted(facts.prompts, facts.plan.unit)}{each}."
-    return "open", _sentence(these, f"not settled: {leader} leads, but another may be better by up to {_up(regret)} (95% sure)")
+    return "open", _sentence(
+        these, f"not settled: {leader} leads, but another may be better by up to {at_most(regret)} (95% sure)"
+    )
 
 
 def _sentence(these: str, words: str) -> str:
@@ -215,7 +218,7 @@ def _differences(facts: Facts, outcome: Outcome) -> str:
         kept = [k for k in order if not said.behind[k]]
         apart = max((abs(float(v)) for k in kept for v in (said.low[k], said.high[k]) if k != said.leader), default=0.0)
         whom = "the others" if len(kept) > MOST_NAMED else _short(names, [used[k] for k in kept])
-        rest = f"; {whom} differ by less than {_up(apart)}" if len(kept) > 1 else ""
+        rest = f"; {whom} differ by less than {at_most(apart)}" if len(kept) > 1 else ""
         verb = "is" if len(behind) == 1 else "are"
         return f"{_short(names, [used[k] for k in behind])} {verb} behind by {span(low, high)}{rest}"
     rivals = [k for k in order if k != said.leader]
@@ -306,8 +309,3 @@ def _places(value: float) -> int:
 
 def _lead(value: float) -> str:
     return number(value) if abs(value) >= 0.005 else number(value, 3)
-
-
-def _up(value: float) -> str:
-    """Return a bound, never rounded down."""
-    return number(math.ceil(value * 100 - 1e-9) / 100)

@@ -6,11 +6,10 @@ are not independent and are never resampled. Prompts are; with fewer than six of
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,11 +29,11 @@ MIN_RESPONSES = MIN_FREEDOM + 1
 def compare_diversity(
     frame: pd.DataFrame,
     distance: Distance | Floats,
+    pairs: Sequence[tuple[int, int]],
     *,
-    pairs: Sequence[tuple[int, int]] | None = None,
     include_truncated: bool = False,
 ) -> Comparisons:
-    """Compare the diversity of settings, paired by prompt, as `pplab.analysis.statistics.compare_all` does for a metric.
+    """Compare the diversity of settings, paired by prompt, as `pplab.analysis.statistics.compare_pairs` does for a metric.
 
     With fewer than six prompts the responses to each prompt are resampled and their labels exchanged; the null
     hypothesis is then that both settings write the same kind of responses. ``cliffs_delta`` compares the diversities of
@@ -47,16 +46,14 @@ def compare_diversity(
     distance
         A function from n texts to their distances in [0, 1], shape (n, n), symmetric; or that array for all rows of
         ``frame`` in order.
+    pairs
+        Pairs of ``setting_index``, planned beforehand.
     include_truncated
         Also count responses that were cut at ``max_tokens``.
-    pairs
-        ``setting_index`` pairs planned beforehand (Holm), or ``None`` for all pairs (Benjamini-Hochberg).
     """
     plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
     texts = Texts(plan, distance)
-    compared_pairs = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
-    columns = [(plan.column(a), plan.column(b)) for a, b in compared_pairs]
-    correction: Literal["holm", "bh"] = "holm" if pairs is not None or len(compared_pairs) == 1 else "bh"
+    columns = [(plan.column(a), plan.column(b)) for a, b in pairs]
     permutations = max(RESAMPLES, math.ceil(2 * len(columns) / ALPHA) - 1)
     measured = _as_matrix(plan, _table(plan, texts))
     findings = differences(measured, measured.cells("diversity"), columns, resampler, permutations)
@@ -65,7 +62,7 @@ def compare_diversity(
         finding.responses_a, finding.responses_b = (sum(len(texts.rows[p, s]) for p in both) for s in (finding.a, finding.b))
         if finding.scope == "none" and finding.prompts:
             _compare_within(plan, texts, finding, resampler, permutations)
-    return Comparisons(correct(plan, findings, correction, ()), correction)
+    return Comparisons(correct(plan, findings, ()))
 
 
 class Texts:

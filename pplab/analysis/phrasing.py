@@ -65,6 +65,17 @@ def number(value: float, places: int = 2) -> str:
     return text[1:] if text.startswith("-") and not text.strip("-0.,") else text
 
 
+def at_most(value: float) -> str:
+    """Return a bound with two decimals, never rounded down.
+
+    Examples
+    --------
+    >>> at_most(0.0301), at_most(0.03)
+    ('0.04', '0.03')
+    """
+    return number(math.ceil(value * 100 - 1e-9) / 100)
+
+
 def span(low: float, high: float, places: int = 2) -> str:
     """Return ``low to high``."""
     return f"{number(low, places)} to {number(high, places)}"

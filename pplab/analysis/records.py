@@ -121,7 +121,7 @@ class Difference(Report):
     low, high : float or None
         The interval of ``difference``, not corrected for other comparisons.
     p, p_adjusted : float or None
-        Two-sided permutation p-value, alone and after ``correction`` over ``family`` tests. ``exact`` when every
+        Two-sided permutation p-value, alone and after Holm's correction over ``family`` tests. ``exact`` when every
         permutation was tried.
     cliffs_delta : float or None
         ``P(a > b) - P(a < b)`` for a random response of each to the same prompt, in [-1, 1] (Cliff 1993, Psychol. Bull.
@@ -154,7 +154,6 @@ class Difference(Report):
     p: float | None
     exact: bool
     p_adjusted: float | None
-    correction: Literal["holm", "bh"]
     family: int
     cliffs_delta: float | None
     probability_higher: float | None
@@ -243,10 +242,9 @@ class Difference(Report):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparisons(Report):
-    """Every comparison of one analysis, corrected together."""
+    """Every comparison of one analysis, corrected together (Holm)."""
 
     differences: tuple[Difference, ...]
-    correction: Literal["holm", "bh"]
 
     @property
     def df(self) -> pd.DataFrame:
@@ -264,8 +262,7 @@ class Comparisons(Report):
         if len(self.differences) <= 8:
             return "\n".join(d.words for d in self.differences)
         significant = [d for d in self.differences if d.significant]
-        rule = "false discovery rate 5%, Benjamini-Hochberg" if self.correction == "bh" else "Holm"
-        head = f"{len(significant)} of {counted(len(self.differences), 'comparison')} show a significant difference ({rule})."
+        head = f"{len(significant)} of {counted(len(self.differences), 'comparison')} show a significant difference (Holm)."
         return "\n".join([head, *(d.words for d in significant)])
 
 

@@ -78,9 +78,17 @@ class Settling(Report):
     margin: float
 
     @property
-    def about_these_prompts(self) -> bool:
-        """Whether there are so few prompts that nothing can be said of others like them."""
-        return self.prompts < FEW_PROMPTS
+    def limits(self) -> str:
+        """What the plan cannot show, because it has too few prompts or answers; empty where it can name a clear winner."""
+        few = self.prompts < FEW_PROMPTS
+        if self.settings < 2 or not (few or (self.replicates < 2 and self.prompts < MIN_PROMPTS)):
+            return ""
+        here, show = counted(self.prompts, "prompt"), "shows" if self.prompts == 1 else "show"
+        limits = [f"nothing of others like {'it' if self.prompts == 1 else 'them'}"] if few else []
+        if self.replicates < MIN_REPLICATES:
+            here = f"{here} with {counted(self.replicates, 'answer')} each"
+            limits = ["means without interval", *limits]
+        return f"{here} {show} {', and '.join(limits)}"
 
     @property
     def words(self) -> str:
@@ -92,15 +100,7 @@ class Settling(Report):
             return f"{here} settle {self._what} ({self.needed} would; {self._basis})."
         twice = "" if self.replicates > 1 else " asked twice"
         settle = f"{counted(self.needed, 'prompt')}{twice} settle {self._what} ({self._basis})."
-        few = self.about_these_prompts
-        if few or (self.replicates < 2 and self.prompts < MIN_PROMPTS):
-            show = "shows" if self.prompts == 1 else "show"
-            limits = [f"nothing of others like {'it' if self.prompts == 1 else 'them'}"] if few else []
-            if self.replicates < MIN_REPLICATES:
-                limits = ["means without interval", *limits]
-                here = f"{here} with {counted(self.replicates, 'answer')} each"
-            return f"{here} {show} {', and '.join(limits)}; {settle}"
-        return f"{here} show a clear winner; {settle}"
+        return f"{self.limits or f'{here} can show a clear winner'}; {settle}"
 
     @property
     def _what(self) -> str:

@@ -7,10 +7,9 @@ each prompt instead, and the result says that it covers these prompts only.
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -78,7 +77,6 @@ def mean_intervals(
     metrics: Sequence[str] = SCORES,
     *,
     include_truncated: bool = False,
-    resampler: Resampler | None = None,
 ) -> tuple[Interval, ...]:
     """Return the mean of each metric under each setting with its interval, metric by metric in setting order.
 
@@ -90,8 +88,6 @@ def mean_intervals(
         Names of columns.
     include_truncated
         Also count responses that were cut at ``max_tokens``.
-    resampler
-        One to share its draws with other figures of the same responses; it changes none of them.
 
     Examples
     --------
@@ -101,7 +97,7 @@ def mean_intervals(
     >>> print(mean_intervals(frame, ["coherence"])[0].words)
     coherence at setting 0: 0.60 (95% interval 0.57 to 0.63, 21 prompts).
     """
-    plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
+    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
     return tuple(interval for metric in metrics for interval in intervals(plan, plan.cells(metric), resampler))
 
 
@@ -214,36 +210,32 @@ def compare(
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
 ) -> Comparisons:
-    """Compare two settings, a planned contrast: Holm's correction over the metrics. See `compare_all`."""
-    return compare_all(frame, metrics, pairs=[(a, b)], include_truncated=include_truncated, lower_is_better=lower_is_better)
+    """Compare two settings, a planned contrast. See `compare_pairs`."""
+    return compare_pairs(frame, [(a, b)], metrics, include_truncated=include_truncated, lower_is_better=lower_is_better)
 
 
-def compare_all(
+def compare_pairs(
     frame: Responses,
+    pairs: Sequence[tuple[int, int]],
     metrics: Sequence[str] = SCORES,
     *,
-    pairs: Sequence[tuple[int, int]] | None = None,
     include_truncated: bool = False,
     lower_is_better: Collection[str] = (),
-    resampler: Resampler | None = None,
 ) -> Comparisons:
-    """Compare settings, paired by prompt.
+    """Compare pairs of settings that were planned beforehand, paired by prompt: Holm's correction over all pairs and metrics.
 
     Parameters
     ----------
     frame
         Responses, see `pplab.analysis.response_matrix.layout`.
+    pairs
+        Pairs of ``setting_index``.
     metrics
         Names of columns.
-    pairs
-        ``setting_index`` pairs planned beforehand: Holm's correction. ``None`` compares every pair of the sweep:
-        Benjamini-Hochberg. Either over all pairs and metrics together.
     include_truncated
         Also count responses that were cut at ``max_tokens``.
     lower_is_better
         Metrics of which less is better.
-    resampler
-        One to share its draws with other figures of the same responses; it changes none of them.
 
     Raises
     ------
@@ -258,17 +250,14 @@ def compare_all(
     >>> print(compare(frame, 0, 1, ["coherence"]).words)
     setting 1 scores higher than setting 0 on coherence: by 0.114, interval 0.110 to 0.119 (20 prompts, p < 0.001).
     """
-    plan, resampler = layout(frame, include_truncated=include_truncated), resampler or Resampler()
-    planned = pairs is not None
-    compared_pairs = list(itertools.combinations(plan.settings, 2)) if pairs is None else list(pairs)
-    for a, b in compared_pairs:
+    plan, resampler = layout(frame, include_truncated=include_truncated), Resampler()
+    for a, b in pairs:
         if a == b:
             raise BadInput(f"setting {a} is compared with itself", hint="name two different settings")
-    columns = [(plan.column(a), plan.column(b)) for a, b in compared_pairs]
-    correction: Literal["holm", "bh"] = "holm" if planned or len(compared_pairs) == 1 else "bh"
+    columns = [(plan.column(a), plan.column(b)) for a, b in pairs]
     permutations = max(RESAMPLES, math.ceil(2 * len(columns) * len(metrics) / ALPHA) - 1)
     findings = [f for m in metrics for f in differences(plan, plan.cells(m), columns, resampler, permutations)]
-    return Comparisons(correct(plan, findings, correction, lower_is_better), correction)
+    return Comparisons(correct(plan, findings, lower_is_better))
 
 
 def differences(
@@ -348,13 +337,10 @@ def _within_prompts(plan: ResponseMatrix, cells: Cells, finding: Finding, resamp
         finding.freedom = int(total**2 / sum(v**2 / (len(s) - 1) for v, s in zip(parts, samples, strict=True)))
 
 
-def correct(
-    plan: ResponseMatrix, findings: list[Finding], correction: Literal["holm", "bh"], lower_is_better: Collection[str]
-) -> tuple[Difference, ...]:
-    """Correct over all comparisons that were tested and put them into words."""
+def correct(plan: ResponseMatrix, findings: list[Finding], lower_is_better: Collection[str]) -> tuple[Difference, ...]:
+    """Correct over all comparisons that were tested (Holm) and put them into words."""
     tested = [f for f in findings if f.p is not None]
-    adjust = holm if correction == "holm" else benjamini_hochberg
-    adjusted = dict(zip(map(id, tested), adjust([f.p for f in tested if f.p is not None]), strict=True))
+    adjusted = dict(zip(map(id, tested), holm([f.p for f in tested if f.p is not None]), strict=True))
     alpha = ALPHA / max(1, len(tested))
     reach: dict[int, float] = {}  # the search is slow, and most comparisons share their degrees of freedom
     out = []
@@ -385,7 +371,6 @@ def correct(
                 p=f.p,
                 exact=f.exact,
                 p_adjusted=adjusted.get(id(f)),
-                correction=correction,
                 family=len(tested),
                 cliffs_delta=f.delta,
                 probability_higher=f.higher,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.records import Interval
-    from pplab.analysis.resampling import Resampler
     from pplab.analysis.response_matrix import Responses
 
 
@@ -24,7 +23,6 @@ def by_setting(
     *,
     include_truncated: bool = False,
     latency: bool = False,
-    resampler: Resampler | None = None,
 ) -> pd.DataFrame:
     """Return one row a setting: what came back, each metric with its interval, tokens and cost.
 
@@ -38,8 +36,6 @@ def by_setting(
         Also average over responses that were cut at ``max_tokens``.
     latency
         Add ``latency_ms`` (median of the ok responses) and ``latency_ms_p95``; they differ from run to run.
-    resampler
-        One to share its draws with other figures of the same responses; it changes none of them.
 
     Returns
     -------
@@ -68,7 +64,7 @@ def by_setting(
 
     plan = layout(frame, include_truncated=include_truncated)
     frame = plan.frame
-    intervals = mean_intervals(plan, metrics, resampler=resampler)
+    intervals = mean_intervals(plan, metrics)
     count = len(plan.settings)
     total = plan.total()
     statuses = ["ok", *(s for s in STATUSES if s in total and s != "ok"), *sorted(set(total) - set(STATUSES))]

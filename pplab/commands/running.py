@@ -47,8 +47,8 @@ def _say_what_one_prompt_shows(session: Session, lab: Lab, request: RunRequest) 
 
     with suppress(PplabError):  # the run refuses it in a moment, as an operation of its own
         plan, _ = lab.manager.plan(request)
-        if len(plan.settings) > 1:
-            session.say(settling(1, len(plan.settings), plan.replicates).words)
+        if limits := settling(1, len(plan.settings), plan.replicates).limits:
+            session.say(f"{limits}; --dry-run says how many prompts would settle it.")
 
 
 def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: list[str]) -> CommandResult:

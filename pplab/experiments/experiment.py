@@ -305,11 +305,10 @@ class Experiment(CopiedAsItself):
         """
         from pplab.experiments.request_code import request_code
 
-        decision, plan = self.verdict(), self.plan
-        arguments = decision.request()
-        setting = decision.leader if decision.setting is None else decision.setting
-        assert setting is not None
-        return request_code(plan, self._row.provider, setting, arguments, language, self.context.access)
+        decision = self.verdict()
+        arguments = decision.request()  # which refuses where nothing is decided
+        assert decision.setting is not None
+        return request_code(self.plan, self._row.provider, decision.setting, arguments, language, self.context.access)
 
     def trend(self, metric: str, parameter: str = "temperature") -> Trend:
         """Return whether a metric rises or falls steadily with a parameter that was swept over three values or more.

@@ -238,7 +238,7 @@ def _verdict(name: str, ends: pd.DataFrame, plan: Plan) -> tuple[str, str, tuple
     measures = [
         measure for measure in MEASURES if measure.concerns(name) and measured.loc[answered, measure.column].notna().all()
     ]
-    spread = compare_diversity(measured, distance_matrix, pairs=[(0, 1)]).differences
+    spread = compare_diversity(measured, distance_matrix, [(0, 1)]).differences
     differences = (*spread, *compare(measured, 0, 1, [measure.column for measure in measures]).differences)
     words = [
         f"{measure.label} from {d.mean_a:.{measure.places}f} to {d.mean_b:.{measure.places}f} ({probability(d.p)})"

@@ -142,11 +142,11 @@ class StoredExperiment:
                 metrics=self.metrics,
                 lower_is_better=self.lower_is_better,
             )
-            setting = decision.leader if len(self.plan.settings) == 1 else decision.setting
-            if setting is not None:
+            if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments
 
-                decision = dataclasses.replace(decision, arguments=request_arguments(self.plan, self.row.provider, setting))
+                arguments = request_arguments(self.plan, self.row.provider, decision.setting)
+                decision = dataclasses.replace(decision, arguments=arguments)
             self._decisions[metric, margin] = decision
         return self._decisions[metric, margin]
 

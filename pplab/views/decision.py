@@ -7,7 +7,7 @@ from html import escape
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from pplab.analysis.phrasing import joined, number
+from pplab.analysis.phrasing import at_most, joined, number
 from pplab.analysis.utility import PERSONALITY, PRECISION
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
@@ -52,7 +52,7 @@ def rows(decision: Decision, summary: pd.DataFrame, metrics: Sequence[MetricInfo
     for values in decision.utility.reset_index(names="index").to_dict("records"):
         setting = int(values["index"])
         record = of_setting[setting]
-        row: dict[str, Any] = {"setting": record["setting"], "decision": _status(decision, setting, record)}
+        row: dict[str, Any] = {"setting": record["setting"], "decision": _standing(decision, setting)}
         row[decision.metric or "utility"] = Estimate(*(_known(values[name]) for name in ("mean", "low", "high")))
         row["behind at most"] = _at_most(values["behind_at_most"])
         row |= {m.label: _metric(estimate(record, m.name), marks.get((setting, m.name))) for m in metrics}
@@ -92,9 +92,11 @@ def chart(decision: Decision, summary: pd.DataFrame) -> str:
     return svg.regret_chart(settings, margin=decision.margin, title="How far behind the best a setting may be (95% sure)")
 
 
-def _status(decision: Decision, setting: int, record: Mapping[Any, Any]) -> str:
+def _standing(decision: Decision, setting: int) -> str:
     if setting in decision.ruled_out:
-        return f"out: {record['responses'] - record['ok']:,} of {record['responses']:,} not usable"
+        return f"out: {float(decision.utility['unusable'].loc[setting]):.0%} not usable"
+    if len(decision.utility) == 1:
+        return "the only one"
     if setting in decision.best or (setting == decision.leader and decision.outcome == "within"):
         return "use"
     if setting in decision.equally_good:
@@ -107,7 +109,7 @@ def _status(decision: Decision, setting: int, record: Mapping[Any, Any]) -> str:
 def _at_most(bound: float) -> str:
     if math.isnan(bound):
         return "-"
-    return "unknown" if math.isinf(bound) else number(math.ceil(bound * 100 - 1e-9) / 100)
+    return "unknown" if math.isinf(bound) else at_most(bound)
 
 
 def _metric(value: Estimate, against: Mapping[Any, Any] | None) -> str:

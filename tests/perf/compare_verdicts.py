@@ -6,7 +6,7 @@ program it prints how often its headline names a setting to use, how often that 
 one in 8 of 10 experiments. A headline is wrong when another setting is better than the named one by more than the margin, or,
 where a setting is called the best, when it is not.
 
-The version before is the tag ``verdict-by-metric``. A headline of it is a setting told apart from every other one, and so it is
+The version before is the commit `BEFORE`. A headline of it is a setting told apart from every other one, and so it is
 of evalstats, whose p-values are corrected over all pairs.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-BEFORE = "verdict-by-metric"
+BEFORE = "e886ac5c5f959f6532679c673e3993b05012c0ef"  # tagged verdict-by-metric: the last commit before the decision
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 MARGIN, WITHIN, BETWEEN, INTERACTION = 0.03, 0.055, 0.145, 0.03
 PROMPTS = (3, 6, 13, 30)
@@ -118,7 +117,7 @@ def main() -> None:
             path = folder if program == "before" else str(root)
             command = [sys.executable, __file__, str(RUNS), program]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (path, os.environ.get("PYTHONPATH"))))}
-            found[program] = pickle.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+            found[program] = json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True).stdout)
     print(f"{RUNS} runs a cell; each prompt asked twice; margin {MARGIN}")
     print("settings  lead  greedy  program     named at 6, 13, 30 prompts  wrong (worst)  calls to name one in 8 of 10")
     for scene in map(list, SCENES):
@@ -134,6 +133,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        sys.stdout.buffer.write(pickle.dumps(judge(sys.argv[2], RUNS)))
+        print(json.dumps(judge(sys.argv[2], RUNS)))
     else:
         main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from typing import TYPE_CHECKING
 
@@ -71,3 +72,8 @@ def word_distance(texts: Sequence[str]) -> np.ndarray:
     has = np.array([[word in set(text.split()) for word in vocabulary] for text in texts], dtype=float)
     shared, size = has @ has.T, has.sum(axis=1)
     return 1 - 2 * shared / np.maximum(size[:, None] + size[None, :], 1)
+
+
+def every_pair(settings: int) -> list[tuple[int, int]]:
+    """Return every pair of so many settings."""
+    return list(itertools.combinations(range(settings), 2))

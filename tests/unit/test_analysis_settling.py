@@ -44,7 +44,7 @@ def test_a_wider_spread_and_a_narrower_margin_take_more_prompts():
         ((4, 3, 1), "4 prompts with 1 answer each show means without interval; 24 prompts asked twice settle"),
         (
             (8, 3, 2),
-            "8 prompts show a clear winner; 24 prompts settle which setting to use, whatever the truth is, to within 0.03 (",
+            "8 prompts can show a clear winner; 24 prompts settle which setting to use, whatever the truth is, to within 0.03 (",
         ),
         ((30, 3, 2), "30 prompts settle which setting to use, whatever the truth is, to within 0.03 (24 would; assuming"),
         ((5, 1, 2), "There is one setting, and nothing to compare it with."),

@@ -321,5 +321,6 @@ def test_before_one_prompt_is_compared_it_says_what_that_cannot_show(pp):
     code, _, said = pp(*command)
     assert code == 0
     assert said.startswith("pplab: 1 prompt with 1 answer each shows means without interval, and nothing of others like it; ")
+    assert "--dry-run says how many prompts would settle it." in said
     assert pp(*command, "--json")[2] == ""
     assert pp("run", "Write about the sea.", "--model", "embedded", "--n", "1")[2] == ""

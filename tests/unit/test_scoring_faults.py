@@ -123,6 +123,7 @@ def test_a_fault_is_stored_with_the_answer_counted_and_shown(tmp_path, plays, na
         assert list(exp.summary()[name]) == [2]
         assert f"2 {name}" in static.experiment(exp).html
         assert "2 of 2 answers are not usable" in static.experiment(exp).text
+        assert "out: 100% not usable" in static.experiment(exp).text
         assert static.experiment(exp).html.count(f">{words}</small>") == 2
         sent = []
         widget = Cards(lab, exp)

@@ -314,8 +314,8 @@ def _ahead(preflight: Preflight, columns: tuple[str, ...]) -> DraftEstimate:
         f"cost: {cost.removeprefix('Cost: ').partition(' (')[0]}",
         f"time: {time.removeprefix('Time: ').partition(' (')[0]}",
     ]
-    if preflight.settling.about_these_prompts and preflight.settings > 1:
-        line.append(preflight.settling.words.partition(";")[0])
+    if preflight.settling.limits:
+        line.append(preflight.settling.limits)
     return DraftEstimate(possible=True, line=" · ".join(line), more=(tokens_in, tokens_out, cost, time, *rest), columns=columns)
 
 
