@@ -19,6 +19,8 @@ from pplab.analysis.paired import CellValues, are_pass_rates
 from pplab.plan.vocabulary import PRECISION_SCORES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pplab.analysis.diversity import Distance
     from pplab.analysis.response_matrix import Flags, Floats, Integers, ResponseMatrix
 
@@ -49,9 +51,7 @@ def utility_cells(plan: ResponseMatrix, weight: float, distance: Distance | Floa
     answers = _cells(plan, np.where(plan.usable, 0.0, np.nan)).counts
     complete = {name: _complete(means[name], answers) for name in own}
     texts = Texts(plan, distance) if distance is not None and (answers > 1).any(axis=0).all() else None
-    apart = np.zeros(answers.shape)
-    if texts is not None:
-        apart = _diversities(texts, answers.shape)
+    distances = {cell: texts.between(rows) for cell, rows in texts.rows.items() if len(rows) > 1} if texts is not None else {}
     precise = sum((complete[name].astype(int) for name in PRECISION_SCORES if name in own), np.zeros(plan.prompts, dtype=int))
     personal = complete["creativity"].astype(int) if "creativity" in own else np.zeros(plan.prompts, dtype=int)
     precise, personal = precise + (texts is not None), personal + (texts is not None)
@@ -70,11 +70,11 @@ def utility_cells(plan: ResponseMatrix, weight: float, distance: Distance | Floa
     if texts is None:
         return _clustered(plan, cells)
     of_diversity = np.where(judged, of_personality - of_precision, 0.0)[:, None]
-    whole = cells.means + of_diversity * apart + np.where(judged, of_precision, 0.0)[:, None]
+    whole = cells.means + of_diversity * _diversities(distances, answers.shape) + np.where(judged, of_precision, 0.0)[:, None]
     noise = cells.noise.copy()
-    for (p, s), rows in texts.rows.items():
-        if len(rows) > 2 and judged[p]:
-            noise[p, s] = _jackknife(worth[rows], texts.between(rows), float(of_diversity[p, 0]))
+    for (p, s), between in distances.items():
+        if len(between) > 2 and judged[p]:
+            noise[p, s] = _jackknife(worth[texts.rows[p, s]], between, float(of_diversity[p, 0]))
     return _clustered(plan, CellValues(whole, cells.counts, noise))
 
 
@@ -98,12 +98,11 @@ def _complete(means: Floats, answers: Integers) -> Flags:
     return np.asarray((np.isfinite(means) | (answers == 0)).all(axis=1) & (answers > 0).any(axis=1))
 
 
-def _diversities(texts: Texts, shape: tuple[int, int]) -> Floats:
+def _diversities(distances: Mapping[tuple[int, int], Floats], shape: tuple[int, int]) -> Floats:
     """Return the diversity of each cell; where there is one answer only, the setting's own over the other prompts."""
     apart = np.full(shape, np.nan)
-    for (prompt, setting), rows in texts.rows.items():
-        if len(rows) > 1:
-            apart[prompt, setting] = mean_distance(texts.between(rows))
+    for cell, between in distances.items():
+        apart[cell] = mean_distance(between)
     return np.where(np.isfinite(apart), apart, np.nanmean(apart, axis=0)[None, :])
 
 
