@@ -240,6 +240,9 @@ class Lab(CopiedAsItself):
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        until: Literal["settled"] | None = None,
+        margin: float | None = None,
+        max_calls: int | None = None,
         name: str | None = None,
         tags: Sequence[str] = (),
         note: str | None = None,
@@ -286,6 +289,14 @@ class Lab(CopiedAsItself):
             The most calls under way at once.
         stream : bool, default False
             Ask for answers piece by piece.
+        until : {"settled"}, optional
+            Run a race: ask the prompts in a fixed random order, look at the answers after 6, 9, 13, 20, 30, 45, 68 and 100 of
+            them, drop settings that cannot win any more, and stop as soon as it is settled which setting to use. Seven
+            different prompts or more, under two settings or more.
+        margin : float, default 0.03
+            Of a race: a difference of utility that does not matter.
+        max_calls : int, optional
+            Of a race: the most calls it makes.
         name, tags, note : str, list of str, str, optional
             What the experiment is called, by which it is found again; see `Experiment.label`.
         on_response : callable, optional
@@ -318,6 +329,9 @@ class Lab(CopiedAsItself):
             deadline=deadline,
             max_concurrency=max_concurrency,
             stream=stream,
+            until=until,
+            margin=margin,
+            max_calls=max_calls,
             name=name,
             tags=tags,
             note=note,

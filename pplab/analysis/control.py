@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from pplab.analysis.statements import ERROR, MARGIN
+from pplab.analysis.statements import ERROR
+from pplab.plan.vocabulary import MARGIN
 
 if TYPE_CHECKING:
     from pplab.analysis.paired import Paired

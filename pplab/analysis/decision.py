@@ -16,19 +16,20 @@ from pplab.analysis.decision_words import Lines, Outcome, lines, lines_of_nothin
 from pplab.analysis.next_step import NextStep, next_step
 from pplab.analysis.paired import CellValues, Paired, paired
 from pplab.analysis.response_matrix import layout, need
-from pplab.analysis.statements import MARGIN, Statements, error_of_look, statements
+from pplab.analysis.statements import Statements, error_of_look, statements
 from pplab.analysis.statistics import benjamini_hochberg
 from pplab.analysis.unusable import Unusable, unusable, usable_rows
 from pplab.analysis.utility import metric_cells, utility_cells
 from pplab.errors import BadInput
 from pplab.plan.settings import factor_columns
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import MARGIN, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pplab.analysis.diversity import Distance
     from pplab.analysis.response_matrix import Flags, Floats, ResponseMatrix, Responses
+    from pplab.plan.race import Raced
     from pplab.plan.settings import Range
 
 _UTILITY = ["mean", "low", "high", "behind_at_most"]
@@ -57,6 +58,8 @@ class Decision:
     best, equally_good, behind, ruled_out : tuple of int
         Setting indices: the best, where there is one; those no other is better than by more than the margin; those below some
         other; those whose answers cannot be used.
+    why_out : dict of str
+        Why those cannot be used, by setting index, such as ``5 of 5 answers loop``.
     utility : DataFrame
         Indexed by setting index, highest first: ``mean``, ``low``, ``high`` (95 % against the mean of all settings),
         ``behind_at_most`` (the regret bound) and ``unusable`` (the share of answers that cannot be used).
@@ -98,6 +101,7 @@ class Decision:
     equally_good: tuple[int, ...]
     behind: tuple[int, ...]
     ruled_out: tuple[int, ...]
+    why_out: Mapping[int, str]
     utility: pd.DataFrame
     by_metric: pd.DataFrame
     by_factor: pd.DataFrame
@@ -169,6 +173,7 @@ def decide(
     ranges: Mapping[str, Range] | None = None,
     metrics: Sequence[str] = SCORES,
     lower_is_better: Sequence[str] = (),
+    raced: Raced | None = None,
 ) -> Decision:
     """Decide which setting of an experiment to use.
 
@@ -183,7 +188,7 @@ def decide(
     margin
         A difference that does not matter, above 0.
     looks
-        Which look at the experiment this is: the first may err in 5 %, every later one in 1.25 %.
+        Which look at the experiment this is: the first may err in 5 %, every later one in 1.25 %, and so may each of a race.
     distance
         As in `pplab.analysis.diversity.compare_diversity`; by default that of `pplab.scoring.surface` where there are texts.
     ranges
@@ -192,6 +197,8 @@ def decide(
         What the settings are compared on besides, for `Decision.by_metric`.
     lower_is_better
         Metrics of which less is better.
+    raced
+        How far a race came, which the words say.
 
     Raises
     ------
@@ -219,7 +226,7 @@ def decide(
     chosen = cells.among(used)
     found = paired(chosen)
     said = statements(found, margin, error) if len(used) > 1 else _alone(margin)
-    facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error)
+    facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error, raced)
     step = next_step(facts, ranges or {})
     outcome, text = lines(facts, step)
     by_factor = factor_effects(chosen, [facts.parameters[column] for column in used], error)
@@ -265,6 +272,7 @@ def _facts(
     precision: float,
     metric: str | None,
     error: float,
+    raced: Raced | None,
 ) -> Facts:
     counts = cells.counts
     asked = counts > 0
@@ -290,6 +298,7 @@ def _facts(
         metric=metric,
         error=error,
         costs=tuple(float(costs.get(plan.settings[column], math.nan)) for column in used),
+        raced=raced,
     )
 
 
@@ -365,7 +374,8 @@ def _decision(
         best=(leader,) if outcome == "best" else (),
         equally_good=tuple(s for s, good in zip(settings, said.equally_good, strict=True) if good),
         behind=tuple(s for s, below in zip(settings, said.behind, strict=True) if below),
-        ruled_out=tuple(plan.settings[column] for column, one in enumerate(facts.lost) if one.out),
+        ruled_out=tuple(why_out := _why_out(plan, facts.lost)),
+        why_out=why_out,
         utility=table.sort_values("mean", ascending=False, kind="stable"),
         by_metric=by_metric,
         by_factor=by_factor,
@@ -376,6 +386,10 @@ def _decision(
         prompts=facts.prompts,
         answers=facts.answers,
     )
+
+
+def _why_out(plan: ResponseMatrix, lost: tuple[Unusable, ...]) -> dict[int, str]:
+    return {plan.settings[column]: one.words for column, one in enumerate(lost) if one.out}
 
 
 def _half_widths(facts: Facts) -> Floats:
@@ -390,7 +404,7 @@ def _nothing(
     plan: ResponseMatrix, lost: tuple[Unusable, ...], margin: float, precision: float, metric: str | None, *, cells_missing: bool
 ) -> Decision:
     """Return the decision where no setting can be used, or nothing was scored."""
-    out = tuple(plan.settings[column] for column, one in enumerate(lost) if one.out)
+    out = _why_out(plan, lost)
     none = bool(plan.settings) and len(out) == len(plan.settings) and any(one.answers for one in lost)
     text = lines_of_nothing(plan, lost, metric, unscored=cells_missing and not none)
     table = pd.DataFrame(np.nan, index=pd.Index(plan.settings, name="setting_index"), columns=_UTILITY)
@@ -407,7 +421,8 @@ def _nothing(
         best=(),
         equally_good=(),
         behind=(),
-        ruled_out=out,
+        ruled_out=tuple(out),
+        why_out=out,
         utility=table,
         by_metric=pd.DataFrame(columns=["setting", "metric", "lead", "low", "high", "mark"]),
         by_factor=pd.DataFrame(columns=COLUMNS),

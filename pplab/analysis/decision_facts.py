@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pplab.analysis.response_matrix import Floats, ResponseMatrix
     from pplab.analysis.statements import Statements
     from pplab.analysis.unusable import Unusable
+    from pplab.plan.race import Raced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -38,6 +39,8 @@ class Facts:
         The share of precision in the utility, the metric in its place, and how often a headline may be wrong.
     costs : tuple of float
         US dollars an answer; NaN where unknown.
+    raced : Raced or None
+        How far a race came, where it is one.
     """
 
     plan: ResponseMatrix
@@ -55,3 +58,4 @@ class Facts:
     metric: str | None
     error: float
     costs: tuple[float, ...]
+    raced: Raced | None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pplab.analysis.next_step import NextStep
     from pplab.analysis.response_matrix import ResponseMatrix
     from pplab.analysis.unusable import Unusable
+    from pplab.plan.race import Raced
 
 Outcome = Literal["best", "equal", "within", "leave_out", "open", "none"]
 MOST_NAMED = 3
@@ -38,6 +39,8 @@ class Lines:
 def lines(facts: Facts, step: NextStep) -> tuple[Outcome, Lines]:
     """Return the outcome of a decision and its three lines."""
     outcome, headline = _headline(facts)
+    if facts.raced and outcome in ("best", "equal", "within") and facts.raced.calls < facts.raced.planned:
+        headline = f"Stopped early: {headline[:1].lower()}{headline[1:]}"
     return outcome, Lines(headline, _evidence(facts, outcome), f"Next: {_next(facts, step, outcome)}.")
 
 
@@ -49,7 +52,7 @@ def lines_of_nothing(plan: ResponseMatrix, lost: Sequence[Unusable], metric: str
         what = f"no answer has a value of {metric}" if metric else "no answer has the scores that the decision rests on"
         return Lines(
             f"Nothing can be said of the settings: {what}.",
-            _rests_on(plan, 0, 0),
+            _rests_on(plan, 0, "0 answers"),
             "Next: score the answers, or choose another metric.",
         )
     names = _Names(plan)
@@ -192,16 +195,39 @@ def _by_mean(facts: Facts) -> list[int]:
 
 def _evidence(facts: Facts, outcome: Outcome) -> str:
     parts = [_differences(facts, outcome)] if len(facts.used) > 1 else []
-    parts.append(_rests_on(facts.plan, facts.prompts, facts.answers))
+    parts.append(_rests_on(facts.plan, facts.prompts, _size(facts)))
+    if facts.raced and (dropped := _dropped(facts, facts.raced)):
+        parts.append(dropped)
     parts += [part for part in (_out(facts), _not_counted(facts), _same_answer(facts)) if part]
     text = _capital("; ".join(part for part in parts if part))
     return f"{text}. Other prompts may differ." if facts.prompts < FEW_PROMPTS else f"{text}."
 
 
-def _rests_on(plan: ResponseMatrix, prompts: int, answers: int) -> str:
+def _size(facts: Facts) -> str:
+    if facts.raced is None:
+        return counted(facts.answers, "answer")
+    return f"{facts.raced.calls:,} of {counted(facts.raced.planned, 'planned call')}"
+
+
+def _dropped(facts: Facts, raced: Raced) -> str:
+    """Return after how many prompts settings were asked no further, those that are out for another reason left aside."""
+    names, settings = _Names(facts.plan), facts.plan.settings
+    last = max(raced.dropped.values(), default=0)
+    early: dict[int, list[int]] = {}
+    for k in facts.used:
+        if (prompts := raced.dropped.get(settings[k], last)) < max(last, facts.prompts):
+            early.setdefault(prompts, []).append(k)
+    told = [
+        f"{_short(names, columns)} {'was' if len(columns) == 1 else 'were'} settled after {prompts} prompts"
+        for prompts, columns in sorted(early.items())
+    ]
+    return joined(told)
+
+
+def _rests_on(plan: ResponseMatrix, prompts: int, size: str) -> str:
     prompts = prompts or plan.prompts
     few = " (few)" if FEW_PROMPTS <= prompts < FIRM_PROMPTS else ""
-    return f"{counted(prompts, plan.unit)}{few}{repetitions(plan.repeated)}, {counted(answers, 'answer')}"
+    return f"{counted(prompts, plan.unit)}{few}{repetitions(plan.repeated)}, {size}"
 
 
 def _differences(facts: Facts, outcome: Outcome) -> str:
@@ -234,7 +260,7 @@ def _differences(facts: Facts, outcome: Outcome) -> str:
 def _out(facts: Facts) -> str:
     names = _Names(facts.plan)
     gone = [(k, one) for k, one in enumerate(facts.lost) if one.out]
-    told = [f"{names.full(k)} is out: {one.words if one.answers else 'it was not asked'}" for k, one in gone[:MOST_NAMED]]
+    told = [f"{names.full(k)} is out: {one.words}" for k, one in gone[:MOST_NAMED]]
     return "; ".join(told) + (f"; {len(gone) - MOST_NAMED} more are out" if len(gone) > MOST_NAMED else "")
 
 

@@ -11,7 +11,8 @@ from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.phrasing import counted
 from pplab.analysis.power import MIN_PROMPTS, MIN_REPLICATES
 from pplab.analysis.records import Report
-from pplab.analysis.statements import MARGIN, prompts_whatever_the_truth
+from pplab.analysis.statements import prompts_whatever_the_truth
+from pplab.plan.vocabulary import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,6 +19,7 @@ import numpy as np
 
 from pplab.analysis.paired import INTERACTION
 from pplab.analysis.statistics import holm
+from pplab.plan.vocabulary import MARGIN
 
 if TYPE_CHECKING:
     from pplab.analysis.paired import Paired
@@ -28,8 +29,6 @@ ERROR = 0.05
 """The chance that a headline is wrong, at most, where one look is taken."""
 LATER_LOOKS = 4
 """Every look after the first, and every look of a race, may err a quarter as often: together they stay near `ERROR`."""
-MARGIN = 0.03
-"""A difference of utility that does not matter."""
 _POWER_Z = 0.84  # a chance of 4 in 5
 _SMALL_SAMPLE = 1.05  # what Student's t asks beyond the normal
 _ONE_RIVAL_IN_MANY = 1.1

@@ -59,6 +59,8 @@ class Unusable:
     @property
     def words(self) -> str:
         """How many are unusable, and why, such as ``5 of 5 answers loop``."""
+        if not self.answers:
+            return "it was not asked"
         kind, most = next(iter(self.kinds.items()), ("", 0))
         if most == self.unusable:
             what = _VERBS.get(kind, (f"is {kind}", f"are {kind}"))[self.answers > 1]

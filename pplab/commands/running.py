@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pplab.plan.request import RunRequest
 
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
-RESUME_ACCEPTS = {*RESUME_OPTIONS, "n", "max_cost", "store", "user", "model", "base_url", "json", "variables"}
+RESUME_ACCEPTS = {*RESUME_OPTIONS, "n", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"}
 
 
 def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
@@ -63,13 +63,18 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
         raise BadInput("--top-up needs --n", hint="write --top-up ID --n 20 to have 20 replicates in total")
     if option != "top_up" and arguments.n is not None:
         raise BadInput(f"{RESUME_OPTIONS[option]} takes no --n", hint="to add replicates, write --top-up ID --n 20")
+    if option != "resume" and arguments.max_calls is not None:
+        raise BadInput(
+            f"{RESUME_OPTIONS[option]} takes no --max-calls", hint="to let a race go on, write --resume ID --max-calls N"
+        )
     experiment = lab.experiment(getattr(arguments, option))
     with session.progress(lab, arguments) as listener:
         if option == "top_up":
             experiment = experiment.top_up(arguments.n, max_cost=arguments.max_cost, on=listener)
+        elif option == "resume":
+            experiment = experiment.resume(max_cost=arguments.max_cost, max_calls=arguments.max_calls, on=listener)
         else:
-            send = experiment.resume if option == "resume" else experiment.retry_failed
-            experiment = send(max_cost=arguments.max_cost, on=listener)
+            experiment = experiment.retry_failed(max_cost=arguments.max_cost, on=listener)
     return experiment_result(experiment)
 
 
@@ -213,6 +218,13 @@ RUN_OPTIONS = (
     ),
     Option("--cluster", "a column of --prompts: rows with the same value count as one group in the intervals", metavar="COLUMN"),
     Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),
+    Option(
+        "--until",
+        "settled: race the settings: drop those that cannot win any more, and stop as soon as it is settled which one to use",
+        choices=("settled",),
+    ),
+    Option("--margin", "in a race: a difference of utility that does not matter (default 0.03)", number, "UTILITY"),
+    Option("--max-calls", "in a race: the most calls it makes", whole_number, "N"),
     Option("--max-cost", "a limit in US dollars; the run pauses before the call that could exceed it", number, "USD"),
     Option("--max-concurrency", "how many calls may be under way at once (default 32)", whole_number, "N"),
     Option("--deadline", "seconds one call may take in total, retries included (default 120)", number, "SECONDS"),
@@ -239,6 +251,7 @@ COMMANDS = (
             'run "Say hello" --calibration latest --n 3',
             'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
             "run --prompts topics.csv --sweep prompt=@short.txt,@long.txt --sweep system=@plain.txt,@warm.txt",
+            'run "Explain {topic}." --prompts topics.csv --sweep temperature=0,0.4,0.8,1.2 --until settled',
         ),
     ),
     Command(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from pplab.models.types import Place, Source
     from pplab.plan.plan import PlannedCall
+    from pplab.plan.race import Race
     from pplab.store.rows import ResponseRow, Row
 
 
@@ -67,7 +68,7 @@ class Progress:
     """The progress of a run; written by the run, read by whoever shows it.
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
-    dollars and leaves out calls whose cost is unknown.
+    dollars and leaves out calls whose cost is unknown. ``race`` is how far a race has come; ``planned`` grows with each look at it.
     """
 
     planned: int
@@ -78,6 +79,7 @@ class Progress:
     waiting_until: float | None = None
     cost: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
+    race: Race | None = None
 
 
 class Listener(Protocol):

@@ -265,15 +265,15 @@ class Experiment(CopiedAsItself):
         stored = self._stored
         return compare(stored.frame, a, b, stored.metrics, lower_is_better=stored.lower_is_better)
 
-    def verdict(self, metric: str | None = None, margin: float = 0.03) -> Decision:
+    def verdict(self, metric: str | None = None, margin: float | None = None) -> Decision:
         """Return which setting to use, how sure that is, and what to run next.
 
         Parameters
         ----------
         metric : str, optional
             A metric to decide on; default: precision and personality as the calibration weighs them, alike without one.
-        margin : float, default 0.03
-            A difference that does not matter.
+        margin : float, optional
+            A difference that does not matter; default: 0.03, of a race its own.
 
         Returns
         -------
@@ -289,7 +289,7 @@ class Experiment(CopiedAsItself):
             raise BadInput("this experiment is still running, and nothing is decided before its end", hint="wait() for it")
         return self._stored.decision(metric, margin)
 
-    def recommend(self, metric: str | None = None, margin: float = 0.03) -> Decision:
+    def recommend(self, metric: str | None = None, margin: float | None = None) -> Decision:
         """Return the same as `verdict`."""
         return self.verdict(metric, margin)
 
@@ -328,15 +328,18 @@ class Experiment(CopiedAsItself):
         self,
         *,
         max_cost: float | None = None,
+        max_calls: int | None = None,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
         """Send only the calls that have no answer because they were never sent or were given up.
 
-        ``max_cost`` is what this pass may spend (US dollars); default: as much as the run might. ``on_response`` and ``on`` as
-        in `Lab.run`.
+        A race goes on where it stopped, its looks counted. ``max_cost`` is what this pass may spend (US dollars); default: as
+        much as the run might. ``max_calls`` is what a race may make in all; default: as before. ``on_response`` and ``on`` as in
+        `Lab.run`.
         """
-        return self._resume(ResumeRequest(kind="resume", max_cost=max_cost), Listeners(on=on, on_response=on_response))
+        request = ResumeRequest(kind="resume", max_cost=max_cost, max_calls=max_calls)
+        return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry_failed(
         self,

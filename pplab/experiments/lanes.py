@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 class Lane:
     """The calls of a run to one endpoint, with a limit, a wait and failures of their own.
 
-    ``name`` is the endpoint's name, or the host of its server; empty where the run has one lane only. ``stop`` is the
+    ``settings`` are those that ask there. ``name`` is the endpoint's name, or the host of its server; empty where the run has one lane only. ``stop`` is the
     experiment's status and the reason, once it is decided that no more is sent here.
     """
 
     name: str
+    settings: frozenset[int]
     calls: Iterator[PlannedCall]
     limit: ConcurrencyLimit
     failures: SameFailure
@@ -56,6 +58,13 @@ class Lane:
         self.postponed.append(call)
         self.exhausted = False
 
+    def add(self, calls: Iterable[PlannedCall]) -> None:
+        """Take on those of further calls that are sent here, after all the others."""
+        own = [call for call in calls if call.setting_index in self.settings]
+        if own:
+            self.calls = itertools.chain(self.calls, own)
+            self.exhausted = False
+
     def unsent(self, reason: str) -> Iterator[tuple[PlannedCall, str]]:
         """Yield every call that was never sent, and why: ``reason``, where this lane has none of its own."""
         why = self.stop[1] if self.stop else reason
@@ -84,10 +93,12 @@ def lanes(plan: Plan, calls: Iterable[PlannedCall], most: int, limits: Mapping[P
         settings.setdefault(plan.asked(index).place, set()).add(index)
     if len(settings) == 1:
         limit = ConcurrencyLimit(min(most, *limits.values())) if limits else ConcurrencyLimit(most)
-        return [Lane(name="", calls=iter(calls), limit=limit, failures=SameFailure(plan))]
+        everywhere = frozenset(range(len(plan.settings)))
+        return [Lane(name="", settings=everywhere, calls=iter(calls), limit=limit, failures=SameFailure(plan))]
     return [
         Lane(
             name=(name := place[0] or place[1] or plan.model),
+            settings=frozenset(indices),
             calls=_under(indices, calls),
             limit=ConcurrencyLimit(min(most, limits.get(place, most))),
             failures=SameFailure(plan, indices, f"asking {name}"),

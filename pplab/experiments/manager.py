@@ -247,7 +247,7 @@ class RunManager:
         """
         from pplab.experiments.resume import pending_calls
         from pplab.experiments.run_setup import with_current_metrics
-        from pplab.plan.plan import check_cost
+        from pplab.plan.plan import check_cost, with_max_calls
 
         with Interrupts() as interrupts, Operation(self.context, request.kind), ExitStack() as held:
             self._store.must_be_writable()
@@ -258,6 +258,8 @@ class RunManager:
             plan = with_current_metrics(plan, plan.metrics)
             if request.max_cost is not None:
                 plan = dataclasses.replace(plan, max_cost=check_cost(python_value(request.max_cost)))
+            if request.max_calls is not None:
+                plan = with_max_calls(plan, python_value(request.max_calls))
             why = f"top up to {plan.replicates}" if request.kind == "top_up" else request.kind
             about: dict[str, Any] = {"entity": "experiment", "entity_id": experiment_id}
             self.context.record_event("retry_requested", **about, replicates=pending.count, why=why)
@@ -318,7 +320,8 @@ class RunManager:
         dependencies = run_dependencies(self.context, plan, recorded)
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
-        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, listeners)
+        stored = self.stored(row.experiment_id)
+        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, lambda: stored.refresh().decision(), listeners)
         if interrupts is not None:
             interrupts.hold()
         run.start(self.context.access.loop)

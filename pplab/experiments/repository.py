@@ -13,7 +13,7 @@ from pplab.experiments.factors import for_analysis, with_factors
 from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import MARGIN, SCORES
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
 
@@ -125,8 +125,10 @@ class StoredExperiment:
 
         return variance_table(split_variance(self.matrix, self.metrics))
 
-    def decision(self, metric: str | None, margin: float) -> Decision:
-        """Return which setting to use; the same answers give the same decision."""
+    def decision(self, metric: str | None = None, margin: float | None = None) -> Decision:
+        """Return which setting to use; the same answers give the same decision. A race has a margin of its own."""
+        if margin is None:
+            margin = self.plan.race.margin if self.plan.race else MARGIN
         if (metric, margin) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
@@ -141,6 +143,7 @@ class StoredExperiment:
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
                 metrics=self.metrics,
                 lower_is_better=self.lower_is_better,
+                raced=self.plan.raced,
             )
             if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments

@@ -37,12 +37,15 @@ class ResumeRequest:
         Response ids to restrict the pass to; none restricts nothing.
     max_cost : float or None
         US dollars that the pass may spend; ``None`` keeps the plan's limit.
+    max_calls : int or None
+        Calls that a race may make in all; ``None`` keeps the plan's limit.
     """
 
     kind: Literal["resume", "retry", "top_up"]
     n: int | None = None
     only: tuple[str, ...] = ()
     max_cost: float | None = None
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

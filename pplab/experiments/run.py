@@ -8,10 +8,11 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pplab.errors import PplabError
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.race import after_look, further, is_decided
 from pplab.experiments.response_writer import ResponseWriter
 from pplab.experiments.scheduler import Scheduler
 from pplab.ids import now
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from pplab.analysis.decision import Decision
     from pplab.experiments.dependencies import Listeners, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.resume import PendingCalls
@@ -53,6 +55,8 @@ class Run:
         Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
     limit
         How many calls may be under way at once.
+    decide
+        Decides on all that is stored of the experiment, at the looks of a race.
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
@@ -67,6 +71,7 @@ class Run:
         span: Span,
         lock: AbstractContextManager[object],
         limit: CallLimit,
+        decide: Callable[[], Decision],
         listeners: Listeners,
     ) -> None:
         self.failure: PplabError | None = None
@@ -77,6 +82,7 @@ class Run:
         self._dependencies = dependencies
         self._span = span
         self._lock = lock
+        self._decide = decide
         self._finished = threading.Event()
         self._on = on = listeners.on
         self._callbacks = {
@@ -95,6 +101,7 @@ class Run:
             most=limit.calls,
             on_response=self._queued("on.arrived", "on_response"),
             on_text=self._queued("on_text"),
+            look=self._look if plan.race else None,
         )
 
     def _queued(self, *names: str) -> Callable[..., None] | None:
@@ -208,6 +215,26 @@ class Run:
             self._lock.__exit__(None, None, None)
             self._finished.set()
             self._news.put(None)
+
+    async def _look(self, plan: Plan, answers: int) -> Plan:
+        """Look at a race, write down what was decided, and return the plan with the calls that follow."""
+        events: list[Row] = []
+        if is_decided(plan, answers):
+            raced = further(plan)
+        else:
+            raced = after_look(plan, await asyncio.to_thread(self._decide), answers)
+            assert raced.race is not None
+            look = raced.race.looks[-1]
+            about: dict[str, Any] = {"entity": "experiment", "entity_id": self._row.experiment_id, **self._span.ids()}
+            about |= {name: getattr(look, name) for name in ("prompts", "answers", "settled", "headline")}
+            events = [event("race_looked_at", self._dependencies.recorder.user, **about, going=list(look.going))]
+        if raced != plan:
+            revision = self._row.revision + 1
+            self._row = dataclasses.replace(
+                self._row, revision=revision, updated_at=now(), plan=raced.as_dict(), planned=len(raced)
+            )
+            await asyncio.wrap_future(self._dependencies.recorder.record(self._row, *events, durable=True))
+        return raced
 
     async def _write_end(self, outcome: RunOutcome) -> None:
         recorder = self._dependencies.recorder

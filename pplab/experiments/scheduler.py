@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pplab.experiments.budget import Budget
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.lanes import lanes
+from pplab.experiments.race import new_calls
 from pplab.experiments.response_writer import MissingScores, OutgoingCall, ResponseWriter
 from pplab.ids import now
 from pplab.log import log_error
@@ -25,7 +26,7 @@ from pplab.models.types import Attempt, Reply
 from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from pplab.experiments.dependencies import RunDependencies, ScoreRecord
     from pplab.experiments.lanes import Lane
@@ -84,6 +85,8 @@ class Scheduler:
         Told of each response after it is safe in the journal, on the loop's thread; must return at once and not raise.
     on_text
         Told of each piece of a streamed answer, likewise.
+    look
+        Of a race: given how many calls are answered, it looks at the answers and returns the plan with the calls that follow.
     """
 
     def __init__(
@@ -96,14 +99,16 @@ class Scheduler:
         most: int | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
+        look: Callable[[Plan, int], Awaitable[Plan]] | None = None,
     ) -> None:
         self.plan = plan
-        self.progress = Progress(pending.count)
+        self.progress = Progress(pending.count, race=plan.race)
         self._writer = writer
         self._dependencies = dependencies
         self._kept = Counter(pending.kept)
         self._on_response = on_response
         self._on_text = on_text
+        self._look = look
         self._most = most or plan.max_concurrency
         self._lanes = lanes(plan, pending.calls, self._most, dependencies.endpoint_limits)
         self._note_concurrency()
@@ -164,7 +169,9 @@ class Scheduler:
             while True:
                 self._send_what_fits()
                 if self._stop is not None or not (self._tasks or any(lane.going for lane in self._lanes)):
-                    break
+                    if self._stop is not None or self._look is None or not await self._race_on(self._look):
+                        break
+                    continue
                 self._wake.clear()
                 await self._wake.wait()
             if self._stop is not None and self._stop[0] == "interrupted":
@@ -177,6 +184,24 @@ class Scheduler:
             if self._scorers is not None:
                 self._scorers.shutdown(wait=False)
         return self._outcome()
+
+    async def _race_on(self, look: Callable[[Plan, int], Awaitable[Plan]]) -> bool:
+        """Look at a race whose calls have all come back; return whether more of them are to be sent.
+
+        While the server asks to wait, the answers that are missing are waited for; where a server fails for good, the race ends
+        as soon as one of its settings would be asked further.
+        """
+        if any(lane.stop is not None and lane.stop[0] in SUSPENDED for lane in self._lanes):
+            return False
+        before, self.plan = self.plan, await look(self.plan, self._answered())
+        calls = new_calls(before, self.plan)
+        self.progress.race = self.plan.race
+        self.progress.planned += len(calls)
+        for lane in self._lanes:
+            lane.add(calls)
+            if lane.stop is not None and any(call.setting_index in lane.settings for call in calls):
+                self._stop = lane.stop
+        return bool(calls)
 
     def _send_what_fits(self) -> None:
         while not self.progress.paused and self._stop is None and (lane := self._next_lane()) is not None:
@@ -390,9 +415,12 @@ class Scheduler:
             for row in batch:
                 self._count(row)
 
+    def _answered(self) -> int:
+        return sum((self.progress.counts + self._kept)[s] for s in ANSWERED)
+
     def _outcome(self) -> RunOutcome:
         counts = self.progress.counts + self._kept
-        answered = sum(counts[s] for s in ANSWERED)
+        answered = self._answered()
         if answered == len(self.plan):
             return RunOutcome("completed", None, counts)
         stops = [self._stop] if self._stop is not None else []

@@ -61,6 +61,11 @@ CATALOGUE: dict[str, EventType] = {
             {"request_key": "str", "status": "str", "error_code": "str?", "error": "str?", "attempts": "int"},
         ),
         EventType(
+            "race_looked_at",
+            "A race was decided on so far; going are the settings that are asked further.",
+            {"prompts": "int", "answers": "int", "settled": "bool", "headline": "str", "going": "list"},
+        ),
+        EventType(
             "experiment_generated",
             "An experiment reached its final status; counts are replicates by status.",
             {"status": "str", "planned": "int", "counts": "dict"},

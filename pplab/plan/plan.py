@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
+from pplab.inputs.visible import visible
 from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
+from pplab.plan.race import Race, Raced, new_race
 from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
+from pplab.plan.vocabulary import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +62,9 @@ class Plan:
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
-    top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`).
+    top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
+
+    A plan with a ``race`` asks no more than that has come to: its calls and its length grow with each look.
     """
 
     prompts: tuple[str, ...]
@@ -82,18 +87,40 @@ class Plan:
     conversations: tuple[Conversation, ...] | None = None
     rows: tuple[Mapping[str, str | None], ...] | None = None
     looks: int = 1
+    race: Race | None = None
 
     def __len__(self) -> int:
-        return len(self.prompts) * len(self.settings) * self.replicates
+        each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
+        return each * self.replicates
 
     def __iter__(self) -> Iterator[PlannedCall]:
         return self.calls()
 
     def calls(self) -> Iterator[PlannedCall]:
         """Yield every call in the order it is sent: replicate 0 of everything before replicate 1 of anything."""
-        order = itertools.product(range(self.replicates), range(len(self.prompts)), range(len(self.settings)))
-        for replicate, prompt, setting in order:
-            yield PlannedCall(prompt, setting, replicate)
+        order = self.race.order if self.race else range(len(self.prompts))
+        everything = itertools.product(range(self.replicates), enumerate(order), range(len(self.settings)))
+        for replicate, (place, prompt), setting in everything:
+            if self.race is None or place < self.race.reach[setting]:
+                yield PlannedCall(prompt, setting, replicate)
+
+    @property
+    def longest(self) -> int:
+        """How many calls it makes at most, whatever a race finds."""
+        if self.race is None:
+            return len(self)
+        most = self.race.longest * self.replicates
+        return most if self.race.max_calls is None else min(most, self.race.max_calls)
+
+    @property
+    def raced(self) -> Raced | None:
+        """How far its race came, where it is one."""
+        return None if self.race is None else Raced(len(self), self.longest, self.race.dropped)
+
+    def anew(self) -> Plan:
+        """Return the same plan before anything was asked or decided."""
+        race = self.race and self.race.anew()
+        return replace(self, looks=len(race.boundaries) if race else 1, race=race)
 
     @property
     def swept(self) -> tuple[str, ...]:
@@ -171,6 +198,9 @@ class Plan:
                 del data[name]
         if self.looks == 1:
             del data["looks"]
+        del data["race"]
+        if self.race is not None:
+            data["race"] = self.race.as_dict()
         return data
 
     @classmethod
@@ -194,6 +224,7 @@ class Plan:
                 "wordings": wordings,
                 "conversations": tuple(map(_turns, conversations)) if conversations else None,
                 "rows": tuple(rows) if rows else None,
+                "race": Race.from_dict(data["race"]) if "race" in data else None,
             }
         )
 
@@ -350,6 +381,27 @@ def _parameters_of(settings: Any) -> list[dict[str, Any]]:
 def check_cost(value: object) -> float:
     """Return US dollars that may be spent, or raise `BadInput`."""
     return _positive("max_cost", value, zero=True)
+
+
+def with_race(plan: Plan, *, margin: object = None, max_calls: object = None) -> Plan:
+    """Return the plan as a race (see `pplab.plan.race`), which ends as soon as it is settled which setting to use."""
+    names = plan.clusters if plan.clusters is not None else [visible(prompt).strip() for prompt in plan.prompts]
+    race = new_race(
+        names,
+        len(plan.settings),
+        plan.replicates,
+        margin=MARGIN if margin is None else _positive("margin", margin),
+        max_calls=None if max_calls is None else _whole("max_calls", max_calls, 1, MAX_CALLS),
+        seed=plan.seed,
+    )
+    return replace(plan, race=race).anew()
+
+
+def with_max_calls(plan: Plan, max_calls: object) -> Plan:
+    """Return the plan of a race with another limit of calls in all, or raise `BadInput`."""
+    if plan.race is None:
+        raise BadInput("max_calls is a race's, and this experiment is none", hint="run it with until='settled'")
+    return replace(plan, race=replace(plan.race, max_calls=_whole("max_calls", max_calls, len(plan), MAX_CALLS)))
 
 
 def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:

@@ -10,7 +10,7 @@ from pplab.inputs.values import as_list, mapping
 from pplab.plan.calibrated import SETTINGS, drawn_settings, swept_settings
 from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
-from pplab.plan.plan import make_plan
+from pplab.plan.plan import make_plan, with_race
 from pplab.plan.request_prompts import named_texts, request_prompts, text_of
 from pplab.plan.written import Written, parse_value, parse_values
 
@@ -52,6 +52,9 @@ class RunRequest:
     deadline: Any = None
     max_concurrency: Any = None
     stream: Any = None
+    until: Any = None
+    margin: Any = None
+    max_calls: Any = None
     name: Any = None
     tags: Any = None
     note: Any = None
@@ -116,7 +119,7 @@ def build_plan(
                 persona=request.system is None and personas is None and not own,
             )
             personas = strengths or personas
-    return make_plan(
+    plan = make_plan(
         [map_text(p, scrub) for p in asked.prompts],
         model=model,
         n=default_replicates(len(asked.prompts)) if request.n is None else request.n,
@@ -136,6 +139,18 @@ def build_plan(
         max_cost=request.max_cost,
         stream=False if request.stream is None else request.stream,
     )
+    return with_race(plan, margin=request.margin, max_calls=request.max_calls) if _is_race(request) else plan
+
+
+def _is_race(request: RunRequest) -> bool:
+    """Return whether a request asks for a race; what belongs to one is refused beside anything else."""
+    if request.until is None:
+        for name in ("margin", "max_calls"):
+            if getattr(request, name) is not None:
+                raise BadInput(f"{name} is a race's, and none was asked for", hint="give until='settled', too")
+    elif request.until != "settled":
+        raise BadInput(f"until={request.until!r} is nothing to wait for", hint="write until='settled', or leave it out")
+    return request.until is not None
 
 
 def default_replicates(prompts: int) -> int:

@@ -12,6 +12,8 @@ SCORES = ("creativity", "coherence", "structure", "completeness")
 """The four surface scores, in the order in which they are shown."""
 PRECISION_SCORES = ("coherence", "completeness")
 """The scores that say how precise a single answer is; its personality is its creativity."""
+MARGIN = 0.03
+"""A difference of utility that does not matter, unless the user says otherwise."""
 SOURCES = ("surface", "check", "reader", "judge", "person")
 """What can score an answer: code that reads its text (the four and users' metrics), a comparison with a reference, a small model
 that reads it, a model that grades it, a person."""

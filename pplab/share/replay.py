@@ -189,7 +189,7 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
         summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
         balance = precision_of(calibrations.get(e.calibration_id or ""))
         options: dict[str, Any] = {"precision": balance, "metrics": names, "lower_is_better": lower}
-        words = (decide(frame, **options, looks=plan.looks).words for frame in (before, now))
+        words = (decide(frame, **options, looks=plan.looks, raced=plan.raced).words for frame in (before, now))
         verdicts += len(set(words)) - 1
     return summaries, verdicts
 

@@ -131,7 +131,7 @@ class Rerun:
         own = self.contents.latest_scores(row.experiment_id).users_metrics
         chosen = margins_for([*SCORES, *own], margins)
         recorded = self._recorded_source(row)
-        plan = dataclasses.replace(Plan.from_dict(row.plan), looks=1)
+        plan = Plan.from_dict(row.plan).anew()
         plan = self._with_models(row, plan, model) if recorded is None else dataclasses.replace(plan, max_cost=None)
         if n is not None:
             plan = _with_replicates(plan, n)

@@ -1,0 +1,71 @@
+"""The looks of a race: what a decision on the answers so far means for the calls that follow. Nothing is sent here."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from pplab.plan.race import Look
+
+if TYPE_CHECKING:
+    from pplab.analysis.decision import Decision
+    from pplab.plan.plan import Plan, PlannedCall
+
+
+def is_decided(plan: Plan, answers: int) -> bool:
+    """Return whether the last look at a race was taken on just these answers, which are not decided on again."""
+    return plan.race is not None and bool(plan.race.looks) and plan.race.looks[-1].answers == answers
+
+
+def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
+    """Return the plan of a race after a look: with what was decided, and with the calls up to the next look.
+
+    Parameters
+    ----------
+    plan
+        As it was carried out.
+    decision
+        On all its answers.
+    answers
+        How many these are.
+    """
+    race = plan.race
+    assert race is not None
+    going = decision.undecided
+    left = going or (*decision.equally_good, decision.leader)
+    out = {setting: _why(plan, decision, setting) for setting in range(len(plan.settings)) if setting not in left}
+    look = Look(
+        prompts=race.prompts,
+        answers=answers,
+        headline=decision.headline,
+        evidence=decision.evidence,
+        next_step=decision.next_step,
+        settled=decision.setting is not None,
+        going=going,
+        out=out,
+    )
+    return dataclasses.replace(plan, race=race.after(look, plan.replicates))
+
+
+def further(plan: Plan) -> Plan:
+    """Return the plan of a race whose last look stands, with the calls that its limit has room for now."""
+    race = plan.race
+    assert race is not None
+    return dataclasses.replace(plan, race=race.further(plan.replicates))
+
+
+def new_calls(before: Plan, now: Plan) -> list[PlannedCall]:
+    """Return the calls of a race that came with a look, in the order in which they are sent."""
+    assert before.race is not None
+    assert now.race is not None
+    place = {prompt: k for k, prompt in enumerate(now.race.order)}
+    return [call for call in now.calls() if place[call.prompt_index] >= before.race.reach[call.setting_index]]
+
+
+def _why(plan: Plan, decision: Decision, setting: int) -> str:
+    """Return why a setting is asked no further."""
+    if setting in decision.why_out:
+        return decision.why_out[setting]
+    assert decision.leader is not None
+    leader = plan.settings[decision.leader].label()
+    return f"not better than {leader} by more than {decision.margin:g} (95% sure)"
