@@ -60,6 +60,9 @@ class Decision:
         other; those whose answers cannot be used.
     why_out : dict of str
         Why those cannot be used, by setting index, such as ``5 of 5 answers loop``.
+    undecided : tuple of int
+        Setting indices that have to be asked more to settle it, the leader first: it, and those that may still be better by more
+        than the margin; all that can be used where too little is known. Empty where it is settled, or nothing can be used.
     utility : DataFrame
         Indexed by setting index, highest first: ``mean``, ``low``, ``high`` (95 % against the mean of all settings),
         ``behind_at_most`` (the regret bound) and ``unusable`` (the share of answers that cannot be used).
@@ -102,6 +105,7 @@ class Decision:
     behind: tuple[int, ...]
     ruled_out: tuple[int, ...]
     why_out: Mapping[int, str]
+    undecided: tuple[int, ...]
     utility: pd.DataFrame
     by_metric: pd.DataFrame
     by_factor: pd.DataFrame
@@ -257,8 +261,8 @@ def _cells_to_decide_on(
 
 def _alone(margin: float) -> Statements:
     """Return what holds where one setting can be used: nothing is compared."""
-    nothing = np.zeros(1)
-    return Statements(0, False, nothing, np.zeros(1, dtype=bool), nothing, nothing, margin)
+    nothing, none = np.zeros(1), np.zeros(1, dtype=bool)
+    return Statements(0, False, nothing, none, nothing, nothing, none, margin)
 
 
 def _facts(
@@ -376,6 +380,7 @@ def _decision(
         behind=tuple(s for s, below in zip(settings, said.behind, strict=True) if below),
         ruled_out=tuple(why_out := _why_out(plan, facts.lost)),
         why_out=why_out,
+        undecided=tuple(sorted((s for s, still in zip(settings, said.open, strict=True) if still), key=lambda s: s != leader)),
         utility=table.sort_values("mean", ascending=False, kind="stable"),
         by_metric=by_metric,
         by_factor=by_factor,
@@ -423,6 +428,7 @@ def _nothing(
         behind=(),
         ruled_out=tuple(out),
         why_out=out,
+        undecided=(),
         utility=table,
         by_metric=pd.DataFrame(columns=["setting", "metric", "lead", "low", "high", "mark"]),
         by_factor=pd.DataFrame(columns=COLUMNS),

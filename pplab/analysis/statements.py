@@ -51,6 +51,9 @@ class Statements:
         It is below some other setting.
     low, high : arrays, shape (settings,)
         The interval of the leader's lead over each setting.
+    open : array of bool
+        What has to be asked more to settle it: the leader, and each rival that may still be better than it by more than the
+        margin, or of which too little is known. None once it is settled.
     margin : float
     """
 
@@ -60,6 +63,7 @@ class Statements:
     behind: Flags
     low: Floats
     high: Floats
+    open: Flags
     margin: float
 
     @property
@@ -103,21 +107,25 @@ def statements(found: Paired, margin: float = MARGIN, error: float = ERROR) -> S
     off = ~np.eye(settings, dtype=bool)
     known = off & np.isfinite(found.error)
     freedom = np.where(known, found.freedom, 1.0)
-    width = np.where(known, stdtrit(freedom, 1 - error / (settings - 1)) * found.error, np.inf)
-    regret = np.maximum(0.0, np.where(off, found.lead.T + width, -np.inf).max(axis=1))
+    better = np.where(known, found.lead.T + stdtrit(freedom, 1 - error / (settings - 1)) * found.error, np.inf)
+    regret = np.maximum(0.0, np.where(off, better, -np.inf).max(axis=1))
     half = np.where(known[leader], stdtrit(freedom[leader], 1 - error / 2) * found.error[leader], np.inf)
     above = found.lead[leader] > half
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(known, 2 * stdtr(freedom, -np.abs(found.lead) / found.error), 1.0)
     rejected = _holm(p, error)
     behind = (rejected & (found.lead > 0)).any(axis=0)
+    best = bool(above[off[leader]].all())
+    rivals = off[leader] & (better[leader] > margin)
+    undecided = rivals | (~off[leader] & rivals.any())
     return Statements(
         leader,
-        bool(above[off[leader]].all()),
+        best,
         regret,
         np.asarray(behind),
         found.lead[leader] - half,
         found.lead[leader] + half,
+        undecided & (not best),
         margin,
     )
 
@@ -136,17 +144,14 @@ def prompts_to_settle(found: Paired, said: Statements, error: float = ERROR) -> 
 
     Enough to settle about 4 times in 5; empty where everything is settled.
     """
-    from scipy.special import ndtri, stdtrit
+    from scipy.special import ndtri
 
-    settings = len(found.lead)
-    c = float(ndtri(1 - error / (settings - 1)))
+    c = float(ndtri(1 - error / (len(found.lead) - 1)))
     leader, margin = said.leader, said.margin
     out = {}
-    for rival in range(settings):
+    for rival in np.flatnonzero(said.open).tolist():
         se, n = found.error[rival, leader], found.prompts[rival, leader]
         if rival == leader or not math.isfinite(se):
-            continue
-        if found.lead[rival, leader] + stdtrit(found.freedom[rival, leader], 1 - error / (settings - 1)) * se <= margin:
             continue
         lead = max(float(found.lead[leader, rival]), 0.0)
         likely = ((_SMALL_SAMPLE * c + _POWER_Z) / (margin + _EXPECTED_LEAD * lead)) ** 2
