@@ -212,11 +212,10 @@ def _size(facts: Facts) -> str:
 def _dropped(facts: Facts, raced: Raced) -> str:
     """Return after how many prompts settings were asked no further, those that are out for another reason left aside."""
     names, settings = _Names(facts.plan), facts.plan.settings
-    last = max(raced.dropped.values(), default=0)
     early: dict[int, list[int]] = {}
-    for k in facts.used:
-        if (prompts := raced.dropped.get(settings[k], last)) < max(last, facts.prompts):
-            early.setdefault(prompts, []).append(k)
+    for column in facts.used:
+        if settings[column] in raced.dropped:
+            early.setdefault(raced.dropped[settings[column]], []).append(column)
     told = [
         f"{_short(names, columns)} {'was' if len(columns) == 1 else 'were'} settled after {prompts} prompts"
         for prompts, columns in sorted(early.items())

@@ -25,11 +25,11 @@ def dashboard(session: Session, arguments: argparse.Namespace) -> CommandResult:
             return CommandResult(Dashboard(lab), None)
         from pplab.store.dashboard_figures import Filters
         from pplab.store.dashboard_queries import Rollup
-        from pplab.views.widgets.dashboard_content import dashboard_content, headline
+        from pplab.views.widgets.dashboard_content import dashboard_content, decided
 
         content = dashboard_content(Rollup(lab.context.store).read(Filters()), Filters())
-    decided = headline(lab, content)
-    return CommandResult(content.static(decided), {**content.board, "headline": decided})
+    now = decided(lab, content)
+    return CommandResult(content.static(now), {**content.board, "headline": now.headline, "dropped": list(now.dropped)})
 
 
 def audit(session: Session, arguments: argparse.Namespace) -> CommandResult:

@@ -68,7 +68,8 @@ class Progress:
     """The progress of a run; written by the run, read by whoever shows it.
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
-    dollars and leaves out calls whose cost is unknown. ``race`` is how far a race has come; ``planned`` grows with each look at it.
+    dollars and leaves out calls whose cost is unknown. ``race`` is how far a race has come; ``planned`` grows with
+    its looks.
     """
 
     planned: int

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Lane:
     """The calls of a run to one endpoint, with a limit, a wait and failures of their own.
 
-    ``settings`` are those that ask there. ``name`` is the endpoint's name, or the host of its server; empty where the run has one lane only. ``stop`` is the
-    experiment's status and the reason, once it is decided that no more is sent here.
+    ``settings`` are those that ask there. ``name`` is the endpoint's name, or the host of its server; empty where the run has one
+    lane only. ``stop`` is the experiment's status and the reason, once it is decided that no more is sent here.
     """
 
     name: str

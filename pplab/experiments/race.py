@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from pplab.analysis.decision_words import MOST_NAMED
+from pplab.analysis.phrasing import counted, joined
 from pplab.plan.race import Look
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
     race = plan.race
     assert race is not None
     going = decision.undecided
-    left = going or (*decision.equally_good, decision.leader)
+    left = {*(going or decision.equally_good), decision.leader}
     out = {setting: _why(plan, decision, setting) for setting in range(len(plan.settings)) if setting not in left}
     look = Look(
         prompts=race.prompts,
@@ -44,7 +46,16 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
         going=going,
         out=out,
     )
-    return dataclasses.replace(plan, race=race.after(look, plan.replicates))
+    then = dataclasses.replace(plan, race=race.after(look, plan.replicates))
+    if calls := len(then) - len(plan):
+        labels = [plan.settings[setting].label() for setting in going]
+        go_on = f"Next: {joined(_beginning(labels))} {'go on' if len(going) > 1 else 'goes on'} ({counted(calls, 'call')})."
+        then = dataclasses.replace(plan, race=race.after(dataclasses.replace(look, next_step=go_on), plan.replicates))
+    return then
+
+
+def _beginning(labels: list[str]) -> list[str]:
+    return labels if len(labels) <= MOST_NAMED else [*labels[:MOST_NAMED], f"{len(labels) - MOST_NAMED} more"]
 
 
 def further(plan: Plan) -> Plan:
@@ -63,9 +74,10 @@ def new_calls(before: Plan, now: Plan) -> list[PlannedCall]:
 
 
 def _why(plan: Plan, decision: Decision, setting: int) -> str:
-    """Return why a setting is asked no further."""
-    if setting in decision.why_out:
-        return decision.why_out[setting]
-    assert decision.leader is not None
-    leader = plan.settings[decision.leader].label()
-    return f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+    """Return which setting it is, and why it is asked no further."""
+    why = decision.why_out.get(setting)
+    if why is None:
+        assert decision.leader is not None
+        leader = plan.settings[decision.leader].label()
+        why = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+    return f"{plan.settings[setting].label()}: {why}"

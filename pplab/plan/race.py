@@ -36,7 +36,7 @@ class Look:
     going : tuple of int
         The setting indices that are asked further, the leader first; none where nothing is left to find out.
     out : mapping
-        Of each other setting, by index, why it is asked no further.
+        Of each other setting, by index, which it is and why it is asked no further, in words.
     """
 
     prompts: int
@@ -98,17 +98,15 @@ class Race:
         return (*(look for look in LOOKS if look < most), most)
 
     @property
-    def dropped(self) -> dict[int, int]:
-        """After how many prompts each setting was dropped that is asked no further, by setting index."""
-        found: dict[int, int] = {}
-        for look in self.looks:
-            found = {setting: found.get(setting, look.prompts) for setting in look.out}
-        return found
-
-    @property
     def prompts(self) -> int:
         """How many different prompts, or clusters, are asked so far."""
-        return self.ends.index(max(self.reach)) + 1
+        return self._of(max(self.reach))
+
+    @property
+    def dropped(self) -> dict[int, int]:
+        """After how many prompts each setting was dropped that has answered fewer than others, by setting index."""
+        most = max(self.reach)
+        return {setting: self._of(asked) for setting, asked in enumerate(self.reach) if asked < most}
 
     @property
     def longest(self) -> int:
@@ -139,6 +137,9 @@ class Race:
 
     def _to(self, prompts: int) -> int:
         return self.ends[prompts - 1]
+
+    def _of(self, reach: int) -> int:
+        return self.ends.index(reach) + 1
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pplab.analysis.decision import Decision
     from pplab.plan.vocabulary import MetricInfo
 
+DROPPED = "Settings that the race asked no further"
 _HEADLINE = "margin:8px 0 2px;font-size:115%;font-weight:600"
 _LINE = "margin:2px 0"
 

@@ -371,6 +371,12 @@ def _notice_style(kind: Tone) -> str:
     return f"border-left:4px solid {TONES[kind]};background:{SURFACE};padding:8px 12px;margin:8px 0;overflow-wrap:break-word"
 
 
+def folded(title: str, lines: Sequence[str]) -> str:
+    """Return a list of lines that is shown when it is opened."""
+    items = "".join(f"<li>{_words(line)}</li>" for line in lines)
+    return f"<details><summary>{_words(title)}</summary><ul>{items}</ul></details>"
+
+
 def error(details: Mapping[str, Any]) -> str:
     """Return the ``error`` part of the one result shape: what happened and what to do next.
 

@@ -336,6 +336,8 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
         page.add(*decision.lines(decided))
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
     size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
+    if plan.race:
+        size = f"race over {size}, looked at {_counted(len(plan.race.looks), 'time')}"
     tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
     page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
     if exp.note:
@@ -350,6 +352,8 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     if decided is not None:
         rows = decision.rows(decided, summary, metrics)
         page.table(rows, chart=decision.chart(decided, summary), caption=decision.caption(decided))
+        if plan.race and plan.race.looks and plan.race.looks[-1].out:
+            page.add(html.folded(decision.DROPPED, [escape_text(words) for words in plan.race.looks[-1].out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
         page.words(words)
     usable = bool((frame["status"] == "ok").any())

@@ -2,11 +2,12 @@
 
 import "./style.css";
 import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
-import type { CardsWire, PageRequest } from "../shared/generated/cards.js";
+import type { CardsWire, Dropped, PageRequest } from "../shared/generated/cards.js";
 import { type View, widget } from "../shared/view.js";
 import { CardList } from "./list.js";
 import { Pager } from "./pager.js";
 import { Progress } from "./progress.js";
+import { Standing } from "./standing.js";
 import { Toolbar } from "./toolbar.js";
 
 class Cards {
@@ -14,6 +15,7 @@ class Cards {
   readonly #head = h("div");
   readonly #code = h("div", { class: "pplab-actions" });
   readonly #progress = new Progress();
+  readonly #standing = new Standing();
   readonly #toolbar: Toolbar;
   readonly #list: CardList;
   readonly #pager: Pager;
@@ -27,7 +29,7 @@ class Cards {
       onRetry: (id) => view.send({ kind: "resend", id }),
     });
     this.#pager = new Pager({ onTurn: (page) => this.#want({ ...view.get("wanted"), page }) });
-    const parts = [this.#progress, this.#toolbar, this.#list, this.#pager];
+    const parts = [this.#progress, this.#standing, this.#toolbar, this.#list, this.#pager];
     this.#code.append(button("Copy as code", () => void view.frame.copy(view.get("code"), "Code"), "quiet"));
     view.frame.body.append(this.#head, this.#code, ...parts.map((part) => part.element));
     view.watch(["head"], ({ head }) => fill(this.#head, head && sanitisedHtml(head)));
@@ -35,6 +37,8 @@ class Cards {
       this.#code.hidden = !code;
     });
     view.watch(["state", "counts", "blocking"], (traits) => this.#progress.draw(traits));
+    view.watch(["standing"], (traits) => this.#standing.draw(traits));
+    view.watch(["standing", "wanted"], () => this.#list.fold(this.#dropped()));
     view.watch(["wanted", "metrics", "statuses", "settings", "factors"], (traits) => this.#toolbar.draw(traits));
     view.watch(["state"], ({ state }) => this.#follow(state));
     view.watch(["problem"], ({ problem }) => problem && this.#list.enableRetry());
@@ -53,6 +57,12 @@ class Cards {
   /** Ask for a page of cards, which there is once the run has ended. */
   #ask(wanted: PageRequest): void {
     if (this.#view.get("state") === "done") this.#view.send({ kind: "ask", wanted });
+  }
+
+  /** Return the settings whose answers are folded away: those a race dropped, unless the user asks for one setting. */
+  #dropped(): readonly Dropped[] {
+    const { setting, sort } = this.#view.get("wanted");
+    return setting >= 0 || sort !== "" ? [] : (this.#view.get("standing")?.dropped ?? []);
   }
 
   #follow(state: CardsWire["traits"]["state"]): void {

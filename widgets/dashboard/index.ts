@@ -18,6 +18,7 @@ const MIN_WIDTH = 880; // pixels for two panels side by side
 class Dashboard {
   readonly #view: View<DashboardWire>;
   readonly #headline = h("p", { class: "pplab-headline", role: "status" });
+  readonly #dropped = h("details", { class: "pplab-fold" });
   readonly #tiles = h("ul", { class: "pplab-tiles", "aria-label": "Totals" });
   readonly #chart = h("div", { class: "pplab-chart" });
   readonly #legend = h("ul", { class: "pplab-legend", "aria-label": "Marks" });
@@ -43,12 +44,25 @@ class Dashboard {
     });
     const charts = h("div", { class: "pplab-charts" }, this.#legend, this.#chart);
     this.#full.append(this.#note, charts, this.#table, recent.element, exportBar.element);
-    const parts = [this.#headline, filters.element, this.#tiles, this.#empty, this.#full, this.#announcement];
+    const parts = [
+      this.#headline,
+      this.#dropped,
+      filters.element,
+      this.#tiles,
+      this.#empty,
+      this.#full,
+      this.#announcement,
+    ];
     view.frame.body.append(h("div", { class: "pplab-dashboard" }, ...parts));
     this.#drawSkeleton();
     view.watch(["headline"], ({ headline }) => {
       this.#headline.textContent = headline;
       this.#headline.hidden = headline === "";
+    });
+    view.watch(["dropped"], ({ dropped }) => {
+      const title = h("summary", {}, "Settings that the race asked no further");
+      fill(this.#dropped, title, h("ul", {}, ...dropped.map((words) => h("li", {}, words))));
+      this.#dropped.hidden = dropped.length === 0;
     });
     view.watch(["height"], ({ height }) => {
       this.#chart.style.height = `${height}px`;

@@ -16,6 +16,7 @@ const TRAITS: Omit<CardsTraits, "me"> = {
   scales: {},
   statuses: { ok: 3 },
   counts: null,
+  standing: null,
   wanted: WANTED,
   problem: null,
   took: null,
@@ -360,5 +361,40 @@ describe("without a notebook", () => {
     expect([...toolbar.element.querySelectorAll("select")].slice(3).map(({ value }) => value)).toEqual(["0", ""]);
     toolbar.draw({ ...offer, wanted: WANTED, factors: factors.slice(0, 1) });
     expect(toolbar.element.querySelectorAll("select")).toHaveLength(3);
+  });
+});
+
+describe("a race", () => {
+  const standing = {
+    lines: ["Not settled: temperature 1 leads.", "6 prompts (few).", "Next: temperature 1 goes on (6 calls)."],
+    dropped: [{ setting: 0, words: "temperature 0: 5 of 5 answers loop" }],
+  };
+  const one = card({ id: "r-2", setting_index: 1, setting: "temperature 1" });
+  const folds = (root: Element) =>
+    [...root.querySelectorAll<HTMLElement>("details[data-setting]")].filter((e) => !e.hidden);
+
+  test("shows its last look, and folds the answers of a dropped setting with the reason", async () => {
+    const { comm, show } = await cards({ state: "running" });
+    const { root } = await show();
+    await comm.custom(arrived(1));
+    await comm.custom({ ...arrived(2), card: one });
+    expect(folds(root)).toEqual([]);
+    await comm.update({ standing });
+    expect(root.querySelector(".pplab-standing")?.textContent).toContain("temperature 1 goes on (6 calls)");
+    expect(folds(root).map((fold) => fold.querySelector("summary")?.textContent)).toEqual([standing.dropped[0]?.words]);
+    expect(folds(root)[0]?.querySelectorAll('[data-pplab="card"]')).toHaveLength(1);
+    await comm.custom(arrived(3, { replicate: 1 }));
+    expect(folds(root)[0]?.querySelectorAll('[data-pplab="card"]')).toHaveLength(2);
+  });
+
+  test("folds nothing where the user asks for the setting, and nothing is left over from the page before", async () => {
+    const { comm, show } = await cards({ standing: { ...standing, lines: [] } });
+    const { root } = await show();
+    await comm.custom(page(1, [card(), one]));
+    expect(folds(root)).toHaveLength(1);
+    choose(root, "Setting", "0");
+    await comm.custom(page(2, [card()]));
+    expect(folds(root)).toEqual([]);
+    expect(root.querySelectorAll('[data-pplab="card"]')).toHaveLength(1);
   });
 });

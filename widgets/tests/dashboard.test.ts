@@ -53,6 +53,7 @@ const BOARD: Board = {
 
 const TRAITS: Omit<DashboardTraits, "me" | "problem" | "took"> = {
   board: BOARD,
+  dropped: [],
   headline: "",
   figure: "",
   height: 700,
@@ -130,8 +131,14 @@ describe("the dashboard", () => {
     const { root } = await show();
     const headline = root.querySelector<HTMLElement>(".pplab-headline");
     expect(headline?.textContent).toBe("Use temperature 1.");
-    await comm.update({ headline: "" });
+    await comm.update({ headline: "", dropped: ["temperature 0: 5 of 5 answers loop"] });
     expect(headline?.hidden).toBe(true);
+    const fold = root.querySelector<HTMLDetailsElement>(".pplab-fold");
+    expect([fold?.hidden, fold?.open, fold?.querySelector("li")?.textContent]).toEqual([
+      false,
+      false,
+      "temperature 0: 5 of 5 answers loop",
+    ]);
   });
 
   test("asks for the figure, shows a skeleton of its height, and never answers a change with a save", async () => {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pplab.lab import Lab
     from pplab.plan.levels import FactorLevels
     from pplab.plan.plan import Plan
+    from pplab.plan.race import Race
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.rows import ResponseRow
     from pplab.views.records import Turn
@@ -102,6 +103,20 @@ class Counts(TypedDict):
     in_flight: int
     paused: bool
     until: float | None
+
+
+class Dropped(TypedDict):
+    """A setting that a race asks no further: its index, and in words which it is and why."""
+
+    setting: int
+    words: str
+
+
+class Standing(TypedDict):
+    """How a race stands: the three lines of its last look (none before the first, and once it is over), and what was dropped."""
+
+    lines: tuple[str, ...]
+    dropped: tuple[Dropped, ...]
 
 
 class FactorChoice(TypedDict):
@@ -198,6 +213,7 @@ class Cards(LabWidget):
     scales = owned(dict[str, Scale])
     statuses = owned(dict[str, int])
     counts = owned(Counts | None)
+    standing = owned(Standing | None)
     wanted = chosen(PageRequest)
 
     def __init__(self, lab: Lab | LabContext, experiment: Experiment | None = None, *, blocking: bool = True) -> None:
@@ -233,6 +249,7 @@ class Cards(LabWidget):
             self.scales = _scales(experiment.metric_info)
             self._read(experiment)
             self.counts = None
+            self.standing = _standing(self._plan.race, over=True)
             self.state = "done"
 
     def begin(self, experiment: Experiment | None) -> None:
@@ -240,7 +257,7 @@ class Cards(LabWidget):
         with self._turn:
             self._experiment, self._plan = experiment, experiment.plan if experiment else None
             if experiment is None:
-                self._frame = self._static = self.counts = None
+                self._frame = self._static = self.counts = self.standing = None
                 self._arrived = 0
                 self._texts_so_far.clear()
             self.head = self.code = ""
@@ -293,6 +310,7 @@ class Cards(LabWidget):
             paused=progress.paused,
             until=progress.waiting_until,
         )
+        self.standing = _standing(progress.race, over=False)
         if self.state == "waiting":
             self.state = "running"
 
@@ -386,6 +404,16 @@ class Cards(LabWidget):
 
 ARRIVING = "pplab: answers are stored as they arrive"
 BADGES = {"rejected": "parameter rejected"}
+
+
+def _standing(race: Race | None, *, over: bool) -> Standing | None:
+    """Return how a race stands, ``None`` where there is none."""
+    if race is None or not race.looks:
+        return None
+    look = race.looks[-1]
+    lines = () if over else (look.headline, look.evidence, look.next_step)
+    dropped = tuple(Dropped(setting=setting, words=escape_text(words)) for setting, words in look.out.items())
+    return Standing(lines=tuple(map(escape_text, lines)), dropped=dropped)
 
 
 def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:

@@ -19,7 +19,15 @@ from pplab.store.store import open_store
 from pplab.views.charts import figures
 from pplab.views.charts.figures import Drawing, Look
 from pplab.views.widgets.base import LabWidget, chosen, owned
-from pplab.views.widgets.dashboard_content import Board, DashboardContent, dashboard_content, headline, matches, with_experiment
+from pplab.views.widgets.dashboard_content import (
+    Board,
+    DashboardContent,
+    Decided,
+    dashboard_content,
+    decided,
+    matches,
+    with_experiment,
+)
 from pplab.views.widgets.download import Part, parts
 
 if TYPE_CHECKING:
@@ -122,6 +130,7 @@ class Dashboard(LabWidget):
 
     board = owned(Board)
     headline = owned(str, default="")
+    dropped = owned(tuple[str, ...], default=())
     figure = owned(str, default="")
     height = owned(int, default=0)
     formats = owned(tuple[str, ...], default=FORMATS)
@@ -144,7 +153,7 @@ class Dashboard(LabWidget):
         self._live: RecordWatcher | None = None
         self._closed = False
         self._deciding: threading.Thread | None = None
-        self._decided: tuple[tuple[str, int] | None, str] = (None, "")
+        self._decided: tuple[tuple[str, int] | None, Decided] = (None, Decided())
         self._board_turn = threading.Lock()
         self._journal_lines: dict[str, ExperimentRow] = {}
         self._store = open_store(lab.folder)
@@ -165,7 +174,7 @@ class Dashboard(LabWidget):
 
     def static(self) -> Display:
         """Return counts, charts and tables that do not vary between two runs."""
-        return self._content.static(self._headline(self._content))
+        return self._content.static(self._decision(self._content))
 
     def close(self) -> None:
         """Stop following the lab, and free the figure's models and our own; closing twice does nothing."""
@@ -242,16 +251,16 @@ class Dashboard(LabWidget):
         while shown is not self._content and not self._closed:
             shown = self._content
             try:
-                words = self._headline(shown)
+                now = self._decision(shown)
             except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it; the charts stand without it
                 log_error("the dashboard has no headline", error)
-                words = ""
+                now = Decided()
             if not self._closed:
-                self.headline = words
+                self.headline, self.dropped = now.headline, now.dropped
 
-    def _headline(self, content: DashboardContent) -> str:
+    def _decision(self, content: DashboardContent) -> Decided:
         if self._decided[0] != content.decided or content.decided is None:
-            self._decided = (content.decided, headline(self.lab, content))
+            self._decided = (content.decided, decided(self.lab, content))
         return self._decided[1]
 
     def _redraw(self, *, move: bool) -> None:

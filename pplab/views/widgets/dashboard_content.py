@@ -15,6 +15,7 @@ from pplab.store.dashboard_sums import PRECISION
 from pplab.views import html, text
 from pplab.views.charts import svg
 from pplab.views.charts.figures import Content, LevelPoint, SettingPoint
+from pplab.views.decision import DROPPED
 from pplab.views.escape import clip, escape_text
 from pplab.views.records import Display, Estimate
 
@@ -122,7 +123,7 @@ class DashboardContent:
     """One reading of the store in all its forms.
 
     ``decided`` is the id and the revision of the experiment whose headline is shown: the one that the charts are of, where it is
-    one that has ended, and not so large that reading its answers takes seconds.
+    one, and not so large that reading its answers takes seconds.
     """
 
     filters: Filters
@@ -130,9 +131,9 @@ class DashboardContent:
     content: Content
     decided: tuple[str, int] | None
 
-    def static(self, headline: str) -> Display:
+    def static(self, decided: Decided) -> Display:
         """Return what stands in a notebook beside the live dashboard: nothing in it varies between two runs."""
-        return _static(self, headline)
+        return _static(self, decided)
 
 
 def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
@@ -179,12 +180,26 @@ def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
     return DashboardContent(filters, board, content, _decided(board, comparison, filters))
 
 
-def headline(lab: Lab, content: DashboardContent) -> str:
-    """Return what is decided on the experiment that is shown, and what to run next; nothing where there is none."""
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What is decided on the experiment that is shown: a headline with the next step, and the settings that a race dropped."""
+
+    headline: str = ""
+    dropped: tuple[str, ...] = ()
+
+
+def decided(lab: Lab, content: DashboardContent) -> Decided:
+    """Return what is decided on the experiment that is shown; while it runs that is the last look at a race."""
     if content.decided is None:
-        return ""
-    decision = lab.manager.experiment(content.decided[0]).verdict()
-    return escape_text(f"{decision.headline} {decision.next_step}")
+        return Decided()
+    experiment = lab.manager.experiment(content.decided[0])
+    race = experiment.plan.race
+    look = race.looks[-1] if race is not None and race.looks else None
+    dropped = tuple(map(escape_text, look.out.values())) if look else ()
+    if experiment.status != "running":
+        decision = experiment.verdict()
+        return Decided(escape_text(f"{decision.headline} {decision.next_step}"), dropped)
+    return Decided(escape_text(f"{look.headline} {look.next_step}"), dropped) if look else Decided()
 
 
 def _decided(board: Board, comparison: Comparison, filters: Filters) -> tuple[str, int] | None:
@@ -192,7 +207,7 @@ def _decided(board: Board, comparison: Comparison, filters: Filters) -> tuple[st
     if not shown or shown.startswith(SAME_PROMPTS):
         shown = of_prompts.comparison.removeprefix(SAME_PROMPTS) if of_prompts and of_prompts.experiments == 1 else ""
     line = next((line for line in board["recent"] if line["id"] == shown), None)
-    if line is None or line["status"] == "running" or line["responses"] > MOST_DECIDED:
+    if line is None or line["responses"] > MOST_DECIDED:
         return None
     return line["id"], line["revision"]
 
@@ -357,7 +372,7 @@ def _prompt(words: str) -> str:
 # -- the static form ----------------------------------------------------------------------------------------------------------
 
 
-def _static(dashboard: DashboardContent, headline: str) -> Display:
+def _static(dashboard: DashboardContent, decided: Decided) -> Display:
     board, content = dashboard.board, dashboard.content
     tiles = board["tiles"]
     chosen = {
@@ -368,7 +383,10 @@ def _static(dashboard: DashboardContent, headline: str) -> Display:
         "responses": f"{tiles['responses']:,}, of them {tiles['ok']:,} usable" + (tiles["unusable"] and f", {tiles['unusable']}"),
         **{f"only {name}": value for name, value in chosen.items()},
     }
+    headline = decided.headline
     parts = [(html.notice("info", headline), text.notice("info", headline))] if headline else []
+    if decided.dropped:
+        parts.append((html.folded(DROPPED, decided.dropped), ""))
     parts.append((html.key_values(counts), text.key_values(counts)))
     if board["empty"]:
         parts.append((html.notice("info", board["empty"]), text.notice("info", board["empty"])))

@@ -28,6 +28,16 @@ export interface Scale {
   readonly higher_is_better: boolean;
 }
 
+export interface Standing {
+  readonly lines: readonly string[];
+  readonly dropped: readonly Dropped[];
+}
+
+export interface Dropped {
+  readonly setting: number;
+  readonly words: string;
+}
+
 export interface Timing {
   readonly operation: string;
   readonly milliseconds: number;
@@ -125,6 +135,7 @@ export interface CardsTraits {
   readonly problem: Problem | null;
   readonly scales: Readonly<Record<string, Scale>>;
   readonly settings: readonly string[];
+  readonly standing: Standing | null;
   readonly state: "waiting" | "running" | "done";
   readonly statuses: Readonly<Record<string, number>>;
   readonly took: Timing | null;

@@ -135,6 +135,7 @@ export interface DashboardTraits {
   readonly board: Board;
   readonly calibration: string | null;
   readonly comparison: string | null;
+  readonly dropped: readonly string[];
   readonly exporting: Exporting | null;
   readonly factor: string | null;
   readonly figure: string;
