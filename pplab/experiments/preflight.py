@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter as Counts
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted, repetitions
@@ -13,6 +13,7 @@ from pplab.analysis.settling import Settling, Spread, settling
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
 from pplab.plan.plan import PlannedCall
+from pplab.plan.vocabulary import MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,6 +102,8 @@ class Preflight(Report):
         The names of the wordings, where there are several.
     systems : mapping
         The personas by name.
+    first_look : int or None
+        The calls of a race before it may end; ``calls`` and the upper ends of the ranges are then what it takes at most.
     """
 
     calls: int
@@ -123,6 +126,7 @@ class Preflight(Report):
     first_prompts: tuple[str, ...] = ()
     wordings: tuple[str, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
+    first_look: int | None = None
 
     @property
     def words(self) -> str:
@@ -130,9 +134,12 @@ class Preflight(Report):
         size = f"{counted(self.prompts, 'prompt')}, {counted(self.settings, 'setting')}, {counted(self.replicates, 'replicate')}"
         about = "" if self.input_exact else "about "
         low, high = self.output_tokens
+        calls, up_to = counted(self.calls, "call"), ""
+        if self.first_look is not None:
+            calls, up_to = f"A race of {self.first_look:,} to {calls}", "up to "
         lines = [
-            f"{counted(self.calls, 'call')} to {self.model}: {size} each. Nothing is sent.",
-            f"Input: {about}{counted(self.input_tokens, 'token')} ({self.input_basis}).",
+            f"{calls} to {self.model}: {size} each. Nothing is sent.",
+            f"Input: {up_to}{about}{counted(self.input_tokens, 'token')} ({self.input_basis}).",
             f"Output: {low:,} to {high:,} tokens ({self.output_basis}).",
             f"Cost: {self._cost()} ({self.cost_basis}).",
             f"Time: {_coarse(self.seconds[0])} to {_coarse(self.seconds[1])} ({self.time_basis}).",
@@ -175,30 +182,34 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] 
     spread
         How much answers to one prompt vary; ``None``: what is assumed.
     """
-    parts = _forecasts(plan, models)
+    every = replace(plan, race=None)
+    parts = _forecasts(every, models)
     cost, cost_basis = _total_cost(parts)
     seconds, time_basis = _total_time(plan, parts)
+    least, most = len(plan) / len(every), plan.longest / len(every)  # of a race: the share that it makes at least, and at most
+    tokens = (sum(part.output_tokens[0] for part in parts), sum(part.output_tokens[1] for part in parts))
     return Preflight(
-        calls=len(plan),
+        calls=plan.longest,
         prompts=len(plan.prompts),
         settings=len(plan.settings),
         replicates=plan.replicates,
         model=plan.model,
         provider=", ".join(dict.fromkeys(part.asked.provider or "" for part in parts)),
-        input_tokens=sum(part.input_tokens for part in parts),
+        input_tokens=round(most * sum(part.input_tokens for part in parts)),
         input_exact=all(part.input_exact for part in parts),
         input_basis=_basis(parts, lambda part: part.input_basis),
-        output_tokens=(sum(part.output_tokens[0] for part in parts), sum(part.output_tokens[1] for part in parts)),
+        output_tokens=(round(least * tokens[0]), round(most * tokens[1])),
         output_basis=_basis(parts, lambda part: part.output_basis),
-        cost=cost,
+        cost=cost and (least * cost[0], most * cost[1]),
         cost_basis=cost_basis,
-        seconds=seconds,
+        seconds=(least * seconds[0], most * seconds[1]),
         time_basis=time_basis,
-        settling=settling(_units(plan), len(plan.settings), plan.replicates, spread),
+        settling=settling(_units(plan), len(plan.settings), plan.replicates, spread, plan.race.margin if plan.race else MARGIN),
         warnings=(*warnings, *_repetitions(plan)),
         first_prompts=tuple(w.prompts[0] for w in plan.wordings) or plan.prompts[:FIRST_PROMPTS],
         wordings=tuple(w.name for w in plan.wordings),
         systems=plan.systems,
+        first_look=len(plan) if plan.race else None,
     )
 
 

@@ -147,9 +147,9 @@ def _is_race(request: RunRequest) -> bool:
     if request.until is None:
         for name in ("margin", "max_calls"):
             if getattr(request, name) is not None:
-                raise BadInput(f"{name} is a race's, and none was asked for", hint="give until='settled', too")
+                raise BadInput(f"{name} is a race's, and none was asked for", hint="give until=settled, too")
     elif request.until != "settled":
-        raise BadInput(f"until={request.until!r} is nothing to wait for", hint="write until='settled', or leave it out")
+        raise BadInput(f"until={request.until!r} is nothing to wait for", hint="write until=settled, or leave it out")
     return request.until is not None
 
 

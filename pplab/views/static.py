@@ -336,10 +336,9 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
         page.add(*decision.lines(decided))
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
     size = " x ".join(_counted(count, noun) for noun, count in sizes.items())
-    if plan.race:
-        size = f"race over {size}, looked at {_counted(len(plan.race.looks), 'time')}"
+    raced = f", a race with {_counted(len(plan.race.looks), 'look')}" if plan.race else ""
     tone = {"completed": "success", "running": "info", "failed": "error"}.get(exp.status, "warning")
-    page.notice(tone, f"{exp.status}: {size} on {exp.model}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
+    page.notice(tone, f"{exp.status}: {size} on {exp.model}{raced}." + (f" {_sentence(exp.reason)}" if exp.reason else ""))
     if exp.note:
         page.words(exp.note)
     if exp.embedded:
