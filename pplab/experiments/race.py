@@ -34,8 +34,7 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
     race = plan.race
     assert race is not None
     going = decision.undecided
-    left = {*(going or decision.equally_good), decision.leader}
-    out = {setting: _why(plan, decision, setting) for setting in range(len(plan.settings)) if setting not in left}
+    out = {setting: f"{plan.settings[setting].label()}: {why}" for setting, why in _out(plan, decision).items()}
     look = Look(
         prompts=race.prompts,
         answers=answers,
@@ -73,11 +72,12 @@ def new_calls(before: Plan, now: Plan) -> list[PlannedCall]:
     return [call for call in now.calls() if place[call.prompt_index] >= before.race.reach[call.setting_index]]
 
 
-def _why(plan: Plan, decision: Decision, setting: int) -> str:
-    """Return which setting it is, and why it is asked no further."""
-    why = decision.why_out.get(setting)
-    if why is None:
-        assert decision.leader is not None
+def _out(plan: Plan, decision: Decision) -> dict[int, str]:
+    """Return why settings are asked no further: those that cannot be used, and those that cannot win."""
+    out = dict(decision.why_out)
+    if decision.leader is not None:
         leader = plan.settings[decision.leader].label()
-        why = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
-    return f"{plan.settings[setting].label()}: {why}"
+        beaten = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+        left = {*(decision.undecided or decision.equally_good), decision.leader}
+        out |= {setting: beaten for setting in range(len(plan.settings)) if setting not in {*left, *out}}
+    return dict(sorted(out.items()))
