@@ -112,9 +112,33 @@ class Paired:
     own_error: Floats
     own_freedom: Floats
 
+    def leader(self) -> int:
+        """Return the setting that stands highest: the one whose worst comparison with another is best.
+
+        Where all were asked the same prompts, that is the one of the highest mean. Where some were asked fewer, as in a race,
+        leads over few prompts are not averaged with leads over many: such a mean can be highest of a setting that leads nobody.
+        """
+        return _leader(_indirect(self.lead))
+
     def standing(self) -> Floats:
-        """Return how far each setting is above the mean of all: the same order whatever prompts are missing."""
-        return np.asarray(np.nanmean(self.lead, axis=1))
+        """Return how far each setting is above the mean of all, by its difference from the leader."""
+        return _standing(self.lead)
+
+
+def _indirect(lead: Floats) -> Floats:
+    """Return the leads, those of settings that share no prompt by way of the others."""
+    rough = np.nanmean(lead, axis=1)
+    return np.where(np.isfinite(lead), lead, rough[:, None] - rough)
+
+
+def _leader(lead: Floats) -> int:
+    return int(np.argmin(np.where(np.eye(len(lead), dtype=bool), -np.inf, lead).max(axis=0)))
+
+
+def _standing(lead: Floats) -> Floats:
+    lead = _indirect(lead)
+    ahead = lead[:, _leader(lead)]
+    return np.asarray(ahead - ahead.mean())
 
 
 _NOTHING = 1e-18
@@ -149,25 +173,29 @@ def paired(cells: CellValues) -> Paired:
     """
     there = np.isfinite(cells.means)
     present = there.astype(float)
-    middle = np.divide(
-        np.where(there, cells.means, 0.0).sum(axis=1), present.sum(axis=1), out=np.zeros(len(there)), where=there.any(axis=1)
-    )
-    centred = np.where(there, cells.means - middle[:, None], 0.0)
+    centred = np.where(there, cells.means - _level(cells.means, there), 0.0)
     prompts = present.T @ present
     with np.errstate(divide="ignore", invalid="ignore"):
         sums = centred.T @ present
         lead = (sums - sums.T) / prompts
         squares = (centred**2).T @ present
+        np.fill_diagonal(lead, 0.0)
         spread = squares + squares.T - 2 * centred.T @ centred - prompts * lead**2
         variance = np.maximum(spread, 0.0) / (prompts - 1)
         if prompts.max(initial=0) < FEW_PROMPTS:
             error, freedom, own_error, own_freedom = _these_prompts(cells, prompts)
         else:
             error, freedom = _like_these(cells, prompts, lead, variance)
-            own_error, own_freedom = _own(cells, centred, there)
-    np.fill_diagonal(lead, 0.0)
+            same_level = centred - _level(centred - _standing(lead), there)
+            own_error, own_freedom = _own(cells, np.where(there, same_level, 0.0), there)
     np.fill_diagonal(error, 0.0)
     return Paired(lead, error, freedom, prompts, own_error, own_freedom)
+
+
+def _level(values: Floats, there: Flags) -> Floats:
+    """Return the mean of each prompt over the settings that were asked it."""
+    asked = there.sum(axis=1, keepdims=True)
+    return np.asarray(np.where(there, values, 0.0).sum(axis=1, keepdims=True) / np.maximum(asked, 1))
 
 
 def _spreads(cells: CellValues) -> tuple[Floats, Floats] | None:

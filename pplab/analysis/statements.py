@@ -103,7 +103,7 @@ def statements(found: Paired, margin: float = MARGIN, error: float = ERROR) -> S
     from scipy.special import stdtr, stdtrit
 
     settings = len(found.lead)
-    leader = int(np.argmax(found.standing()))
+    leader = found.leader()
     off = ~np.eye(settings, dtype=bool)
     known = off & np.isfinite(found.error)
     freedom = np.where(known, found.freedom, 1.0)
