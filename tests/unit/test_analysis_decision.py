@@ -85,6 +85,20 @@ def test_what_is_behind_is_left_out_where_the_rest_is_open():
     assert found.more.cost == pytest.approx(0.01 * found.more.calls)
 
 
+def test_what_has_to_be_asked_more_is_what_the_next_step_asks():
+    found = on_coherence(6, [0.0, 0.01, -0.4], within=0.08, seed=2)
+    assert found.undecided == found.more.settings == (found.leader, 1 - found.leader)
+    assert found.as_dict()["undecided"] == list(found.undecided)
+
+
+def test_settings_that_answered_fewer_prompts_are_compared_on_those():
+    frame = answers(20, [0.0, 0.01, -0.4], within=0.08, seed=2)
+    found = decide(frame[(frame["setting_index"] < 2) | (frame["prompt_index"] < 6)], metric="coherence", looks=2)
+    assert (found.prompts, found.behind, set(found.undecided)) == (20, (2,), {0, 1})
+    assert found.utility.index[-1] == 2
+    assert found.utility["mean"].iloc[0] - found.utility["mean"].iloc[-1] == pytest.approx(0.4, abs=0.1)
+
+
 def test_what_is_not_settled_says_so_and_what_would_settle_it():
     found = on_coherence(6, [0.0, 0.02, 0.01], within=0.1)
     assert (found.outcome, found.setting, found.parameters) == ("open", None, {})
@@ -263,6 +277,12 @@ def test_the_words_never_contradict_each_other(prompts, count, replicates, effec
     if found.outcome in ("equal", "within"):
         assert found.regret <= found.margin
         assert found.more.kind == ("nothing" if found.prompts >= 3 else "prompts")
+    if alone or found.leader is None or found.outcome in ("best", "equal", "within"):
+        assert found.undecided == ()
+    else:
+        assert found.undecided[0] == found.leader
+        assert len(found.undecided) > 1
+        assert set(found.undecided).isdisjoint(found.ruled_out)
     json.dumps(found.as_dict())
 
 
