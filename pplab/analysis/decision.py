@@ -218,7 +218,7 @@ def decide(
     if metric is not None:
         need(frame, [metric])
     counted = usable_rows(plan)
-    plan = _counting(plan, counted)
+    plan = counting(plan, counted)
     lost = unusable(plan, counted)
     used = [column for column, one in enumerate(lost) if not one.out]
     cells = _cells_to_decide_on(plan, precision, metric, distance, lower_is_better)
@@ -237,7 +237,7 @@ def decide(
     return _decision(facts, outcome, text, step, _by_metric(plan, used, said, error, metrics, lower_is_better), by_factor)
 
 
-def _counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
+def counting(plan: ResponseMatrix, usable: Flags) -> ResponseMatrix:
     """Return the responses with only some of them counted."""
     return replace(plan, usable=usable, _cells={})
 

@@ -76,11 +76,12 @@ def usable_rows(plan: ResponseMatrix) -> Flags:
     return np.asarray(plan.usable & ~plan.frame["fault"].isin(list(FAULTS)).to_numpy())
 
 
-def unusable(plan: ResponseMatrix, usable: Flags) -> tuple[Unusable, ...]:
+def unusable(plan: ResponseMatrix, usable: Flags, control: int | None = None) -> tuple[Unusable, ...]:
     """Return the unusable answers of each setting, and which settings they rule out.
 
     A setting is out when all its answers are unusable, or when their share exceeds the least by more than `MOST_MORE` with 95 %
-    confidence. Equal answers to a prompt count once for that, and prompts that fail as a whole count for less.
+    confidence; with a ``control``, a column, when it exceeds the control's. Equal answers to a prompt count once for that, and
+    prompts that fail as a whole count for less.
 
     References
     ----------
@@ -102,7 +103,8 @@ def unusable(plan: ResponseMatrix, usable: Flags) -> tuple[Unusable, ...]:
         kinds = mine.loc[mine["bad"], "kind"].value_counts()
         found.append(Unusable(len(mine), int(mine["bad"].sum()), {str(name): int(count) for name, count in kinds.items()}))
     shares = [_share(distinct[distinct["setting"] == setting]) for setting in range(len(plan.settings))]
-    some = [(share, -size) for (share, size), one in zip(shares, found, strict=True) if one.unusable < one.answers]
+    compared = range(len(found)) if control is None else [control]
+    some = [(shares[k][0], -shares[k][1]) for k in compared if found[k].unusable < found[k].answers]
     least = min(some, default=None)
     return tuple(
         Unusable(one.answers, one.unusable, one.kinds, _out(one, share, size, least))

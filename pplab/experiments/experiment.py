@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.decision import Decision
+    from pplab.analysis.migration import MigrationDecision
     from pplab.analysis.records import Comparisons, Trend
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
@@ -288,6 +289,11 @@ class Experiment(CopiedAsItself):
         if self.status == "running":
             raise BadInput("this experiment is still running, and nothing is decided before its end", hint="wait() for it")
         return self._stored.decision(metric, margin)
+
+    @property
+    def migration(self) -> MigrationDecision | None:
+        """Whether a setting of a new model can take the place of an old one, where that was asked; see `Lab.migrate`."""
+        return None if self.status == "running" else self._stored.migration
 
     def recommend(self, metric: str | None = None, margin: float | None = None) -> Decision:
         """Return the same as `verdict`."""

@@ -92,7 +92,7 @@ class RunManager:
         """Return the plan of a request, and the calibration it works in."""
         from pplab.plan.request import build_plan
 
-        calibration = self._calibration(request.calibration)
+        calibration = self.calibration(request.calibration)
         context = self.context
         plan = build_plan(
             request,
@@ -110,7 +110,8 @@ class RunManager:
         """Return the options of a plan that the configuration decides."""
         return {"deadline": self.context.configuration.deadline, "max_concurrency": self.context.access.max_concurrency()}
 
-    def _calibration(self, wanted: Any) -> Calibration | None:
+    def calibration(self, wanted: Any) -> Calibration | None:
+        """Return a calibration, itself or by its id; ``None`` for none."""
         from pplab.calibration import Calibration
         from pplab.experiments.calibrate import stored_calibration
 
@@ -314,6 +315,7 @@ class RunManager:
         recorded: RecordedSource | None = None,
     ) -> Run:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
+        from pplab.experiments.race import standing
         from pplab.experiments.run import Run
         from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
@@ -321,7 +323,7 @@ class RunManager:
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
-        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, lambda: stored.refresh().decision(), listeners)
+        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, lambda: standing(stored.refresh()), listeners)
         if interrupts is not None:
             interrupts.hold()
         run.start(self.context.access.loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pplab.analysis.decision_words import MOST_NAMED
@@ -10,8 +11,60 @@ from pplab.analysis.phrasing import counted, joined
 from pplab.plan.race import Look
 
 if TYPE_CHECKING:
-    from pplab.analysis.decision import Decision
+    from collections.abc import Mapping
+
+    from pplab.experiments.repository import StoredExperiment
     from pplab.plan.plan import Plan, PlannedCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a race stands after some of its answers, in three lines and for the calls that follow.
+
+    Attributes
+    ----------
+    headline, evidence, next_step : str
+        The decision.
+    settled : bool
+        Whether that ends the race.
+    going : tuple of int
+        The setting indices that are asked further; none where nothing is left to find out.
+    out : mapping
+        Of each other setting, by index, why it is asked no further, in words.
+    """
+
+    headline: str
+    evidence: str
+    next_step: str
+    settled: bool
+    going: tuple[int, ...] = ()
+    out: Mapping[int, str] = field(default_factory=dict)
+
+
+def standing(stored: StoredExperiment) -> Standing:
+    """Return how the race of an experiment stands on all that is stored of it."""
+    migrated = stored.migration
+    if migrated is not None:
+        lines = (migrated.headline, migrated.evidence, migrated.next_step)
+        settled = migrated.outcome != "cannot tell"
+        return Standing(
+            headline=lines[0], evidence=lines[1], next_step=lines[2], settled=settled, going=migrated.going, out=migrated.out
+        )
+    decision = stored.decision()
+    out = dict(decision.why_out)
+    if decision.leader is not None:
+        leader = stored.plan.settings[decision.leader].label()
+        beaten = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+        left = {*(decision.undecided or decision.equally_good), decision.leader}
+        out |= {setting: beaten for setting in range(len(stored.plan.settings)) if setting not in {*left, *out}}
+    return Standing(
+        headline=decision.headline,
+        evidence=decision.evidence,
+        next_step=decision.next_step,
+        settled=decision.setting is not None,
+        going=decision.undecided,
+        out=out,
+    )
 
 
 def is_decided(plan: Plan, answers: int) -> bool:
@@ -19,36 +72,34 @@ def is_decided(plan: Plan, answers: int) -> bool:
     return plan.race is not None and bool(plan.race.looks) and plan.race.looks[-1].answers == answers
 
 
-def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
+def after_look(plan: Plan, found: Standing, answers: int) -> Plan:
     """Return the plan of a race after a look: with what was decided, and with the calls up to the next look.
 
     Parameters
     ----------
     plan
         As it was carried out.
-    decision
-        On all its answers.
+    found
+        How it stands on all its answers.
     answers
         How many these are.
     """
     race = plan.race
     assert race is not None
-    going = decision.undecided
-    out = {setting: f"{plan.settings[setting].label()}: {why}" for setting, why in _out(plan, decision).items()}
     look = Look(
         prompts=race.prompts,
         answers=answers,
-        headline=decision.headline,
-        evidence=decision.evidence,
-        next_step=decision.next_step,
-        settled=decision.setting is not None,
-        going=going,
-        out=out,
+        headline=found.headline,
+        evidence=found.evidence,
+        next_step=found.next_step,
+        settled=found.settled,
+        going=found.going,
+        out={setting: f"{plan.settings[setting].label()}: {why}" for setting, why in sorted(found.out.items())},
     )
     then = dataclasses.replace(plan, race=race.after(look, plan.replicates))
     if calls := len(then) - len(plan):
-        labels = [plan.settings[setting].label() for setting in going]
-        go_on = f"Next: {joined(_beginning(labels))} {'go on' if len(going) > 1 else 'goes on'} ({counted(calls, 'call')})."
+        labels = [plan.settings[setting].label() for setting in found.going]
+        go_on = f"Next: {joined(_beginning(labels))} {'go on' if len(found.going) > 1 else 'goes on'} ({counted(calls, 'call')})."
         then = dataclasses.replace(plan, race=race.after(dataclasses.replace(look, next_step=go_on), plan.replicates))
     return then
 
@@ -70,14 +121,3 @@ def new_calls(before: Plan, now: Plan) -> list[PlannedCall]:
     assert now.race is not None
     place = {prompt: k for k, prompt in enumerate(now.race.order)}
     return [call for call in now.calls() if place[call.prompt_index] >= before.race.reach[call.setting_index]]
-
-
-def _out(plan: Plan, decision: Decision) -> dict[int, str]:
-    """Return why settings are asked no further: those that cannot be used, and those that cannot win."""
-    out = dict(decision.why_out)
-    if decision.leader is not None:
-        leader = plan.settings[decision.leader].label()
-        beaten = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
-        left = {*(decision.undecided or decision.equally_good), decision.leader}
-        out |= {setting: beaten for setting in range(len(plan.settings)) if setting not in {*left, *out}}
-    return dict(sorted(out.items()))

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pplab.analysis.phrasing import joined
 from pplab.errors import NotFound
 from pplab.experiments.factors import for_analysis, with_factors
 from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
-from pplab.plan.vocabulary import MARGIN, SCORES
+from pplab.plan.vocabulary import ANSWERED, MARGIN, SCORES, SUSPENDED
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.analysis.decision import Decision
+    from pplab.analysis.migration import MigrationDecision
     from pplab.analysis.response_matrix import ResponseMatrix
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
@@ -54,6 +56,8 @@ class StoredExperiment:
         What it was run under, where this lab has it.
     label : LabelRow or None
         Its name, tags and note, where it was ever given any.
+    control : StoredExperiment or None
+        The earlier experiment that has the answers of a race's control, where there is one and this lab has it.
     """
 
     row: ExperimentRow
@@ -64,6 +68,7 @@ class StoredExperiment:
     probes: pd.DataFrame
     calibration: CalibrationRow | None
     label: LabelRow | None
+    control: StoredExperiment | None = None
 
     @cached_property
     def plan(self) -> Plan:
@@ -126,9 +131,13 @@ class StoredExperiment:
         return variance_table(split_variance(self.matrix, self.metrics))
 
     def decision(self, metric: str | None = None, margin: float | None = None) -> Decision:
-        """Return which setting to use; the same answers give the same decision. A race has a margin of its own."""
+        """Return which setting to use; the same answers give the same decision. A race has a margin of its own.
+
+        Of a race against a control it says whether that can be replaced, and by what.
+        """
+        own = self.plan.race.margin if self.plan.race else MARGIN
         if margin is None:
-            margin = self.plan.race.margin if self.plan.race else MARGIN
+            margin = own
         if (metric, margin) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
@@ -145,6 +154,8 @@ class StoredExperiment:
                 lower_is_better=self.lower_is_better,
                 raced=self.plan.raced,
             )
+            if metric is None and margin == own and self.migration is not None:
+                decision = _as_migrated(decision, self.migration, self.plan)
             if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments
 
@@ -154,8 +165,65 @@ class StoredExperiment:
         return self._decisions[metric, margin]
 
     @cached_property
+    def migration(self) -> MigrationDecision | None:
+        """Whether the control of a race can be replaced; ``None`` where there is no control."""
+        control = self.plan.race.control if self.plan.race else None
+        if self.plan.race is None or control is None:
+            return None
+        from pplab.analysis.migration import STORED, beside, decide_migration, undecided, without_control
+        from pplab.scoring.surface.distances import distance_matrix
+
+        names = {index: setting_name(self.plan, index) for index in range(len(self.plan.settings))}
+        frame, at = self.frame, control.setting
+        if control.experiment is not None:
+            if self.control is None:
+                return without_control()
+            at, old = STORED, self.control.frame
+            names[at] = setting_name(self.control.plan, control.setting)
+            frame = beside(frame, old[old["setting_index"] == control.setting])
+        race, plan = self.plan.race, self.plan
+        if self.row.status in SUSPENDED and not (race.looks and race.looks[-1].settled):
+            return undecided(names[at], self.row.status, int(self.answers["status"].isin(ANSWERED).sum()))
+        assert plan.raced is not None
+        new = joined(dict.fromkeys(plan.asked(index).label for index in range(len(plan.settings)) if index != at))
+        return decide_migration(
+            frame,
+            at,
+            names,
+            new=new,
+            precision=precision_of(self.calibration),
+            margin=race.margin,
+            looks=plan.looks,
+            distance=distance_matrix,
+            raced=plan.raced,
+        )
+
+    @cached_property
     def _decisions(self) -> dict[tuple[str | None, float], Decision]:
         return {}
+
+
+def setting_name(plan: Plan, index: int) -> str:
+    """Return a setting of a plan in words that begin with its model."""
+    rest = plan.settings[index].naming(model=None)
+    asked = plan.asked(index).label
+    return f"{asked} with {rest.label()}" if rest.as_dict() else asked
+
+
+def _as_migrated(decision: Decision, migrated: MigrationDecision, plan: Plan) -> Decision:
+    """Return a decision in the words of a migration: which setting takes the place of the control, if any."""
+    chosen = migrated.setting
+    return dataclasses.replace(
+        decision,
+        outcome="open" if chosen is None else "within",
+        headline=migrated.headline,
+        evidence=migrated.evidence,
+        next_step=migrated.next_step,
+        leader=decision.leader if chosen is None else chosen,
+        setting=chosen,
+        parameters={} if chosen is None else plan.settings[chosen].given(),
+        undecided=migrated.going,
+    )
 
 
 def precision_of(calibration: CalibrationRow | None) -> float:
@@ -228,6 +296,7 @@ class ExperimentRepository:
             if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             scores = history.latest_scores(store, row.experiment_id)
+            control = ((row.plan.get("race") or {}).get("control") or {}).get("experiment")
             return StoredExperiment(
                 row,
                 store.responses(row.experiment_id),
@@ -237,6 +306,7 @@ class ExperimentRepository:
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),
                 store.label(row.experiment_id),
+                _control(store, control),
             )
 
 
@@ -247,6 +317,13 @@ def _reasons(of_the_four: Mapping[str, Mapping[str, str]], scores: LatestScores)
         later = scores.by_response.get(rid, {})
         reasons[rid] = {name: why for name, why in of_one.items() if name not in later} | reasons.get(rid, {})
     return {rid: of_one for rid, of_one in reasons.items() if of_one}
+
+
+def _control(store: Store, experiment_id: str | None) -> StoredExperiment | None:
+    try:
+        return ExperimentRepository(store, experiment_id).refresh() if experiment_id else None
+    except NotFound:  # it was run in another lab
+        return None
 
 
 def _calibration(store: Store, calibration_id: str | None) -> CalibrationRow | None:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from pplab.analysis.decision import Decision
     from pplab.experiments.dependencies import Listeners, RunDependencies
     from pplab.experiments.descriptors import CallLimit
+    from pplab.experiments.race import Standing
     from pplab.experiments.resume import PendingCalls
     from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
@@ -56,7 +56,7 @@ class Run:
     limit
         How many calls may be under way at once.
     decide
-        Decides on all that is stored of the experiment, at the looks of a race.
+        Says how a race stands on all that is stored of it, at its looks.
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
@@ -71,7 +71,7 @@ class Run:
         span: Span,
         lock: AbstractContextManager[object],
         limit: CallLimit,
-        decide: Callable[[], Decision],
+        decide: Callable[[], Standing],
         listeners: Listeners,
     ) -> None:
         self.failure: PplabError | None = None

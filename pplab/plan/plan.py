@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pplab.plan.messages import Conversation, Prompt
+    from pplab.plan.race import Control
     from pplab.plan.vocabulary import MetricInfo
 
 MAX_CALLS = 100_000
@@ -383,8 +384,11 @@ def check_cost(value: object) -> float:
     return _positive("max_cost", value, zero=True)
 
 
-def with_race(plan: Plan, *, margin: object = None, max_calls: object = None) -> Plan:
-    """Return the plan as a race (see `pplab.plan.race`), which ends as soon as it is settled which setting to use."""
+def with_race(plan: Plan, *, margin: object = None, max_calls: object = None, control: Control | None = None) -> Plan:
+    """Return the plan as a race (see `pplab.plan.race`), which ends as soon as it is settled which setting to use.
+
+    With a ``control`` it ends as soon as it is settled whether some setting can take its place.
+    """
     names = plan.clusters if plan.clusters is not None else [visible(prompt).strip() for prompt in plan.prompts]
     race = new_race(
         names,
@@ -393,6 +397,7 @@ def with_race(plan: Plan, *, margin: object = None, max_calls: object = None) ->
         margin=MARGIN if margin is None else _positive("margin", margin),
         max_calls=None if max_calls is None else _whole("max_calls", max_calls, 1, MAX_CALLS),
         seed=plan.seed,
+        control=control,
     )
     return replace(plan, race=race).anew()
 

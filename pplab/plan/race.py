@@ -58,6 +58,22 @@ class Raced:
     dropped: Mapping[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The setting that the others of a race are compared with, in place of each other.
+
+    Attributes
+    ----------
+    setting : int
+        Its index: in the race's own plan, in which it is asked with the others, or in that of ``experiment``.
+    experiment : str or None
+        The id of an earlier experiment that has its answers, which are not asked for again.
+    """
+
+    setting: int
+    experiment: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
     """The race of a plan, as far as it has come.
@@ -76,6 +92,8 @@ class Race:
         How many prompts of ``order`` each setting is asked so far.
     looks : tuple of Look
         Those taken.
+    control : Control or None
+        What the settings are compared with; ``None``: with each other.
 
     Examples
     --------
@@ -90,6 +108,7 @@ class Race:
     ends: tuple[int, ...]
     reach: tuple[int, ...]
     looks: tuple[Look, ...] = ()
+    control: Control | None = None
 
     @property
     def boundaries(self) -> tuple[int, ...]:
@@ -142,8 +161,10 @@ class Race:
         return self.ends.index(reach) + 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return it as plain JSON values; a control is left out where there is none."""
         data = asdict(self)
+        if self.control is None:
+            del data["control"]
         for look in data["looks"]:
             look["out"] = {str(setting): why for setting, why in look["out"].items()}
         return data
@@ -156,7 +177,8 @@ class Race:
             for look in data["looks"]
         )
         sequences = {name: tuple(data[name]) for name in ("order", "ends", "reach")}
-        return cls(**{**data, **sequences, "looks": looks})
+        control = Control(**data["control"]) if "control" in data else None
+        return cls(**{**data, **sequences, "looks": looks, "control": control})
 
 
 def new_race(
@@ -167,6 +189,7 @@ def new_race(
     margin: float = MARGIN,
     max_calls: int | None = None,
     seed: int | None = None,
+    control: Control | None = None,
 ) -> Race:
     """Return the race of a plan before its first call.
 
@@ -176,7 +199,7 @@ def new_race(
         Of each prompt its cluster, or its own text: equal ones are asked one after the other and count once.
     settings, replicates
         How many settings take part, and how often each is asked each prompt.
-    margin, max_calls
+    margin, max_calls, control
         As in `Race`.
     seed
         Of the order.
@@ -186,7 +209,7 @@ def new_race(
     BadInput
         There is only one setting, so few prompts that there is nothing to stop early, or no room for the first look.
     """
-    if settings < 2:
+    if settings < 2 and (control is None or control.experiment is None):
         raise BadInput("there is one setting, and a race needs several", hint="sweep over a parameter, or compare models")
     prompts: dict[str, list[int]] = {}
     for index, name in enumerate(names):
@@ -208,4 +231,5 @@ def new_race(
             f"this race makes {least:,} calls to its first look, and max_calls is {max_calls:,}",
             hint=f"give {least:,} or more, or fewer settings",
         )
-    return Race(margin=margin, max_calls=max_calls, order=order, ends=ends, reach=(ends[first - 1],) * settings)
+    reach = (ends[first - 1],) * settings
+    return Race(margin=margin, max_calls=max_calls, order=order, ends=ends, reach=reach, control=control)
