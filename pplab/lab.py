@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pplab.plan.settings import Setting
     from pplab.share.export import Export
     from pplab.share.import_package import ImportReport
+    from pplab.share.migration import Migration
     from pplab.share.regression_gate import RegressionGate
     from pplab.share.replay import Replay
     from pplab.share.verify import PackageReport
@@ -691,6 +692,61 @@ class Lab(CopiedAsItself):
 
         with Interrupts() as interrupts, Operation(self, "check"):
             return check_again(self._runs, baseline, interrupts, n=n, margins=margins, model=model, on=on)
+
+    @check_call
+    def migrate(
+        self,
+        old: Experiment | str | os.PathLike[str],
+        new: str | Sequence[str],
+        *,
+        prompt: str | Sequence[Any] | None = None,
+        data: pd.DataFrame | str | os.PathLike[str] | None = None,
+        cluster: str | None = None,
+        calibration: Calibration | str | None = None,
+        n: int | None = None,
+        margin: float | None = None,
+        max_calls: int | None = None,
+        max_cost: float | None = None,
+        on: Listener | None = None,
+    ) -> Migration:
+        """Find out whether a new model can take the place of an old one, and under which setting: go, no-go or cannot tell.
+
+        What the new model can be told (effort, verbosity, temperature, persona) races against the old setting; each must be no
+        worse by more than the margin. It stops as soon as one is, or as none can be.
+
+        Parameters
+        ----------
+        old
+            The old model; or an experiment, its id or name, or the path of a package: then its answers under the setting it
+            decided on are compared with, and not asked for again.
+        new
+            The new model, or several.
+        prompt, data, cluster
+            What to ask, as in `run`: seven different prompts or more. An old experiment has its own.
+        calibration
+            What to tell the models (`Calibration.settings_for`), and how to weigh precision and personality. Without one the old
+            setting is tried as it is and with one thing changed, and both weigh alike, or as in the old experiment's calibration.
+        n
+            Replicates of every prompt under every setting; default 2.
+        margin
+            A loss of utility that does not matter; default 0.03.
+        max_calls, max_cost
+            The most calls it makes, and the most US dollars it spends, as in `run`.
+        on
+            The listener of the run, as in `run`.
+
+        Returns
+        -------
+        Migration
+            Also when it was interrupted or the budget ended it: then it cannot tell, and its ``experiment.resume()`` goes on.
+        """
+        from pplab.share.migration import migrate
+
+        with Interrupts() as interrupts, Operation(self, "migrate"):
+            options: dict[str, Any] = {"prompt": prompt, "data": data, "cluster": cluster, "n": n, "margin": margin}
+            options |= {"max_calls": max_calls, "max_cost": max_cost, "on": on}
+            given = self._runs.calibration(calibration)
+            return migrate(self._runs, old, new, interrupts, calibration=given, **options)
 
     @verb
     def rebuild(self, swap: bool = False) -> RebuildReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands import calibrating, doctor, observing, running, sharing, upkeep
+from pplab.commands import calibrating, doctor, migrating, observing, running, sharing, upkeep
 from pplab.commands.command import COMMON_OPTIONS, Argument, Command
 from pplab.commands.completion import completions
 from pplab.commands.line import roles
@@ -53,6 +53,7 @@ COMMANDS: dict[str, Command] = {
         *running.COMMANDS,
         *observing.COMMANDS,
         *sharing.COMMANDS,
+        *migrating.COMMANDS,
         *upkeep.COMMANDS,
         *doctor.COMMANDS,
         HELP,
@@ -165,8 +166,9 @@ PREFACE = """
 `%pplab X` in a notebook and `pplab X` in a terminal are the same thing. Every command also takes `--store PATH`,
 `--user NAME`, `--help` and `--json`, which prints exactly one line: `{"success": true, "data": ...}` or
 `{"success": false, "error": {"code", "message", "hint", "correlation_id"}}`. The terminal program exits with 0 when all is well,
-1 when something failed (also a run in which every call failed, and a check that found a difference), 2 for wrong usage, 3 when
-`check` cannot tell, and 130 when it was interrupted. [parameters.md](parameters.md) has what `--set` and `--sweep` take.
+1 when something failed (also a run in which every call failed, a check that found a difference, and a migration that is a no-go),
+2 for wrong usage, 3 when `check` or `migrate` cannot tell, and 130 when it was interrupted. [parameters.md](parameters.md) has
+what `--set` and `--sweep` take.
 """
 
 

@@ -119,6 +119,11 @@ CATALOGUE: dict[str, EventType] = {
             {"baseline": "str", "outcome": "str", "drifted": "list"},
         ),
         EventType(
+            "migration_completed",
+            "New models were compared with an old one; baseline is the experiment with its answers, where they were there.",
+            {"baseline": "str", "outcome": "str"},
+        ),
+        EventType(
             "tables_rebuilt",
             "The tables were made again from the journals and compared; swapped says that they were put in place.",
             {"differences": "int", "swapped": "bool"},

@@ -1,4 +1,4 @@
-"""The regression gate's outcome as JUnit XML, which every CI service can show."""
+"""The outcomes of the regression gate and of a migration as JUnit XML, which every CI service can show."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
+    from pplab.analysis.migration import MigrationDecision
     from pplab.share.regression_gate import BaselineComparison
 
 SUITE = "pplab check"
+MIGRATION_SUITE = "pplab migrate"
 
 
 def junit(checks: list[BaselineComparison]) -> bytes:
@@ -33,6 +35,28 @@ def junit(checks: list[BaselineComparison]) -> bytes:
                 ET.SubElement(case, "skipped", message=_clean(words))
             ET.SubElement(case, "system-out").text = _clean(words)
         suite.attrib |= {"tests": str(len(parts)), "failures": str(failures), "errors": "0", "skipped": str(skipped)}
+    return _bytes(root)
+
+
+def migration_junit(baseline: str, decision: MigrationDecision) -> bytes:
+    """Return the XML of a migration: one test, which fails on *no-go* and is skipped where it cannot be told.
+
+    As `junit` it carries no time.
+    """
+    failed, skipped = decision.outcome == "no-go", decision.outcome == "cannot tell"
+    counts = {"tests": "1", "failures": str(int(failed)), "errors": "0", "skipped": str(int(skipped))}
+    root = ET.Element("testsuites", name=MIGRATION_SUITE)
+    suite = ET.SubElement(root, "testsuite", counts | {"name": MIGRATION_SUITE})
+    case = ET.SubElement(suite, "testcase", classname="pplab.migrate", name=_clean(f"in place of {baseline}"))
+    if failed:
+        ET.SubElement(case, "failure", message=_clean(decision.headline), type="loss").text = _clean(decision.evidence)
+    elif skipped:
+        ET.SubElement(case, "skipped", message=_clean(decision.headline))
+    ET.SubElement(case, "system-out").text = _clean(decision.words)
+    return _bytes(root)
+
+
+def _bytes(root: ET.Element) -> bytes:
     ET.indent(root)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(root, encoding="unicode")}\n'.encode()
 

@@ -18,7 +18,7 @@ from pplab.analysis.phrasing import fault_words, percent
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
-from pplab.views import answer_table, decision, html, model_settings, text
+from pplab.views import answer_table, decision, html, migration_table, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Card, Display, last_turns
@@ -332,6 +332,7 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     plan = exp.plan
     page = _Page(f"Experiment: {exp.name}" if exp.name else "Experiment")
     decided = exp.verdict() if exp.status != "running" else None
+    moved = exp.migration if plan.race and plan.race.control else None
     if decided is not None:
         page.add(*decision.lines(decided))
     sizes = {"prompt": len(plan.prompts), "setting": len(plan.settings), "replicate": plan.replicates}
@@ -348,11 +349,13 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     for words in exp.warnings:
         page.notice("warning", words)
     summary = exp.summary()
-    if decided is not None:
+    if moved is not None:
+        page.add(*migration_table.parts(moved))
+    elif decided is not None:
         rows = decision.rows(decided, summary, metrics)
         page.table(rows, chart=decision.chart(decided, summary), caption=decision.caption(decided))
-        if plan.race and plan.race.looks and plan.race.looks[-1].out:
-            page.add(html.folded(decision.DROPPED, [escape_text(words) for words in plan.race.looks[-1].out.values()]), "")
+    if decided is not None and plan.race and plan.race.looks and plan.race.looks[-1].out:
+        page.add(html.folded(decision.DROPPED, [escape_text(words) for words in plan.race.looks[-1].out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
         page.words(words)
     usable = bool((frame["status"] == "ok").any())
@@ -434,6 +437,12 @@ def suggested_prompts(result: Any) -> FrameDisplay:
 def verdict(decided: Any) -> Display:
     """Return a decision: its three lines."""
     return _Page("").add(*decision.lines(decided)).display()
+
+
+def migration(moved: Any, *, latency: bool = False) -> FrameDisplay:
+    """Return a migration: its three lines, its table and pairs of answers; ``latency``: also how long answers took."""
+    page = _Page("Migration").add(*decision.lines(moved.decision)).words(moved.latency if latency else "")
+    return page.add(*migration_table.parts(moved.decision)).with_frame(moved.table)
 
 
 def trace(chain: Any, *, full: bool) -> FrameDisplay:

@@ -7,6 +7,7 @@ STATIC_VIEWS = {
     ("pplab.share.export", "Export"): "export",
     ("pplab.models.recording", "Recording"): "report",
     ("pplab.share.regression_gate", "RegressionGate"): "report",
+    ("pplab.share.migration", "Migration"): "migration",
     ("pplab.share.import_package", "ImportReport"): "report",
     ("pplab.share.replay", "Replay"): "report",
     ("pplab.share.verify", "PackageReport"): "report",

@@ -24,9 +24,14 @@ def answer_well(_path: str) -> Answer:
 
 class PlainServer:
     """A running server; ``asked`` are the paths and headers (names in lower case) of its requests, ``bodies`` the JSON of those
-    that have some, both in order."""
+    that have some, both in order. With ``reply`` a request that has a body is answered by what it asks for."""
 
-    def __init__(self, answer: Callable[[str], Answer] = answer_well, trusted: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str], Answer] = answer_well,
+        trusted: ssl.SSLContext | None = None,
+        reply: Callable[[dict[str, Any]], Answer] | None = None,
+    ) -> None:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.bodies: list[dict[str, Any]] = []
         server = self
@@ -36,9 +41,11 @@ class PlainServer:
 
             def do_POST(self) -> None:
                 server.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-                if sent := self.rfile.read(int(self.headers.get("Content-Length", 0))):
-                    server.bodies.append(json.loads(sent))
-                status, body, headers = answer(self.path)
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked = json.loads(sent) if sent else None
+                if asked is not None:
+                    server.bodies.append(asked)
+                status, body, headers = answer(self.path) if asked is None or reply is None else reply(asked)
                 self.send_response(status)
                 for name, value in {"Content-Type": "application/json", **headers, "Content-Length": str(len(body))}.items():
                     self.send_header(name, value)
