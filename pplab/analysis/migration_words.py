@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis.decision_words import MOST_NAMED, Lines
 from pplab.analysis.next_step import MOST_PROMPTS
 from pplab.analysis.paired import FEW_PROMPTS
-from pplab.analysis.phrasing import at_most, counted, joined, number, span
+from pplab.analysis.phrasing import at_most, counted, dollars, joined, number, span
 from pplab.analysis.power import FIRM_PROMPTS
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _cost(found: Comparison) -> str:
     now, before = (side.get("cost", math.nan) for side in (found.row, found.control))
     if not found.name or not (math.isfinite(now) and math.isfinite(before)):
         return ""
-    return f"an answer costs ${now:.2g} instead of ${before:.2g}"
+    return f"an answer costs {dollars(now)} instead of {dollars(before)}"
 
 
 def _rests_on(found: Comparison) -> str:
@@ -163,7 +163,7 @@ def _next(found: Comparison) -> str:
         return f"more than {counted(MOST_PROMPTS, found.unit)} would be needed to tell; choose a wider margin, or stay"
     calls = found.more * found.replicates * 2
     each = [side.get("cost", math.nan) for side in (found.row, found.control)]
-    cost = f", about ${sum(each) * found.more * found.replicates:.2g}" if all(map(math.isfinite, each)) and sum(each) else ""
+    cost = f", about {dollars(sum(each) * found.more * found.replicates)}" if all(map(math.isfinite, each)) and sum(each) else ""
     more = counted(found.more, found.unit).replace(" ", " more ")
     effort = f"{counted(calls, 'call')}{cost}"
     return f"{more} under {found.name} and {found.old} ({effort}) settle{'s' if found.more == 1 else ''} it about 4 times in 5"

@@ -76,6 +76,17 @@ def at_most(value: float) -> str:
     return number(math.ceil(value * 100 - 1e-9) / 100)
 
 
+def dollars(value: float) -> str:
+    """Return US dollars with two digits that say something, and no fewer than cents.
+
+    Examples
+    --------
+    >>> dollars(0.00123), dollars(0.000094), dollars(2.5), dollars(0)
+    ('$0.0012', '$0.000094', '$2.50', '$0')
+    """
+    return f"${value:.{max(2, 1 - math.floor(math.log10(value)))}f}" if value > 0 else "$0"
+
+
 def span(low: float, high: float, places: int = 2) -> str:
     """Return ``low to high``."""
     return f"{number(low, places)} to {number(high, places)}"

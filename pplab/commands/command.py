@@ -110,7 +110,7 @@ class Command:
     arguments, options
         What it takes beside `COMMON_OPTIONS`.
     cell
-        The argument that the body of a ``%%pplab`` cell gives; ``None`` where the command takes no cell.
+        The argument or option that the body of a ``%%pplab`` cell gives; ``None`` where the command takes no cell.
     examples
         Lines without the program's name.
     """
@@ -122,6 +122,11 @@ class Command:
     options: tuple[Option, ...] = ()
     cell: str | None = None
     examples: tuple[str, ...] = ()
+
+    @property
+    def prose(self) -> bool:
+        """Whether its line may hold a prompt."""
+        return any(argument.name == "prompt" for argument in self.arguments)
 
 
 def number(text: str) -> float:

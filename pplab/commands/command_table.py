@@ -93,7 +93,7 @@ def parse(
 def _refuse_typography(command: Command, words: Sequence[str]) -> None:
     plain = words[: words.index("--")] if "--" in words else words
     flags = {option.flag for option in (*command.options, *COMMON_OPTIONS)} | {"--help"}
-    refuse_typography(list(zip(plain, roles(plain, command), strict=True)), flags, prose=command.cell == "prompt")
+    refuse_typography(list(zip(plain, roles(plain, command), strict=True)), flags, prose=command.prose)
 
 
 def perform(

@@ -81,7 +81,7 @@ def _without_comment(line: str, commands: Mapping[str, Command]) -> str:
     words = [match.group() for match in matches]
     command = commands.get(words[0]) if words else None
     labels = roles(words, command)
-    prose = bool(words) and (words[0] == "run" if command is None else command.cell == "prompt")
+    prose = bool(words) and (words[0] == "run" if command is None else command.prose)
     for i, word in enumerate(words):
         if not word.startswith("#") or labels[i] == "value" or "--" in words[:i] or words[0] == "sql":
             continue

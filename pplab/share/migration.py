@@ -313,8 +313,8 @@ def _with_present_scores(runs: RunManager, stored: StoredExperiment) -> StoredEx
     """Return an experiment with its answers scored by the present code, as the new ones will be."""
     from pplab.scoring.scores import METRICS_VERSION
 
-    scored = stored.answers[stored.answers["status"].isin(SCORED)]
-    if (scored["metrics_version"] == METRICS_VERSION).all():
+    rows = runs.context.store.response_rows(stored.row.experiment_id)
+    if all(row.metrics_version == METRICS_VERSION for row in rows if row.status in SCORED):
         return stored
     runs.score(stored.row.experiment_id)
     return runs.stored(stored.row.experiment_id).refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from pplab.analysis.phrasing import percent
+from pplab.analysis.phrasing import dollars, percent
 from pplab.plan.vocabulary import SCORES
 from pplab.views import html, text
 from pplab.views.records import Card, Estimate
@@ -37,7 +37,7 @@ def _rows(decided: MigrationDecision) -> list[dict[str, Any]]:
         row["gain"] = Estimate(*(_known(record[name]) for name in ("gain", "low", "high")))
         row |= {name: Estimate(_known(record[name])) for name in SCORES}
         row["usable"] = "-" if math.isnan(record["usable"]) else percent(record["usable"])
-        row["cost"] = "-" if math.isnan(record["cost"]) else f"${record['cost']:.2g}"
+        row["cost"] = "-" if math.isnan(record["cost"]) else dollars(record["cost"])
         row["decision"] = "use" if setting == decided.setting else ""
         out.append(row)
     return out

@@ -90,9 +90,10 @@ class PlayedModels:
             told = {name: call.parameters[name]}
             return Reply(status="rejected", error=f"{name} is not supported", error_code="rejected", rejected=told)
         text = self.text(call.model, call.messages[-1]["content"], json.dumps(dict(call.parameters), sort_keys=True))
-        attempt = Attempt(attempt=1, started_at=now(), latency_ms=1.0, http_status=200)
+        attempt = Attempt(attempt=1, started_at=now(), latency_ms=500.0, http_status=200)
         tokens = {"input_tokens": USAGE["prompt_tokens"], "output_tokens": USAGE["completion_tokens"]}
-        return Reply(status="ok", text=text, finish_reason="stop", model=call.model, **tokens, attempts=(attempt,))
+        took = {"latency_ms": attempt.latency_ms, "attempts": (attempt,)}
+        return Reply(status="ok", text=text, finish_reason="stop", model=call.model, **tokens, **took)
 
     def __call__(self, body: dict[str, Any]) -> Answer:
         """Answer the JSON of a request."""

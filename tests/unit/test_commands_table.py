@@ -101,7 +101,7 @@ def test_a_command_is_described_without_gaps(name):
     for option in command.options:
         assert option.help
         assert option.convert is None or option.placeholder, f"{option.flag} does not say what its value is"
-    assert command.cell is None or command.cell in [a.name for a in command.arguments]
+    assert command.cell is None or command.cell in [part.name for part in (*command.arguments, *command.options)]
     for text in (command_help(command, program="%pplab"), reference()):
         assert all(o.flag in text for o in command.options)
 
