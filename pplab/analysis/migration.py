@@ -189,6 +189,7 @@ def decide_migration(
             prompts=int((cells.counts > 0).any(axis=1).sum()),
             raced=raced,
             more=against.more,
+            asked=tuple(_record(table, setting) for setting in against.asked),
             replicates=max(int(np.median(cells.counts.max(axis=0))), 1),
         )
     )
@@ -211,7 +212,7 @@ def decide_migration(
 class _Against:
     """What holds of the settings that can be used, by setting index, the chosen or else the highest first.
 
-    ``means`` are on the level of the control, ``gains`` have what each gains with its bounds, and ``more`` are the prompts that
+    ``means`` are on the level of the control, ``gains`` have what each gains with its bounds; ``more`` prompts under ``asked``
     would settle it.
     """
 
@@ -221,20 +222,22 @@ class _Against:
     better: bool
     means: Mapping[int, float]
     gains: Mapping[int, tuple[float, float, float]]
-    more: int
+    asked: tuple[int, ...] = ()
+    more: int = 0
 
 
 def _against(plan: ResponseMatrix, cells: CellValues, used: list[int], at: int, margin: float, error: float) -> _Against:
     control = used.index(at)
     level = float(np.nanmean(cells.means[:, at]))
     if len(used) == 1:
-        return _Against("no-go", (), frozenset(), False, {plan.settings[at]: level}, {}, 0)
+        return _Against("no-go", (), frozenset(), False, {plan.settings[at]: level}, {})
     found = paired(cells.among(used))
     held = against_control(found, control, margin, error)
     gain = np.where(np.isfinite(found.lead[:, control]), found.lead[:, control], -np.inf)
     order = sorted((k for k in range(len(used)) if k != control), key=lambda k: (k != held.chosen, -gain[k]))
     still = [k for k in order if not held.worse[k]]
     settings = [plan.settings[k] for k in used]
+    asked, more = prompts_beside_control(found, control, still, margin, error) if held.outcome == "cannot tell" else ([], 0)
     return _Against(
         outcome=held.outcome,
         order=tuple(settings[k] for k in order),
@@ -242,7 +245,8 @@ def _against(plan: ResponseMatrix, cells: CellValues, used: list[int], at: int, 
         better=held.chosen is not None and bool(held.better[held.chosen]),
         means={settings[k]: level if k == control else level + float(found.lead[k, control]) for k in range(len(used))},
         gains={settings[k]: (float(found.lead[k, control]), float(held.low[k]), float(held.high[k])) for k in order},
-        more=prompts_beside_control(found, control, still, margin, error) if held.outcome == "cannot tell" else 0,
+        asked=tuple(settings[k] for k in asked),
+        more=more,
     )
 
 

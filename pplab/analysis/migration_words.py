@@ -43,6 +43,8 @@ class Comparison:
         ``prompt`` or ``cluster``.
     prompts, more, replicates : int
         Those asked; those to ask besides, so that it is settled about 4 times in 5; and how often each is asked.
+    asked : tuple of mapping
+        The rows of the table of the settings to ask those besides.
     raced : Raced
         How far the race came.
     """
@@ -63,6 +65,7 @@ class Comparison:
     more: int
     replicates: int
     raced: Raced
+    asked: tuple[Mapping[str, Any], ...] = ()
 
 
 def lines(found: Comparison) -> Lines:
@@ -161,9 +164,12 @@ def _next(found: Comparison) -> str:
         return "give more prompts that both can answer"
     if found.more > MOST_PROMPTS:
         return f"more than {counted(MOST_PROMPTS, found.unit)} would be needed to tell; choose a wider margin, or stay"
-    calls = found.more * found.replicates * 2
-    each = [side.get("cost", math.nan) for side in (found.row, found.control)]
+    sides = [*found.asked, found.control]
+    calls = found.more * found.replicates * len(sides)
+    each = [side.get("cost", math.nan) for side in sides]
     cost = f", about {dollars(sum(each) * found.more * found.replicates)}" if all(map(math.isfinite, each)) and sum(each) else ""
     more = counted(found.more, found.unit).replace(" ", " more ")
+    names = [str(side["setting"]) for side in found.asked]
+    under = joined([*(names if len(names) <= MOST_NAMED else [f"the {len(names)} that are still open"]), found.old])
     effort = f"{counted(calls, 'call')}{cost}"
-    return f"{more} under {found.name} and {found.old} ({effort}) settle{'s' if found.more == 1 else ''} it about 4 times in 5"
+    return f"{more} under {under} ({effort}) settle{'s' if found.more == 1 else ''} it about 4 times in 5"

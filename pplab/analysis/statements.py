@@ -160,28 +160,30 @@ def prompts_to_settle(found: Paired, said: Statements, error: float = ERROR) -> 
     return out
 
 
-def prompts_beside_control(found: Paired, control: int, settings: list[int], margin: float, error: float = ERROR) -> int:
-    """Return how many more prompts settle whether one of some settings is as good as a control, about 4 times in 5.
+def prompts_beside_control(
+    found: Paired, control: int, settings: list[int], margin: float, error: float = ERROR
+) -> tuple[list[int], int]:
+    """Return which of some settings to ask further, and how many more prompts settle then whether one is as good as a control.
 
-    0 where too little is known even of that. What settles it is that the nearest one is as good, or else, where all stand below
-    the margin, that each is worse.
+    It is the setting that needs the fewest to be called as good; where all stand below the margin, all of them, so that each is
+    called worse. Enough about 4 times in 5, unless the truth lies close to the margin; none where too little is known.
     """
     from scipy.special import ndtri
 
     together = _SMALL_SAMPLE * float(ndtri(1 - error / max(len(found.lead) - 1, 1))) + _POWER_Z
     alone = _SMALL_SAMPLE * float(ndtri(1 - error)) + _POWER_Z
-    likely, needed = [], []
+    as_good: dict[int, float] = {}
+    worse: dict[int, float] = {}
     for setting in settings:
         gain, se, prompts = (float(of[setting, control]) for of in (found.lead, found.error, found.prompts))
         if not math.isfinite(se):
             continue
-        spread = prompts * se**2
-        if gain > -margin:
-            likely.append(spread * (together / (margin + (_EXPECTED_LEAD if gain > 0 else 1.0) * gain)) ** 2 - prompts)
-        else:
-            needed.append(spread * (alone / max(-gain - margin, 1e-6)) ** 2 - prompts)
-    wanted = min(likely) if likely else max(needed, default=-1.0)
-    return max(1, math.ceil(min(wanted, 1e9))) if likely or needed else 0
+        variance, distance = prompts * se**2, margin + (_EXPECTED_LEAD * gain if gain > 0 else gain)
+        needed, kind = (together, as_good) if distance > 0 else (alone, worse)
+        kind[setting] = variance * (needed / max(abs(distance), 1e-6)) ** 2 - prompts
+    chosen = [min(as_good, key=lambda setting: as_good[setting])] if as_good else list(worse)
+    more = max(({**as_good, **worse}[setting] for setting in chosen), default=0.0)
+    return chosen, max(1, math.ceil(min(more, 1e9))) if chosen else 0
 
 
 def prompts_whatever_the_truth(

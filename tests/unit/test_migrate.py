@@ -278,7 +278,8 @@ def test_what_more_would_cost_is_said_where_it_cannot_tell_and_the_budget_holds(
     moved = lab.migrate("old", "new", prompt=PROMPTS, margin=0.005, max_calls=100)
     assert (moved.outcome, moved.exit_code) == ("cannot tell", 3)
     assert "may be worse than old by up to 0.0" in moved.headline
-    assert "more prompts under new" in moved.next_step
+    assert " more prompts under new" in moved.next_step
+    assert " and old (" in moved.next_step
     assert "about $" in moved.next_step
     assert len(moved.experiment.responses) <= 100
     paused = lab.migrate("old", "new", prompt=PROMPTS, max_cost=0.07)
