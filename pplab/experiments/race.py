@@ -41,7 +41,7 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
         headline=decision.headline,
         evidence=decision.evidence,
         next_step=decision.next_step,
-        settled=decision.setting is not None,
+        settled=decision.leader is not None and not going,
         going=going,
         out=out,
     )
