@@ -34,7 +34,7 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
     race = plan.race
     assert race is not None
     going = decision.undecided
-    out = {setting: f"{plan.settings[setting].label()}: {why}" for setting, why in _out(plan, decision).items()}
+    out = {setting: f"{decision.labels[setting]}: {why}" for setting, why in _out(plan, decision).items()}
     look = Look(
         prompts=race.prompts,
         answers=answers,
@@ -47,8 +47,8 @@ def after_look(plan: Plan, decision: Decision, answers: int) -> Plan:
     )
     then = dataclasses.replace(plan, race=race.after(look, plan.replicates))
     if calls := len(then) - len(plan):
-        labels = [plan.settings[setting].label() for setting in going]
-        go_on = f"Next: {joined(_beginning(labels))} {'go on' if len(going) > 1 else 'goes on'} ({counted(calls, 'call')})."
+        labels = _beginning([decision.labels[setting] for setting in going])
+        go_on = f"Next: {joined(labels)} {'go on' if len(going) > 1 else 'goes on'} ({counted(calls, 'call')})."
         then = dataclasses.replace(plan, race=race.after(dataclasses.replace(look, next_step=go_on), plan.replicates))
     return then
 
@@ -76,8 +76,7 @@ def _out(plan: Plan, decision: Decision) -> dict[int, str]:
     """Return why settings are asked no further: those that cannot be used, and those that cannot win."""
     out = dict(decision.why_out)
     if decision.leader is not None:
-        leader = plan.settings[decision.leader].label()
-        beaten = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+        beaten = f"not better than {decision.labels[decision.leader]} by more than {decision.margin:g} (95% sure)"
         left = {*(decision.undecided or decision.equally_good), decision.leader}
         out |= {setting: beaten for setting in range(len(plan.settings)) if setting not in {*left, *out}}
     return dict(sorted(out.items()))

@@ -125,9 +125,12 @@ TOPICS = "topics = {'topic': 'rain snow wind sun moon stars rivers hills lakes'.
 
 
 def test_a_race_shows_its_looks_and_folds_what_is_out_with_the_reason(notebook):
-    made = notebook(f"%load_ext pplab\n{TOPICS}", RACE, "%pplab dashboard").run_all()
-    root = made.widget("cards")
+    undecided = "%%pplab run --n 1 --sweep temperature=0,1\nWrite a tagline."
+    made = notebook(f"%load_ext pplab\n{TOPICS}", undecided, RACE, "%pplab dashboard").run_all()
+    expect(made.widget("cards").first.get_by_role("button", name="Copy as code", include_hidden=True)).to_be_hidden()
+    root = made.widget("cards").last
     expect(root).to_contain_text("Stopped early: use temperature")
+    expect(root.get_by_role("button", name="Copy as code")).to_be_visible()
     fold = root.locator("details[data-setting='0']")
     expect(fold.locator("summary").first).to_contain_text("temperature 0: not better than temperature")
     assert fold.get_attribute("open") is None
