@@ -668,6 +668,7 @@ class Lab(CopiedAsItself):
         baseline: Experiment | str | os.PathLike[str],
         *,
         n: int | None = None,
+        margin: float | None = None,
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
         on: Listener | None = None,
@@ -681,6 +682,8 @@ class Lab(CopiedAsItself):
             answers, or the one that came with the package.
         n
             Replicates; default: those of the baseline.
+        margin
+            The largest change of the utility that does not matter, as in `Experiment.verdict`; default: it is not compared.
         margins
             By metric, the largest change that does not matter, in the metric's units; default 0.05 for each score.
         model
@@ -691,7 +694,7 @@ class Lab(CopiedAsItself):
         from pplab.share.rerun import check_again
 
         with Interrupts() as interrupts, Operation(self, "check"):
-            return check_again(self._runs, baseline, interrupts, n=n, margins=margins, model=model, on=on)
+            return check_again(self._runs, baseline, interrupts, n=n, margin=margin, margins=margins, model=model, on=on)
 
     @check_call
     def migrate(

@@ -18,7 +18,6 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``decision``     which setting to use, how sure that is, what to run next: `decide`
 ``paired``       settings against each other on the same prompts, with errors in closed form
 ``statements``   what can be said of them with an error of 5 % in all
-``race``         a race of settings over prompts: when it is looked at
 ``utility``      precision and personality of an answer, and their balance as one number
 ``unusable``     answers nobody can use, and the settings they rule out
 ``settling``     what a planned experiment will be able to decide

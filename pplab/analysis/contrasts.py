@@ -92,21 +92,39 @@ def contrasts(cells: CellValues, weights: Floats) -> tuple[Floats, Floats, Float
     ``se^2 = (4 s0 + (P-1) V) / (3+P) / P`` with 3+P degrees of freedom.
     """
     complete = np.isfinite(cells.means).all(axis=1)
-    prompts = int(complete.sum())
     by_prompt = cells.means[complete] @ weights.T
+    prior = prior_variances(cells)
+    expected = None if prior is None else weights**2 @ prior
+    return over_prompts(by_prompt, expected, cells.pass_rates, np.abs(weights).sum(axis=1) / 2)
+
+
+def over_prompts(
+    by_prompt: Floats, expected: Floats | None, pass_rates: bool, most: Floats | float = 1.0
+) -> tuple[Floats, Floats, Floats]:
+    """Return the mean of each contrast over the prompts, with its error and degrees of freedom; NaN where too little is known.
+
+    Parameters
+    ----------
+    by_prompt : array, shape (prompts, contrasts)
+        What each prompt gives.
+    expected : array, shape (contrasts,), or None
+        The variance of one prompt's contrast that the replicates let expect, ``s0``; ``None`` where nothing was repeated.
+    pass_rates
+        Whether contrasts of pass rates are meant: then only the prompts speak.
+    most
+        The largest that a contrast of pass rates can be.
+    """
+    prompts = len(by_prompt)
     effect = by_prompt.mean(axis=0)
-    variance = by_prompt.var(axis=0, ddof=1) if prompts > 1 else np.full(len(weights), np.nan)
-    if cells.pass_rates:
-        variance = with_two_more(variance, effect, float(prompts), np.abs(weights).sum(axis=1) / 2)
-    prior = None if cells.pass_rates else prior_variances(cells)
-    if prior is None:
-        known = prompts >= MIN_PROMPTS
-        error = np.sqrt(variance / prompts) if known else np.full(len(weights), np.nan)
-        return effect, error, np.full(len(weights), float(prompts - 1))
+    variance = by_prompt.var(axis=0, ddof=1) if prompts > 1 else np.full_like(effect, np.nan)
+    if pass_rates:
+        variance = with_two_more(variance, effect, float(prompts), most)
+    if pass_rates or expected is None:
+        error = np.sqrt(variance / prompts) if prompts >= MIN_PROMPTS else np.full_like(effect, np.nan)
+        return effect, error, np.full_like(effect, prompts - 1)
     freedom = float(prompts - 1 + PRIOR_FREEDOM)
-    expected = weights**2 @ prior
     error = np.sqrt((PRIOR_FREEDOM * expected + (prompts - 1) * variance) / freedom / prompts)
-    return effect, error if prompts >= FEW_PROMPTS else np.full(len(weights), np.nan), np.full(len(weights), freedom)
+    return effect, error if prompts >= FEW_PROMPTS else np.full_like(effect, np.nan), np.full_like(effect, freedom)
 
 
 def _levels(factors: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -63,6 +63,8 @@ class Decision:
     undecided : tuple of int
         Setting indices that have to be asked more to settle it, the leader first: it, and those that may still be better by more
         than the margin; all that can be used where too little is known. Empty where it is settled, or nothing can be used.
+    labels : dict of str
+        What each setting is called, by setting index: what they differ in.
     utility : DataFrame
         Indexed by setting index, highest first: ``mean``, ``low``, ``high`` (95 % against the mean of all settings),
         ``behind_at_most`` (the regret bound) and ``unusable`` (the share of answers that cannot be used).
@@ -106,6 +108,7 @@ class Decision:
     ruled_out: tuple[int, ...]
     why_out: Mapping[int, str]
     undecided: tuple[int, ...]
+    labels: Mapping[int, str]
     utility: pd.DataFrame
     by_metric: pd.DataFrame
     by_factor: pd.DataFrame
@@ -381,6 +384,7 @@ def _decision(
         ruled_out=tuple(why_out := _why_out(plan, facts.lost)),
         why_out=why_out,
         undecided=tuple(sorted((s for s, still in zip(settings, said.open, strict=True) if still), key=lambda s: s != leader)),
+        labels=dict(zip(plan.settings, plan.labels, strict=True)),
         utility=table.sort_values("mean", ascending=False, kind="stable"),
         by_metric=by_metric,
         by_factor=by_factor,
@@ -429,6 +433,7 @@ def _nothing(
         ruled_out=tuple(out),
         why_out=out,
         undecided=(),
+        labels=dict(zip(plan.settings, plan.labels, strict=True)),
         utility=table,
         by_metric=pd.DataFrame(columns=["setting", "metric", "lead", "low", "high", "mark"]),
         by_factor=pd.DataFrame(columns=COLUMNS),

@@ -28,6 +28,8 @@ INTERACTION = 0.5
 """
 INTERACTION_OF_TWO = 0.7
 """The same where there are only two settings, and no other pair to learn from."""
+INTERACTION_OF_RUNS = 0.35
+"""The same of two runs of one setting, of which a change does something to single prompts once: `INTERACTION` over root two."""
 PRIOR_FREEDOM = 4
 """The degrees of freedom that the prior is worth."""
 FEW_PROMPTS = 3
@@ -200,7 +202,7 @@ def _level(values: Floats, there: Flags) -> Floats:
 
 def _spreads(cells: CellValues) -> tuple[Floats, Floats] | None:
     """Return of each setting the variance of its replicates and one over their number, ``None`` where nothing was repeated."""
-    there, repeated = cells.counts > 0, cells.counts > 1
+    there, repeated = cells.counts > 0, np.isfinite(cells.noise)
     within = np.where(repeated, cells.counts * cells.noise, 0.0).sum(axis=0) / np.maximum(repeated.sum(axis=0), 1)
     share = np.where(there, 1.0 / np.maximum(cells.counts, 1), 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     unknown = cells.constant() | ~repeated.any(axis=0)
@@ -209,13 +211,16 @@ def _spreads(cells: CellValues) -> tuple[Floats, Floats] | None:
     return np.where(unknown, within[~unknown].min(), within), np.where(unknown, 1.0, share)
 
 
-def prior_variances(cells: CellValues) -> Floats | None:
-    """Return of each setting the variance of one prompt's value that its replicates let expect, ``None`` where none were."""
+def prior_variances(cells: CellValues, interaction: float | None = None) -> Floats | None:
+    """Return of each setting the variance of one prompt's value that its replicates let expect, ``None`` where none were.
+
+    ``interaction`` is what it does to single prompts; by default that of different settings.
+    """
     spreads = _spreads(cells)
     if spreads is None:
         return None
     within, share = spreads
-    ratio = INTERACTION if len(within) > 2 else INTERACTION_OF_TWO
+    ratio = interaction or (INTERACTION if len(within) > 2 else INTERACTION_OF_TWO)
     return np.asarray(within * (share + ratio**2))
 
 

@@ -30,7 +30,7 @@ PERSONALITY = ("creativity", "diversity")
 
 def metric_cells(plan: ResponseMatrix, metric: str, sign: float = 1.0) -> CellValues:
     """Return the cells of one metric; ``sign`` -1 where less is better."""
-    return _clustered(plan, _cells(plan, sign * plan.numbers(metric)))
+    return clustered(plan, _cells(plan, sign * plan.numbers(metric)))
 
 
 def utility_cells(plan: ResponseMatrix, weight: float, distance: Distance | Floats | None) -> CellValues | None:
@@ -68,14 +68,14 @@ def utility_cells(plan: ResponseMatrix, weight: float, distance: Distance | Floa
         worth += np.where(share > 0, share * value, 0.0)
     cells = _cells(plan, worth)
     if texts is None:
-        return _clustered(plan, cells)
+        return clustered(plan, cells)
     of_diversity = np.where(judged, of_personality - of_precision, 0.0)[:, None]
     whole = cells.means + of_diversity * _diversities(distances, answers.shape) + np.where(judged, of_precision, 0.0)[:, None]
     noise = cells.noise.copy()
     for (p, s), between in distances.items():
         if len(between) > 2 and judged[p]:
             noise[p, s] = _jackknife(worth[texts.rows[p, s]], between, float(of_diversity[p, 0]))
-    return _clustered(plan, CellValues(whole, cells.counts, noise))
+    return clustered(plan, CellValues(whole, cells.counts, noise))
 
 
 def _cells(plan: ResponseMatrix, values: Floats) -> CellValues:
@@ -114,8 +114,8 @@ def _jackknife(worth: Floats, distances: Floats, of_diversity: float) -> float:
     return float((n - 1) / n * ((without - without.mean()) ** 2).sum())
 
 
-def _clustered(plan: ResponseMatrix, cells: CellValues) -> CellValues:
-    """Return the means over the prompts of each cluster, in which every prompt counts the same."""
+def clustered(plan: ResponseMatrix, cells: CellValues) -> CellValues:
+    """Return the cells' means over the prompts of each cluster, in which every prompt counts the same."""
     if plan.unit == "prompt":
         return cells
     clusters = int(plan.cluster.max()) + 1

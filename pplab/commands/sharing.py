@@ -12,6 +12,7 @@ from pplab.errors import BadInput
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from pplab.commands.session import Session
     from pplab.models.recording import Recording
@@ -88,18 +89,30 @@ def check(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
     lab = session.lab(arguments)
     junit_file = target(arguments.junit, lab.folder, "check", "xml") if arguments.junit else None
-    margins = {}
-    for name, value in (name_value_pairs("--margin", arguments.margin) or {}).items():
-        try:
-            margins[name] = float(value)
-        except ValueError:
-            raise BadInput(f"the margin {value} of {name} is not a number", hint="write --margin NAME=NUMBER") from None
+    margin, margins = _margins(arguments.margin or [])
     model = arguments.model and lab.model  # without its endpoint
     with session.progress(lab, arguments) as listener:
-        gate = lab.check(arguments.baseline, n=arguments.n, margins=margins or None, model=model, on=listener)
+        gate = lab.check(arguments.baseline, n=arguments.n, margin=margin, margins=margins, model=model, on=listener)
     if junit_file is not None:
         write_atomically(junit_file, junit(list(gate.checks)))
     return CommandResult(gate, gate.as_dict(), exit_code=gate.exit_code)
+
+
+def _margins(texts: Sequence[str]) -> tuple[float | None, dict[str, float] | None]:
+    """Return the margin of the utility, which stands alone, and those of metrics, which follow their names."""
+    alone = [text for text in texts if "=" not in text]
+    if len(alone) > 1:
+        raise BadInput(f"the utility has one margin, not {' and '.join(alone)}", hint="write --margin METRIC=NUMBER for a metric")
+    named = name_value_pairs("--margin", [text for text in texts if "=" in text]) or {}
+    margins = {name: _margin(value, f" of {name}") for name, value in named.items()}
+    return _margin(alone[0], "") if alone else None, margins or None
+
+
+def _margin(text: str, of_metric: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"the margin {text}{of_metric} is not a number", hint="write --margin NUMBER or METRIC=NUMBER") from None
 
 
 COMMANDS = (
@@ -159,13 +172,14 @@ COMMANDS = (
             Option("--n", "replicates (default: as many as the baseline has)", whole_number, "N"),
             Option(
                 "--margin",
-                "the largest change of a score that does not matter (default 0.05); may be repeated",
-                metavar="METRIC=VALUE",
+                "the largest change of a score that does not matter (default 0.05); without METRIC that of the utility, which is "
+                "then compared too; may be repeated",
+                metavar="[METRIC=]VALUE",
                 repeat=True,
             ),
             Option("--junit", "also write the outcome as JUnit XML to this file, inside the working folder", metavar="FILE"),
             *MODEL_OPTIONS,
         ),
-        examples=("check baseline.zip --junit check.xml", "check latest --n 20 --margin coherence=0.02"),
+        examples=("check baseline.zip --junit check.xml", "check latest --n 20 --margin 0.03 --margin coherence=0.02"),
     ),
 )

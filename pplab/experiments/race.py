@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.analysis.decision_words import MOST_NAMED
 from pplab.analysis.phrasing import counted, joined
+from pplab.experiments.repository import setting_name
 from pplab.plan.race import Look
 
 if TYPE_CHECKING:
@@ -29,40 +30,45 @@ class Standing:
         Whether that ends the race.
     going : tuple of int
         The setting indices that are asked further; none where nothing is left to find out.
-    out : mapping
-        Of each other setting, by index, why it is asked no further, in words.
+    labels, out : mapping
+        Each setting in words, by index, and of those that are asked no further, why.
     """
 
     headline: str
     evidence: str
     next_step: str
     settled: bool
-    going: tuple[int, ...] = ()
-    out: Mapping[int, str] = field(default_factory=dict)
+    going: tuple[int, ...]
+    labels: Mapping[int, str]
+    out: Mapping[int, str]
 
 
 def standing(stored: StoredExperiment) -> Standing:
     """Return how the race of an experiment stands on all that is stored of it."""
     migrated = stored.migration
     if migrated is not None:
-        lines = (migrated.headline, migrated.evidence, migrated.next_step)
-        settled = migrated.outcome != "cannot tell"
         return Standing(
-            headline=lines[0], evidence=lines[1], next_step=lines[2], settled=settled, going=migrated.going, out=migrated.out
+            headline=migrated.headline,
+            evidence=migrated.evidence,
+            next_step=migrated.next_step,
+            settled=migrated.outcome != "cannot tell",
+            going=migrated.going,
+            labels={index: setting_name(stored.plan, index) for index in range(len(stored.plan.settings))},
+            out=migrated.out,
         )
     decision = stored.decision()
     out = dict(decision.why_out)
     if decision.leader is not None:
-        leader = stored.plan.settings[decision.leader].label()
-        beaten = f"not better than {leader} by more than {decision.margin:g} (95% sure)"
+        beaten = f"not better than {decision.labels[decision.leader]} by more than {decision.margin:g} (95% sure)"
         left = {*(decision.undecided or decision.equally_good), decision.leader}
         out |= {setting: beaten for setting in range(len(stored.plan.settings)) if setting not in {*left, *out}}
     return Standing(
         headline=decision.headline,
         evidence=decision.evidence,
         next_step=decision.next_step,
-        settled=decision.setting is not None,
+        settled=decision.leader is not None and not decision.undecided,
         going=decision.undecided,
+        labels=decision.labels,
         out=out,
     )
 
@@ -94,12 +100,12 @@ def after_look(plan: Plan, found: Standing, answers: int) -> Plan:
         next_step=found.next_step,
         settled=found.settled,
         going=found.going,
-        out={setting: f"{plan.settings[setting].label()}: {why}" for setting, why in sorted(found.out.items())},
+        out={setting: f"{found.labels[setting]}: {why}" for setting, why in sorted(found.out.items())},
     )
     then = dataclasses.replace(plan, race=race.after(look, plan.replicates))
     if calls := len(then) - len(plan):
-        labels = [plan.settings[setting].label() for setting in found.going]
-        go_on = f"Next: {joined(_beginning(labels))} {'go on' if len(found.going) > 1 else 'goes on'} ({counted(calls, 'call')})."
+        labels = _beginning([found.labels[setting] for setting in found.going])
+        go_on = f"Next: {joined(labels)} {'go on' if len(found.going) > 1 else 'goes on'} ({counted(calls, 'call')})."
         then = dataclasses.replace(plan, race=race.after(dataclasses.replace(look, next_step=go_on), plan.replicates))
     return then
 

@@ -1,9 +1,10 @@
 """The regression gate: whether answers of today are those of a baseline, metric by metric: same, drifted, or cannot tell.
 
-Metrics are decided by an equivalence test together with a difference test, corrected over the metrics (see
-`pplab.analysis.equivalence`). What is no metric (which model answered, what it rejected, failures, latency, cost) is compared
-beside them. Only metrics, failures and rejected parameters decide the gate: a model may be renamed or become slower without its
-answers being worse.
+Metrics are decided by an equivalence test together with a difference test, corrected over the metrics, with the estimator of the
+decision (see `pplab.analysis.equivalence`). The utility that the decision rests on is compared with them when a margin for it is
+given: nothing that nobody asked for fails a gate. What is no metric (which model answered, what it rejected, failures, latency,
+cost) is compared beside them. Only metrics, failures and rejected parameters decide the gate: a model may be renamed or become
+slower without its answers being worse.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pplab.analysis.equivalence import Equivalence, drift
+from pplab.analysis.equivalence import UTILITY, Equivalence, drift
 from pplab.analysis.phrasing import probability
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import mapping
@@ -60,7 +61,8 @@ class BaselineComparison:
         ``drifted`` when any metric drifted, failures rose, or a parameter is rejected that was not; else ``cannot tell`` when any
         metric could not be told; else ``same``.
     metrics : tuple of Equivalence
-        Empty when every answer is identical to that of the baseline: then there is nothing to test.
+        The utility comes last, where it was asked for. Empty when every answer is identical to that of the baseline: then there
+        is nothing to test.
     facts : tuple of CallComparison
         Answers (when all are the same), model, fingerprint, rejected parameters, failures, latency, cost.
     baseline, experiment : str
@@ -154,13 +156,32 @@ def margins_for(names: Sequence[str], wanted: Mapping[str, float] | None) -> dic
     given = {} if wanted is None else mapping(wanted, "margins", '{"coherence": 0.02}')
     for name, margin in given.items():
         if name not in names:
-            raise BadInput(
-                f"this baseline has no metric '{name}'", hint=did_you_mean(name, names) or f"known: {', '.join(names)}"
-            )
-        if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < float("inf"):
-            raise BadInput(f"the margin {margin!r} of {name} is not above 0", hint="give it in the metric's own units")
-        margins[name] = float(margin)
+            known = "its margin stands alone, without a name" if name == UTILITY else f"known: {', '.join(names)}"
+            raise BadInput(f"this baseline has no metric '{name}'", hint=did_you_mean(name, names) or known)
+        margins[name] = _above_zero(margin, name)
     return margins
+
+
+def utility_margin(margin: float | None) -> float | None:
+    """Return the margin of the utility; ``None`` where it is not compared.
+
+    Raises
+    ------
+    BadInput
+        If it is not above 0.
+
+    Examples
+    --------
+    >>> utility_margin(0.03)
+    0.03
+    """
+    return None if margin is None else _above_zero(margin, "the utility")
+
+
+def _above_zero(margin: Any, name: str) -> float:
+    if isinstance(margin, bool) or not isinstance(margin, (int, float)) or not 0 < margin < float("inf"):
+        raise BadInput(f"the margin {margin!r} of {name} is not above 0", hint="give it in the metric's own units")
+    return float(margin)
 
 
 def compare(
@@ -173,6 +194,8 @@ def compare(
     source: str,
     timed: bool,
     replicates: int,
+    utility: float | None = None,
+    precision: float = 0.5,
 ) -> BaselineComparison:
     """Compare the responses of two runs of one plan.
 
@@ -188,9 +211,13 @@ def compare(
         Whether the latencies of ``now`` were measured, not recorded.
     replicates
         Replicates of the plan, from which the suggested number is reckoned.
+    utility
+        The largest change of the utility that does not matter; ``None``: it is not compared.
+    precision
+        The share of precision in the utility.
     """
     same = _same_answers(before, now)
-    metrics = () if same else drift(before, now, margins)
+    metrics = () if same else drift(before, now, margins, utility=utility, precision=precision)
     identical = CallComparison("answers", "same", f"all {len(now)} are identical to those of the baseline", gates=True)
     facts = (
         *([identical] if same else []),
@@ -228,8 +255,8 @@ def _same_answers(before: pd.DataFrame, now: pd.DataFrame) -> bool:
 
 
 def _applies(metric: str, before: pd.DataFrame, now: pd.DataFrame) -> bool:
-    """Return whether a metric applies to any response of either side."""
-    return bool(before[metric].notna().any() or now[metric].notna().any())
+    """Return whether a metric applies to any response of either side; the utility, which is compared when asked for, always."""
+    return metric == UTILITY or bool(before[metric].notna().any() or now[metric].notna().any())
 
 
 def _suggested_replicates(unclear: Sequence[Equivalence], replicates: int) -> int | None:

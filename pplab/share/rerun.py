@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, NotFound, Offline, PplabError
 from pplab.experiments.dependencies import Listeners
+from pplab.experiments.repository import precision_of
 from pplab.experiments.selection import experiment_id
 from pplab.inputs.paths import given_path
 from pplab.plan.plan import MAX_CALLS, Plan
@@ -18,7 +19,7 @@ from pplab.share.archive import open_package
 from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
 from pplab.share.package_contents import PackageContents, read_store
-from pplab.share.regression_gate import BaselineComparison, RegressionGate, compare, margins_for
+from pplab.share.regression_gate import BaselineComparison, RegressionGate, compare, margins_for, utility_margin
 from pplab.share.replay import Replay, analysis_frame, replay, rescore
 from pplab.share.verify import verified_contents
 
@@ -123,13 +124,14 @@ class Rerun:
         interrupts: Interrupts,
         *,
         n: int | None = None,
+        margin: float | None = None,
         margins: Mapping[str, float] | None = None,
         model: str | None = None,
         on: Listener | None = None,
     ) -> BaselineComparison:
         before = analysis_frame(_with_current_scores(self.contents), row)
         own = self.contents.latest_scores(row.experiment_id).users_metrics
-        chosen = margins_for([*SCORES, *own], margins)
+        chosen, of_utility = margins_for([*SCORES, *own], margins), utility_margin(margin)
         recorded = self._recorded_source(row)
         plan = Plan.from_dict(row.plan).anew()
         plan = self._with_models(row, plan, model) if recorded is None else dataclasses.replace(plan, max_cost=None)
@@ -141,6 +143,7 @@ class Rerun:
                 "the regression gate was interrupted, and what arrived is kept", hint="run it again", code="interrupted"
             )
         contents = read_store(self._context.store, [ran.id])
+        calibrations = {c.calibration_id: c for c in self.contents.calibrations}
         return compare(
             before,
             analysis_frame(contents, contents.experiments[0]),
@@ -150,6 +153,8 @@ class Rerun:
             source="the recorded answers" if recorded else f"fresh answers of {plan.model}",
             timed=recorded is None and self._context.recording is None,
             replicates=plan.replicates,
+            utility=of_utility,
+            precision=precision_of(calibrations.get(row.calibration_id or "")),
         )
 
     def _with_models(self, row: ExperimentRow, plan: Plan, model: str | None) -> Plan:

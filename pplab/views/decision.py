@@ -104,7 +104,9 @@ def _standing(decision: Decision, setting: int) -> str:
         return "equally good"
     if setting in decision.behind:
         return "behind"
-    return "leads" if setting == decision.leader else "not settled"
+    if setting == decision.leader:
+        return "leads"
+    return "not settled" if setting in decision.undecided else "not better"
 
 
 def _at_most(bound: float) -> str:

@@ -117,3 +117,32 @@ def test_at_700_pixels_nothing_is_wider_than_the_page(cards):
     cards.page.set_viewport_size({"width": 700, "height": 1000})
     root = cards.widget("cards")
     root.page.wait_for_function("root => root.scrollWidth <= root.clientWidth", arg=root.element_handle())
+
+
+RACE = """%%pplab run --prompts {topics} --sweep temperature=0,1.2,1.6 --seed 1 --until settled
+Describe {topic} in one sentence."""
+TOPICS = "topics = {'topic': 'rain snow wind sun moon stars rivers hills lakes'.split()}"
+
+
+def test_a_race_shows_its_looks_and_folds_what_is_out_with_the_reason(notebook):
+    undecided = "%%pplab run --n 1 --sweep temperature=0,1\nWrite a tagline."
+    made = notebook(f"%load_ext pplab\n{TOPICS}", undecided, RACE, "%pplab dashboard").run_all()
+    expect(made.widget("cards").first.get_by_role("button", name="Copy as code", include_hidden=True)).to_be_hidden()
+    root = made.widget("cards").last
+    expect(root).to_contain_text("Stopped early: use temperature")
+    expect(root.get_by_role("button", name="Copy as code")).to_be_visible()
+    fold = root.locator("details[data-setting='0']")
+    expect(fold.locator("summary").first).to_contain_text("temperature 0: not better than temperature")
+    assert fold.get_attribute("open") is None
+    hidden = fold.locator("[data-pplab='card']")
+    expect(hidden).to_have_count(12)
+    expect(hidden.first).not_to_be_visible()
+    fold.locator("summary").first.click()
+    expect(hidden.first).to_be_visible()
+    root.scroll_into_view_if_needed()
+    root.get_by_label("Setting").select_option("0")
+    expect(root.locator("details[data-setting]")).to_have_count(0)
+    expect(root.locator("[data-pplab='card']").first).to_be_visible()
+    board = made.widget("dashboard")
+    expect(board.locator(".pplab-headline")).to_contain_text("Stopped early: use temperature")
+    expect(board.locator(".pplab-fold li")).not_to_have_count(0)

@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from analysis_frames import METRICS, SOAK, experiment
+from analysis_frames import BETWEEN, METRICS, SOAK, WITHIN, experiment, frame_of
+from scipy import stats
 
 from pplab.analysis.equivalence import drift, equivalence, equivalences
+from pplab.analysis.paired import INTERACTION_OF_RUNS
 from pplab.errors import BadInput
 
 MARGINS = dict.fromkeys(METRICS, 0.05)
@@ -105,8 +107,8 @@ def test_identical_runs_are_the_same():
 
 
 def test_missing_values_drop_their_pair():
-    found = equivalence([0.5, None, 0.6, 0.7, math.nan], [0.5, 0.5, 0.6, 0.7, 0.4], 0.1)
-    assert (found.n, found.dropped) == (3, 2)
+    found = equivalence([0.5, None, 0.6, 0.7, math.nan, 0.4, 0.5, 0.6], [0.5, 0.5, 0.6, 0.7, 0.4, 0.4, 0.5, 0.6], 0.1)
+    assert (found.n, found.dropped) == (6, 2)
     assert "2 prompts without a counterpart left out." in found.words
 
 
@@ -162,6 +164,126 @@ def test_settings_that_only_one_run_has_are_left_out():
     now = now[now["setting_index"] < 2]
     found = drift(before, now, {"coherence": 0.05})[0]
     assert (found.difference, found.n) == (0, 12)
+
+
+def test_a_setting_that_never_answered_in_one_run_leaves_the_others_to_compare():
+    before, now = experiment(5, 2, 3, seed=1), experiment(5, 2, 3, seed=1)
+    now.loc[now["setting_index"] == 1, "status"] = "failed"
+    found = drift(before, now, {"coherence": 0.05}, utility=0.05)
+    assert [(e.outcome, e.n, e.dropped) for e in found] == [("same", 5, 0), ("same", 5, 0)]
+
+
+def test_a_prompt_is_compared_under_the_settings_that_it_has_in_both_runs():
+    before = experiment(8, 2, 3, seed=1)
+    now = before.assign(coherence=before["coherence"] + 0.2)
+    now.loc[(now["prompt_index"] == 0) & (now["setting_index"] == 0), "coherence"] = math.nan
+    now.loc[now["prompt_index"] == 1, "coherence"] = math.nan
+    found = drift(before, now, {"coherence": 0.05})[0]
+    assert (found.outcome, found.n, found.dropped) == ("drifted", 7, 1)
+    assert found.difference == pytest.approx(0.2)
+
+
+def test_a_cluster_is_compared_on_the_prompts_that_both_runs_answered():
+    before = experiment(8, 1, 3, seed=1).assign(cluster=lambda f: f["prompt_index"] // 2)
+    now = before.copy()
+    now.loc[now["prompt_index"] == 1, "coherence"] = math.nan
+    before.loc[before["prompt_index"] == 4, "coherence"] += 0.001  # so that not all is as it was
+    found = drift(before, now, {"coherence": 0.05})[0]
+    assert (found.unit, found.n, found.difference) == ("cluster", 4, pytest.approx(-0.001 / 2 / 4))
+
+
+def answers(prompts: int, shift: float, rng: np.random.Generator, replicates: int, interaction: float = 0.0):
+    """Return the responses of two runs of one setting; the change of the second does something else to each prompt."""
+    level = rng.normal(0.5, BETWEEN, (4, prompts))
+    sides = []
+    for own in (np.zeros((4, prompts)), rng.normal(0, interaction, (4, prompts))):
+        frame = experiment(prompts, 1, replicates)
+        for k, metric in enumerate(METRICS):
+            frame[metric] = (level + own)[k][frame["prompt_index"]] + rng.normal(0, WITHIN, len(frame))
+        sides.append(frame)
+    sides[1]["coherence"] += shift
+    return sides
+
+
+def test_the_error_borrows_from_the_replicates():
+    before, now = answers(4, 0.0, np.random.default_rng(3), 5, 0.05)
+    found = drift(before, now, {"coherence": 0.1})[0]
+    sides = [side.groupby("prompt_index")["coherence"] for side in (before, now)]
+    expected = sum(side.var().mean() * (1 / 5 + INTERACTION_OF_RUNS**2) for side in sides)
+    variance = (sides[1].mean() - sides[0].mean()).var()
+    error = math.sqrt((4 * expected + 3 * variance) / 7 / 4)
+    assert found.scope == "prompts"
+    assert found.p_drift == pytest.approx(2 * stats.t.sf(abs(found.difference) / error, 7))
+    assert found.high - found.difference == pytest.approx(error * stats.t.ppf(0.95, 7))
+
+
+@pytest.mark.parametrize(("prompts", "replicates"), [(3, 2), (3, 5), (5, 3)])
+def test_a_few_prompts_seldom_cry_wolf_and_seldom_miss_a_change_as_large_as_the_margin(prompts, replicates):
+    rng, count = np.random.default_rng(prompts * replicates), 1_000 if SOAK else 40
+    alarms = missed = 0
+    for _ in range(count):
+        unchanged, changed = (
+            drift(*answers(prompts, shift, rng, replicates, 0.05), dict.fromkeys(METRICS, 0.1)) for shift in (0.0, 0.1)
+        )
+        alarms += any(e.outcome == "drifted" for e in unchanged)
+        missed += next(e.outcome for e in changed if e.metric == "coherence") == "same"
+    most = 0.05 * count + 1.65 * math.sqrt(0.0475 * count)  # 95% of samples of exactly 5% stay below this
+    assert max(alarms, missed) <= most
+
+
+def test_five_prompts_find_a_change_that_is_twice_the_margin():
+    rng, count = np.random.default_rng(5), 200 if SOAK else 20
+    found = sum(drift(*answers(5, 0.2, rng, 5, 0.05), dict.fromkeys(METRICS, 0.1))[1].outcome == "drifted" for _ in range(count))
+    assert found / count >= 0.8
+
+
+@pytest.mark.parametrize("prompts", [1, 2, 4, 8])
+def test_answers_that_are_what_they_were_are_the_same(prompts):
+    before = experiment(prompts, 2, 3)
+    found = drift(before, before, MARGINS, utility=0.001)
+    assert {(e.metric, e.outcome, e.difference, e.p_drift) for e in found} == {(m, "same", 0, 1) for m in (*METRICS, "utility")}
+
+
+@pytest.mark.parametrize(("prompts", "outcome"), [(1, "cannot tell"), (2, "drifted"), (4, "drifted"), (8, "drifted")])
+def test_settings_whose_answers_never_vary_are_compared(prompts, outcome):
+    before = frame_of([(p, 0, "ok", 0.5 + p / 10) for p in range(prompts) for _ in range(3)])
+    changed = before.assign(coherence=before["coherence"] + 0.1)
+    assert drift(before, before, {"coherence": 0.05})[0].outcome == "same"
+    assert drift(before, changed, {"coherence": 0.2})[0].outcome == "same"
+    found = drift(before, changed, {"coherence": 0.05})[0]
+    assert found.outcome == outcome  # three answers and three others: the labels fall so in one of ten cases, at each prompt
+
+
+def passes(rates: tuple[float, ...], replicates: int, rng: np.random.Generator):
+    """Return the responses to prompts that pass a check at these rates."""
+    rows = [(p, 0, "ok", float(rng.random() < rate)) for p, rate in enumerate(rates) for _ in range(replicates)]
+    return frame_of(rows, "prompt_index setting_index status check")
+
+
+@pytest.mark.parametrize(("rates", "replicates"), [((0.6,), 6), ((0.9, 0.9), 12), ((0.5, 0.7, 0.9, 0.9), 5)])
+def test_pass_rates_of_few_prompts_seldom_cry_wolf(rates, replicates):
+    rng, count = np.random.default_rng(8), 2_000 if SOAK else 100
+    pairs = ((passes(rates, replicates, rng), passes(rates, replicates, rng)) for _ in range(count))
+    alarms = sum(drift(*pair, {"check": 0.1})[0].outcome == "drifted" for pair in pairs)
+    assert alarms <= 0.05 * count + 1.65 * math.sqrt(0.0475 * count)
+
+
+def test_a_check_that_failed_once_in_a_few_prompts_may_fail_more_often():
+    before = passes((1.0,) * 12, 5, np.random.default_rng(1))
+    now = before.assign(check=[0.0, *[1.0] * 59])
+    assert drift(before, before, {"check": 0.05})[0].outcome == "same"
+    assert drift(before, now, {"check": 0.05})[0].outcome == "cannot tell"
+
+
+def test_the_utility_is_one_more_row_of_the_family():
+    before = experiment(8, 2, 3, seed=1).assign(text=lambda f: [f"answer {i}" for i in range(len(f))])
+    now = before.assign(coherence=before["coherence"] - 0.3, creativity=before["creativity"] - 0.3)
+    alone, with_utility = drift(before, now, MARGINS), drift(before, now, MARGINS, utility=0.03, precision=0.7)
+    assert [e.metric for e in with_utility] == [*(e.metric for e in alone), "utility"]
+    assert {e.family for e in with_utility} == {len(alone) + 1}
+    found = with_utility[-1]
+    # coherence is a third of precision, creativity half of personality
+    assert (found.outcome, found.difference) == ("drifted", pytest.approx(-0.3 * (0.7 / 3 + 0.3 / 2)))
 
 
 def test_runs_that_share_nothing_cannot_be_told():

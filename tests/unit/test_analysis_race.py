@@ -14,8 +14,8 @@ import pytest
 from analysis_frames import SOAK
 
 from pplab.analysis.paired import CellValues, Paired, paired
-from pplab.analysis.race import LOOKS, RACE_ERROR, next_look
-from pplab.analysis.statements import MARGIN, Statements, statements
+from pplab.analysis.statements import MARGIN, Statements, error_of_look, statements
+from pplab.plan.race import LOOKS, Look, new_race
 
 RUNS = 2_000 if SOAK else 200
 REPLICATES = 2
@@ -74,11 +74,11 @@ class Race:
 
     @property
     def calls(self):
-        return int(self.asked[-1].sum()) * REPLICATES if self.asked else 0
+        return int(self.asked[-1].sum()) * REPLICATES
 
     @property
     def settled(self):
-        return bool(self.said) and self.said[-1].settled
+        return self.said[-1].settled
 
     def wrong(self, effects, margin):
         """Whether the headline is false: the best is not, or one to use is worse than another by more than the margin."""
@@ -93,21 +93,20 @@ class Race:
 def play(values, margin, *, available=LOOKS[-1], max_calls=None):
     """Race the settings over answers whose values are known, shape (prompts, settings, replicates)."""
     cells = CellValues.of(values)
-    settings = values.shape[1]
-    race, asked, going_on, prompts = Race(), np.zeros(settings, dtype=int), np.ones(settings, dtype=bool), 0
-    while (prompts := next_look(prompts, available)) is not None:
-        asked = np.where(going_on, prompts, asked)
-        if max_calls is not None and asked.sum() * REPLICATES > max_calls:
-            break
+    plan = new_race([str(k) for k in range(available)], values.shape[1], REPLICATES, max_calls=max_calls)
+    race = Race()
+    while True:
+        asked = np.array(plan.reach)
         answered = np.arange(len(values))[:, None] < asked
         means, noise = (np.where(answered, table, np.nan) for table in (cells.means, cells.noise))
         race.asked.append(asked)
         race.found.append(paired(CellValues(means, np.where(answered, cells.counts, 0), noise, cells.pass_rates)))
-        race.said.append(statements(race.found[-1], margin, RACE_ERROR))
-        if race.settled:
-            break
-        going_on = race.said[-1].open
-    return race
+        race.said.append(said := statements(race.found[-1], margin, error_of_look(len(plan.boundaries))))
+        going = tuple(np.flatnonzero(said.open).tolist())
+        look = Look(prompts=plan.prompts, answers=0, headline="", evidence="", next_step="", settled=said.settled, going=going)
+        before, plan = plan, plan.after(look, REPLICATES)
+        if plan.reach == before.reach:
+            return race
 
 
 @dataclass(frozen=True)
@@ -130,24 +129,6 @@ def simulate(values, effects, margin, **limits):
 
 def assert_seldom_wrong(found, limit=0.05):
     assert found.wrong <= limit + (0 if SOAK else 3 * (limit * (1 - limit) / RUNS) ** 0.5)
-
-
-# -- when a race is looked at ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("available", "looks"),
-    [(2, [2]), (6, [6]), (7, [6, 7]), (20, [6, 9, 13, 20]), (25, [6, 9, 13, 20, 25]), (100, [*LOOKS]), (900, [*LOOKS])],
-)
-def test_a_race_is_looked_at_until_the_prompts_of_the_plan_end(available, looks):
-    found = [0]
-    while (look := next_look(found[-1], available)) is not None:
-        found.append(look)
-    assert found[1:] == looks
-
-
-def test_without_prompts_there_is_no_look():
-    assert next_look(0, 0) is None
 
 
 # -- errors and calls -----------------------------------------------------------------------------------------------------------

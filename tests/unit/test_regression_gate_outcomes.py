@@ -13,6 +13,7 @@ import pytest
 import pplab
 from pplab.errors import BadInput, Offline, PplabError
 from pplab.share import regression_gate as gate_room
+from pplab.share import rerun
 from pplab.share.junit import junit
 from tests.servers import FaultServer
 from tests.unit import share_labs
@@ -74,6 +75,9 @@ def test_a_parameter_that_is_rejected_now_and_was_not_fails_the_gate(tmp_path):
         ({"margins": {"coherense": 0.1}}, "did you mean 'coherence'"),
         ({"margins": {"coherence": 0}}, "not above 0"),
         ({"margins": {"coherence": "much"}}, "not above 0"),
+        ({"margins": {"utility": 0.1}}, "its margin stands alone"),
+        ({"margin": 0}, "the margin 0 of the utility is not above 0"),
+        ({"margin": "much"}, "not above 0"),
         ({"n": 0}, "not a number of replicates"),
         ({"n": 10**9}, "not a number of replicates"),
         ({"n": True}, "not a number of replicates"),
@@ -99,9 +103,9 @@ def frame(shift: float = 0.0, *, n: int = 5, model: str = "m", status: str = "ok
     return made.astype(dict.fromkeys(gate_room.SCORES, "float64"))
 
 
-def compared(before, now, **margins):
+def compared(before, now, utility=None, **margins):
     chosen = gate_room.margins_for(gate_room.SCORES, margins or None)
-    about = {"baseline": "a", "experiment": "b", "source": "a test", "timed": True, "replicates": 5}
+    about = {"baseline": "a", "experiment": "b", "source": "a test", "timed": True, "replicates": 5, "utility": utility}
     return gate_room.compare(before, now, chosen, **about)
 
 
@@ -121,6 +125,32 @@ def test_a_metric_that_applies_to_no_answer_does_not_keep_the_gate_from_deciding
     check = compared(frame(), frame(0.001))
     assert {m.metric: m.outcome for m in check.metrics}["structure"] == "cannot tell"
     assert check.outcome == "same"
+
+
+def test_the_utility_is_compared_when_it_is_given_a_margin():
+    assert "utility" not in {m.metric for m in compared(frame(), frame(0.2)).metrics}
+    check = compared(frame(), frame(0.2), utility=0.03)
+    assert check.drifted == ("creativity", "utility")
+    assert check.as_dict()["metrics"][-1]["metric"] == "utility"
+    assert ET.fromstring(junit([check]))[0].find("testcase[@name='utility']/failure") is not None
+    assert compared(frame(), frame(0.002), utility=0.03).outcome == "same"
+
+
+def test_a_utility_that_cannot_be_formed_cannot_be_told_to_be_the_same():
+    before, now = (f.assign(creativity=None)[lambda f: f["replicate"] == 0] for f in (frame(), frame(0.001)))
+    before, now = (f.astype(dict.fromkeys(gate_room.SCORES, "float64")) for f in (before, now))
+    assert compared(before, now).outcome == "same"
+    assert compared(before, now, utility=0.03).outcome == "cannot tell"
+
+
+def test_the_gate_weighs_the_utility_as_the_decision_does(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(rerun, "compare", lambda *sides, **options: given.update(options) or gate_room.compare(*sides, **options))
+    with share_labs.ada(tmp_path) as lab:
+        baseline = lab.run(PROMPTS[:2], n=2, calibration=lab.calibrate("precise"))
+        lab.check(baseline, margin=0.04)
+        assert given["precision"] == baseline.verdict().precision > 0.5
+    assert given["utility"] == 0.04
 
 
 def test_too_few_answers_cannot_tell_and_say_how_many_would():

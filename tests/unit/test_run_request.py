@@ -32,6 +32,9 @@ LINE = {
     "deadline": (["--deadline", "9"], 9.0),
     "max_concurrency": (["--max-concurrency", "2"], 2),
     "stream": (["--stream"], True),
+    "until": (["--until", "settled"], "settled"),
+    "margin": (["--margin", "0.05"], 0.05),
+    "max_calls": (["--max-calls", "90"], 90),
     "name": (["--name", "baseline"], "baseline"),
     "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
     "note": (["--note", "as before"], "as before"),
@@ -82,6 +85,19 @@ def test_an_option_of_the_command_becomes_its_field(field):
 def test_an_option_that_does_not_exist_is_refused_with_the_nearest_one(verb, wrong, right, lab):
     with pytest.raises(BadInput, match=f"no option '{wrong}'. did you mean '{right}'"):
         getattr(lab, verb)("Say hello.", **{wrong: 1})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"margin": 0.05}, "margin is a race's, and none was asked for. give until=settled, too"),
+        ({"max_calls": 5}, "max_calls is a race's, and none was asked for"),
+        ({"until": "done"}, "until='done' is nothing to wait for. write until=settled"),
+    ],
+)
+def test_what_belongs_to_a_race_is_refused_without_one(options, words, lab):
+    with pytest.raises(BadInput, match=words):
+        lab.preflight("Say hello.", **options)
 
 
 def test_a_request_lists_what_was_given_and_nothing_else():

@@ -19,7 +19,7 @@ export class CardList {
 
   constructor(options: CardOptions) {
     this.#options = options;
-    this.element.append(this.#open, this.#folded);
+    this.element.append(this.#folded, this.#open);
   }
 
   /** Show a page of cards in the place of those before. */

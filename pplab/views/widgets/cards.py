@@ -6,18 +6,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
-from pplab.analysis import unjudged
-from pplab.analysis.phrasing import fault_words
 from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.levels import factor_levels
 from pplab.plan.plan import PlannedCall
 from pplab.plan.settings import Setting
-from pplab.plan.vocabulary import FAILED, SCORED, SCORES
+from pplab.plan.vocabulary import FAILED, SCORES
 from pplab.views.escape import clip, escape_text
-from pplab.views.html import model_html
-from pplab.views.records import CARD_CAP, Card, Display, Turns, last_turns
+from pplab.views.records import Display, Turns, last_turns
 from pplab.views.widgets.base import LabWidget, chosen, owned
+from pplab.views.widgets.card_data import MEASURED, SHOWN, CardData, card_data, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -33,57 +31,13 @@ if TYPE_CHECKING:
     from pplab.plan.race import Race
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.rows import ResponseRow
-    from pplab.views.records import Turn
 
 PAGE = 100
 LIVE_CARDS = 100
 """While a run is under way only its first answers become cards: the rest are counted, and paged when it has ended."""
 WRITING_SECONDS = 0.3
 """How often the text of an answer that is being written is shown anew."""
-SHOWN = ("prompt_index", "prompt", "setting_index", "replicate", "status", "text", "error", "finish_reason", "fault")
 LONGEST_LEVEL = 40  # columns of a value among those to choose cards by
-MEASURED = ("input_tokens", "output_tokens", "cost", "latency_ms")
-
-
-class TurnData(TypedDict):
-    """A message before an answer: who sends it, its text, and how many characters were left out of it."""
-
-    role: str
-    text: str
-    left: int
-
-
-class CardData(TypedDict):
-    """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
-
-    ``unjudged`` says in words which metrics do not judge it and why.
-
-    Of a conversation, ``turns`` are its last messages and ``turns_before`` says how many come before them.
-
-    While it is being written its status is ``writing`` and it has no id; its place (prompt, setting, replicate) never changes.
-    """
-
-    id: str
-    prompt_index: int
-    prompt: str
-    turns: tuple[TurnData, ...]
-    turns_before: int
-    setting_index: int
-    setting: str
-    replicate: int
-    status: str
-    failed: bool
-    reason: str
-    badges: tuple[str, ...]
-    html: str
-    plain: str
-    scores: dict[str, float | None]
-    unjudged: str
-    finish_reason: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: float | None
-    latency_ms: float | None
 
 
 class Scale(TypedDict):
@@ -277,7 +231,7 @@ class Cards(LabWidget):
             scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
             turns = self._turns(_place(row))
-            data = _card_data(values, self._label(row), turns, scores, reasons, embedded=self._embedded)
+            data = card_data(values, self._label(row), turns, scores, reasons, embedded=self._embedded)
             self.tell(Arrived(kind="arrived", card=data))
 
     def _label(self, row: ResponseRow) -> str:
@@ -296,7 +250,7 @@ class Cards(LabWidget):
             due = time.monotonic() - shown_at >= WRITING_SECONDS
             self._texts_so_far[call] = (time.monotonic() if due else shown_at, text)
             if due:
-                self.tell(Arrived(kind="arrived", card=_unfinished(self._plan, call, text, embedded=self._embedded)))
+                self.tell(Arrived(kind="arrived", card=unfinished(self._plan, call, text, embedded=self._embedded)))
 
     def progress(self, progress: Progress) -> None:
         """Show where the run stands."""
@@ -392,7 +346,7 @@ class Cards(LabWidget):
         reasons = self._reasons.get(row["response_id"], {})
         scores = {name: row.get(name) for name in self.metrics}
         turns = self._turns(PlannedCall(row["prompt_index"], row["setting_index"], row["replicate"]))
-        return _card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, embedded=self._embedded)
+        return card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, embedded=self._embedded)
 
     def _turns(self, call: PlannedCall) -> Turns:
         """Return the messages before an answer; none before its plan is known."""
@@ -403,7 +357,6 @@ class Cards(LabWidget):
 
 
 ARRIVING = "pplab: answers are stored as they arrive"
-BADGES = {"rejected": "parameter rejected"}
 
 
 def _standing(race: Race | None, *, over: bool) -> Standing | None:
@@ -419,61 +372,6 @@ def _standing(race: Race | None, *, over: bool) -> Standing | None:
 def _scales(metrics: Iterable[MetricInfo]) -> dict[str, Scale]:
     """Return the scales of the user's own metrics."""
     return {m.name: Scale(low=m.low, high=m.high, higher_is_better=m.higher_is_better) for m in metrics if not m.built_in}
-
-
-def _card_data(
-    row: Mapping[Any, Any],
-    setting: str,
-    turns: Turns,
-    scores: Mapping[str, Any],
-    reasons: Mapping[str, str],
-    *,
-    embedded: bool,
-) -> CardData:
-    """Return the card of a response, given as a mapping from column to value."""
-    status = str(row["status"])
-    text = _words(row["text"]) or ""
-    values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
-    card = Card(status=status, text=text, error=_words(row["error"]))
-    ended = BADGES.get(status, status.replace("_", " ")) if status != "ok" else ""
-    badges = filter(None, (ended, fault_words(row.get("fault"), status), "embedded" if embedded else ""))
-    return CardData(
-        id=str(row["response_id"]),
-        prompt_index=int(row["prompt_index"]),
-        prompt=str(row["prompt"])[:500],
-        turns=tuple(map(_turn_data, turns.shown)),
-        turns_before=turns.before,
-        setting_index=int(row["setting_index"]),
-        setting=setting,
-        replicate=int(row["replicate"]),
-        status=status,
-        failed=card.failed or status == "cancelled",
-        reason=card.reason if status != "ok" else "",
-        badges=tuple(badges),
-        html=model_html(text),
-        plain=text,
-        scores=values,
-        unjudged=unjudged.of_response(reasons) if values else "",
-        finish_reason=_words(row["finish_reason"]),
-        input_tokens=_whole(row["input_tokens"]),
-        output_tokens=_whole(row["output_tokens"]),
-        cost=_number(row["cost"]),
-        latency_ms=_number(row["latency_ms"]),
-    )
-
-
-def _unfinished(plan: Plan, call: PlannedCall, text: str, *, embedded: bool) -> CardData:
-    """Return the card of an answer that is being written."""
-    label = plan.settings[call.setting_index].label()
-    values = {"status": "writing", "text": text, "prompt": plan.prompt(call), "response_id": ""}
-    place = {"prompt_index": call.prompt_index, "setting_index": call.setting_index, "replicate": call.replicate}
-    turns = last_turns(plan.turns(call))
-    return _card_data(dict.fromkeys((*SHOWN, *MEASURED)) | values | place, label, turns, {}, {}, embedded=embedded)
-
-
-def _turn_data(turn: Turn) -> TurnData:
-    text = escape_text(turn.text)
-    return TurnData(role=turn.role, text=text[:CARD_CAP], left=max(0, len(text) - CARD_CAP))
 
 
 def _place(row: ResponseRow) -> PlannedCall:
@@ -505,18 +403,3 @@ def _sorted(frame: pd.DataFrame, by: str, *, lowest_first: bool) -> pd.DataFrame
     if by in frame.columns and by not in plan:
         return frame.sort_values([by, *plan], ascending=[lowest_first, True, True, True], na_position="last", kind="stable")
     return frame.sort_values(list(plan), kind="stable")
-
-
-def _number(value: Any) -> float | None:
-    if value is None or value != value or str(value) == "<NA>":  # noqa: PLR0124 - NaN is not equal to itself
-        return None
-    return float(value)
-
-
-def _whole(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _words(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
