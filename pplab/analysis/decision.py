@@ -224,6 +224,7 @@ def decide(
     plan = counting(plan, counted)
     lost = unusable(plan, counted)
     used = [column for column, one in enumerate(lost) if not one.out]
+    plan = counting(plan, counted & np.isin(plan.setting_of_row, used))  # what is out takes no measure from the others
     cells = _cells_to_decide_on(plan, precision, metric, distance, lower_is_better)
     if cells is not None:
         used = [column for column in used if np.isfinite(cells.means[:, column]).any()]

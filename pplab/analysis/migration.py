@@ -155,7 +155,7 @@ def decide_migration(
     if at is None or control in useless:
         why = lost[control].words if at is not None and lost[control].answers else "it has not answered these prompts"
         return _cannot_tell(lines_without_control(names[control], why))
-    # One without answers would leave diversity out for all.
+    # What is out takes no measure from the others.
     plan = layout(plan.frame[~plan.frame["setting_index"].isin(list(useless))].reset_index(drop=True))
     plan = counting(plan, usable_rows(plan))
     cells = utility_cells(plan, precision, distance)

@@ -50,7 +50,8 @@ def utility_cells(plan: ResponseMatrix, weight: float, distance: Distance | Floa
     means = {name: plan.cells(name).means for name in own}
     answers = _cells(plan, np.where(plan.usable, 0.0, np.nan)).counts
     complete = {name: _complete(means[name], answers) for name in own}
-    texts = Texts(plan, distance) if distance is not None and (answers > 1).any(axis=0).all() else None
+    compared, repeated = (np.asarray((answers > few).any(axis=0)) for few in (0, 1))
+    texts = Texts(plan, distance) if distance is not None and repeated[compared].all() else None
     distances = {cell: texts.between(rows) for cell, rows in texts.rows.items() if len(rows) > 1} if texts is not None else {}
     precise = sum((complete[name].astype(int) for name in PRECISION_SCORES if name in own), np.zeros(plan.prompts, dtype=int))
     personal = complete["creativity"].astype(int) if "creativity" in own else np.zeros(plan.prompts, dtype=int)
@@ -103,7 +104,9 @@ def _diversities(distances: Mapping[tuple[int, int], Floats], shape: tuple[int, 
     apart = np.full(shape, np.nan)
     for cell, between in distances.items():
         apart[cell] = mean_distance(between)
-    return np.where(np.isfinite(apart), apart, np.nanmean(apart, axis=0)[None, :])
+    known = np.isfinite(apart)
+    usual = np.where(known, apart, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(known, apart, np.where(known.any(axis=0), usual, np.nan)[None, :])
 
 
 def _jackknife(worth: Floats, distances: Floats, of_diversity: float) -> float:

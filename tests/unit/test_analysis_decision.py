@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from analysis_frames import SOAK, experiment, word_distance
+from analysis_frames import SOAK, experiment, sampled_texts, word_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,6 +156,21 @@ def test_where_nothing_can_be_used_none_is_the_outcome():
     assert (found.outcome, found.leader, found.ruled_out) == ("none", None, (0, 1))
     assert found.headline == "None of the 2 settings can be used: 12 of 12 answers are not usable."
     assert "at temperature 0.5, 6 of 6 answers are refused" in found.evidence
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_setting_that_is_out_takes_no_measure_from_the_others(kept):
+    """Diversity needs two answers of each setting that is compared, and of no other."""
+    texts = sampled_texts(6, {0: 30, 1: 300, 2: 300}, 2)
+    frame = texts.assign(**experiment(6, 3, 2)[["coherence", "creativity"]])
+    frame["fault"] = np.where(
+        (frame["setting_index"] == 0) & ((frame["prompt_index"] > 0) | (frame["replicate"] >= kept)), "loop", None
+    )
+    alone = frame[frame["setting_index"] > 0].reset_index(drop=True)
+    found, of_two = (decide(one, distance=word_distance) for one in (frame, alone))
+    assert found.ruled_out == (0,)
+    assert found.utility.loc[[1, 2], "mean"].tolist() == pytest.approx(of_two.utility.loc[[1, 2], "mean"].tolist())
+    assert found.regret == pytest.approx(of_two.regret)
 
 
 def test_few_unusable_answers_are_counted_and_rule_nothing_out():
