@@ -27,7 +27,7 @@ lab: setup ## open JupyterLab on the tour
 demo: setup ## run the tour without a browser and say where the results are
 	$(BIN)/python tests/notebooks/run.py demo
 
-recording: setup model ## have the small model answer the tour anew
+recording: setup model ## have the small model answer the tour and the migration anew
 	$(BIN)/python tests/notebooks/run.py record
 
 notebooks: setup ## run the notebooks and store what they show

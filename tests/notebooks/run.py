@@ -1,6 +1,6 @@
 """Runs the notebooks as a newcomer would: ``demo`` says where the tour's results are, ``store`` keeps what every notebook shows.
 
-``record`` has the small model answer the tour anew, and keeps its answers beside the notebook.
+``record`` has the small model answer the tour and the migration anew, and keeps its answers beside each notebook.
 """
 
 import os
@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 TOUR = NOTEBOOKS / "01_tour.ipynb"
 RECORDING = NOTEBOOKS / "recordings" / "tour.jsonl"
-MODEL_PORT = 8080  # the tour's endpoint
+MIGRATION = NOTEBOOKS / "regression" / "migrate.ipynb"
+RECORDINGS = {TOUR: RECORDING, MIGRATION: MIGRATION.parent / "recordings" / "migrate.jsonl"}
+MODEL_PORT = 8080  # the endpoint of both
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -59,14 +61,15 @@ def store() -> int:
 
 
 def record() -> int:
-    """Run the tour with the small model behind its endpoint, and keep every answer."""
+    """Run the notebooks that ask the small model with it behind its endpoint, and keep every answer."""
     sys.path.insert(0, str(ROOT))
     from tests.servers.small_model import SmallModel
 
-    RECORDING.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder, SmallModel(Path(folder) / "log.txt", MODEL_PORT):
-        execute(TOUR, TOUR.parent, timeout=3600)
-    print(RECORDING.relative_to(ROOT))
+        for path, recording in RECORDINGS.items():
+            recording.unlink(missing_ok=True)
+            execute(path, path.parent, timeout=3600)
+            print(recording.relative_to(ROOT))
     return 0
 
 
