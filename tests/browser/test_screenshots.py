@@ -14,6 +14,9 @@ MANY = (
     'import pplab\nprompts = ["Give three tips for sleeping better.", "Suggest a slogan for a cafe.", "Describe a forest."]\n'
     'pplab.Lab().run(prompts, n=5, sweep={"temperature": [0, 0.4, 0.8, 1.2, 1.6]}, seed=3).status'
 )
+RACE = """%%pplab run --prompts {topics} --sweep temperature=0,1.2,1.6 --seed 1 --until settled
+Describe {topic} in one sentence."""
+TOPICS = "topics = {'topic': 'rain snow wind sun moon stars rivers hills lakes'.split()}"
 TALLEST = 1150  # px: of a longer widget the beginning is shown
 
 
@@ -39,12 +42,17 @@ def carded(root):
     expect(root.locator("[data-pplab=card]")).to_have_count(9)
 
 
+def raced(root):
+    expect(root).to_contain_text("Stopped early")
+
+
 @pytest.mark.parametrize(
     ("name", "cells", "ready"),
     [
         ("quiz", ["%pplab calibrate"], answered),
         ("studio", ["%pplab calibrate --preset balanced", "%pplab studio"], written),
         ("cards", [RUN], carded),
+        ("race", [TOPICS, RACE], raced),
         ("dashboard", ["%pplab calibrate --preset balanced", MANY, "%pplab dashboard"], drawn),
         ("console", [RUN, "%pplab audit"], listed),
     ],
@@ -54,7 +62,7 @@ def test_picture(notebook, name, cells, ready, theme):
     book = notebook(LOADED, *cells)
     book.page.set_viewport_size({"width": 1400, "height": 2600})
     book.theme(f"JupyterLab {theme}").run_all()
-    root = book.widget(name).last
+    root = book.widget("cards" if name == "race" else name).last
     ready(root)
     root.scroll_into_view_if_needed()
     IMAGES.mkdir(parents=True, exist_ok=True)
