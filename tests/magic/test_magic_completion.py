@@ -31,7 +31,7 @@ def test_commands_are_offered_after_the_magic(loaded):
 
 @pytest.mark.parametrize("start", ["%pplab", "%%pplab", "shown = %pplab", "    %pplab"])
 def test_options_are_offered_wherever_the_magic_stands(loaded, start):
-    assert offered(loaded, f"{start} run --max-c") == {"--max-cost", "--max-concurrency"}
+    assert offered(loaded, f"{start} run --max-c") == {"--max-calls", "--max-cost", "--max-concurrency"}
 
 
 def test_options_are_offered_in_the_first_line_of_a_cell_and_nothing_of_ours_in_its_body(loaded):
