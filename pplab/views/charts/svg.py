@@ -63,7 +63,7 @@ class Behind:
 
 _STANDINGS: Final[dict[str, tuple[str, Mark, str]]] = {
     "equal": (BLUE, "circle", "within the margin"),
-    "open": (GREY, "square", "not settled"),
+    "open": (GREY, "square", "not told apart"),
     "behind": (VERMILLION, "triangle", "behind"),
 }
 
