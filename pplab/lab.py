@@ -746,10 +746,17 @@ class Lab(CopiedAsItself):
         from pplab.share.migration import migrate
 
         with Interrupts() as interrupts, Operation(self, "migrate"):
-            options: dict[str, Any] = {"prompt": prompt, "data": data, "cluster": cluster, "n": n, "margin": margin}
-            options |= {"max_calls": max_calls, "max_cost": max_cost, "on": on}
-            given = self._runs.calibration(calibration)
-            return migrate(self._runs, old, new, interrupts, calibration=given, **options)
+            request = RunRequest(
+                prompt=prompt,
+                data=data,
+                cluster=cluster,
+                calibration=calibration,
+                n=n,
+                margin=margin,
+                max_calls=max_calls,
+                max_cost=max_cost,
+            )
+            return migrate(self._runs, old, new, request, Listeners(on=on), interrupts)
 
     @verb
     def rebuild(self, swap: bool = False) -> RebuildReport:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pplab.analysis.next_step import MOST_PROMPTS
 from pplab.analysis.paired import FEW_PROMPTS
-from pplab.analysis.phrasing import at_most, counted, joined, number, repetitions, span
+from pplab.analysis.phrasing import MOST_NAMED, at_most, counted, first_named, joined, number, repetitions, span
 from pplab.analysis.power import FIRM_PROMPTS
 from pplab.analysis.unused import common_name
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pplab.plan.race import Raced
 
 Outcome = Literal["best", "equal", "within", "leave_out", "open", "none"]
-MOST_NAMED = 3
-"""Settings that a line names one by one."""
 EVEN = 0.5
 
 
@@ -40,7 +38,7 @@ def lines(facts: Facts, step: NextStep) -> tuple[Outcome, Lines]:
     """Return the outcome of a decision and its three lines."""
     outcome, headline = _headline(facts)
     if facts.raced and outcome in ("best", "equal", "within") and facts.raced.calls < facts.raced.planned:
-        headline = f"Stopped early: {headline[:1].lower()}{headline[1:]}"
+        headline = f"Stopped early: {headline[:1].lower()}{headline[1:].replace(': ', ', ', 1)}"
     return outcome, Lines(headline, _evidence(facts, outcome), f"Next: {_next(facts, step, outcome)}.")
 
 
@@ -52,7 +50,7 @@ def lines_of_nothing(plan: ResponseMatrix, lost: Sequence[Unusable], metric: str
         what = f"no answer has a value of {metric}" if metric else "no answer has the scores that the decision rests on"
         return Lines(
             f"Nothing can be said of the settings: {what}.",
-            _rests_on(plan, 0, "0 answers"),
+            rests_on(plan.prompts, plan.unit, "0 answers", plan.repeated),
             "Next: score the answers, or choose another metric.",
         )
     names = _Names(plan)
@@ -98,11 +96,7 @@ class _Names:
 
     def several(self, columns: Iterable[int], last: str) -> str:
         """Return an enumeration that begins with the parameter's name."""
-        named = list(columns)
-        shown = [self.short(column) for column in named[:MOST_NAMED]]
-        if len(named) > MOST_NAMED:
-            shown.append(f"{len(named) - MOST_NAMED} more")
-        return f"{self.common}{joined(shown, last)}"
+        return f"{self.common}{joined(first_named([self.short(column) for column in columns]), last)}"
 
 
 def _values_alone(labels: Sequence[str]) -> list[str]:
@@ -182,8 +176,7 @@ def _other(facts: Facts) -> int:
 
 
 def _short(names: _Names, columns: Sequence[int]) -> str:
-    shown = [names.short(column) for column in columns[:MOST_NAMED]]
-    return joined([*shown, f"{len(columns) - MOST_NAMED} more"] if len(columns) > MOST_NAMED else shown)
+    return joined(first_named([names.short(column) for column in columns]))
 
 
 def _by_mean(facts: Facts) -> list[int]:
@@ -195,7 +188,8 @@ def _by_mean(facts: Facts) -> list[int]:
 
 def _evidence(facts: Facts, outcome: Outcome) -> str:
     parts = [_differences(facts, outcome)] if len(facts.used) > 1 else []
-    parts.append(_rests_on(facts.plan, facts.prompts, _size(facts)))
+    size = counted(facts.answers, "answer") if facts.raced is None else of_planned(facts.raced)
+    parts.append(rests_on(facts.prompts or facts.plan.prompts, facts.plan.unit, size, facts.plan.repeated))
     if facts.raced and (dropped := _dropped(facts, facts.raced)):
         parts.append(dropped)
     parts += [part for part in (_out(facts), _not_counted(facts), _same_answer(facts)) if part]
@@ -203,10 +197,15 @@ def _evidence(facts: Facts, outcome: Outcome) -> str:
     return f"{text}. Other prompts may differ." if facts.prompts < FEW_PROMPTS else f"{text}."
 
 
-def _size(facts: Facts) -> str:
-    if facts.raced is None:
-        return counted(facts.answers, "answer")
-    return f"{facts.raced.calls:,} of {counted(facts.raced.planned, 'planned call')}"
+def of_planned(raced: Raced) -> str:
+    """Return how many of its planned calls a race made."""
+    return f"{raced.calls:,} of {counted(raced.planned, 'planned call')}"
+
+
+def rests_on(prompts: int, unit: str, size: str, repeated: int = 0) -> str:
+    """Return on how many prompts (or clusters) a decision rests, whether they are few or some are equal, and of what size."""
+    few = " (few)" if FEW_PROMPTS <= prompts < FIRM_PROMPTS else ""
+    return f"{counted(prompts, unit)}{few}{repetitions(repeated)}, {size}"
 
 
 def _dropped(facts: Facts, raced: Raced) -> str:
@@ -221,12 +220,6 @@ def _dropped(facts: Facts, raced: Raced) -> str:
         for prompts, columns in sorted(early.items())
     ]
     return joined(told)
-
-
-def _rests_on(plan: ResponseMatrix, prompts: int, size: str) -> str:
-    prompts = prompts or plan.prompts
-    few = " (few)" if FEW_PROMPTS <= prompts < FIRM_PROMPTS else ""
-    return f"{counted(prompts, plan.unit)}{few}{repetitions(plan.repeated)}, {size}"
 
 
 def _differences(facts: Facts, outcome: Outcome) -> str:

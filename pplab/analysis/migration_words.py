@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pplab.analysis.decision_words import MOST_NAMED, Lines
+from pplab.analysis.decision_words import Lines, of_planned, rests_on
 from pplab.analysis.next_step import MOST_PROMPTS
-from pplab.analysis.paired import FEW_PROMPTS
-from pplab.analysis.phrasing import at_most, counted, dollars, joined, number, span
-from pplab.analysis.power import FIRM_PROMPTS
+from pplab.analysis.phrasing import MOST_NAMED, at_most, counted, dollars, first_named, joined, number, span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +81,8 @@ def lines(found: Comparison) -> Lines:
     Go: gpt-new with reasoning_effort low is no worse than gpt-old by more than 0.03 (95% sure).
     It scores 0.62, 0.02 above (-0.01 to 0.05); an answer costs $0.0012 instead of $0.0045; 13 prompts, 72 of 180 planned calls.
     """
-    evidence = "; ".join(filter(None, (_scores(found), _cost(found), _rests_on(found), _out(found))))
+    rest = rests_on(found.prompts, found.unit, of_planned(found.raced))
+    evidence = "; ".join(filter(None, (_scores(found), _cost(found), rest, _out(found))))
     return Lines(_headline(found), f"{evidence[:1].upper()}{evidence[1:]}.", f"Next: {_next(found)}.")
 
 
@@ -135,12 +134,6 @@ def _cost(found: Comparison) -> str:
     return f"an answer costs {dollars(now)} instead of {dollars(before)}"
 
 
-def _rests_on(found: Comparison) -> str:
-    few = " (few)" if FEW_PROMPTS <= found.prompts < FIRM_PROMPTS else ""
-    calls = f"{found.raced.calls:,} of {counted(found.raced.planned, 'planned call')}"
-    return f"{counted(found.prompts, found.unit)}{few}, {calls}"
-
-
 def _out(found: Comparison) -> str:
     """Return which settings cannot be used, those with the same reason together."""
     by_reason: dict[str, list[str]] = {}
@@ -148,9 +141,8 @@ def _out(found: Comparison) -> str:
         by_reason.setdefault(why, []).append(name)
     told = []
     for why, names in by_reason.items():
-        shown = names if len(names) <= MOST_NAMED else [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} more"]
         each = "is" if len(names) == 1 else "are"
-        told.append(f"{joined(shown)} {each} out: {why}{'' if len(names) == 1 else ', of each'}")
+        told.append(f"{joined(first_named(names))} {each} out: {why}{'' if len(names) == 1 else ', of each'}")
     return "; ".join(told)
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pplab.plan.vocabulary import FAULTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+MOST_NAMED = 3
+"""Settings that a line names one by one."""
 # The order in which outcomes are named, and how. Only ``ok`` counts in a mean.
 STATUS_WORDS: dict[str, str] = {
     "ok": "usable",
@@ -34,6 +36,17 @@ def counted(count: int, noun: str) -> str:
     ('1 prompt', '1,200 prompts')
     """
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def first_named(names: Sequence[str]) -> list[str]:
+    """Return the names that a line has room for, and how many more there are.
+
+    Examples
+    --------
+    >>> first_named(["a", "b", "c"]), first_named(["a", "b", "c", "d", "e"])
+    (['a', 'b', 'c'], ['a', 'b', 'c', '2 more'])
+    """
+    return list(names) if len(names) <= MOST_NAMED else [*names[:MOST_NAMED], f"{len(names) - MOST_NAMED} more"]
 
 
 def decimals(spread: float | None) -> int:

@@ -6,8 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pplab.analysis.decision_words import MOST_NAMED
-from pplab.analysis.phrasing import counted, joined
+from pplab.analysis.phrasing import counted, first_named, joined
 from pplab.experiments.repository import setting_name
 from pplab.plan.race import Look
 
@@ -75,7 +74,8 @@ def standing(stored: StoredExperiment) -> Standing:
 
 def is_decided(plan: Plan, answers: int) -> bool:
     """Return whether the last look at a race was taken on just these answers, which are not decided on again."""
-    return plan.race is not None and bool(plan.race.looks) and plan.race.looks[-1].answers == answers
+    look = plan.race.last_look if plan.race else None
+    return look is not None and look.answers == answers
 
 
 def after_look(plan: Plan, found: Standing, answers: int) -> Plan:
@@ -104,14 +104,10 @@ def after_look(plan: Plan, found: Standing, answers: int) -> Plan:
     )
     then = dataclasses.replace(plan, race=race.after(look, plan.replicates))
     if calls := len(then) - len(plan):
-        labels = _beginning([found.labels[setting] for setting in found.going])
+        labels = first_named([found.labels[setting] for setting in found.going])
         go_on = f"Next: {joined(labels)} {'go on' if len(found.going) > 1 else 'goes on'} ({counted(calls, 'call')})."
         then = dataclasses.replace(plan, race=race.after(dataclasses.replace(look, next_step=go_on), plan.replicates))
     return then
-
-
-def _beginning(labels: list[str]) -> list[str]:
-    return labels if len(labels) <= MOST_NAMED else [*labels[:MOST_NAMED], f"{len(labels) - MOST_NAMED} more"]
 
 
 def further(plan: Plan) -> Plan:

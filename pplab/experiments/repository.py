@@ -182,7 +182,7 @@ class StoredExperiment:
             names[at] = setting_name(self.control.plan, control.setting)
             frame = beside(frame, old[old["setting_index"] == control.setting])
         race, plan = self.plan.race, self.plan
-        if self.row.status in SUSPENDED and not (race.looks and race.looks[-1].settled):
+        if self.row.status in SUSPENDED and not (race.last_look and race.last_look.settled):
             return undecided(names[at], self.row.status, int(self.answers["status"].isin(ANSWERED).sum()))
         assert plan.raced is not None
         new = joined(dict.fromkeys(plan.asked(index).label for index in range(len(plan.settings)) if index != at))

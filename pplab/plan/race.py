@@ -117,6 +117,11 @@ class Race:
         return (*(look for look in LOOKS if look < most), most)
 
     @property
+    def last_look(self) -> Look | None:
+        """The last look that was taken."""
+        return self.looks[-1] if self.looks else None
+
+    @property
     def prompts(self) -> int:
         """How many different prompts, or clusters, are asked so far."""
         return self._of(max(self.reach))
@@ -218,8 +223,8 @@ def new_race(
     if len(prompts) <= first:
         there = f"there {'is' if len(prompts) == 1 else 'are'} {len(prompts)}"
         raise BadInput(
-            f"a race is first looked at after {first} different prompts, and {there}",
-            hint="give more prompts (prompts suggest writes some), or run without until",
+            f"this needs {first + 1} different prompts or more, to be looked at after {first} of them, and {there}",
+            hint="give more prompts (prompts suggest writes some)",
         )
     groups = list(prompts.values())
     random.Random(seed or 0).shuffle(groups)  # noqa: S311 - an order, no secret

@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.candidates import calibrated_candidates, calibrated_setting, candidates
-from pplab.experiments.dependencies import Listeners
 from pplab.experiments.repository import setting_name
 from pplab.experiments.selection import id_text
 from pplab.files import write_atomically
 from pplab.inputs.paths import output_file
 from pplab.inputs.values import as_list
-from pplab.inputs.visible import visible
 from pplab.plan.plan import PlannedCall, with_race
 from pplab.plan.race import LOOKS, Control
-from pplab.plan.request import RunRequest
 from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import ANSWERED, SCORED
 from pplab.share.import_package import import_package
@@ -31,12 +28,13 @@ if TYPE_CHECKING:
 
     from pplab.analysis.migration import AnswerPair, MigrationDecision
     from pplab.calibration import Calibration
-    from pplab.experiments.dependencies import Listener
+    from pplab.experiments.dependencies import Listeners
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.interrupts import Interrupts
     from pplab.experiments.manager import RunManager
     from pplab.experiments.repository import StoredExperiment
     from pplab.plan.plan import Plan
+    from pplab.plan.request import RunRequest
     from pplab.plan.settings import ModelAsked
 
 EXIT_CODES = {"go": 0, "no-go": 1, "cannot tell": 3}
@@ -203,47 +201,39 @@ def migrate(
     runs: RunManager,
     old: Any,
     new: Any,
+    request: RunRequest,
+    listeners: Listeners,
     interrupts: Interrupts,
-    *,
-    calibration: Calibration | None,
-    prompt: Any = None,
-    data: Any = None,
-    cluster: str | None = None,
-    n: int | None = None,
-    margin: float | None = None,
-    max_calls: int | None = None,
-    max_cost: float | None = None,
-    on: Listener | None = None,
 ) -> Migration:
     """Race what new models can be told against an old one; see `Lab.migrate`."""
     models = _models(runs, new)
     baseline = _baseline(runs, old)
-    own = {"n": n, "max_cost": max_cost}
+    calibration = runs.calibration(request.calibration)
+    own = dataclasses.replace(request, calibration=None, margin=None, max_calls=None)
     if baseline is None:
         asked = runs.context.asked(old)
-        if prompt is None and data is None:
+        if request.prompt is None and request.data is None:
             raise BadInput(
                 f"'{old}' is neither an experiment nor a package here, and a model needs prompts",
                 hint="give prompts, or the id or the name of an experiment",
             )
         _refuse_same(asked, models)
         first = [_old_setting(asked.label, calibration)]
-        request = RunRequest(prompt=prompt, data=data, cluster=cluster, **own)
-        plan = _plan(runs, request, first, models, calibration, {})
+        plan = _plan(runs, own, first, models, calibration, {})
         control = Control(0)
     else:
-        if prompt is not None or data is not None:
+        if (request.prompt, request.data, request.cluster) != (None, None, None):
             raise BadInput(
                 "the prompts are those of the old experiment", hint="leave the prompts out, or give the old model's name"
             )
         _refuse_same(baseline.asked, models)
         plan = _plan_of_baseline(runs, baseline, models, calibration, own)
         control = Control(baseline.setting, baseline.stored.row.experiment_id)
-    plan = with_race(_enough(plan, baseline), margin=margin, max_calls=max_calls, control=control)
+    plan = with_race(plan, margin=request.margin, max_calls=request.max_calls, control=control)
     of_calibration = calibration.id if calibration else None
     if baseline is not None and of_calibration is None and baseline.stored.calibration is not None:
         of_calibration = baseline.stored.row.calibration_id  # so that quality is weighed as it was
-    experiment = runs.start_plan(plan, Listeners(on=on), interrupts, calibration_id=of_calibration)
+    experiment = runs.start_plan(plan, listeners, interrupts, calibration_id=of_calibration)
     return migration_of(runs, experiment)
 
 
@@ -349,15 +339,18 @@ def _plan(
 
 
 def _plan_of_baseline(
-    runs: RunManager, baseline: _Baseline, models: list[ModelAsked], calibration: Calibration | None, own: dict[str, Any]
+    runs: RunManager, baseline: _Baseline, models: list[ModelAsked], calibration: Calibration | None, own: RunRequest
 ) -> Plan:
     """Return the plan that asks new models what the old setting has answered, under its system message."""
     before, kept = baseline.stored.plan, baseline.answered
     calls = [PlannedCall(index, baseline.setting, 0) for index in kept]
     prompts = [before.turns(call) if before.conversations else before.prompt(call) for call in calls]
-    if not prompts:
-        raise BadInput("the old experiment has no answers under the setting in use", hint="give another experiment, or a model")
-    request = RunRequest(prompt=[list(one) if not isinstance(one, str) else one for one in prompts], **own)
+    if len(prompts) <= LOOKS[0]:
+        raise BadInput(
+            f"a migration needs {LOOKS[0] + 1} different prompts or more, and the old experiment has answers to {len(prompts)}",
+            hint="give the old model's name in place of the experiment, and more prompts",
+        )
+    request = dataclasses.replace(own, prompt=[list(one) if not isinstance(one, str) else one for one in prompts])
     plan = _plan(runs, request, [], models, calibration, before.settings[baseline.setting].given())
     clusters, rows = before.clusters, before.rows
     return dataclasses.replace(
@@ -366,18 +359,3 @@ def _plan_of_baseline(
         rows=rows and tuple(rows[index] for index in kept),
         system=plan.system if calibration else before.system_message(baseline.setting),
     )
-
-
-def _enough(plan: Plan, baseline: _Baseline | None) -> Plan:
-    """Return the plan, or refuse it where its prompts are too few for a look."""
-    different = len(set(plan.clusters or [visible(prompt).strip() for prompt in plan.prompts]))
-    if different <= LOOKS[0]:
-        there = f"there {'is' if different == 1 else 'are'} {different}"
-        more = "give more prompts (prompts suggest writes some)"
-        hint = (
-            more
-            if baseline is None
-            else f"give the old model's name in place of the experiment, and {more.removeprefix('give ')}"
-        )
-        raise BadInput(f"a migration needs {LOOKS[0] + 1} different prompts or more, and {there}", hint=hint)
-    return plan

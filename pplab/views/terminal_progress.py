@@ -24,8 +24,7 @@ class _ProgressBar:
     def progress(self, progress: Progress) -> None:
         """Move the bar to where the run stands."""
         words = f"{progress.in_flight} under way"
-        if progress.race is not None and progress.race.looks:
-            look = progress.race.looks[-1]
+        if progress.race is not None and (look := progress.race.last_look) is not None:
             words = f"race after {look.prompts} prompts: {len(look.out)} of {len(progress.race.reach)} settings out; {words}"
         self._bar.update(self._task, completed=progress.done, total=max(1, progress.planned), description=words)
 

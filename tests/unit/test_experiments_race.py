@@ -55,6 +55,7 @@ def test_a_race_drops_settings_and_stops_early_and_the_last_look_is_the_verdict(
     assert race is not None
     assert experiment.status == "completed"
     assert decision.headline.startswith("Stopped early: ")
+    assert decision.headline.count(":") == 1
     assert len(experiment.responses) == len(experiment.plan) < experiment.plan.longest == 13 * 5 * 2
     assert set(experiment.responses["status"]) == {"ok"}
     assert f"{len(experiment.plan)} of 130 planned calls" in decision.evidence

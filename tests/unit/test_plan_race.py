@@ -85,7 +85,7 @@ def test_the_limit_of_calls_holds_at_every_look_and_can_be_raised() -> None:
 @pytest.mark.parametrize(
     ("prompts", "options", "words"),
     [
-        (PROMPTS[:6], {}, "first looked at after 6 different prompts, and there are 6"),
+        (PROMPTS[:6], {}, "needs 7 different prompts or more, to be looked at after 6 of them, and there are 6"),
         (PROMPTS[:1] * 20, {}, "and there is 1. give more prompts"),
         (PROMPTS, {"max_calls": 35}, "makes 36 calls to its first look, and max_calls is 35. give 36 or more"),
         (PROMPTS, {"margin": 0}, "margin=0 is not a positive number"),

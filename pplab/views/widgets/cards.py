@@ -361,9 +361,9 @@ ARRIVING = "pplab: answers are stored as they arrive"
 
 def _standing(race: Race | None, *, over: bool) -> Standing | None:
     """Return how a race stands, ``None`` where there is none."""
-    if race is None or not race.looks:
+    look = race.last_look if race else None
+    if look is None:
         return None
-    look = race.looks[-1]
     lines = () if over else (look.headline, look.evidence, look.next_step)
     dropped = tuple(Dropped(setting=setting, words=escape_text(words)) for setting, words in look.out.items())
     return Standing(lines=tuple(map(escape_text, lines)), dropped=dropped)

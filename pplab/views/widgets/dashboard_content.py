@@ -194,7 +194,7 @@ def decided(lab: Lab, content: DashboardContent) -> Decided:
         return Decided()
     experiment = lab.manager.experiment(content.decided[0])
     race = experiment.plan.race
-    look = race.looks[-1] if race is not None and race.looks else None
+    look = race.last_look if race else None
     dropped = tuple(map(escape_text, look.out.values())) if look else ()
     if experiment.status != "running":
         decision = experiment.verdict()
