@@ -746,16 +746,8 @@ class Lab(CopiedAsItself):
         from pplab.share.migration import migrate
 
         with Interrupts() as interrupts, Operation(self, "migrate"):
-            request = RunRequest(
-                prompt=prompt,
-                data=data,
-                cluster=cluster,
-                calibration=calibration,
-                n=n,
-                margin=margin,
-                max_calls=max_calls,
-                max_cost=max_cost,
-            )
+            asked: dict[str, Any] = {"prompt": prompt, "data": data, "cluster": cluster, "calibration": calibration, "n": n}
+            request = RunRequest(**asked, margin=margin, max_calls=max_calls, max_cost=max_cost)
             return migrate(self._runs, old, new, request, Listeners(on=on), interrupts)
 
     @verb

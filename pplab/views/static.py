@@ -354,8 +354,7 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     elif decided is not None:
         rows = decision.rows(decided, summary, metrics)
         page.table(rows, chart=decision.chart(decided, summary), caption=decision.caption(decided))
-    look = plan.race.last_look if plan.race else None
-    if decided is not None and look and look.out:
+    if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
         page.words(words)
