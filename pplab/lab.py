@@ -241,6 +241,8 @@ class Lab(CopiedAsItself):
         deadline: float | None = None,
         max_concurrency: int | None = None,
         stream: bool = False,
+        checks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] | None = None,
+        expected: Any = None,
         until: Literal["settled"] | None = None,
         margin: float | None = None,
         max_calls: int | None = None,
@@ -290,6 +292,13 @@ class Lab(CopiedAsItself):
             The most calls under way at once.
         stream : bool, default False
             Ask for answers piece by piece.
+        checks : list of str or callable, optional
+            How an answer is told right or wrong: ``"exact"``, ``"contains"``, ``"regex"``, ``"number"``, ``"json"``,
+            ``"json-schema"``, ``"choice"``, with options as in ``"number(tolerance=0.01)"``, and functions ``(text)``,
+            ``(text, prompt)`` or ``(text, prompt, row)`` that return true, false or a share of 1. All must hold. Where there are
+            any, the decision rests on them. See ``pplab.metrics.doc("correct")``.
+        expected : str, list, optional
+            What the checks compare with: a column of ``data`` (default: ``expected``), else what is right, for each prompt.
         until : {"settled"}, optional
             Run a race: ask the prompts in a fixed random order, look at the answers after 6, 9, 13, 20, 30, 45, 68 and 100 of
             them, drop settings that cannot win any more, and stop as soon as it is settled which setting to use. Seven
@@ -330,6 +339,8 @@ class Lab(CopiedAsItself):
             deadline=deadline,
             max_concurrency=max_concurrency,
             stream=stream,
+            checks=checks,
+            expected=expected,
             until=until,
             margin=margin,
             max_calls=max_calls,

@@ -1,6 +1,7 @@
-"""The public names of scoring: `score`, `score_many`, `diversity`, and the decorator `metric` for metrics of your own."""
+"""The public names of scoring: `score`, `score_many`, `diversity`, and the decorators `metric` and `check` for your own."""
 
 from pplab.plan.vocabulary import MetricInfo
+from pplab.scoring.checks import check
 from pplab.scoring.pages import doc
 from pplab.scoring.registry import metric, registered, unregister
 from pplab.scoring.scores import METRICS_VERSION, Scores, score, score_many
@@ -11,6 +12,7 @@ __all__ = [
     "MetricInfo",
     "Scores",
     "SetMeasures",
+    "check",
     "diversity",
     "doc",
     "metric",

@@ -11,6 +11,7 @@ from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.phrasing import MOST_NAMED, at_most, counted, first_named, joined, number, repetitions, span
 from pplab.analysis.power import FIRM_PROMPTS
 from pplab.analysis.unused import common_name
+from pplab.plan.vocabulary import CORRECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -48,6 +49,8 @@ def lines_of_nothing(plan: ResponseMatrix, lost: Sequence[Unusable], metric: str
         return Lines("Nothing can be said yet: there are no answers.", "No answer has come.", "Next: let the run go on.")
     if unscored:
         what = f"no answer has a value of {metric}" if metric else "no answer has the scores that the decision rests on"
+        if metric == CORRECT:
+            what = "no answer could be checked"
         return Lines(
             f"Nothing can be said of the settings: {what}.",
             rests_on(plan.prompts, plan.unit, "0 answers", plan.repeated),
@@ -167,7 +170,7 @@ def _capital(words: str) -> str:
 
 def _for_what(facts: Facts) -> str:
     if facts.metric is not None:
-        return f" on {facts.metric}"
+        return " by the checks" if facts.metric == CORRECT else f" on {facts.metric}"
     return " for precision and personality alike" if facts.precision == EVEN else " for your balance"
 
 

@@ -23,6 +23,8 @@ ENOUGH_PROMPTS = 20
 """From so many prompts on, a lab's own spread takes the place of the assumed one."""
 ASSUMED_SPREAD = 0.055
 """The standard deviation of the utility between answers to one prompt: measured on 99 exam problems answered four times each."""
+CHECKED_SPREAD = 0.3
+"""The same of answers that are right or wrong: that of a prompt which is answered right nine times in ten."""
 
 
 @dataclass(frozen=True, slots=True)

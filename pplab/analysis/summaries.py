@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.plan.vocabulary import FAULTS, SCORES, STATUSES
+from pplab.plan.vocabulary import CORRECT, FAULTS, SCORES, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def by_setting(
     import pandas as pd
 
     from pplab.analysis import unjudged
+    from pplab.analysis.pass_rates import pass_rates
     from pplab.analysis.response_matrix import layout
     from pplab.analysis.statistics import mean_intervals
     from pplab.plan.settings import factor_columns
@@ -76,6 +77,11 @@ def by_setting(
     table |= {status: [counts.get(status, 0) for counts in plan.counts] for status in statuses}
     table |= _faults(frame)
     for k, metric in enumerate(metrics):
+        if metric == CORRECT:
+            rates = pass_rates(plan)
+            columns = {CORRECT: "pass_rate", f"{CORRECT}_low": "low", f"{CORRECT}_high": "high"}
+            table |= {name: rates[of_rates].tolist() for name, of_rates in columns.items()}
+            continue
         rows = intervals[k * count : (k + 1) * count]
         table[metric] = [_number(i.mean) for i in rows]
         table[f"{metric}_low"] = [_number(i.low) for i in rows]

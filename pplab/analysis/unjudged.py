@@ -79,12 +79,13 @@ def words(names: list[str], reason: str) -> str:
     return f"{head} ({reason})"
 
 
-def of_response(reasons: Mapping[str, str]) -> str:
-    """Return the reasons of one response in words, empty without any."""
+def of_response(reasons: Mapping[str, str], wrong: str = "") -> str:
+    """Return in words why one response is not right, if it is not, and why metrics do not judge it; empty without any."""
     by_reason: dict[str, list[str]] = {}
     for name, reason in reasons.items():
         by_reason.setdefault(reason, []).append(name)
-    return "; ".join(words(names, reason) for reason, names in by_reason.items())
+    told = [f"not right by {wrong}"] if wrong else []
+    return "; ".join([*told, *(words(names, reason) for reason, names in by_reason.items())])
 
 
 def _kind(reason: str) -> str:

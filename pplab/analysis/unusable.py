@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pplab.plan.vocabulary import FAULTS
+from pplab.plan.vocabulary import CORRECT, FAULTS
 
 if TYPE_CHECKING:
     from pplab.analysis.response_matrix import Flags, ResponseMatrix
@@ -70,10 +70,13 @@ class Unusable:
 
 
 def usable_rows(plan: ResponseMatrix) -> Flags:
-    """Return which rows count: usable by their status and without a fault."""
+    """Return which rows count: usable by their status and without a fault, unless a check says whether they are right."""
     if "fault" not in plan.frame.columns:
         return plan.usable
-    return np.asarray(plan.usable & ~plan.frame["fault"].isin(list(FAULTS)).to_numpy())
+    counted = ~plan.frame["fault"].isin(list(FAULTS)).to_numpy()
+    if CORRECT in plan.frame.columns:
+        counted |= plan.frame[CORRECT].notna().to_numpy()
+    return np.asarray(plan.usable & counted)
 
 
 def unusable(plan: ResponseMatrix, usable: Flags, control: int | None = None) -> tuple[Unusable, ...]:

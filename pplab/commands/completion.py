@@ -54,6 +54,7 @@ def _values(completes: str | None, written: str, session: Session, commands: Map
         "command": lambda: [*commands, "metrics"],
         "parameter": lambda: _parameters(written, (), several=False),
         "factor": lambda: _parameters(written, ("model", "system", "prompt"), several=True),
+        "check": _checks,
         "parameter_name": lambda: list(PARAMETERS),
         "event": lambda: list(CATALOGUE),
         "configuration": lambda: [f"{name}=" for name in PPLab.names()],
@@ -64,6 +65,13 @@ def _values(completes: str | None, written: str, session: Session, commands: Map
         return sources[completes]() if completes else []
     except PplabError:
         return []
+
+
+def _checks() -> list[str]:
+    from pplab.plan.checks import KINDS
+    from pplab.scoring.checks import check_functions
+
+    return [*KINDS, *check_functions()]
 
 
 def _parameters(written: str, others: Sequence[str], *, several: bool) -> list[str]:

@@ -34,6 +34,7 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
         "parameters": set_values and {name: Written(text) for name, text in set_values.items()},
         "data": arguments.prompts,
         "tags": arguments.tag,
+        "checks": arguments.check or None,
     }
     options = vars(arguments)  # models and personas are swept, and have no option of their own
     fields |= {f.name: options.get(f.name) for f in dataclasses.fields(RunRequest) if f.name not in fields}

@@ -217,6 +217,17 @@ RUN_OPTIONS = (
         takes_objects=True,
     ),
     Option("--cluster", "a column of --prompts: rows with the same value count as one group in the intervals", metavar="COLUMN"),
+    Option(
+        "--check",
+        "tell right from wrong: exact, contains, regex, number, json, json-schema, choice, with options such as "
+        "number(tolerance=0.01), or a function registered with pplab.metrics.check; may be repeated, then all must hold",
+        metavar="CHECK",
+        repeat=True,
+        completes="check",
+    ),
+    Option(
+        "--expected", "what is right: a column of --prompts (default: expected), or without a table the text", metavar="COLUMN"
+    ),
     Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),
     Option(
         "--until",
@@ -252,6 +263,7 @@ COMMANDS = (
             'run "Explain {topic} in {words} words." --prompts topics.csv --dry-run',
             "run --prompts topics.csv --sweep prompt=@short.txt,@long.txt --sweep system=@plain.txt,@warm.txt",
             'run "Explain {topic}." --prompts topics.csv --sweep temperature=0,0.4,0.8,1.2 --until settled',
+            'run "{question}" --prompts sums.csv --expected answer --check number(tolerance=1%) --sweep temperature=0,1',
         ),
     ),
     Command(

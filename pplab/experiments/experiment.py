@@ -191,7 +191,7 @@ class Experiment(CopiedAsItself):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics its responses were scored by: the four, and the user's own."""
+        """The metrics its responses were scored by: ``correct`` where it has checks, the four, and the user's own."""
         return self._stored.metrics
 
     @property
@@ -203,6 +203,11 @@ class Experiment(CopiedAsItself):
     def unjudged(self) -> Mapping[str, Mapping[str, str]]:
         """By response id, the metrics that could not judge the response, each with the reason."""
         return self._stored.unjudged
+
+    @property
+    def wrong(self) -> Mapping[str, str]:
+        """By response id, why an answer is not right by the checks: which does not hold, what was expected and what was found."""
+        return self._stored.wrong
 
     @property
     def plan(self) -> Plan:
@@ -251,6 +256,23 @@ class Experiment(CopiedAsItself):
         stored = self._stored
         return by_setting(stored.frame, stored.metrics, latency=True) if latency else stored.summary.copy()
 
+    def pass_rates(self) -> pd.DataFrame:
+        """Return one row a setting: how often its answers are right, with an interval, pass@k and pass^k.
+
+        See `pplab.analysis.pass_rates.pass_rates`.
+
+        Raises
+        ------
+        BadInput
+            The experiment has no checks.
+        """
+        from pplab.analysis.pass_rates import pass_rates
+
+        stored = self._stored
+        if not stored.plan.checks:
+            raise BadInput("this experiment has no checks", hint="run it with checks=, which compare answers with what is right")
+        return pass_rates(stored.matrix)
+
     def variance(self) -> pd.DataFrame:
         """Return one row a metric: its standard deviation, and the share of its variance that lies with each source.
 
@@ -272,7 +294,9 @@ class Experiment(CopiedAsItself):
         Parameters
         ----------
         metric : str, optional
-            A metric to decide on; default: precision and personality as the calibration weighs them, alike without one.
+            A metric to decide on; default: the checks where the experiment has any, else precision and personality as the
+            calibration weighs them, alike without one. ``"utility"`` decides on these beside checks, which counts as a further
+            look.
         margin : float, optional
             A difference that does not matter; default: 0.03, of a race its own.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput
 from pplab.experiments.interrupts import Interrupts
 from pplab.ids import new_id, now
-from pplab.inputs.values import python_value
+from pplab.inputs.values import as_list, python_value
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
@@ -91,7 +91,11 @@ class RunManager:
     def plan(self, request: RunRequest) -> tuple[Plan, Calibration | None]:
         """Return the plan of a request, and the calibration it works in."""
         from pplab.plan.request import build_plan
+        from pplab.scoring.checks import check, check_functions
 
+        for one in as_list(request.checks):
+            if callable(one):
+                check(one)
         calibration = self.calibration(request.calibration)
         context = self.context
         plan = build_plan(
@@ -100,6 +104,7 @@ class RunManager:
             calibration=calibration,
             scrub=context.scrub,
             resolve=context.asked,
+            functions=check_functions(),
             **self.defaults(),
         )
         if plan.models and request.max_concurrency is None:
@@ -149,9 +154,12 @@ class RunManager:
 
     def _spread(self, plan: Plan, calibration: Calibration | None) -> Spread:
         """Return how much answers to one prompt vary in this lab, read anew once more was run."""
+        from pplab.analysis.settling import CHECKED_SPREAD, Spread
         from pplab.experiments.repository import share_of_precision
         from pplab.experiments.spread import spread_of_lab
 
+        if plan.checks:
+            return Spread(CHECKED_SPREAD)
         precision = share_of_precision(**calibration.scores) if calibration else share_of_precision()
         models = tuple(dict.fromkeys(asked.name for asked in plan.models or (self.context.access.own,)))
         key = run_stamp(self._store.path), models, precision

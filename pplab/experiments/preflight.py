@@ -7,7 +7,7 @@ from collections import Counter as Counts
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pplab.analysis.phrasing import counted, repetitions
+from pplab.analysis.phrasing import counted, joined, repetitions
 from pplab.analysis.records import Report
 from pplab.analysis.settling import Settling, Spread, settling
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
@@ -102,6 +102,8 @@ class Preflight(Report):
         The names of the wordings, where there are several.
     systems : mapping
         The personas by name.
+    checks, expected : tuple of str
+        The checks of its answers, and what is expected of the first prompts (``None``: nobody knows).
     first_look : int or None
         The calls of a race before it may end; ``calls`` and the upper ends of the ranges are then what it takes at most.
     """
@@ -126,6 +128,8 @@ class Preflight(Report):
     first_prompts: tuple[str, ...] = ()
     wordings: tuple[str, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
+    expected: tuple[str | None, ...] = ()
     first_look: int | None = None
 
     @property
@@ -155,6 +159,9 @@ class Preflight(Report):
         more = self.prompts - (1 if self.wordings else len(self.first_prompts))
         if self.first_prompts and more:
             lines.append(f"... and {counted(more, 'more prompt')}.")
+        if self.checks:
+            lines.append(f"An answer is right if it passes {joined(self.checks)}.")
+            lines += [f"Expected of prompt {i}: {_in_one_line(text or 'unknown')}" for i, text in enumerate(self.expected, 1)]
         lines += [f"Persona {name}: {_in_one_line(text) if text else 'no system message'}" for name, text in self.systems.items()]
         return "\n".join([*lines, *(f"Warning: {warning}." for warning in self.warnings)])
 
@@ -209,6 +216,8 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] 
         first_prompts=tuple(w.prompts[0] for w in plan.wordings) or plan.prompts[:FIRST_PROMPTS],
         wordings=tuple(w.name for w in plan.wordings),
         systems=plan.systems,
+        checks=tuple(check.label for check in plan.checks),
+        expected=(plan.expected or ())[:FIRST_PROMPTS],
         first_look=len(plan) if plan.race else None,
     )
 

@@ -14,7 +14,7 @@ from pplab.experiments.factors import for_analysis, with_factors
 from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
-from pplab.plan.vocabulary import ANSWERED, MARGIN, SCORES, SUSPENDED
+from pplab.plan.vocabulary import ANSWERED, MARGIN, SCORES, SUSPENDED, UTILITY
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
 
@@ -48,6 +48,8 @@ class StoredExperiment:
     own, unjudged : mapping
         The scores besides the four, in the latest version of each metric, and the reasons why a metric has none, by response id
         and name.
+    wrong : mapping
+        Why an answer is not right by the plan's checks, by response id.
     behaviour : tuple of ServerBehaviour
         What the server did with each setting.
     probes : pandas.DataFrame
@@ -64,6 +66,7 @@ class StoredExperiment:
     answers: pd.DataFrame
     own: Mapping[str, Mapping[str, float | None]]
     unjudged: Mapping[str, Mapping[str, str]]
+    wrong: Mapping[str, str]
     behaviour: tuple[ServerBehaviour, ...]
     probes: pd.DataFrame
     calibration: CalibrationRow | None
@@ -77,8 +80,9 @@ class StoredExperiment:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics its responses were scored by: the four, and the user's own."""
-        return tuple(dict.fromkeys((*SCORES, *(name for values in self.own.values() for name in values))))
+        """The metrics its responses were scored by: what it is decided on, the four, and the user's own."""
+        basis = (self.plan.basis,) if self.plan.basis else ()
+        return tuple(dict.fromkeys((*basis, *SCORES, *(name for values in self.own.values() for name in values))))
 
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:
@@ -133,11 +137,16 @@ class StoredExperiment:
     def decision(self, metric: str | None = None, margin: float | None = None) -> Decision:
         """Return which setting to use; the same answers give the same decision. A race has a margin of its own.
 
+        It rests on what the plan fixed, its checks or the utility. A decision on anything else is a further look.
+
         Of a race against a control it says whether that can be replaced, and by what.
         """
         own = self.plan.race.margin if self.plan.race else MARGIN
         if margin is None:
             margin = own
+        basis = self.plan.basis
+        if metric is None:
+            metric = basis or UTILITY
         if (metric, margin) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
@@ -145,16 +154,16 @@ class StoredExperiment:
             decision = decide(
                 self.matrix,
                 precision=precision_of(self.calibration),
-                metric=metric,
+                metric=None if metric == UTILITY else metric,
                 margin=margin,
-                looks=self.plan.looks,
+                looks=self.plan.looks + (basis is not None and metric != basis),
                 distance=distance_matrix,
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
                 metrics=self.metrics,
                 lower_is_better=self.lower_is_better,
                 raced=self.plan.raced,
             )
-            if metric is None and margin == own and self.migration is not None:
+            if metric == (basis or UTILITY) and margin == own and self.migration is not None:
                 decision = _as_migrated(decision, self.migration, self.plan)
             if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments
@@ -302,6 +311,7 @@ class ExperimentRepository:
                 store.responses(row.experiment_id),
                 scores.by_response,
                 _reasons(history.unjudged(store, row.experiment_id), scores),
+                scores.wrong,
                 history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),
                 _calibration(store, row.calibration_id),

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
 from pplab.experiments.run_setup import with_current_metrics
-from pplab.experiments.score_rows import SOURCE, score_id, score_rows
+from pplab.experiments.score_rows import score_id, score_rows, source_of
 from pplab.ids import now
 from pplab.plan.plan import Plan, PlannedCall
-from pplab.plan.vocabulary import SCORED, SCORES
+from pplab.plan.vocabulary import CORRECT, SCORED, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,10 +75,13 @@ def score_stored(context: LabContext, experiment: ExperimentRow, span: Span) -> 
 
 def _new_scores(responses: list[ResponseRow], plan: Plan, stored: set[str], span: Span) -> Iterable[list[ScoreRow]]:
     """Yield the score rows that each answer lacks, where it lacks any."""
+    from pplab.scoring.checks import answer_scores, checks_version, unknown_functions
     from pplab.scoring.registry import registered
-    from pplab.scoring.scores import METRICS_VERSION, score
+    from pplab.scoring.scores import METRICS_VERSION
 
     own = {info.name: info.version for info in registered() if not info.built_in}
+    if plan.checks and not unknown_functions(plan.checks):
+        own = {CORRECT: checks_version(plan.checks), **own}
     if not own and all(row.metrics_version == METRICS_VERSION for row in responses):
         raise BadInput(
             "there is nothing to score by: no metric of yours is registered in this process",
@@ -86,10 +89,13 @@ def _new_scores(responses: list[ResponseRow], plan: Plan, stored: set[str], span
         )
     for row in responses:
         versions = own if row.metrics_version == METRICS_VERSION else {**dict.fromkeys(SCORES, METRICS_VERSION), **own}
-        if all(score_id(row.response_id, row.revision, name, SOURCE, version) in stored for name, version in versions.items()):
+        if all(
+            score_id(row.response_id, row.revision, name, source_of(name), version) in stored
+            for name, version in versions.items()
+        ):
             continue
         call = PlannedCall(row.prompt_index, row.setting_index, row.replicate)
-        scores = score(row.text, plan.question(call), finish_reason=row.finish_reason, row=plan.row(call))
+        scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason)
         values: Mapping[str, float | None] = {
             name: getattr(scores, name) if name in SCORES else scores.metrics.get(name) for name in versions
         }

@@ -32,8 +32,10 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         When the plan has a ``max_cost`` and nobody knows the model's price.
     """
     from pplab.experiments.dependencies import RunDependencies
+    from pplab.plan.checks import FUNCTION
+    from pplab.scoring.checks import answer_scores
     from pplab.scoring.registry import registered
-    from pplab.scoring.scores import METRICS_VERSION, score
+    from pplab.scoring.scores import METRICS_VERSION
 
     access = context.access
     provider = recorded.provider if recorded else context.provider
@@ -47,8 +49,8 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
     return RunDependencies(
         recorder=context,
         source=recorded or access.source(plan.models),
-        score=score,
-        score_aside=any(not m.built_in for m in registered()),
+        score=answer_scores,
+        score_aside=any(not m.built_in for m in registered()) or any(check.kind == FUNCTION for check in plan.checks),
         metrics_version=METRICS_VERSION,
         cost=access.cost,
         worst_cost=access.worst_cost,
@@ -81,10 +83,12 @@ def answerable(plan: Plan, calls: Iterable[PlannedCall], source: Source) -> Iter
 
 
 def with_current_metrics(plan: Plan, before: tuple[MetricInfo, ...] = ()) -> Plan:
-    """Return the plan with the user's metrics that its responses are scored by now, and ``before`` were."""
+    """Return the plan with the metrics, besides the four, that its responses are scored by now, and ``before`` were."""
+    from pplab.scoring.checks import check_info
     from pplab.scoring.registry import registered
 
-    metrics = {info.name: info for info in (*before, *(m for m in registered() if not m.built_in))}
+    checked = (check_info(plan.checks),) if plan.checks else ()
+    metrics = {info.name: info for info in (*checked, *before, *(m for m in registered() if not m.built_in))}
     return dataclasses.replace(plan, metrics=tuple(metrics.values()))
 
 

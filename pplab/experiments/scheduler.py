@@ -362,11 +362,10 @@ class Scheduler:
         self._wake_up()
 
     async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
-        text, prompt = reply.text, self.plan.question(outgoing.planned)
-        row = self.plan.row(outgoing.planned)
-        job = partial(self._dependencies.score, text, prompt, finish_reason=reply.finish_reason, row=row)
+        job = partial(self._dependencies.score, self.plan, outgoing.planned, reply.text, finish_reason=reply.finish_reason)
         try:
-            if not self._dependencies.score_aside and len(text) + len(prompt) <= INLINE_CHARS:
+            length = len(reply.text) + len(self.plan.question(outgoing.planned))
+            if not self._dependencies.score_aside and length <= INLINE_CHARS:
                 return job()
             assert self._loop is not None
             if self._scorers is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pplab.ids import derived_id
+from pplab.plan.vocabulary import CORRECT
 from pplab.store.rows import ScoreRow
 
 if TYPE_CHECKING:
@@ -12,7 +13,10 @@ if TYPE_CHECKING:
 
     from pplab.store.rows import ResponseRow
 
-SOURCE = "surface"
+
+def source_of(metric: str) -> str:
+    """Return what gives a score of this name."""
+    return "check" if metric == CORRECT else "surface"
 
 
 def score_id(response_id: str, revision: int, metric: str, source: str, version: str, rater: str | None = None) -> str:
@@ -29,18 +33,18 @@ def score_rows(
     created_at: str,
     correlation_id: str,
 ) -> list[ScoreRow]:
-    """Return one row a metric of ``values``; the explanation of a missing value is its reason in ``detail``."""
+    """Return one row a metric of ``values``, explained by ``detail``: why there is no value, or what is wrong."""
     return [
         ScoreRow(
-            score_id=score_id(row.response_id, row.revision, name, SOURCE, versions[name]),
+            score_id=score_id(row.response_id, row.revision, name, source_of(name), versions[name]),
             response_id=row.response_id,
             response_revision=row.revision,
             experiment_id=row.experiment_id,
             created_at=created_at,
             metric=name,
-            source=SOURCE,
+            source=source_of(name),
             value=value,
-            explanation=str(detail[name]["reason"]) if value is None and "reason" in detail.get(name, {}) else None,
+            explanation=_explanation(detail.get(name, {})),
             version=versions[name],
             rater=None,
             cost=None,
@@ -48,3 +52,8 @@ def score_rows(
         )
         for name, value in values.items()
     ]
+
+
+def _explanation(part: Mapping[str, object]) -> str | None:
+    words = part.get("reason") or part.get("wrong")
+    return str(words) if words else None

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.inputs.visible import visible
+from pplab.plan.checks import Check
 from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
 from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
-from pplab.plan.vocabulary import MARGIN
+from pplab.plan.vocabulary import CORRECT, MARGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,7 +61,8 @@ class Plan:
     own model is the only one. ``systems`` and ``wordings`` are the named personas and wordings that settings name. Where some
     prompt is a conversation, ``conversations`` has the messages of each and ``prompts`` their transcripts; one that has a system
     message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
-    further columns of each prompt's row of the table it came from, as text, lists and objects as JSON.
+    further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
+    answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -89,6 +91,8 @@ class Plan:
     rows: tuple[Mapping[str, str | None], ...] | None = None
     looks: int = 1
     race: Race | None = None
+    checks: tuple[Check, ...] = ()
+    expected: tuple[str | None, ...] | None = None
 
     def __len__(self) -> int:
         each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
@@ -112,6 +116,11 @@ class Plan:
             return len(self)
         most = self.race.longest * self.replicates
         return most if self.race.max_calls is None else min(most, self.race.max_calls)
+
+    @property
+    def basis(self) -> str | None:
+        """The score that the decision rests on; ``None`` for the utility of the surface scores."""
+        return CORRECT if self.checks else None
 
     @property
     def raced(self) -> Raced | None:
@@ -192,9 +201,9 @@ class Plan:
         """Return the plan as plain JSON values; what came with later versions is left out where it is not used."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["settings"] = [s.as_dict() for s in self.settings]
-        for name in ("metrics", "models", "wordings"):
+        for name in ("metrics", "models", "wordings", "checks"):
             data[name] = [asdict(record) for record in data[name]]
-        for name in ("metrics", "models", "systems", "wordings", "conversations", "rows"):
+        for name in ("metrics", "models", "systems", "wordings", "conversations", "rows", "checks", "expected"):
             if not data[name]:
                 del data[name]
         if self.looks == 1:
@@ -209,11 +218,11 @@ class Plan:
         """Return the plan that `as_dict` described."""
         from pplab.plan.vocabulary import MetricInfo
 
-        clusters, conversations, rows = (data.get(name) for name in ("clusters", "conversations", "rows"))
+        clusters, conversations, rows, expected = (data.get(name) for name in ("clusters", "conversations", "rows", "expected"))
         wordings = tuple(Wording(w["name"], w["template"], tuple(w["prompts"])) for w in data.get("wordings", ()))
-        of_each_prompt = (conversations, rows, *(wording.prompts for wording in wordings))
+        of_each_prompt = (conversations, rows, expected, *(wording.prompts for wording in wordings))
         if any(len(values) != len(data["prompts"]) for values in of_each_prompt if values):
-            raise ValueError("a plan has one conversation, row and wording for each prompt")
+            raise ValueError("a plan has one conversation, row, reference and wording for each prompt")
         return cls(
             **{
                 **data,
@@ -226,6 +235,8 @@ class Plan:
                 "conversations": tuple(map(_turns, conversations)) if conversations else None,
                 "rows": tuple(rows) if rows else None,
                 "race": Race.from_dict(data["race"]) if "race" in data else None,
+                "checks": tuple(Check(one["kind"], dict(one["options"])) for one in data.get("checks", ())),
+                "expected": tuple(expected) if expected else None,
             }
         )
 

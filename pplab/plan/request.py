@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput
 from pplab.inputs.values import as_list, mapping
 from pplab.plan.calibrated import SETTINGS, drawn_settings, swept_settings
+from pplab.plan.checks import references, request_checks, with_choices
 from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
 from pplab.plan.plan import make_plan, with_race
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pplab.plan.calibrated import Calibrated
+    from pplab.plan.checks import Check
     from pplab.plan.messages import Prompt
     from pplab.plan.plan import Plan
     from pplab.plan.settings import ModelAsked
@@ -52,6 +54,8 @@ class RunRequest:
     deadline: Any = None
     max_concurrency: Any = None
     stream: Any = None
+    checks: Any = None
+    expected: Any = None
     until: Any = None
     margin: Any = None
     max_calls: Any = None
@@ -73,6 +77,7 @@ def build_plan(
     max_concurrency: int,
     scrub: Callable[[str], str],
     resolve: Callable[[str], ModelAsked],
+    functions: Mapping[str, Check] | None = None,
 ) -> Plan:
     """Return the plan that a request describes, or raise `BadInput` in one line.
 
@@ -90,6 +95,8 @@ def build_plan(
         Takes keys out of text.
     resolve
         Gives the model of a name such as ``MODEL@ENDPOINT``.
+    functions
+        The user's functions that are known as checks, by name.
     """
     sweep = {} if request.sweep is None else dict(mapping(request.sweep, "sweep", SWEEP))
     models = _one_of("models", request.models, "sweep over the model", _swept(sweep, "model"))
@@ -98,6 +105,8 @@ def build_plan(
     swept = _swept(sweep, "prompt")
     _one_of("a prompt", request.prompt, "sweep over the prompt", swept)
     asked = request_prompts(request.prompt, swept, request.data, request.cluster)
+    checks = request_checks(request.checks, functions or {}) if request.checks else ()
+    expected = references(request.expected, checks, len(asked.prompts), asked.rows, table=request.data is not None)
     base = given_parameters(request)
     listed = [] if models is None else _models(models, resolve)
     sweep = {name: _values(name, values, calibration) for name, values in sweep.items()}
@@ -138,6 +147,8 @@ def build_plan(
         max_concurrency=max_concurrency if request.max_concurrency is None else request.max_concurrency,
         max_cost=request.max_cost,
         stream=False if request.stream is None else request.stream,
+        checks=with_choices(checks, expected or ()),
+        expected=expected and tuple(text and scrub(text) for text in expected),
     )
     return with_race(plan, margin=request.margin, max_calls=request.max_calls) if _is_race(request) else plan
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 SCORES = ("creativity", "coherence", "structure", "completeness")
 """The four surface scores, in the order in which they are shown."""
+CORRECT = "correct"
+"""The score of the checks: 1 where an answer is right, 0 where it is wrong. A plan that has checks is decided on it."""
+UTILITY = "utility"
+"""What a decision rests on where a plan has no checks: precision and personality in their balance."""
 PRECISION_SCORES = ("coherence", "completeness")
 """The scores that say how precise a single answer is; its personality is its creativity."""
 MARGIN = 0.03

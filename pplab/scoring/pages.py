@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pplab.errors import NotFound, did_you_mean
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import CORRECT, SCORES
 from pplab.scoring import registry
 
-PAGES = (*SCORES, "diversity", "custom")
+PAGES = (CORRECT, *SCORES, "diversity", "custom")
 
 
 def doc(name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.log import log_error
-from pplab.plan.vocabulary import FAULTS, SCORES, STATUSES, MetricInfo
+from pplab.plan.vocabulary import CORRECT, FAULTS, SCORES, STATUSES, MetricInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -148,7 +148,7 @@ def user_scores(text: str, prompt: str, row: Mapping[str, Any] | None = None) ->
     given = (text, prompt, MappingProxyType(dict(row or {})))
     scores = {}
     for name, user in list(_users.items()):
-        value, reason = _call(user.info, user.function, *given[: user.arguments])
+        value, reason = called(user.info, user.function, *given[: user.arguments])
         scores[name] = UserScore(value, reason, user.info.version)
     return scores
 
@@ -158,11 +158,12 @@ def user_metric(name: str) -> Scorer | None:
     return _users[name].function if name in _users else None
 
 
-def _call(info: MetricInfo, function: Scorer, *given: Any) -> tuple[float | None, str]:
+def called(info: MetricInfo, function: Scorer, *given: Any) -> tuple[float | None, str]:
+    """Return the value that a user's function gives, within the range of ``info``, or why it gives none. Never raises."""
     try:
         value = function(*given)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
-        log_error(f"the metric {info.name} failed", error)
+        log_error(f"{info.name} failed", error)
         return None, f"raised {type(error).__name__}: {error}"[:200]
     if value is None:
         return None, "not applicable"
@@ -182,7 +183,7 @@ def _checked(name: str, low: float | None, high: float | None, function: Scorer)
     """Return the first line of a metric's docstring and how many arguments it is given, or refuse it."""
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
-    if name in (*SCORES, "diversity"):
+    if name in (*SCORES, CORRECT, "diversity"):
         raise BadInput(f"'{name}' is one of pplab's own metrics", hint="choose another name")
     if name in _columns():
         raise BadInput(f"'{name}' is already a column of the results", hint="choose another name for the metric")
@@ -191,7 +192,7 @@ def _checked(name: str, low: float | None, high: float | None, function: Scorer)
         raise BadInput(f"the range of '{name}' is empty: [{low}, {high}]", hint="give low < high, or None for no limit")
     if not callable(function):
         raise BadInput(f"the metric '{name}' is not a function", hint="decorate a function (text, prompt) -> float")
-    arguments = _arguments(function)
+    arguments = count_arguments(function)
     if not 1 <= arguments <= MOST_ARGUMENTS:
         raise BadInput(
             f"the metric '{name}' must take (text), (text, prompt) or (text, prompt, row)", hint="give it no other parameters"
@@ -202,7 +203,7 @@ def _checked(name: str, low: float | None, high: float | None, function: Scorer)
     return doc.split("\n", 1)[0], arguments
 
 
-def _arguments(function: Scorer) -> int:
+def count_arguments(function: Scorer) -> int:
     """Return how many of text, prompt and row a function is given; 0 when it can be called with none of these alone.
 
     A third parameter with a default is the user's own, unless it is called ``row``.
@@ -224,6 +225,11 @@ def _version(given: str | None, function: Scorer) -> str:
         if not isinstance(given, str) or not re.fullmatch(r"\S{1,40}", given):
             raise BadInput(f"version={given!r} is no version", hint="give a text without spaces, such as '2'")
         return given
+    return source_version(function)
+
+
+def source_version(function: Scorer) -> str:
+    """Return the version of a function as derived from its source."""
     try:
         source = textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):  # typed at a prompt, or not written in Python

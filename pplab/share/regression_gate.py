@@ -19,7 +19,7 @@ from pplab.analysis.equivalence import UTILITY, Equivalence, drift
 from pplab.analysis.phrasing import probability
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import mapping
-from pplab.plan.vocabulary import SCORED, SCORES
+from pplab.plan.vocabulary import CORRECT, SCORED, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,14 +145,14 @@ class RegressionGate:
 
 
 def margins_for(names: Sequence[str], wanted: Mapping[str, float] | None) -> dict[str, float]:
-    """Return a margin for each metric: the four scores always, a user's own metric where one is given.
+    """Return a margin for each metric: the four scores and the checks always, a user's own metric where one is given.
 
     Raises
     ------
     BadInput
         If a name is no metric of both sides, or a margin is not above 0.
     """
-    margins = dict.fromkeys(SCORES, MARGIN)
+    margins = dict.fromkeys((*(name for name in names if name == CORRECT), *SCORES), MARGIN)
     given = {} if wanted is None else mapping(wanted, "margins", '{"coherence": 0.02}')
     for name, margin in given.items():
         if name not in names:

@@ -118,13 +118,13 @@ def _line(d: Difference) -> str:
 def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
     """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
     from pplab.plan.plan import PlannedCall
-    from pplab.scoring import scores as scoring
+    from pplab.scoring.checks import answer_scores
 
     plans = contents.plans
     for row in contents.responses:
         if row.status in SCORED:
             plan, call = plans[row.experiment_id], PlannedCall(row.prompt_index, row.setting_index, row.replicate)
-            scores = scoring.score(row.text, plan.question(call), finish_reason=row.finish_reason, row=plan.row(call))
+            scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason)
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
 
 

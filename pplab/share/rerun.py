@@ -14,7 +14,7 @@ from pplab.experiments.repository import precision_of
 from pplab.experiments.selection import experiment_id
 from pplab.inputs.paths import given_path
 from pplab.plan.plan import MAX_CALLS, Plan
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import CORRECT, SCORES
 from pplab.share.archive import open_package
 from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
@@ -217,11 +217,13 @@ def _with_replicates(plan: Plan, n: int) -> Plan:
 
 def _with_current_scores(contents: PackageContents) -> PackageContents:
     """Return the contents with every score by the present code: scores of different versions are not compared."""
+    from pplab.scoring.checks import checks_version
     from pplab.scoring.registry import registered
     from pplab.scoring.scores import METRICS_VERSION
 
-    versions = {info.name: info.version for info in registered() if not info.built_in}
-    current = all(versions.get(s.metric, s.version) == s.version for s in contents.scores)
+    own = {info.name: info.version for info in registered() if not info.built_in}
+    versions = {i: {**own, CORRECT: checks_version(plan.checks)} for i, plan in contents.plans.items()}
+    current = all(versions[s.experiment_id].get(s.metric, s.version) == s.version for s in contents.scores)
     if current and all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
     fresh = {row.response_id: now for row, now in rescore(contents)}

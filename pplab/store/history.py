@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pplab.plan.vocabulary import SCORED, SCORES
+from pplab.plan.vocabulary import CORRECT, SCORED, SCORES
 from pplab.store.queries import in_list
 from pplab.store.scores import ALL_SCORES, GivenScore, LatestScores
 
@@ -56,8 +56,9 @@ def outcomes(tables: Queries, experiment_id: str) -> pd.DataFrame:
 
 
 def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
-    """Return, by response id, which of the four have no value for an answer, each with the reason that was stored."""
-    missing = " OR ".join(f"{name} IS NULL" for name in SCORES)
+    """Return, by response id, what has no value for an answer, each with the reason that was stored: of the four, and checks."""
+    unchecked = f"json_extract_string(detail, '$.{CORRECT}.reason') IS NOT NULL"
+    missing = " OR ".join([*(f"{name} IS NULL" for name in SCORES), unchecked])
     query = f"""
         SELECT response_id, detail FROM responses WHERE experiment_id = ? AND status IN {in_list(SCORED)} AND ({missing})"""
     with tables.reading() as cursor:
@@ -66,7 +67,7 @@ def unjudged(tables: Queries, experiment_id: str) -> dict[str, dict[str, str]]:
 
 
 def _reasons(detail: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {name: detail[name]["reason"] for name in SCORES if "reason" in detail.get(name, {})}
+    return {name: detail[name]["reason"] for name in (CORRECT, *SCORES) if "reason" in detail.get(name, {})}
 
 
 def latest_scores(tables: Queries, experiment_id: str) -> LatestScores:

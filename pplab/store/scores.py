@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import CORRECT, SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,10 +64,14 @@ class GivenScore(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LatestScores:
-    """The scores of an experiment in the latest version of each metric, and why an answer has none in it, by response id."""
+    """The scores of an experiment in the latest version of each metric, by response id.
+
+    ``reasons`` says why an answer has none in it, ``wrong`` why a check does not hold.
+    """
 
     by_response: dict[str, dict[str, float | None]] = field(default_factory=dict)
     reasons: dict[str, dict[str, str]] = field(default_factory=dict)
+    wrong: dict[str, str] = field(default_factory=dict)
 
     @property
     def users_metrics(self) -> tuple[str, ...]:
@@ -90,6 +94,8 @@ class LatestScores:
             latest.by_response.setdefault(s.response_id, {})[s.metric] = s.value
             if s.value is None and s.explanation:
                 latest.reasons.setdefault(s.response_id, {})[s.metric] = s.explanation
+            elif s.metric == CORRECT and s.explanation:
+                latest.wrong[s.response_id] = s.explanation
         for s in superseded:
             if s.metric not in latest.by_response.get(s.response_id, {}):
                 latest.reasons.setdefault(s.response_id, {})[s.metric] = OTHER_VERSION

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import at_most, joined, number
 from pplab.analysis.utility import PERSONALITY, PRECISION
+from pplab.plan.vocabulary import CORRECT
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Estimate
@@ -56,14 +57,17 @@ def rows(decision: Decision, summary: pd.DataFrame, metrics: Sequence[MetricInfo
         row: dict[str, Any] = {"setting": record["setting"], "decision": _standing(decision, setting)}
         row[decision.metric or "utility"] = Estimate(*(_known(values[name]) for name in ("mean", "low", "high")))
         row["behind at most"] = _at_most(values["behind_at_most"])
-        row |= {m.label: _metric(estimate(record, m.name), marks.get((setting, m.name))) for m in metrics}
+        shown = [m for m in metrics if m.name != decision.metric]
+        row |= {m.label: _metric(estimate(record, m.name), marks.get((setting, m.name))) for m in shown}
         out.append(row)
     return out
 
 
-def caption(decision: Decision) -> str:
-    """Return what the table shows, in words."""
-    if decision.metric:
+def caption(decision: Decision, checks: Sequence[str] = ()) -> str:
+    """Return what the table shows, in words; ``checks`` are those that it is decided by, where it is."""
+    if decision.metric == CORRECT:
+        what = f"Decided by the checks: {joined(checks)}."
+    elif decision.metric:
         what = f"Decided on {decision.metric}."
     else:
         weights = f"{decision.precision:.0%}", f"{1 - decision.precision:.0%}"
@@ -71,6 +75,20 @@ def caption(decision: Decision) -> str:
         what = f"Utility: precision {weights[0]} ({parts[0]}), personality {weights[1]} ({parts[1]})."
     gains = " Gains and losses are against the setting that leads." if (decision.by_metric["mark"] != "").any() else ""
     return f"{what}{gains}"
+
+
+def pass_rows(rates: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the table of pass rates: one row a setting, with the chance that one of k answers is right, and that all are."""
+    rows = []
+    for record in rates.to_dict("records"):
+        row: dict[str, Any] = {"setting": record["setting"], "answers": record["answers"], "prompts": record["prompts"]}
+        row["pass rate"] = Estimate(*(_known(record[name]) for name in ("pass_rate", "low", "high")))
+        most = sum(str(name).startswith("pass@") for name in record)
+        for k in range(2, most + 1):
+            row[f"pass@{k}"] = Estimate(_known(record[f"pass@{k}"]))
+            row[f"pass^{k}"] = Estimate(*(_known(record[f"pass^{k}{end}"]) for end in ("", "_low", "_high")))
+        rows.append(row)
+    return rows
 
 
 def chart(decision: Decision, summary: pd.DataFrame) -> str:

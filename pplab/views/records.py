@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from pplab.plan.vocabulary import FAILED
+from pplab.analysis.phrasing import fault_words
+from pplab.plan.vocabulary import CORRECT, FAILED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,18 @@ def last_turns(messages: Sequence[Mapping[str, str]]) -> Turns:
     """Return the messages of a conversation as they are shown; none where it is one message alone, a prompt like any other."""
     turns = tuple(Turn(message["role"], message["content"]) for message in messages[-MOST_TURNS:])
     return Turns(turns, len(messages) - len(turns)) if len(messages) > 1 else Turns(())
+
+
+def badges(row: Mapping[Any, Any], *, embedded: bool) -> tuple[str, ...]:
+    """Return the short words beside a response's status: whether it is right, its fault, and whether it is of the embedded model.
+
+    Examples
+    --------
+    >>> badges({"status": "ok", "correct": 0.0, "fault": "loop"}, embedded=True)
+    ('wrong', 'repeats itself', 'embedded')
+    """
+    right = {1.0: "right", 0.0: "wrong"}.get(row.get(CORRECT, ""), "")
+    return tuple(filter(None, (right, fault_words(row.get("fault"), str(row["status"])), "embedded" if embedded else "")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

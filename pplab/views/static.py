@@ -14,16 +14,16 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
-from pplab.analysis.phrasing import fault_words, percent
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
 from pplab.views import answer_table, decision, html, migration_table, model_settings, text
 from pplab.views.charts import graph, svg
 from pplab.views.escape import escape_text
-from pplab.views.records import Card, Display, last_turns
+from pplab.views.records import Card, Display, badges, last_turns
 from pplab.views.static_views import STATIC_VIEWS
 from pplab.views.summary_charts import estimate, summary_charts
+from pplab.views.variance_table import variance_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "score", "summary", "event", "export")
-VARIANCE_WORDS = {
-    "model_asked": "models",
-    "combinations": "factors in combination",
-    "prompts_by_settings": "settings by prompt",
-}
+RATES = "pass@k: one of k answers is right at least; pass^k: all k are (95 % intervals, for prompts like these)"
 NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
 
@@ -81,7 +77,9 @@ class _Page:
         return self.details(title, escape(escape_text(words)))
 
     def details(self, title: str, markup: str) -> _Page:
-        """Add what HTML shows when it is opened; plain text leaves it out."""
+        """Add what HTML shows when it is opened, if there is any; plain text leaves it out."""
+        if not markup:
+            return self
         return self.add(f"<details><summary>{escape(title)}</summary>{markup}</details>", "")
 
     def add(self, markup: str, plain: str) -> _Page:
@@ -214,9 +212,15 @@ def studio(calibration: Any, model: str) -> Display:
 
 
 def card(
-    row: Mapping[str, Any], plan: Plan, *, embedded: bool, metrics: Sequence[MetricInfo], reasons: Mapping[str, str]
+    row: Mapping[str, Any],
+    plan: Plan,
+    *,
+    embedded: bool,
+    metrics: Sequence[MetricInfo],
+    reasons: Mapping[str, str],
+    wrong: str = "",
 ) -> Card:
-    """Return the card of one response; ``reasons``: why a metric does not judge it, by metric."""
+    """Return the card of one response; ``reasons``: why a metric does not judge it, by metric; ``wrong``: why it is not right."""
     call = PlannedCall(int(row["prompt_index"]), int(row["setting_index"]), int(row["replicate"]))
     scored = row["status"] in SCORED
     return Card(
@@ -228,11 +232,11 @@ def card(
         replicate=call.replicate,
         scores={m.name: _value(row.get(m.name)) for m in metrics} if scored else {},
         scales={m.name: m for m in metrics if not m.built_in},
-        unjudged=unjudged.of_response(reasons) if scored else "",
+        unjudged=unjudged.of_response(reasons, wrong) if scored else "",
         error=_value(row["error"]),
         input_tokens=_integer(row["input_tokens"]),
         output_tokens=_integer(row["output_tokens"]),
-        badges=tuple(filter(None, (fault_words(row.get("fault"), row["status"]), "embedded" if embedded else ""))),
+        badges=badges(row, embedded=embedded),
     )
 
 
@@ -321,6 +325,7 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
             embedded=exp.embedded,
             metrics=metrics,
             reasons=reasons.get(row["response_id"], {}),
+            wrong=exp.wrong.get(row["response_id"], ""),
         )
         for row in _grouped(rows)
     ]
@@ -353,16 +358,22 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
         page.add(*migration_table.parts(moved))
     elif decided is not None:
         rows = decision.rows(decided, summary, metrics)
-        page.table(rows, chart=decision.chart(decided, summary), caption=decision.caption(decided))
+        page.table(
+            rows,
+            chart=decision.chart(decided, summary),
+            caption=decision.caption(decided, [check.label for check in plan.checks]),
+        )
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
         page.words(words)
     usable = bool((frame["status"] == "ok").any())
+    if plan.checks and usable:
+        page.details("Pass rates", html.table(decision.pass_rows(exp.pass_rates()), caption=RATES))
     charts = summary_charts(summary, plan.factors, metrics) if usable else ""
     page.details("Scores by setting", html.beside(charts, html.table(_summary_rows(summary, metrics))))
     if usable:
-        _variance(page, exp.variance(), metrics)
+        page.details("Where the variance of the scores lies", variance_table(exp.variance(), metrics))
     return page
 
 
@@ -396,23 +407,6 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
             row["output tokens"] = tokens
         rows.append(row)
     return rows
-
-
-def _variance(page: _Page, table: pd.DataFrame, metrics: Sequence[MetricInfo]) -> None:
-    """Add where the variance of the scores lies, to be opened; nothing where there are no two sources of it."""
-    labels = {m.name: m.label for m in metrics}
-    sources = [name for name in table.columns if name not in {"metric", "sd", "note"} and table[name].notna().any()]
-    split = table[table[sources].notna().any(axis=1)] if sources else table[:0]
-    if len(sources) < 2 or split.empty:
-        return
-    shares = split[sources].map(lambda share: "-" if math.isnan(share) else percent(share))
-    records = shares.to_dict("records")
-    cells = [{str(name): cell for name, cell in record.items()} for record in records]
-    rows = [{"score": labels[metric], **row} for metric, row in zip(split["metric"], cells, strict=True)]
-    headings = {"score": "score", **{name: VARIANCE_WORDS.get(name, name.replace("+", ", ")) for name in sources}}
-    notes = " ".join(dict.fromkeys(_sentence(note) for note in split["note"] if note))
-    caption = f"Shares of the variance of each score. {notes}".strip()
-    page.details("Where the variance of the scores lies", html.table(rows, headings=headings, caption=caption))
 
 
 def _counted(count: int, noun: str) -> str:

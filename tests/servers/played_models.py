@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -105,3 +106,26 @@ class PlayedModels:
             return 400, json.dumps(kind).encode(), {}
         answer = completion(self.text(model, prompt, json.dumps(told, sort_keys=True)))
         return 200, json.dumps({**answer, "model": model}).encode(), {}
+
+
+class Adder:
+    """A played model that adds: wrong in a share of its answers, which grows with its temperature.
+
+    To ``Say: words`` it says the words.
+    """
+
+    def __init__(self, seed: int, wrong: float = 0.0) -> None:
+        self._chance = random.Random(seed)
+        self._wrong = wrong
+
+    async def complete(self, call: Call, **_: Any) -> Reply:
+        """Answer a call without a server, as `pplab.models.types.Source` does."""
+        prompt = call.messages[-1]["content"]
+        numbers = [int(word) for word in re.findall(r"\d+", prompt)]
+        wrong = min(0.9, self._wrong + 0.35 * float(call.parameters.get("temperature", 0)))
+        off = self._chance.choice((-2, -1, 1, 2)) if self._chance.random() < wrong else 0
+        text = prompt.partition(": ")[2] or f"{numbers[0]} plus {numbers[1]} is {sum(numbers) + off}."
+        attempt = Attempt(attempt=1, started_at=now(), latency_ms=500.0, http_status=200)
+        tokens = {"input_tokens": USAGE["prompt_tokens"], "output_tokens": USAGE["completion_tokens"]}
+        took = {"latency_ms": attempt.latency_ms, "attempts": (attempt,)}
+        return Reply(status="ok", text=text, finish_reason="stop", model=call.model, **tokens, **took)

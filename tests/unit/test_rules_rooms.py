@@ -65,8 +65,8 @@ SQL = re.compile(
     r"\b(SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s|MERGE\s+INTO\s|PRAGMA\s)",
     re.DOTALL | re.IGNORECASE,
 )
-# Module-level objects that change: the process's open stores, the metrics users register, and no other.
-STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users")}
+# Module-level objects that change: the process's open stores, the metrics and the checks users register, and no other.
+STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")}
 
 
 @cache

@@ -32,6 +32,8 @@ LINE = {
     "deadline": (["--deadline", "9"], 9.0),
     "max_concurrency": (["--max-concurrency", "2"], 2),
     "stream": (["--stream"], True),
+    "checks": (["--check", "exact", "--check", "number(tolerance=1)"], ["exact", "number(tolerance=1)"]),
+    "expected": (["--expected", "answer"], "answer"),
     "until": (["--until", "settled"], "settled"),
     "margin": (["--margin", "0.05"], 0.05),
     "max_calls": (["--max-calls", "90"], 90),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pplab.analysis import unjudged
-from pplab.analysis.phrasing import fault_words
 from pplab.plan.vocabulary import SCORED
 from pplab.views.escape import escape_text
 from pplab.views.html import model_html
-from pplab.views.records import CARD_CAP, Card, Turns, last_turns
+from pplab.views.records import CARD_CAP, Card, Turns, badges, last_turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +32,7 @@ class TurnData(TypedDict):
 class CardData(TypedDict):
     """One response. ``html`` is the model's text, sanitised; ``plain`` is the text as it came, for copying.
 
-    ``unjudged`` says in words which metrics do not judge it and why.
+    ``unjudged`` says in words why it is not right by the checks, if it is not, and which metrics do not judge it and why.
 
     Of a conversation, ``turns`` are its last messages and ``turns_before`` says how many come before them.
 
@@ -69,6 +68,7 @@ def card_data(
     turns: Turns,
     scores: Mapping[str, Any],
     reasons: Mapping[str, str],
+    wrong: str = "",
     *,
     embedded: bool,
 ) -> CardData:
@@ -78,7 +78,6 @@ def card_data(
     values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
     ended = BADGES.get(status, status.replace("_", " ")) if status != "ok" else ""
-    badges = filter(None, (ended, fault_words(row.get("fault"), status), "embedded" if embedded else ""))
     return CardData(
         id=str(row["response_id"]),
         prompt_index=int(row["prompt_index"]),
@@ -91,11 +90,11 @@ def card_data(
         status=status,
         failed=card.failed or status == "cancelled",
         reason=card.reason if status != "ok" else "",
-        badges=tuple(badges),
+        badges=tuple(filter(None, (ended, *badges({**row, **scores}, embedded=embedded)))),
         html=model_html(text),
         plain=text,
         scores=values,
-        unjudged=unjudged.of_response(reasons) if values else "",
+        unjudged=escape_text(unjudged.of_response(reasons, wrong)) if values else "",
         finish_reason=_words(row["finish_reason"]),
         input_tokens=_whole(row["input_tokens"]),
         output_tokens=_whole(row["output_tokens"]),

@@ -11,7 +11,7 @@ from pplab.log import thread
 from pplab.plan.levels import factor_levels
 from pplab.plan.plan import PlannedCall
 from pplab.plan.settings import Setting
-from pplab.plan.vocabulary import FAILED, SCORES
+from pplab.plan.vocabulary import CORRECT, FAILED, SCORES
 from pplab.views.escape import clip, escape_text
 from pplab.views.records import Display, Turns, last_turns
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -181,6 +181,7 @@ class Cards(LabWidget):
         self._resending = threading.Lock()
         wanted = PageRequest(page=0, sort="", status="", setting=-1, levels={})
         self._reasons: Mapping[str, Mapping[str, str]] = {}
+        self._wrong: Mapping[str, str] = {}
         super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
             self.show_experiment(experiment)
@@ -229,9 +230,12 @@ class Cards(LabWidget):
                 return
             values = {name: getattr(row, name) for name in (*SHOWN, *MEASURED, "response_id")}
             scores = {name: getattr(row, name, None) for name in SCORES} | dict(row.metrics)
+            if CORRECT in scores:
+                scores = {CORRECT: scores.pop(CORRECT), **scores}
+            wrong = row.detail.get(CORRECT, {}).get("wrong", "")
             reasons = {name: part["reason"] for name, part in row.detail.items() if "reason" in part}
             turns = self._turns(_place(row))
-            data = card_data(values, self._label(row), turns, scores, reasons, embedded=self._embedded)
+            data = card_data(values, self._label(row), turns, scores, reasons, wrong, embedded=self._embedded)
             self.tell(Arrived(kind="arrived", card=data))
 
     def _label(self, row: ResponseRow) -> str:
@@ -276,7 +280,7 @@ class Cards(LabWidget):
         from pplab.views import static
 
         self._frame = experiment.responses
-        self._reasons = experiment.unjudged
+        self._reasons, self._wrong = experiment.unjudged, experiment.wrong
         self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
         head, self._static = static.experiment_forms(experiment, self._frame)
         self.head = head.html
@@ -343,10 +347,10 @@ class Cards(LabWidget):
         return self._frame.loc[self._frame["response_id"] == response_id].iloc[0].to_dict()
 
     def _card(self, row: Mapping[Hashable, Any]) -> CardData:
-        reasons = self._reasons.get(row["response_id"], {})
+        reasons, wrong = self._reasons.get(row["response_id"], {}), self._wrong.get(row["response_id"], "")
         scores = {name: row.get(name) for name in self.metrics}
         turns = self._turns(PlannedCall(row["prompt_index"], row["setting_index"], row["replicate"]))
-        return card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, embedded=self._embedded)
+        return card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, wrong, embedded=self._embedded)
 
     def _turns(self, call: PlannedCall) -> Turns:
         """Return the messages before an answer; none before its plan is known."""
