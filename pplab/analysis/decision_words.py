@@ -170,7 +170,7 @@ def _capital(words: str) -> str:
 
 def _for_what(facts: Facts) -> str:
     if facts.metric is not None:
-        return " by the checks" if facts.metric == CORRECT else f" on {facts.metric}"
+        return "" if facts.metric == CORRECT else f" on {facts.metric}"
     return " for precision and personality alike" if facts.precision == EVEN else " for your balance"
 
 
@@ -192,7 +192,8 @@ def _by_mean(facts: Facts) -> list[int]:
 def _evidence(facts: Facts, outcome: Outcome) -> str:
     parts = [_differences(facts, outcome)] if len(facts.used) > 1 else []
     size = counted(facts.answers, "answer") if facts.raced is None else of_planned(facts.raced)
-    parts.append(rests_on(facts.prompts or facts.plan.prompts, facts.plan.unit, size, facts.plan.repeated))
+    rests = rests_on(facts.prompts or facts.plan.prompts, facts.plan.unit, size, facts.plan.repeated)
+    parts.append(f"{rests}, decided by the checks" if facts.metric == CORRECT else rests)
     if facts.raced and (dropped := _dropped(facts, facts.raced)):
         parts.append(dropped)
     parts += [part for part in (_out(facts), _not_counted(facts), _same_answer(facts)) if part]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.experiments.factors import all_factors
+from pplab.experiments.resume import with_users_metrics
 from pplab.files import write_atomically
 from pplab.ids import new_id, now
 from pplab.inputs.paths import output_file
@@ -20,6 +21,7 @@ from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
 from pplab.plan.plan import Plan
 from pplab.share.formats import ExportData, as_bytes, note, without_secrets
+from pplab.store.history import latest_scores
 from pplab.store.rows import ExportRow
 from pplab.store.run_lock import RunLock
 
@@ -203,11 +205,11 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
 
 
 def _responses(store: Store, experiment_id: str) -> pd.DataFrame:
-    """Return the responses of one experiment with a column for each factor, and with its name where it has one."""
+    """Return the responses of one experiment with a column for each factor and each score, and its name where it has one."""
     import pandas as pd
 
     label, plan = store.label(experiment_id), Plan.from_dict(store.experiment(experiment_id).plan)
-    frame = all_factors(plan, store.responses(experiment_id))
+    frame = with_users_metrics(all_factors(plan, store.responses(experiment_id)), latest_scores(store, experiment_id).by_response)
     return frame.assign(experiment_name=pd.Series([label.name if label else None] * len(frame), dtype="str"))
 
 

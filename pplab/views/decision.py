@@ -55,7 +55,8 @@ def rows(decision: Decision, summary: pd.DataFrame, metrics: Sequence[MetricInfo
         setting = int(values["index"])
         record = of_setting[setting]
         row: dict[str, Any] = {"setting": record["setting"], "decision": _standing(decision, setting)}
-        row[decision.metric or "utility"] = Estimate(*(_known(values[name]) for name in ("mean", "low", "high")))
+        of_decision = Estimate(*(_known(values[name]) for name in ("mean", "low", "high")))
+        row[decision.metric or "utility"] = estimate(record, CORRECT) if decision.metric == CORRECT else of_decision
         row["behind at most"] = _at_most(values["behind_at_most"])
         shown = [m for m in metrics if m.name != decision.metric]
         row |= {m.label: _metric(estimate(record, m.name), marks.get((setting, m.name))) for m in shown}

@@ -358,7 +358,7 @@ def test_checks_that_pass_or_fail_are_compared_as_pass_rates():
     frame["correct"] = (rng.random(len(frame)) < np.where(frame["setting_index"] == 0, 0.3, 0.9)).astype(float)
     found = decide(frame, metric="correct")
     assert found.outcome == "best"
-    assert found.headline == "Use temperature 0.5: better than 0 by the checks (95% sure)."
+    assert found.headline == "Use temperature 0.5: better than 0 (95% sure)."
     few = decide(frame[frame["prompt_index"] < 5].assign(correct=1.0), metric="correct")
     assert few.outcome == "open"  # that all passed so far does not mean that all will
 

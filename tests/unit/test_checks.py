@@ -276,7 +276,7 @@ def test_a_run_with_checks_is_decided_by_them(sums):
     exp = sums.run(ASKED, data=SUMS, expected="sum", checks="number", sweep={"temperature": [0, 1]}, n=3)
     decision = exp.verdict()
     assert decision.metric == "correct"
-    assert decision.headline == "Use temperature 0: better than 1 by the checks (95% sure)."
+    assert decision.headline == "Use temperature 0: better than 1 (95% sure)."
     assert exp.metrics[0] == "correct"
     rates = exp.pass_rates()
     assert rates["pass_rate"].tolist() == [1.0, pytest.approx(exp.responses.query("setting_index == 1")["correct"].mean())]
@@ -393,7 +393,7 @@ def test_a_race_is_settled_by_its_checks_with_fewer_calls(sums):
     data = [{"a": a, "b": b, "sum": a + b} for a in range(10, 30) for b in (3, 4)]
     exp = sums.run(ASKED, data=data, expected="sum", checks="number", sweep={"temperature": [0, 2]}, n=2, until="settled")
     assert exp.verdict().leader == 0
-    assert "by the checks" in exp.verdict().headline
+    assert "decided by the checks" in exp.verdict().evidence
     assert len(exp.plan) < exp.plan.longest
 
 
