@@ -160,7 +160,9 @@ def parse_check(text: str, functions: Mapping[str, Check] | None = None) -> Chec
         return functions[kind]
     if kind not in KINDS:
         near = did_you_mean(kind, [*KINDS, *functions])
-        own = f"; functions: {', '.join(functions)}" if functions else ""
+        own = (
+            f"; functions: {', '.join(functions)}" if functions else "; a function of yours: register it with pplab.metrics.check"
+        )
         raise BadInput(f"there is no check '{kind}'", hint=near or f"kinds: {kinds}{own}")
     options = {name: _option(kind, name, value) for name, value in _options(kind, inside or "").items()}
     if "file" in options:  # what stands in the file now is what counts

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import at_most, joined, number
 from pplab.analysis.utility import PERSONALITY, PRECISION
-from pplab.plan.vocabulary import CORRECT
+from pplab.plan.vocabulary import CORRECT, UTILITY
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Estimate
@@ -109,7 +109,10 @@ def chart(decision: Decision, summary: pd.DataFrame) -> str:
         )
         for setting, values in decision.utility.to_dict("index").items()
     ]
-    return svg.regret_chart(settings, margin=decision.margin, title="How far behind the best a setting may be (95% sure)")
+    measure = "pass rate" if decision.metric == CORRECT else decision.metric or UTILITY
+    return svg.regret_chart(
+        settings, measure=measure, margin=decision.margin, title="How far behind the best a setting may be (95% sure)"
+    )
 
 
 def _standing(decision: Decision, setting: int) -> str:

@@ -49,14 +49,31 @@ def second(opened, browser):
     context.close()
 
 
+DRAWN = """root => {
+    const plot = root.querySelector('.js-plotly-plot');
+    const shown = { says: root.innerText.slice(0, 1500), size: [plot?.clientWidth, plot?.clientHeight] };
+    const points = (plot?.data ?? []).map(trace => [trace.uid, trace.x?.length, trace.y?.length]);
+    return JSON.stringify({ ...shown, points, full: plot?._fullData?.map(trace => trace.visible), calculated: !!plot?.calcdata });
+}"""
+
+
+def expect_traces(opened, root, count):
+    """Expect a number of drawn traces; where they are missing, say what page and kernel know of them."""
+    try:
+        expect(root.locator(".scatterlayer .trace")).to_have_count(count)
+    except AssertionError as error:
+        kernel = "print([(t.uid, None if t.x is None else len(t.x)) for t in dashboard._figure.data], dashboard._drawn)"
+        raise AssertionError(f"{error}\npage: {root.evaluate(DRAWN)}\nkernel: {opened.python(kernel)}") from error
+
+
 def tick(root, prompt):
     root.get_by_role("checkbox", name=f"Select {prompt}").check()
 
 
-def test_it_shows_tiles_charts_and_tables_in_one_root(dashboard):
+def test_it_shows_tiles_charts_and_tables_in_one_root(opened, dashboard):
     expect(dashboard).to_have_attribute("data-experiments", "1")
     expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses12")
-    expect(dashboard.locator(".scatterlayer .trace")).to_have_count(12)
+    expect_traces(opened, dashboard, 12)
     expect(dashboard.get_by_role("region", name="Recent experiments")).to_contain_text("Write a tagline for a notebook.")
     dashboard.get_by_text("Values of the charts").click()
     expect(dashboard.get_by_role("row", name="temperature 0.7")).to_contain_text("4 of 4")

@@ -68,8 +68,8 @@ _STANDINGS: Final[dict[str, tuple[str, Mark, str]]] = {
 }
 
 
-def regret_chart(settings: Sequence[Behind], *, margin: float, title: str) -> str:
-    """Return how far behind the best each setting may be: a mark at its mean, a line to its bound, the margin as a band.
+def regret_chart(settings: Sequence[Behind], *, measure: str, margin: float, title: str) -> str:
+    """Return how far behind the best each setting may be in ``measure``: a mark at its mean, a line to its bound, the margin.
 
     The first 24 settings are drawn; the picture says how many are not.
     """
@@ -87,7 +87,7 @@ def regret_chart(settings: Sequence[Behind], *, margin: float, title: str) -> st
         canvas.words(x + 10, 49, words, quiet=True)
         x += text_width(words) + 32
     canvas.box(across.at(0.0), top, across.at(margin) - across.at(0.0), bottom - top, BAND, radius=0)
-    _horizontal_axis(canvas, across, top, bottom, f"behind the best, in utility; shaded: the margin, {margin:g}")
+    _horizontal_axis(canvas, across, top, bottom, f"behind the best, in {measure}; shaded: the margin, {margin:g}")
     for row, one in enumerate(shown):
         y = top + (row + 0.5) * step
         canvas.label(left - 10, y, one.label, left - 20, anchor="end")
