@@ -96,6 +96,7 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "warnings": experiment.warnings,
             "responses": experiment.responses,
             "summary": experiment.summary(),
+            "pass_rates": experiment.pass_rates() if experiment.plan.checks else None,
             "variance": experiment.variance(),
             "decision": None if experiment.status == "running" else experiment.verdict().as_dict(),
         }

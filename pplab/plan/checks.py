@@ -175,6 +175,19 @@ def parse_check(text: str, functions: Mapping[str, Check] | None = None) -> Chec
     return check
 
 
+def stored_check(data: Mapping[str, Any]) -> Check:
+    """Return a check as a plan has it, which may be a stranger's; one of no known kind or option raises ``ValueError``."""
+    kind, options = data["kind"], dict(data["options"])
+    known = {"name", "version"} if kind == FUNCTION else {*KINDS.get(kind, ()), "schema"}
+    if (kind != FUNCTION and kind not in KINDS) or not options.keys() <= known or not all(map(_is_plain, options.values())):
+        raise ValueError(f"a plan has no check '{kind}' with {', '.join(map(str, options)) or 'no options'}")
+    return Check(kind, options)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, bool))
+
+
 def _options(kind: str, inside: str) -> dict[str, str]:
     options: dict[str, str] = {}
     at = 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.inputs.visible import visible
-from pplab.plan.checks import Check
+from pplab.plan.checks import stored_check
 from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
@@ -21,6 +21,7 @@ from pplab.plan.vocabulary import CORRECT, MARGIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pplab.plan.checks import Check
     from pplab.plan.messages import Conversation, Prompt
     from pplab.plan.race import Control
     from pplab.plan.vocabulary import MetricInfo
@@ -235,7 +236,7 @@ class Plan:
                 "conversations": tuple(map(_turns, conversations)) if conversations else None,
                 "rows": tuple(rows) if rows else None,
                 "race": Race.from_dict(data["race"]) if "race" in data else None,
-                "checks": tuple(Check(one["kind"], dict(one["options"])) for one in data.get("checks", ())),
+                "checks": tuple(map(stored_check, data.get("checks", ()))),
                 "expected": tuple(expected) if expected else None,
             }
         )

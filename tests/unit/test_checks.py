@@ -383,6 +383,21 @@ def test_a_plan_keeps_its_checks_and_an_earlier_plan_has_none(sums):
     assert "checks" not in replace(plan, checks=(), expected=None).as_dict()
 
 
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"kind": "shell", "options": {}},
+        {"kind": "exact", "options": {"of": "a|b"}},
+        {"kind": "number", "options": {"tolerance": {"a": 1}}},
+        {"kind": "function", "options": {"name": "f", "version": "1", "code": "x"}},
+    ],
+)
+def test_a_plan_of_a_stranger_brings_no_other_checks(check, sums):
+    plan = sums.run(ASKED, data=SUMS[:2], expected="sum", checks="number", n=1).plan.as_dict()
+    with pytest.raises(ValueError, match="a plan has no check"):
+        Plan.from_dict({**plan, "checks": [check]})
+
+
 def test_a_key_in_a_reference_is_not_stored(tmp_path):
     with pplab.Lab(store=tmp_path / ".pplab", api_key="sk-secret-of-the-tests-1234567890") as lab:
         plan, _ = lab.manager.plan(RunRequest(prompt="Hi", checks="exact", expected="it is sk-secret-of-the-tests-1234567890"))
@@ -441,6 +456,7 @@ def test_the_line_takes_checks_and_says_what_they_find(tmp_path):
     data = json.loads(done.stdout)["data"]
     assert [row["correct"] for row in data["responses"]] == [0.0, 0.0]
     assert data["decision"]["metric"] == "correct"
+    assert [row["pass_rate"] for row in data["pass_rates"]] == [0.0]
 
 
 def test_a_shuffle_of_the_rows_changes_no_rate(sums):
