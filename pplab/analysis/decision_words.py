@@ -266,8 +266,12 @@ def _not_counted(facts: Facts) -> str:
     if not bad:
         return ""
     if len(facts.used) == 1:
-        return f"{facts.lost[bad[0]].unusable} of its {counted(facts.lost[bad[0]].answers, 'answer')} not usable and not counted"
-    told = [f"{facts.lost[k].unusable} of {facts.lost[k].answers} at {names.short(k)}" for k in bad[:MOST_NAMED]]
+        one = facts.lost[bad[0]]
+        return f"{one.unusable} of its {counted(one.answers, 'answer')} not usable and not counted{one.named_fault}"
+    told = [
+        f"{facts.lost[k].unusable} of {facts.lost[k].answers} at {names.short(k)}{facts.lost[k].named_fault}"
+        for k in bad[:MOST_NAMED]
+    ]
     rest = sum(facts.lost[k].unusable for k in bad[MOST_NAMED:])
     return f"not usable and not counted: {joined([*told, f'{rest} at others'] if rest else told)}"
 

@@ -18,7 +18,7 @@ MOST_MORE = 0.2
 _Z = 1.645  # 95 % on one side
 _VERBS = {
     "loop": ("loops", "loop"),
-    "cut": ("breaks off", "break off"),
+    "cut": ("stops in the middle of a sentence", "stop in the middle of a sentence"),
     "refusal": ("declines", "decline"),
     "echo": ("repeats the prompt", "repeat the prompt"),
     "truncated": ("is cut at the token limit", "are cut at the token limit"),
@@ -68,6 +68,12 @@ class Unusable:
             what = f"{'are' if self.answers > 1 else 'is'} not usable, most of them: {_VERBS.get(kind, ('', kind))[1]}"
         return f"{self.unusable} of {self.answers} answer{'s' if self.answers > 1 else ''} {what}"
 
+    @property
+    def named_fault(self) -> str:
+        """The commonest fault in brackets, such as `` (loop)``, where a status does not say more."""
+        kind = next(iter(self.kinds), "")
+        return f" ({_VERBS[kind][1]})" if kind in FAULTS else ""
+
 
 def usable_rows(plan: ResponseMatrix) -> Flags:
     """Return which rows count: usable by their status and without a fault, unless a check says whether they are right."""
@@ -77,6 +83,11 @@ def usable_rows(plan: ResponseMatrix) -> Flags:
     if CORRECT in plan.frame.columns:
         counted |= plan.frame[CORRECT].notna().to_numpy()
     return np.asarray(plan.usable & counted)
+
+
+def fault_is_named(status: pd.Series, fault: pd.Series) -> pd.Series:
+    """Return where the fault says more than the status: a loop that met the token limit is a loop."""
+    return fault.notna() & ((status == "ok") | ((status == "truncated") & (fault != "cut")))
 
 
 def unusable(plan: ResponseMatrix, usable: Flags, control: int | None = None) -> tuple[Unusable, ...]:
@@ -95,7 +106,7 @@ def unusable(plan: ResponseMatrix, usable: Flags, control: int | None = None) ->
     status = frame["status"].astype(str)
     sent = ((status != "cancelled") & (plan.setting_of_row >= 0)).to_numpy()
     fault = frame["fault"] if "fault" in frame.columns else pd.Series(None, index=frame.index, dtype=object)
-    kind = status.where((status != "ok") | fault.isna(), fault.astype(str))
+    kind = status.where(~fault_is_named(status, fault), fault.astype(str))
     place: dict[str, Any] = {"setting": plan.setting_of_row, "prompt": plan.prompt_of_row}
     text = frame["text"].to_numpy() if "text" in frame.columns else range(len(frame))
     rows = pd.DataFrame({**place, "bad": ~usable, "kind": kind.to_numpy(), "text": text})[sent]

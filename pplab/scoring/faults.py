@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
+from itertools import pairwise
+from operator import ne
 from typing import Final
 
 from pplab.scoring.refusals import is_refusal
@@ -21,6 +23,13 @@ ROUNDS: Final = 64
 COPIES: Final = 3
 LOOPED: Final = 60
 """Characters that are said again before a repetition is a loop and no refrain, ruler or laughter."""
+
+ALIKE: Final = 6
+"""Sentences at the end of a text that are the same but for one word each, from which on it goes round in circles."""
+ALIKE_WORDS: Final = 5
+"""Words of such a sentence: shorter ones are a litany or a list."""
+ALIKE_READ: Final = 700
+"""Characters in which two such sentences stand, so that more is read only of a text that may be a loop."""
 
 ECHOED: Final = 20
 """Characters of a prompt below which saying it again is no fault."""
@@ -38,6 +47,8 @@ _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7af]")
 """Characters of the scripts that say with one what others say with about three."""
 _ASKS_TO_REPEAT = re.compile(r"\b(?:repeat\w*|verbatim|word for word|copy|echo|(?:\w+) times)\b", re.IGNORECASE)
 
+_TOKEN = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+")
 _MARK = "[.!?\u2026\u3002\uff01\uff1f\u061f\u06d4\u0964\u1362\u17d4]"
 _CLOSERS = "[\"')\\]*_`\u201d\u2019\u00bb\u300d\u300f\uff09]{0,3}"
 _SENTENCE_END = re.compile(f"{_MARK}{_CLOSERS}(?:\\s+|\\Z)|[\u3002\uff01\uff1f]{_CLOSERS}")
@@ -67,7 +78,7 @@ def fault(text: str, prompt: str = "", *, truncated: bool = False) -> str | None
     >>> fault("The lamp went out. The keeper climbed the stairs and lit the"), fault("The lamp went out.")
     ('cut', None)
     """
-    if is_loop(text) and not _ASKS_TO_REPEAT.search(prompt):
+    if (is_loop(text) or is_template(text)) and not _ASKS_TO_REPEAT.search(prompt):
         return "loop"
     if is_echo(text, prompt):
         return "echo"
@@ -107,6 +118,33 @@ def _rounds_before(text: str, length: int) -> int:
     while start >= 0 and text.startswith(last, start):
         start -= length
     return (len(text) - start) // length - 2
+
+
+def is_template(text: str) -> bool:
+    """Say whether a text ends in one sentence over and over with a word or a number changed.
+
+    Examples
+    --------
+    >>> is_template("".join(f"I walked to the {x} alone. " for x in ("sea", "hill", "well", "mill", "farm", "bay")))
+    True
+    >>> is_template("I walked to the sea alone. I walked to the hill alone. Nobody was there.")
+    False
+    """
+    last = _ended_sentences(text[-ALIKE_READ:])
+    if len(last) < 2 or not _differ_in_a_word(last[-2], last[-1]):
+        return False
+    alike = _ended_sentences(text[-LOOP_READ:])[-ALIKE:]
+    return len(alike) == ALIKE and all(_differ_in_a_word(one, other) for one, other in pairwise(alike))
+
+
+def _ended_sentences(text: str) -> list[list[str]]:
+    """Return the words of each sentence that ends, numbers all the same; items of lists and rows of tables are none."""
+    prose = "\n".join(line for line in text.split("\n") if not _NO_PROSE.match(line))
+    return [_TOKEN.findall(_NUMBER.sub("0", sentence).casefold()) for sentence in _SENTENCE_END.split(prose)[:-1]]
+
+
+def _differ_in_a_word(one: list[str], other: list[str]) -> bool:
+    return len(one) == len(other) >= ALIKE_WORDS and sum(map(ne, one, other)) <= 1
 
 
 def is_echo(text: str, prompt: str) -> bool:

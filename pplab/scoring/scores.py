@@ -11,11 +11,13 @@ from pplab.inputs.visible import visible
 from pplab.plan.vocabulary import WORDING_SCORES
 from pplab.scoring import registry
 from pplab.scoring.faults import fault
+from pplab.scoring.refusals import is_refusal
 from pplab.scoring.surface import explain
 from pplab.scoring.surface.coherence import coherence
 from pplab.scoring.surface.completeness import completeness
 from pplab.scoring.surface.creativity import creativity
 from pplab.scoring.surface.diversity import phrases
+from pplab.scoring.surface.languages import is_in
 from pplab.scoring.surface.plausibility import plausibility
 from pplab.scoring.surface.repetition import repetition
 from pplab.scoring.surface.requirement_checks import verify
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pplab.scoring.surface.diversity import Phrases
+    from pplab.scoring.surface.requirement import Verdict
 
-METRICS_VERSION = "2"
+METRICS_VERSION = "3"
 """Stored with every response. It is raised whenever any text could get another score than before: a formula, a weight,
 the word table, a requirement newly detected. Scores of different versions are not compared."""
 
@@ -186,17 +189,22 @@ def _score(
     values: dict[str, float | None] = {}
     detail: dict[str, dict[str, Any]] = {}
     few = f"fewer than {FEWEST_WORDS} words" if len(reading.words) < FEWEST_WORDS else ""
-    if reading.not_judged or few:
+    sound = 1.0
+    unread = reading.not_judged or few or _in_another_language(verdicts, text)
+    if unread:
         for name in WORDING_SCORES:
-            values[name], detail[name] = None, {"reason": reading.not_judged or few}
+            values[name], detail[name] = None, {"reason": unread}
     else:
         plausible = plausibility(reading, _vocabulary(prompt) | _vocabulary(source or ""))
         repeated = repetition(reading)
         own, others = (phrases_of(text), [phrases_of(peer) for peer in peers]) if peers else (frozenset(), [])
-        values["creativity"], detail["creativity"] = creativity(reading, plausible, repeated, own, others)
+        values["creativity"], detail["creativity"] = creativity(reading, plausible, repeated, own, others, _vocabulary(prompt))
         values["coherence"], detail["coherence"] = coherence(reading, plausible, repeated)
+        sound = plausible.gate * detail["coherence"]["not_looping"]
     values["structure"], detail["structure"] = structure(reading, verdicts)
-    values["completeness"], detail["completeness"] = completeness(reading, prompt, source, finish_reason, verdicts)
+    values["completeness"], detail["completeness"] = completeness(
+        reading, prompt, source, finish_reason, verdicts, sound=sound, declined=is_refusal(text)
+    )
     detail.update({name: {"reason": user.reason} for name, user in users.items() if user.value is None})
     wrong = fault(text, prompt, truncated=finish_reason == "length")
     return Scores(
@@ -206,6 +214,12 @@ def _score(
         versions={name: user.version for name, user in users.items()},
         fault=wrong,
     )
+
+
+def _in_another_language(verdicts: Sequence[Verdict], text: str) -> str:
+    """Say so where an answer was asked for in another language than English and is not plainly in English."""
+    asked = [v.requirement.wording for v in verdicts if v.requirement.kind == "language:response_language"]
+    return f"asked for {asked[0]}, and only English is judged" if asked and not is_in(text, "English") else ""
 
 
 def _vocabulary(text: str) -> frozenset[str]:

@@ -142,6 +142,21 @@ def test_a_setting_whose_answers_cannot_be_used_is_out():
     assert math.isnan(found.utility.loc[0, "mean"])
 
 
+def test_a_loop_that_met_the_token_limit_is_named_as_a_loop_and_a_sentence_that_stops_as_that():
+    frame = answers(5, [0.4, 0.0, 0.2], 1)
+    frame["fault"] = np.where(frame["setting_index"] == 0, "loop", np.where(frame["setting_index"] == 1, "cut", None))
+    frame.loc[frame["setting_index"] == 0, "status"] = "truncated"
+    found = decide(frame, metric="coherence")
+    assert "temperature 0 is out: 5 of 5 answers loop" in found.evidence
+    assert "5 of 5 answers stop in the middle of a sentence" in found.evidence
+
+
+def test_a_few_loops_are_named_where_they_are_not_counted():
+    frame = answers(20, [0.0, 0.1], 1)
+    frame["fault"] = np.where((frame["setting_index"] == 0) & (frame["prompt_index"] < 2), "loop", None)
+    assert "not usable and not counted: 2 of 20 at 0 (loop)" in decide(frame, metric="coherence").evidence
+
+
 def test_the_only_usable_setting_is_used():
     frame = answers(4, [0.0, 0.0], 2)
     frame.loc[frame["setting_index"] == 0, "status"] = "rejected"

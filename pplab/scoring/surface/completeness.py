@@ -8,11 +8,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pplab.scoring.surface.asks import ask_of
+from pplab.scoring.surface.direct_answers import answered
+from pplab.scoring.surface.ending import ends_whole
+from pplab.scoring.surface.evasion import evasion
 from pplab.scoring.surface.quantities import number
 from pplab.scoring.surface.repetition import repetition
-from pplab.scoring.surface.scales import exp_rise, log_decay
+from pplab.scoring.surface.scales import exp_rise, linear_ramp, log_decay
 from pplab.scoring.surface.text import read
-from pplab.scoring.surface.words import RAREST, TASK_WORDS, THING_WORDS, forms, lexicon
+from pplab.scoring.surface.words import RAREST, TASK_WORDS, THING_WORDS, forms, lexicon, word_set
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +27,29 @@ if TYPE_CHECKING:
 CAP = 0.6
 """The most an answer can have that was cut off at the token limit."""
 
-SHORT_ANSWER = 0.5
-"""What any finished answer to a plain question has: "Paris." says none of the question's words and may be all of it."""
+EVADED = {"declines": 0.2, "asks back": 0.3, "echoes": 0.2, "says nothing": 0.3}
+"""What is left of an answer that gives nothing: one that asks for what it needs, or means well, is a beginning."""
 
-REFUSED = 0.2
-"""What is left of an answer that only declines."""
+UNFINISHED = (0.6, 0.9)
+"""What is left of an answer that stops in the middle of a sentence: of a short one, and of a page, which has most of it."""
+
+UNSOUND = 0.4
+"""What is left of an answer that is a word salad or a loop."""
+
+BRIEF, PLAIN, OPEN_TEXT = 6, 20, 60
+"""Content words by which a text is developed to 63 %: one that was asked to be short, an answer, a story or an article."""
+
+MOST_OF_LITTLE = {"length_constraints:number_sentences": 3, "length_constraints:number_words": 60}
+"""Limits up to which a text was asked to be short."""
+
+EXPLAINED = 12
+"""Content words by which an explanation is developed to 63 %: a sentence or two."""
+
+REFERRED = 0.7
+"""Coverage of an explanation that takes up its subject by "it" or "they"."""
+
+WITHOUT_WORDS = ("no words", "code only")
+"""What can be an answer all the same: a figure, a program."""
 
 KEY_TERMS = 40
 """Terms of a source that a short rendering of it is measured by."""
@@ -38,16 +60,13 @@ EARLIER = 1.5
 REMEMBERED = 20_000
 """Prompts and sources up to this many characters are read once and remembered."""
 
-_ENDED = re.compile(r"[.!?:\u2026\"')\]*_`|>}\u201d\u2019\u3002\uff01\uff1f]\Z")
-_LIST_ITEM = re.compile(r"[ \t]*(?:[-*+\u2022#]|\d{1,3}[.)])[ \t]")
-_LAST_LINE = 6
-"""A last line of its own with at most this many words (a name under a letter, a line of verse) needs no full stop."""
-
 _OPEN_TEXT = re.compile(
     r"\b(?:write|story|essay|article|describe|explain|poem|blog|letter|report|tell|discuss|imagine|create|draft|speech|review)\b",
     re.IGNORECASE,
 )
-_PLAIN_QUESTION = re.compile(r"(?:who|what|when|where|which|how|is|are|was|were|do|does|did|can|will)\b[^.!?\n]{3,120}\?")
+_REFERRING = word_set("it its it's they their they're them he his she her because")
+_BRIEFLY = re.compile(r"\b(?:brief(?:ly)?|in short|short(?!er| story)|concise(?:ly)?)\b", re.IGNORECASE)
+_QUESTION = re.compile(r"(?:who|what|when|where|which|how|is|are|was|were|do|does|did|can|will)\b[^.!?\n]{3,120}\?")
 _REFUSAL = re.compile(
     r"\s*(?:(?:i'?m|i am) (?:very |so )?(?:sorry|afraid|unable)|sorry,|i (?:cannot|can't|can not|won't|am not able)|as an ai)",
     re.IGNORECASE,
@@ -55,6 +74,7 @@ _REFUSAL = re.compile(
 _LONGEST_REFUSAL = 80
 """Words; longer answers that begin with an apology do more than decline."""
 _QUESTION = re.compile(r"[^.!?\n]{3,300}\?")
+_AND_HOW = re.compile(r",? and (?=(?:how|what|why|when|where|who|which)\b)")
 _NUMBERED_ASK = re.compile(r"^[ \t]{0,3}\(?\d{1,2}[.)][ \t]+([^\n]{3,300})", re.MULTILINE)
 
 
@@ -73,34 +93,57 @@ def completeness(
     source: str | None,
     finish_reason: str | None,
     verdicts: Sequence[Verdict],
+    *,
+    sound: float = 1.0,
+    declined: bool = False,
 ) -> tuple[float | None, dict[str, Any]]:
-    """Return the score and its parts; the formula and its reasons are in ``docs/completeness.md``."""
+    """Return the score and its parts; the formula and its reasons are in ``docs/completeness.md``.
+
+    Parameters
+    ----------
+    reading, prompt, source, finish_reason
+        The answer, what was asked, a text it is to convey, and how it ended.
+    verdicts
+        Which verifiable requests it meets.
+    sound
+        How far it is English that does not go round in circles: the words of the prompt in a salad or a loop answer nothing.
+    declined
+        Whether it does no more than decline.
+    """
     if not reading.raw.strip():
         return None, {"reason": "empty"}
     truncated = finish_reason == "length"
     met = [verdict.met for verdict in verdicts]
     done = sum(met) / len(met) if met else None
     raw: dict[str, Any] = {"truncated": truncated, "requirements": _as_records(verdicts)}
-    if reading.not_judged:
+    ask = ask_of("" if source else prompt)
+    if reading.not_judged and not (
+        reading.not_judged in WITHOUT_WORDS and ask.kind in ("number", "fact", "several", "choice", "code")
+    ):
         if done is None:
             return None, {"reason": reading.not_judged}
         return (min(done, CAP) if truncated else done), {"requirements_met": done, "raw": raw}
     terms = prompt_terms(prompt)
     missing = [term for term in terms if term.written.isdisjoint(reading.types)]
     coverage = _share(terms, missing)
-    if source:
-        of_source = source_coverage(reading, source)
-        coverage = 0.2 * coverage + 0.8 * of_source if terms else of_source
-    development = exp_rise(len(reading.content), 60 if source or _OPEN_TEXT.search(prompt) else 20)
-    finished = 1.0 if ends_whole(reading.raw) else 0.9
-    merit = 0.8 * coverage + 0.2 * development
-    if is_plain_question(prompt) and not source:
-        merit = SHORT_ANSWER + (1 - SHORT_ANSWER) * merit
-    refused = bool(_REFUSAL.match(reading.raw)) and len(reading.words) < _LONGEST_REFUSAL
-    value = merit * finished * (REFUSED if refused else 1.0)
-    detail: dict[str, Any] = {"coverage": coverage, "development": development, "finished": finished}
+    detail: dict[str, Any] = {"coverage": coverage}
+    if ask.kind == "open":
+        if source:
+            of_source = source_coverage(reading, source)
+            detail["coverage"] = coverage = 0.2 * coverage + 0.8 * of_source if terms else of_source
+        detail["development"] = exp_rise(len(reading.content), _room(prompt, verdicts, whole_text=source is not None))
+        merit = 0.8 * coverage + 0.2 * detail["development"]
+    elif ask.kind == "explanation":
+        detail["development"] = exp_rise(len(reading.content), min(EXPLAINED, _room(prompt, verdicts)))
+        merit = 0.4 * (coverage if not refers_back(reading) else max(coverage, REFERRED)) + 0.6 * detail["development"]
+    else:
+        detail["answered"] = answered(reading, prompt, ask)
+        merit = 0.95 * detail["answered"] + 0.05 * coverage if ask.kind in ("piece", "rewrite", "code") else detail["answered"]
+    detail["finished"] = finished = 1.0 if ends_whole(reading.raw) else unfinished(len(reading.words))
+    evaded = "declines" if declined else evasion(reading, prompt) if prompt else ""
+    value = merit * finished * (UNSOUND + (1 - UNSOUND) * sound)
     asks = separate_asks(prompt)
-    if len(asks) > 1:
+    if len(asks) > 1 and ask.kind != "several":
         unmet = sum(not _is_addressed(ask, reading) for ask in asks)
         detail["asks"] = 1 - unmet / len(asks)
         raw |= {"asks_found": len(asks), "asks_unmet": unmet}
@@ -108,13 +151,44 @@ def completeness(
     if done is not None:
         detail["requirements_met"] = done
         value = 0.5 * value + 0.5 * done * finished
+    value *= EVADED.get(evaded, 1.0)
     missing.sort(key=lambda term: -term.weight)
     detail["raw"] = raw | {
-        "refused": refused,
+        "evasion": evaded,
         "missing": [term.word for term in missing[:10]],
         "content_words": len(reading.content),
     }
     return (min(value, CAP) if truncated else value), detail
+
+
+def unfinished(words: int) -> float:
+    """Return what is left of an answer of so many words that stops in the middle of a sentence."""
+    low, high = UNFINISHED
+    return low + (high - low) * linear_ramp(words, 30, 150)
+
+
+def refers_back(reading: Reading) -> bool:
+    """Say whether a text begins by speaking of "it" or "them", which stand for the subject of the question."""
+    return not _REFERRING.isdisjoint(reading.words[:8])
+
+
+def _room(prompt: str, verdicts: Sequence[Verdict], *, whole_text: bool = False) -> int:
+    """Return the content words by which an answer is developed to 63 %: few where a prompt asks for few."""
+    for verdict in verdicts:
+        most = MOST_OF_LITTLE.get(verdict.requirement.kind)
+        if most and verdict.requirement.high <= most:
+            return BRIEF
+    return BRIEF if _is_brief(prompt) else OPEN_TEXT if whole_text or _is_open_text(prompt) else PLAIN
+
+
+@functools.lru_cache(maxsize=256)
+def _is_brief(prompt: str) -> bool:
+    return bool(_BRIEFLY.search(prompt))
+
+
+@functools.lru_cache(maxsize=256)
+def _is_open_text(prompt: str) -> bool:
+    return bool(_OPEN_TEXT.search(prompt))
 
 
 def prompt_terms(prompt: str) -> tuple[Term, ...]:
@@ -137,31 +211,6 @@ def source_coverage(reading: Reading, source: str) -> float:
 def separate_asks(prompt: str) -> tuple[tuple[Term, ...], ...]:
     """Return the terms of each question and each numbered item of a prompt; empty when there are fewer than two."""
     return _separate_asks(prompt) if len(prompt) <= REMEMBERED else ()
-
-
-def ends_whole(text: str) -> bool:
-    r"""Say whether a text ends as if it were finished: with punctuation, in a list, or in a short line of its own.
-
-    Examples
-    --------
-    >>> ends_whole("The lamp went out."), ends_whole("The lamp went out and the"), ends_whole("Regards,\nAnn")
-    (True, False, True)
-    """
-    tail = text[-400:].rstrip()
-    before, newline, line = tail.rpartition("\n")
-    own_line = bool(newline and before.strip()) and len(line.split()) <= _LAST_LINE
-    return bool(_ENDED.search(tail)) or own_line or bool(newline and _LIST_ITEM.match(line))
-
-
-def is_plain_question(prompt: str) -> bool:
-    """Say whether a prompt is one short question that a word or two may answer.
-
-    Examples
-    --------
-    >>> is_plain_question("What is the capital of France?"), is_plain_question("Why? Write a story about it.")
-    (True, False)
-    """
-    return bool(_PLAIN_QUESTION.fullmatch(prompt.strip().lower())) and not _OPEN_TEXT.search(prompt)
 
 
 @functools.lru_cache(maxsize=256)
@@ -196,9 +245,14 @@ def _weights(source: str) -> dict[str, float]:
 
 @functools.lru_cache(maxsize=256)
 def _separate_asks(prompt: str) -> tuple[tuple[Term, ...], ...]:
-    asks = [*_NUMBERED_ASK.findall(prompt), *_QUESTION.findall(_NUMBERED_ASK.sub(" ", prompt))]
+    asks = [*_NUMBERED_ASK.findall(prompt), *_questions(_NUMBERED_ASK.sub(" ", prompt))]
     terms_of_asks = tuple(terms for ask in asks if (terms := _terms(ask)))
     return terms_of_asks if len(terms_of_asks) > 1 else ()
+
+
+def _questions(text: str) -> list[str]:
+    """Return the questions of a prompt; "how ..., and how ...?" are two."""
+    return [part for question in _QUESTION.findall(text) for part in _AND_HOW.split(question)]
 
 
 def _is_addressed(ask: tuple[Term, ...], reading: Reading) -> bool:

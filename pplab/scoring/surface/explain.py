@@ -8,6 +8,14 @@ MOST = 6
 """Sentences an explanation has at most."""
 
 
+_EVASIONS = {
+    "declines": "Declines to answer.",
+    "asks back": "Asks back instead of answering.",
+    "echoes": "Says the prompt again.",
+    "says nothing": "Gives stock phrases and no answer.",
+}
+
+
 def explain(detail: dict[str, dict[str, Any]]) -> str:
     """Return one paragraph on the findings in ``detail``, most important first."""
     sentences = [*_not_judged(detail), *_requirements(detail), *_coverage(detail), *_wording(detail), *_originality(detail)]
@@ -39,8 +47,9 @@ def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
     parts = detail.get("completeness", {})
     raw = parts.get("raw", {})
     sentences = []
-    if raw.get("refused"):
-        sentences.append("Declines to answer.")
+    evaded = raw.get("evasion", "")
+    if evaded:
+        sentences.append(_EVASIONS[evaded])
     if raw.get("truncated"):
         sentences.append("Cut off at the token limit.")
     elif parts.get("finished", 1) < 1:
@@ -48,7 +57,7 @@ def _coverage(detail: dict[str, dict[str, Any]]) -> list[str]:
     if parts.get("asks") is not None and parts["asks"] < 1:
         sentences.append(f"Leaves out {raw['asks_unmet']} of {raw['asks_found']} things asked.")
     missing = raw.get("missing", ())
-    if parts.get("coverage", 1) < 0.5 and missing and not raw.get("refused"):
+    if parts.get("coverage", 1) < 0.5 and missing and not evaded:
         sentences.append(f"Does not mention {_and([repr(word) for word in missing[:3]])}.")
     return sentences
 

@@ -47,12 +47,14 @@ def _or_more(prompt: str) -> tuple[int, int] | None:
 
 
 _APART = _any(r"\([^()\n]{0,80}\)", r"\b(?:each|every)\b[^.!?\n]{0,60}\bsentences?\b", r"\b(?:first|last) \w+ sentences?\b")
+_SINGLE = _any(r"\b(?:in|with|as|into|write|using) (?:just |only )?a (?:single )?sentence\b(?! or)")
 _RANGE_OF = _any(rf"\bnumber of (sentences)\b[^.!?\n]{{0,60}}?\b({COUNT} (?:to|and|-) {COUNT})")
 
 
 def sentences(prompt: str) -> Iterator[Requirement]:
     """Find limits on the number of sentences."""
-    limits = bounds(_RANGE_OF.sub(r"\2 \1", _APART.sub(" ", prompt)), r"(?:[a-z]+ )?sentences?\b")
+    prompt = _SINGLE.sub("one sentence", _APART.sub(" ", prompt))
+    limits = bounds(_RANGE_OF.sub(r"\2 \1", prompt), r"(?:[a-z]+ )?sentences?\b")
     if limits:
         yield counted("length_constraints:number_sentences", "sentences", *limits)
 
@@ -129,7 +131,7 @@ def _sections(name: str, low: int) -> Requirement:
 
 
 _BULLETS = r"(?:[a-z]+ ){0,2}bullet(?:ed)?(?:[- ](?:points?|list items?|items?))?\b"
-_SOME_BULLETS = _any(r"\bbullet(?:ed)?[- ](?:points?|lists?)\b", r"\bin bullets\b")
+_SOME_BULLETS = _any(r"\bbullet(?:ed)?[- ](?:points?|lists?)\b", r"\b(?:in|with|use|using|and|as) bullets\b")
 _NO_BULLETS = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\bbullet")
 _THINGS = _any(rf"\b(?:exactly|list|name|give(?: me)?|top) (?:exactly |top )?(?P<n>{COUNT})\b")
 
@@ -191,11 +193,39 @@ _JSON = _any(
     r"\bjson (?:format|block|object|output|code|document|array)\b", r"\b(?:in|as|into|using|use|valid|output)\b (?:\w+ )?json\b"
 )
 _JSON_AS_WORD = _any(rf"\b{NOT}\b[^.!?\n]{{0,40}}[\"']json[\"']")
+_TABLE = _any(
+    r"\b(?:in|with|as|into|include|including|using|use|make|create|draw|give me|contain|write|produce|generate|want"
+    r"|need|show me|build|provide)"
+    r" (?:an? )(?:[\w-]+ ){0,3}?table\b(?!-)(?! (?:of contents|tennis|salt|cloth|lamp|saw|top|wine|manners|leg|out of"
+    r"|from|made|below|above|in the"
+    r"|reservation|for (?:two|three|four|five|six|\d)))",
+    r"\btable format\b",
+    r"\b(?:markdown|two-column|three-column|comparison) table\b",
+    r"\A\W{0,5}(?:\w+ )?table (?:of(?! contents)|with|showing|comparing|listing)\b",
+)
+_NO_TABLE = _any(
+    r"\bhow (?:do|can|could|should|would|to)\b[^.!?\n]{0,30}\b(?:make|build|create|draw)\b[^.!?\n]{0,20}\btable\b",
+    r"\b(?:story|poem|haiku|describe|about|dining|kitchen|coffee|wooden|oak|pool|picnic)\b[^.!?\n]{0,30}\btable\b",
+)
+
+
+def asks_for_table(prompt: str) -> bool:
+    """Say whether a prompt wants its answer as a table, rather than being about one."""
+    return bool(_TABLE.search(prompt)) and not _NO_TABLE.search(prompt)
+
+
 _FORMATS = {
     ("detectable_format:json_format", "valid JSON"): _JSON,
-    ("format:table", "a table"): _any(_A + r"table\b(?! of contents)", r"\btable format\b"),
-    ("format:numbered_list", "a numbered list"): _any(r"\bnumbered list\b", r"\bordered list\b"),
-    ("format:headings", "headings"): _any(_A + r"(?:sub)?head(?:ings|ers)\b"),
+    ("format:table", "a table"): _TABLE,
+    ("format:numbered_list", "a numbered list"): _any(
+        r"\bnumbered (?:\w+ )?(?:list|steps|items|points|instructions)\b",
+        r"\bordered list\b",
+        r"\bnumber (?:the|your|each|them)\b(?! of)",
+    ),
+    ("format:headings", "headings"): _any(
+        _A + r"(?:sub)?head(?:ings|ers)\b",
+        r"\b(?:use|with|include|add|under|put) (?:an? |its own )?(?:sub)?head(?:ing|er) (?:for|to|above|over|before)\b",
+    ),
     ("format:code_block", "a code block"): _any(r"\bcode block\b", r"\bfenced code\b"),
 }
 
@@ -204,7 +234,7 @@ def formats(prompt: str) -> Iterator[Requirement]:
     """Find JSON, tables, numbered lists, headings and code blocks."""
     cleared = _JSON_AS_WORD.sub(" ", prompt)
     for (kind, wording), pattern in _FORMATS.items():
-        if pattern.search(cleared):
+        if asks_for_table(prompt) if pattern is _TABLE else pattern.search(cleared):
             yield Requirement(kind, wording)
 
 
@@ -223,8 +253,9 @@ _ANSWERING = r"\b(?:respond|reply|answer|write|response|explain|rewrite|be|is|ha
 _IN_LANGUAGE = _any(
     rf"{_ANSWERING}[^.!?\n]{{0,80}}?\b(?:in|into|using|use)\b(?: only| the| completely| entirely)* (?P<name>{_LANGUAGES})\b",
     rf"\b(?:in|using|use|only) (?:only )?(?:the )?(?P<name2>{_LANGUAGES})\b(?= language| for your| in your)",
+    rf"\btranslate\b[^!?\n]{{0,120}}?\b(?:to|into) (?P<name3>{_LANGUAGES})\b",
 )
-_ANY_LANGUAGE = _any(rf"\b(?P<name>{_LANGUAGES})\b(?P<name2>)")
+_ANY_LANGUAGE = _any(rf"\b(?P<name>{_LANGUAGES})\b(?P<name2>)(?P<name3>)")
 
 
 def language(prompt: str) -> Iterator[Requirement]:
@@ -233,7 +264,7 @@ def language(prompt: str) -> Iterator[Requirement]:
     if not match and re.search(r"no other language", prompt, re.IGNORECASE):
         match = _ANY_LANGUAGE.search(prompt)
     if match:
-        name = (match["name"] or match["name2"]).lower()
+        name = (match["name"] or match["name2"] or match["name3"]).lower()
         yield Requirement("language:response_language", f"in {name.capitalize()}", values=(name,))
 
 
@@ -245,14 +276,27 @@ _ITEMS = _any(
 )
 
 
-_PARTS_OF_TEXT = _any(r"\b(?:words?|sentences?|paragraphs?|bullets?|lines?|sections?|about|for|of)\b")
+_LISTED = _any(
+    rf"\b(?:list|name|give me|suggest|recommend|tell me) (?:me |exactly |the |top |at least )*(?P<n>{COUNT})"
+    rf" (?P<what>(?:[a-z'-]+ ){{0,2}}?[a-z]{{3,}}s)\b"
+    r"(?! (?:ago|old|long))"
+)
+"""What is listed need not be a word that lists are usually asked of: "name three rivers"."""
+_AND_MORE = _any(rf"[^.!?\n]{{0,30}}\band (?P<n>{COUNT}) (?:[a-z]+s\b|in\b|of\b|for\b|from\b)")
+"""A second number of things in the same breath: "three advantages and three disadvantages"."""
+_STEPS = _any(rf"\bin (?:exactly |just )?(?P<n>{COUNT}) (?P<what>(?:[a-z]+ )?(?:steps|points|tips))\b")
+_PARTS_OF_TEXT = _any(
+    r"\b(?:words?|sentences?|paragraphs?|bullets?|lines?|sections?|columns?|rows?|versions|responses|answers|times|letters|stanzas|verses"
+    r"|about|for|of|and|to|in|with|hours|minutes|days|weeks|years|this|was|is|has)\b"
+)
 
 
 def items(prompt: str) -> Iterator[Requirement]:
     """Find "give me five ideas": a number of things, whatever form they come in."""
-    match = _ITEMS.search(prompt)
+    match = _ITEMS.search(prompt) or _LISTED.search(prompt) or _STEPS.search(prompt)
     if match and not _PARTS_OF_TEXT.search(match["what"]) and 2 <= number(match["n"]) <= 200:
-        low = number(match["n"])
+        more = _AND_MORE.match(prompt, match.end())
+        low = number(match["n"]) + (number(more["n"]) if more else 0)
         high = CEILING if "at least" in match.group(0).lower() else low
         yield counted("count:items", match["what"].lower(), low, high)
 

@@ -157,7 +157,7 @@ def is_in(text: str, language: str) -> bool | None:
     if language not in languages:
         return None
     counts = {name: sum(word in members for word in words) for name, members in languages.items()}
-    return max(counts, key=counts.__getitem__) == language
+    return max(counts, key=counts.__getitem__) == language if any(counts.values()) else None
 
 
 ENGLISH = word_set(

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from pplab.scoring.surface import markup
+from pplab.scoring.surface import layout_checks, markup
 from pplab.scoring.surface.languages import is_in
 from pplab.scoring.surface.requirement import STRAIGHT, Requirement, Verdict
 
@@ -118,9 +118,26 @@ def _sentences(requirement: Requirement, text: str) -> Verdict:
     return _count(requirement, sentences(text))
 
 
+_FEW = 10
+"""Words up to which a block without a full stop may be a title, a greeting or a sign-off."""
+
+
 def _paragraphs(requirement: Requirement, text: str) -> Verdict:
-    parts = re.split(r"\s?\*\*\*\s?" if requirement.values else r"\n\s{0,200}\n", text)
-    return _count(requirement, sum(bool(part.strip()) for part in parts))
+    parts = [part for part in re.split(r"\s?\*\*\*\s?" if requirement.values else r"\n\s{0,200}\n", text) if part.strip()]
+    inner = len(parts) - _around_a_letter(parts)
+    return _count(requirement, inner if requirement.low <= inner <= requirement.high else len(parts))
+
+
+_GREETING = re.compile(r"(?:dear|hi|hello|hey|subject|to whom)\b", re.IGNORECASE)
+
+
+def _around_a_letter(parts: list[str]) -> int:
+    """Count the subject, greeting and sign-off of a letter and the title of a text, which are no paragraphs of it."""
+    few = [len(part.split()) <= _FEW and not part.rstrip().endswith((".", "!", "?")) for part in parts]
+    if not parts or not (few[0] or _GREETING.match(parts[0])) or len(parts) < 2:
+        return 0
+    greeted = any(_GREETING.match(part) for part in parts[:2])
+    return sum(few[:2]) + (sum(few[2:][-2:]) if greeted else 0)
 
 
 def _first_word(requirement: Requirement, text: str) -> Verdict:
@@ -182,8 +199,14 @@ def _numbered(requirement: Requirement, text: str) -> Verdict:
     return _yes(requirement, markup.inspect(text).numbered > 1, "has none")
 
 
+_PLAIN_HEADING = re.compile(
+    r"(?:\A|\n[ \t]*\n)[ \t]*(?:\*\*[^*\n]{1,60}\*\*:?|[A-Z][^.!?\n|]{1,50}):?[ \t]*\n+[ \t]*(?:[-*+\u2022]|\d+[.)]|[A-Z])"
+)
+"""A short line above a list or a paragraph: "Advantages"."""
+
+
 def _headings(requirement: Requirement, text: str) -> Verdict:
-    return _yes(requirement, markup.inspect(text).headings > 0, "has none")
+    return _yes(requirement, markup.inspect(text).headings > 0 or bool(_PLAIN_HEADING.search(text)), "has none")
 
 
 def _code(requirement: Requirement, text: str) -> Verdict:
@@ -200,13 +223,16 @@ def _language(requirement: Requirement, text: str) -> Verdict:
     return _yes(requirement, is_in(text, requirement.values[0]) is not False, "is not")
 
 
+_AND = re.compile(r",\s*(?:and|or)\s|,|\s(?:and|or)\s")
+
+
 def _items(requirement: Requirement, text: str) -> Verdict:
     """Count list items; without a list, paragraphs or lines, whichever comes nearest to what was asked."""
     shape = markup.inspect(text)
     listed = max(shape.numbered, shape.bullets)
     lines = [line for line in text.split("\n") if line.strip()]
     blocks = [block for block in re.split(r"\n\s{0,200}\n", text) if block.strip()]
-    counts = [listed] if listed > 1 else [len(lines), len(blocks), sentences(text), text.count(",") + 1]
+    counts = [listed] if listed > 1 else [len(lines), len(blocks), sentences(text), len(_AND.split(text))]
     best = min(counts, key=lambda count: max(requirement.low - count, count - requirement.high, 0))
     return Verdict(requirement, requirement.low <= best <= requirement.high, f"has {best}")
 
@@ -242,4 +268,5 @@ _CHECKS: dict[str, Callable[[Requirement, str], Verdict]] = {
     "format:headings": _headings,
     "format:code_block": _code,
     "count:items": _items,
+    **layout_checks.CHECKS,
 }

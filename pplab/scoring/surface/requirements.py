@@ -28,11 +28,12 @@ def requirements(prompt: str) -> tuple[Requirement, ...]:
 
 @functools.lru_cache(maxsize=256)
 def _requirements(prompt: str) -> tuple[Requirement, ...]:
-    from pplab.scoring.surface import (  # some forty patterns, compiled when the first prompt is read
+    from pplab.scoring.surface import (  # some sixty patterns, compiled when the first prompt is read
         form_requests,
+        layout_requests,
         wording_requests,
     )
 
     text = prompt.translate(STRAIGHT)
-    families = (*wording_requests.FAMILIES, *form_requests.FAMILIES)
+    families = (*wording_requests.FAMILIES, *form_requests.FAMILIES, *layout_requests.FAMILIES)
     return tuple(dict.fromkeys(requirement for family in families for requirement in family(text)))

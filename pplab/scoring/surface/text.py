@@ -13,6 +13,9 @@ from pplab.scoring.surface.words import FUNCTION, is_known, lexicon
 LONG_SENTENCE = 8
 """Sentences of at least this many words are prose; shorter ones may be headings and list items."""
 
+SHORT_PROSE = 6
+"""Words from which on short sentences are too many for a title or a slogan without any function word."""
+
 LONGEST = 200_000
 """Characters of a text that are read; what follows in a longer one does not change how it is written."""
 
@@ -81,6 +84,17 @@ class Reading:
             return 1.0
         commas = min(self.prose.count(","), len(prose))
         return (list(map(self.types.__getitem__, prose)).count(FUNCTION) + commas) / (len(prose) + commas)
+
+    @property
+    def is_short_prose(self) -> bool:
+        """Whether a text is a few short sentences in one line, as a slogan is, and long enough to need function words."""
+        return len(self.words) >= SHORT_PROSE and not self.free_lines and all(len(s) < LONG_SENTENCE for s in self.sentences)
+
+    @property
+    def short_share(self) -> float:
+        """Share of function words and commas among all words."""
+        commas = min(self.prose.count(","), len(self.words))
+        return (len(self.words) - len(self.content) + commas) / (len(self.words) + commas)
 
     def unknown(self, context: frozenset[str]) -> list[str]:
         """Return the distinct words that are neither English, nor derived from an English word, nor in ``context``."""
