@@ -82,13 +82,15 @@ def test_a_tagline_need_not_echo_the_prompt_and_is_more_complete_than_what_is_no
     ],
 )
 def test_a_short_piece_of_any_kind_is_complete_without_the_words_of_the_prompt(prompt, text):
-    assert of("completeness", text, prompt) > 0.85
+    assert of("completeness", text, prompt) > 0.75
     assert of("completeness", "Could you tell me what you have in mind?", prompt) < 0.4
 
 
 @pytest.mark.parametrize(
     ("prompt", "right", "wrong"),
     [
+        ("Name the longest river in Africa.", "The Nile", "The longest river in Africa is a very long river."),
+        ("Convert 3 hours to minutes.", "180 minutes", "Hours and minutes are units of time."),
         (WHO, "Vincent van Gogh.", "The Starry Night is a painting."),
         ("What is the capital of Norway?", "Oslo", "The capital of Norway is a city in Norway."),
         ("How many strings does a violin have?", "Four.", "A violin has strings of several kinds."),
@@ -238,6 +240,7 @@ EMAIL = "Dear Ms Tran,\n\nPlease find the invoice attached.\n\nKind regards,\nOl
         ("What is 6 + 7? Reply with just the number.", "13", "The sum is 13."),
         ("Write an email to Ms Tran with the invoice. Include a greeting and a sign-off.", EMAIL, "the invoice is attached"),
         ("Write a story with a title.", "The Fox\n\nA fox slept.", "A fox slept. It woke up late."),
+        ("List three rivers separated by commas.", "Rhine, Oder, Elbe", "Rhine\nOder\nElbe"),
         ("Give JSON with the keys name and age.", '{"name": "Bo", "age": 3}', '{"name": "Bo"}'),
         ('Start your answer with "Well".', "Well, it rained.", "It rained."),
         ("List three rivers, one per line.", "Rhine\nOder\nElbe", "Rhine, Oder, Elbe"),

@@ -116,7 +116,17 @@ _REWRITE = re.compile(
     r"\b(?:rewrite|rephrase|reword|paraphrase|fix|correct|proofread|edit|polish|shorten|simplify|improve|make|turn|change|convert|translate"
     r"|put)\b[^.!?:\n\"]{0,80}(?::|\"|\n)"
 )
-_MATERIAL = re.compile(r"\"([^\"\n]{8,})\"|(?::\s*|\n+)([^\n]{8,})\Z")
+_NAME_IT = re.compile(
+    r"\W*(?:please |can you |could you )?(?:name|state|identify|tell me|give me|say) (?:the (?!(?:\w+ ){0,2}(?:story"
+    r"|history|steps|reasons"
+    r"|difference|plot|following|names)\b)|who\b|where\b|when\b|which\b|how many\b|how much\b|what \w+ (?!is\b|are\b|means\b))"
+)
+"""A fact asked for without a question mark: "name the largest planet"."""
+_CONVERT = re.compile(
+    r"\W*(?:please |can you |could you )?(?:convert|calculate|compute|add|subtract|multiply|divide|count|round)\b[^\n]*\d"
+)
+_MATERIAL = re.compile(r"\"([^\"\n]{4,})\"|(?::\s*|\n+)([^\n]{4,})\Z")
+_SINGLE_QUOTED = re.compile(r"(?<!\w)'([^'\n]{4,}|[^\n]{4,}[.!?])'(?!\w)")
 _LABELS = re.compile(r"\b(?P<first>(?:[a-z-]+, )*)(?P<left>[a-z-]+),? or (?:an? |the |is it )?(?P<right>[a-z-]+)\b")
 _QUOTED = re.compile(r"\"[^\"\n]*\"|:\s[^\n]{40,}")
 _CLASSIFY = re.compile(r"\b(?:classify|categori[sz]e|label|choose|pick|decide|say|tell me (?:if|whether))\b")
@@ -187,7 +197,11 @@ def ask_of(prompt: str) -> Ask:
     >>> [ask_of(q).kind for q in ("Is the sky blue?", "Who wrote Emma?", "Why? Write a story.", "Is it red or green?")]
     ['yes or no', 'fact', 'open', 'choice']
     """
-    return _ask_of(prompt.strip().lower().replace("\u2019", "'")) if len(prompt) <= LONGEST else Ask("open")
+    return (
+        _ask_of(_SINGLE_QUOTED.sub(r'"\1"', prompt.strip().lower().replace("\u2019", "'")))
+        if len(prompt) <= LONGEST
+        else Ask("open")
+    )
 
 
 @functools.lru_cache(maxsize=256)
@@ -206,6 +220,10 @@ def _ask_of(prompt: str) -> Ask:
         return Ask("piece", name, *PIECES[name])
     if _CODE.search(own):
         return Ask("code")
+    if _CONVERT.match(own):
+        return Ask("number")
+    if len(own) <= SHORT and _NAME_IT.match(own) and not _EXPLAIN.match(own):
+        return Ask("number" if _NUMBER_ASKED.search(own) else "fact")
     labels = _labels(own)
     if len(labels) > 1 and (_CLASSIFY.search(own) or _asks_which(own)):
         return Ask("choice", labels=labels)

@@ -51,6 +51,11 @@ REFERRED = 0.7
 WITHOUT_WORDS = ("no words", "code only")
 """What can be an answer all the same: a figure, a program."""
 
+MESSAGES = ("text", "text message", "message", "note", "apology", "reply", "invitation")
+"""Short pieces that are to say what the prompt says."""
+SAYS = 0.2
+"""Weight of what they are to say."""
+
 KEY_TERMS = 40
 """Terms of a source that a short rendering of it is measured by."""
 
@@ -138,7 +143,8 @@ def completeness(
         merit = 0.4 * (coverage if not refers_back(reading) else max(coverage, REFERRED)) + 0.6 * detail["development"]
     else:
         detail["answered"] = answered(reading, prompt, ask)
-        merit = 0.95 * detail["answered"] + 0.05 * coverage if ask.kind in ("piece", "rewrite", "code") else detail["answered"]
+        says = SAYS if ask.piece in MESSAGES else 0.0
+        merit = (1 - says) * detail["answered"] + says * coverage
     detail["finished"] = finished = 1.0 if ends_whole(reading.raw) else unfinished(len(reading.words))
     evaded = "declines" if declined else evasion(reading, prompt) if prompt else ""
     value = merit * finished * (UNSOUND + (1 - UNSOUND) * sound)

@@ -85,7 +85,8 @@ def answered(reading: Reading, prompt: str, ask: Ask) -> float:
     [1.0, 0.35, 0.35]
     """
     if ask.kind == "piece":
-        return OTHER_KIND if reading.content and not _own_words(reading, prompt) else fits(reading, ask)
+        own = len(_own_words(reading, prompt)) / max(1, len(set(reading.content)))
+        return fits(reading, ask) * (0.9 + 0.1 * own) if own or not reading.content else OTHER_KIND
     if ask.kind == "rewrite":
         return rewritten(reading, ask.material)
     if ask.kind == "code":
@@ -113,7 +114,9 @@ def _kind_given(reading: Reading, prompt: str, ask: Ask) -> float:
         return _choice(reading, ask.labels)
     if not own and not _FIGURE.search(text):
         return OTHER_KIND
-    if prompt.lower().startswith(("who", "where", "which", "what's the", "what is the")):
+    if prompt.lower().startswith(
+        ("who", "where", "which", "name the", "state the", "identify the", "tell me who", "what's the", "what is the")
+    ):
         known = set(_words(prompt))
         names = [name for name in _NAME.findall(text) if name.lower() not in known]
         first = text.strip(" \"'*")[:1]

@@ -91,6 +91,7 @@ _STOCK = re.compile(
 )
 
 
+_OFFERS = re.compile(r"\b(?:help|assist|sure|of course|certainly|absolutely|gladly|(?:happy|glad|love) to)\b")
 _DECLINES = re.compile(
     r"\W*(?:(?:(?:i'?m|i am) )?(?:very |so )?(?:sorry|afraid|unfortunately)[^.!?]{0,40}\b(?:can'?t|cannot|can not"
     r"|unable|not able|won'?t)\b"
@@ -141,6 +142,9 @@ def evasion(reading: Reading, prompt: str) -> Evasion:
     sizes = [len(sentence.split()) for sentence in sentences]
     given = sum(size for size, asks, empty in zip(sizes, asking, stock, strict=True) if not asks and not empty)
     back = sum(size for size, asks in zip(sizes, asking, strict=True) if asks)
+    helps = any(empty and _OFFERS.search(sentence) for sentence, empty in zip(sentences, stock, strict=True))
+    if helps and all(empty or sentence.endswith("?") for sentence, empty in zip(sentences, stock, strict=True)) and "?" in low:
+        return "asks back"
     if back and (given == 0 or given < back / 2):
         return "asks back"
     return "says nothing" if given == 0 and len(reading.words) > 1 and any(stock) else ""

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 HAIKU = (5, 7, 5)
 SLACK = 1
 """Syllables by which a line of a haiku may be off: spelling gives them only roughly."""
+_AROUND_A_LIST = 2
+"""Lines of an answer that is a list in one line, with one of introduction."""
 TITLE = 12
 """Words up to which a line may be a title."""
 
@@ -76,6 +78,11 @@ def _lines(requirement: Requirement, text: str) -> Verdict:
 
 def _one_a_line(requirement: Requirement, text: str) -> Verdict:
     return _count(requirement, len(lines_of(text)))
+
+
+def _comma_list(requirement: Requirement, text: str) -> Verdict:
+    lines = lines_of(text)
+    return _yes(requirement, any("," in line for line in lines) and len(lines) <= _AROUND_A_LIST, "is not")
 
 
 def _rows_of(text: str) -> list[list[str]]:
@@ -177,6 +184,7 @@ CHECKS: dict[str, Callable[[Requirement, str], Verdict]] = {
     "form:haiku": _haiku,
     "form:lines": _lines,
     "form:one_a_line": _one_a_line,
+    "form:comma_list": _comma_list,
     "form:few_words": _few_words,
     "form:number_only": _number_only,
     "form:yes_or_no": _yes_or_no,

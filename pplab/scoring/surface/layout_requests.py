@@ -62,8 +62,13 @@ _PER_LINE = _any(
 )
 
 
+_BY_COMMAS = _any(r"\b(?:separated|divided|split) (?:only )?(?:by|with) commas?\b", r"\bcomma[- ]separated\b(?! (?:file|values))")
+
+
 def one_a_line(prompt: str) -> Iterator[Requirement]:
-    """Find "one per line"."""
+    """Find "one per line" and "separated by commas"."""
+    if _BY_COMMAS.search(prompt):
+        yield Requirement("form:comma_list", "items separated by commas in one line")
     if _PER_LINE.search(prompt):
         yield Requirement("form:one_a_line", "one item a line", 2)
 

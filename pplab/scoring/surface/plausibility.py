@@ -25,6 +25,9 @@ LEAST_IN_SHORT = 0.08
 SLACK = 20
 """Words that are counted on top when impossible neighbours are: one slip in a short text is no salad."""
 
+UNUSUAL = 0.05
+"""What an unusual pair of neighbours counts of an impossible one: one in thirty words of sound prose is in one."""
+
 _CAPITALISED = re.compile(r"[A-Z][a-z]+")
 
 
@@ -95,6 +98,6 @@ def plausibility(reading: Reading, context: frozenset[str] = frozenset()) -> Pla
     known_words = hill_decay(unknown, 0.1)
     characters = hill_decay(odd, 0.1)
     order = word_order(reading)
-    in_order = hill_decay(order.impossible / (len(reading.words) + SLACK), 0.025)
+    in_order = hill_decay((order.impossible + UNUSUAL * order.unusual) / (len(reading.words) + SLACK), 0.025)
     gate = function_words * known_words * characters * in_order
     return Plausibility(gate, function_words, known_words, characters, in_order, share, unknown, odd, order)

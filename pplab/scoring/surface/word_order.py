@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, product
 from typing import TYPE_CHECKING, Final
 
-from pplab.scoring.surface.words import word_set
+from pplab.scoring.surface.words import FUNCTION_WORDS, word_set
 
 if TYPE_CHECKING:
     from pplab.scoring.surface.text import Reading
@@ -90,6 +90,43 @@ IMPOSSIBLE: Final = (
 """Neighbours within a sentence that no grammar of English has."""
 
 
+_ALL_DETERMINERS = word_set(
+    "the a an his her its my our your their this that these those all some any no each every another both many more "
+    "most one such what "
+    "which whose"
+)
+_PREPOSITIONS = word_set(
+    "of in on at by to from with into onto over under about after before between through during against across along "
+    "around behind "
+    "without within near for as than like until toward towards upon among off out up down since"
+)
+_SUBJECTS = word_set("i you he she it we they there who this that these those what which")
+_AUXILIARIES = word_set("is are was were am has have had do does did will would can could should may might must shall")
+_PRONOUNS = word_set("me him us them it you her")
+_CONJUNCTIONS = word_set(
+    "and or but nor because if while although when where that than as until since before after so whether though unless"
+)
+_ADVERBS = word_set("not never also just only still even now once always often quite very too so more about there then")
+USUAL: Final = frozenset(
+    chain(
+        _pairs(_PREPOSITIONS | _CONJUNCTIONS, _ALL_DETERMINERS | _PRONOUNS | _PREPOSITIONS - {"of"}),
+        _pairs(_CONJUNCTIONS, _SUBJECTS | _AUXILIARIES | _ADVERBS | {"be"}),
+        _pairs(_SUBJECTS, _AUXILIARIES | _ADVERBS | word_set("all both to in")),
+        _pairs(_AUXILIARIES, _ADVERBS | _ALL_DETERMINERS | _SUBJECTS | _PREPOSITIONS | word_set("be been being")),
+        _pairs(
+            word_set("be been being have having to not"),
+            _ALL_DETERMINERS | _ADVERBS | _PREPOSITIONS | word_set("be been have do"),
+        ),
+        _pairs(_PRONOUNS, _PREPOSITIONS | _ALL_DETERMINERS | _CONJUNCTIONS),
+        _pairs(
+            _ALL_DETERMINERS - _DETERMINERS, _ALL_DETERMINERS | _SUBJECTS | _AUXILIARIES | word_set("of to in and or than as")
+        ),
+        _pairs(_ADVERBS, _ALL_DETERMINERS | _ADVERBS | word_set("much many few than in to as be been")),
+        _pairs(_SUBJECTS, _SUBJECTS - word_set("i he she we they")),
+    )
+)
+"""Pairs of closed-class words that are usual neighbours ("in the", "it was", "and then")."""
+
 OPEN_ENDS: Final = frozenset(
     _DETERMINERS - {"its"} | _COORDINATORS | word_set("of from into onto than because although unless whereas whose during")
 )
@@ -153,11 +190,14 @@ class WordOrder:
     verbless : float
         Share of the words that stand in sentences of at least `VERBLESS` words without anything that could be a finite verb;
         0 for a long text and one with lines of their own (lists, verses).
+    unusual : int
+        Neighbouring closed-class words that are no usual neighbours; 0 for a long text.
     """
 
     impossible: int
     stopped: int
     verbless: float
+    unusual: int
 
 
 def word_order(reading: Reading) -> WordOrder:
@@ -167,9 +207,9 @@ def word_order(reading: Reading) -> WordOrder:
     --------
     >>> from pplab.scoring.surface.text import read
     >>> word_order(read("The keeper of the light had counted the ships."))
-    WordOrder(impossible=0, stopped=0, verbless=0.0)
+    WordOrder(impossible=0, stopped=0, verbless=0.0, unusual=0)
     >>> word_order(read("Keeper the of light counted had ships the."))
-    WordOrder(impossible=2, stopped=0, verbless=0.0)
+    WordOrder(impossible=2, stopped=0, verbless=0.0, unusual=1)
     """
     impossible = len(_ARTICLES.findall(reading.prose))
     if not IMPOSSIBLE.isdisjoint(pairwise(reading.words)):
@@ -177,10 +217,16 @@ def word_order(reading: Reading) -> WordOrder:
     if not OPEN_ENDS.isdisjoint(sentence[-1] for sentence in reading.sentences):
         impossible += len(_STOPPED.findall(reading.prose))
     stopped = 0 if reading.prose.islower() else len(_SMALL_BEGINNING.findall(reading.prose))
-    verbless = 0
+    verbless = unusual = 0
+    if len(reading.words) <= LONGEST:
+        unusual = sum(
+            pair not in USUAL and pair[0] in FUNCTION_WORDS and pair[1] in FUNCTION_WORDS
+            for sentence in reading.sentences
+            for pair in pairwise(sentence)
+        )
     if len(reading.words) <= LONGEST and not reading.free_lines:
         verbless = sum(len(sentence) for sentence in reading.sentences if _has_no_verb(sentence))
-    return WordOrder(impossible, stopped, verbless / len(reading.words))
+    return WordOrder(impossible, stopped, verbless / len(reading.words), unusual)
 
 
 def _has_no_verb(sentence: list[str]) -> bool:
