@@ -130,17 +130,17 @@ def is_template(text: str) -> bool:
     >>> is_template("I walked to the sea alone. I walked to the hill alone. Nobody was there.")
     False
     """
-    last = _ended_sentences(text[-ALIKE_READ:])
+    last = _ended_sentences(text[-ALIKE_READ:], 2)
     if len(last) < 2 or not _differ_in_a_word(last[-2], last[-1]):
         return False
-    alike = _ended_sentences(text[-LOOP_READ:])[-ALIKE:]
+    alike = _ended_sentences(text[-LOOP_READ:], ALIKE)
     return len(alike) == ALIKE and all(_differ_in_a_word(one, other) for one, other in pairwise(alike))
 
 
-def _ended_sentences(text: str) -> list[list[str]]:
-    """Return the words of each sentence that ends, numbers all the same; items of lists and rows of tables are none."""
+def _ended_sentences(text: str, count: int) -> list[list[str]]:
+    """Return the words of the last sentences that end, numbers all the same; items of lists and rows of tables are none."""
     prose = "\n".join(line for line in text.split("\n") if not _NO_PROSE.match(line))
-    return [_TOKEN.findall(_NUMBER.sub("0", sentence).casefold()) for sentence in _SENTENCE_END.split(prose)[:-1]]
+    return [_TOKEN.findall(_NUMBER.sub("0", sentence).casefold()) for sentence in _SENTENCE_END.split(prose)[:-1][-count:]]
 
 
 def _differ_in_a_word(one: list[str], other: list[str]) -> bool:

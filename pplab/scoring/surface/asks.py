@@ -89,7 +89,7 @@ _SUGGEST = re.compile(
     r"|letter|e-?mail|report|guide|schedule|outline|example|way|tour|review|comparison)\b)"
 )
 _ASKED_FOR = re.compile(
-    rf"^\W*(?:(?:an?|one|another)\b(?: [a-z'-]+){{0,2}}? )?(?P<piece>{_NAMES}) (?:for|about|on|to)\b", re.IGNORECASE
+    rf"^\W*(?:(?:an?|one|another)\b(?: [a-z'-]+){{0,2}}? )?(?P<piece>{_NAMES})(?: ideas?)? (?:for|about|on|to)\b", re.IGNORECASE
 )
 _ASKED_ABOUT = re.compile(
     r"\b(?:explain|analy[sz]e|discuss|describe|history of|essay|meaning of|difference|why|how)\b", re.IGNORECASE
@@ -151,6 +151,7 @@ _SUM = re.compile(
     rf"(?P<b>\d{{1,6}}(?:\.\d+)?|{COUNT})(?=\s*(?:\?|=|\.?\Z|\.\s))",
     re.IGNORECASE,
 )
+_RUN_TOGETHER = re.compile(r"\b(what|who|where|how|when)s\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +198,10 @@ def ask_of(prompt: str) -> Ask:
     >>> [ask_of(q).kind for q in ("Is the sky blue?", "Who wrote Emma?", "Why? Write a story.", "Is it red or green?")]
     ['yes or no', 'fact', 'open', 'choice']
     """
-    return (
-        _ask_of(_SINGLE_QUOTED.sub(r'"\1"', prompt.strip().lower().replace("\u2019", "'")))
-        if len(prompt) <= LONGEST
-        else Ask("open")
-    )
+    if len(prompt) > LONGEST:
+        return Ask("open")
+    asked = _RUN_TOGETHER.sub(r"\1's", prompt.strip().lower().replace("\u2019", "'"))
+    return _ask_of(_SINGLE_QUOTED.sub(r'"\1"', asked))
 
 
 @functools.lru_cache(maxsize=256)

@@ -71,13 +71,6 @@ _OPEN_TEXT = re.compile(
 )
 _REFERRING = word_set("it its it's they their they're them he his she her because")
 _BRIEFLY = re.compile(r"\b(?:brief(?:ly)?|in short|short(?!er| story)|concise(?:ly)?)\b", re.IGNORECASE)
-_QUESTION = re.compile(r"(?:who|what|when|where|which|how|is|are|was|were|do|does|did|can|will)\b[^.!?\n]{3,120}\?")
-_REFUSAL = re.compile(
-    r"\s*(?:(?:i'?m|i am) (?:very |so )?(?:sorry|afraid|unable)|sorry,|i (?:cannot|can't|can not|won't|am not able)|as an ai)",
-    re.IGNORECASE,
-)
-_LONGEST_REFUSAL = 80
-"""Words; longer answers that begin with an apology do more than decline."""
 _QUESTION = re.compile(r"[^.!?\n]{3,300}\?")
 _AND_HOW = re.compile(r",? and (?=(?:how|what|why|when|where|who|which)\b)")
 _NUMBERED_ASK = re.compile(r"^[ \t]{0,3}\(?\d{1,2}[.)][ \t]+([^\n]{3,300})", re.MULTILINE)
@@ -147,6 +140,8 @@ def completeness(
         merit = (1 - says) * detail["answered"] + says * coverage
     detail["finished"] = finished = 1.0 if ends_whole(reading.raw) else unfinished(len(reading.words))
     evaded = "declines" if declined else evasion(reading, prompt) if prompt else ""
+    if evaded == "echoes" and ask.kind == "rewrite" and ask.material not in reading.raw.lower():
+        evaded = ""  # a text put right has most of its words, in their order
     value = merit * finished * (UNSOUND + (1 - UNSOUND) * sound)
     asks = separate_asks(prompt)
     if len(asks) > 1 and ask.kind != "several":

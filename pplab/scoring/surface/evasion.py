@@ -95,7 +95,7 @@ _OFFERS = re.compile(r"\b(?:help|assist|sure|of course|certainly|absolutely|glad
 _DECLINES = re.compile(
     r"\W*(?:(?:(?:i'?m|i am) )?(?:very |so )?(?:sorry|afraid|unfortunately)[^.!?]{0,40}\b(?:can'?t|cannot|can not"
     r"|unable|not able|won'?t)\b"
-    r"|as an ai\b)",
+    r"|(?:sorry,? )?as an? (?:ai|(?:large )?language model)\b)",
     re.IGNORECASE,
 )
 _ABOUT_IT = re.compile(

@@ -130,7 +130,7 @@ def _sections(name: str, low: int) -> Requirement:
     return Requirement("detectable_format:multiple_sections", wording, low, values=(name,))
 
 
-_BULLETS = r"(?:[a-z]+ ){0,2}bullet(?:ed)?(?:[- ](?:points?|list items?|items?))?\b"
+_BULLETS = r"(?:[a-z]+ ){0,2}bullet(?:s|ed)?(?:[- ](?:points?|list items?|items?))?\b"
 _SOME_BULLETS = _any(r"\bbullet(?:ed)?[- ](?:points?|lists?)\b", r"\b(?:in|with|use|using|and|as) bullets\b")
 _NO_BULLETS = _any(rf"\b{NOT}\b{SAME_CLAUSE}{{0,40}}\bbullet")
 _THINGS = _any(rf"\b(?:exactly|list|name|give(?: me)?|top) (?:exactly |top )?(?P<n>{COUNT})\b")
