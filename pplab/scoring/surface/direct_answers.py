@@ -119,12 +119,7 @@ def _kind_given(reading: Reading, prompt: str, ask: Ask) -> float:
     ):
         known = set(_words(prompt))
         names = [name for name in _NAME.findall(text) if name.lower() not in known]
-        first = text.strip(" \"'*")[:1]
-        return (
-            1.0
-            if names[(bool(names) and text.strip(" \"'*").startswith(names[0]) and first.isupper() and len(names) > 1) :]
-            else NOT_PLAIN
-        )
+        return 1.0 if names else NOT_PLAIN
     return 1.0
 
 
