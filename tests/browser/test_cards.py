@@ -129,7 +129,7 @@ def test_a_race_shows_its_looks_and_folds_what_is_out_with_the_reason(notebook):
     made = notebook(f"%load_ext pplab\n{TOPICS}", undecided, RACE, "%pplab dashboard").run_all()
     expect(made.widget("cards").first.get_by_role("button", name="Copy as code", include_hidden=True)).to_be_hidden()
     root = made.widget("cards").last
-    expect(root).to_contain_text("Stopped early: use temperature")
+    expect(root).to_contain_text("leave out 0 (95% sure)")
     expect(root.get_by_role("button", name="Copy as code")).to_be_visible()
     fold = root.locator("details[data-setting='0']")
     expect(fold.locator("summary").first).to_contain_text("temperature 0: not better than temperature")
@@ -144,5 +144,5 @@ def test_a_race_shows_its_looks_and_folds_what_is_out_with_the_reason(notebook):
     expect(root.locator("details[data-setting]")).to_have_count(0)
     expect(root.locator("[data-pplab='card']").first).to_be_visible()
     board = made.widget("dashboard")
-    expect(board.locator(".pplab-headline")).to_contain_text("Stopped early: use temperature")
+    expect(board.locator(".pplab-headline")).to_contain_text("leave out 0 (95% sure)")
     expect(board.locator(".pplab-fold li")).not_to_have_count(0)
