@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
+from pplab.analysis.unusable import fault_is_named
 from pplab.plan.vocabulary import CORRECT, FAULTS, SCORES, STATUSES
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _faults(frame: pd.DataFrame) -> dict[str, list[int]]:
     """Return how many answers of each setting have which fault; one that the server broke off is counted by its status."""
     if "fault" not in frame.columns:
         return {}
-    named = frame["fault"].where(~((frame["fault"] == "cut") & (frame["status"] == "truncated")))
+    named = frame["fault"].where(fault_is_named(frame["status"], frame["fault"]))
     counts = {name: [int(n) for n in (named == name).groupby(frame["setting_index"], sort=True).sum()] for name in FAULTS}
     return {name: of_settings for name, of_settings in counts.items() if any(of_settings)}
 

@@ -146,7 +146,7 @@ def with_planned(row: ExperimentRow, stored: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_users_metrics(frame: pd.DataFrame, values: Mapping[str, Mapping[str, float | None]]) -> pd.DataFrame:
-    """Return ``frame`` with one column for each metric of the user, given its values by response id and name.
+    """Return ``frame`` with one column for each metric besides the four, given its values by response id and name.
 
     A later score of one of the four takes the place of the one that was stored with the answer.
     """

@@ -17,8 +17,9 @@ from pplab.errors import BadInput
 from pplab.inputs.visible import visible
 from pplab.plan.checks import FUNCTION, KINDS, Check, alternatives, compiled_pattern, json_path, json_schema
 from pplab.plan.vocabulary import CORRECT, MetricInfo
-from pplab.scoring.registry import called, count_arguments, source_version
+from pplab.scoring.registry import MOST_ARGUMENTS, called, count_arguments, source_version
 from pplab.scoring.scores import Scores, score
+from pplab.scoring.surface.markup import unfenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,10 +30,8 @@ CHECKS_VERSION: Final = "1"
 """Raised whenever any answer could be judged otherwise than before."""
 LONGEST_SHOWN: Final = 120
 """Characters of an answer or a reference in an explanation."""
-MOST_ARGUMENTS: Final = 3
 
 _NUMBER = re.compile(r"(?<![\w.,])[-+\u2212]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:[eE][-+]?\d+)?(?![\w])")
-_FENCE = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?```\s*", re.DOTALL)
 _SAYS = r"(?:answer|choice|option|label|class|category|result|conclusion|it)\s*(?:is|would be|should be|[:=])\s*:?\s*"
 _AFTER_LETTER = r"(?:because|since|as|and|but|for|not|which|with|is|was)\b"
 _OPENING = "*_`\"'(\\[\u201c\u2018"
@@ -276,9 +275,8 @@ _FINDERS: Final[Mapping[str, Callable[[Check, str, Sequence[str]], tuple[str, bo
 
 
 def _json(one: Check, text: str, reference: str | None) -> tuple[float, str]:
-    fenced = _FENCE.fullmatch(text)
     try:
-        value = json.loads(fenced[1] if fenced else text)
+        value = json.loads(unfenced(text))
     except (ValueError, RecursionError):
         return 0.0, f"no JSON: {_shown(text)}"
     if one.kind == "json-schema":

@@ -24,10 +24,16 @@ _TASKS = (
     r"(?:answer|complete|process) (?:that|this|your|any|questions)\b",
     r"(?:access|browse|open|view|read) (?:\w+ )?(?:internet|web\w*|links?|urls?|files?|images?|articles?|pages?)\b",
     r"have (?:personal|access|real-time|feelings|opinions|the ability)\b",
+    r"(?:say|tell|know)[.!]?\s*\Z",
     r"to (?:answer|do|write|continue|that|this|your)\b",
 )
 _INABILITY = re.compile(rf"{_CANNOT} (?:\w+ ){{0,2}}?(?:{'|'.join(_TASKS)})")
 """What a model says it cannot do. "I can't wait" and "I cannot see the shore" begin stories."""
+
+_DISCLOSED = re.compile(
+    r"\bas an? (?:ai|(?:large )?language model)\b.{0,80}\bi(?:'m| am)? (?:cannot|can't|can not|unable|not able|do not|don't)\b"
+)
+"""What no narrator says: as a language model it has no sister, and so it cannot give a toast."""
 
 _PHRASES = (
     r"(?:es )?tut mir (?:sehr )?leid\b.{0,30}\b(?:ich (?:kann|darf)|(?:kann|darf) ich)\b.{0,60}\bnicht\b",
@@ -55,5 +61,9 @@ def is_refusal(text: str) -> bool:
     """
     head = text[:HEAD].lstrip("\"'* \n").replace("\u2019", "'").replace("\n", " ").lower()
     apology = _APOLOGY.match(head)
-    declines = _INABILITY.match(head) or (apology and _INABILITY.search(head)) or _OTHER_LANGUAGES.match(head)
+    declines = (
+        _INABILITY.match(head)
+        or (apology and (_INABILITY.search(head) or _DISCLOSED.search(head)))
+        or _OTHER_LANGUAGES.match(head)
+    )
     return bool(declines) and len(text) <= MOST_CHARACTERS and len(text.split()) < MOST_WORDS

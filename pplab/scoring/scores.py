@@ -11,7 +11,6 @@ from pplab.inputs.visible import visible
 from pplab.plan.vocabulary import WORDING_SCORES
 from pplab.scoring import registry
 from pplab.scoring.faults import fault
-from pplab.scoring.refusals import is_refusal
 from pplab.scoring.surface import explain
 from pplab.scoring.surface.coherence import coherence
 from pplab.scoring.surface.completeness import completeness
@@ -185,6 +184,7 @@ def _score(
     users = registry.user_scores(text, prompt, row)  # theirs to decide what counts: they get what was written
     text, prompt, source = visible(text), visible(prompt), source and visible(source)
     reading = read(text)
+    wrong = fault(text, prompt, truncated=finish_reason == "length")
     verdicts = verify(requirements(prompt), text) if prompt else ()
     values: dict[str, float | None] = {}
     detail: dict[str, dict[str, Any]] = {}
@@ -203,10 +203,9 @@ def _score(
         sound = plausible.gate * detail["coherence"]["not_looping"]
     values["structure"], detail["structure"] = structure(reading, verdicts)
     values["completeness"], detail["completeness"] = completeness(
-        reading, prompt, source, finish_reason, verdicts, sound=sound, declined=is_refusal(text)
+        reading, prompt, source, finish_reason, verdicts, sound=sound, declined=wrong == "refusal"
     )
     detail.update({name: {"reason": user.reason} for name, user in users.items() if user.value is None})
-    wrong = fault(text, prompt, truncated=finish_reason == "length")
     return Scores(
         **values,
         detail=detail,

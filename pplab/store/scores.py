@@ -75,7 +75,7 @@ class LatestScores:
 
     @property
     def users_metrics(self) -> tuple[str, ...]:
-        """The metrics of the user's own, in the order in which they first scored."""
+        """The metrics besides the four, ``correct`` and the user's own, in the order in which they first scored."""
         return tuple(dict.fromkeys(name for of_one in self.by_response.values() for name in of_one if name not in SCORES))
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pplab.scoring.surface.quantities import COUNT, number
 from pplab.scoring.surface.scales import linear_ramp
+from pplab.scoring.surface.text import words_of
 from pplab.scoring.surface.words import FUNCTION, FUNCTION_WORDS, forms
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _kind_given(reading: Reading, prompt: str, ask: Ask) -> float:
     if prompt.lower().startswith(
         ("who", "where", "which", "name the", "state the", "identify the", "tell me who", "what's the", "what is the")
     ):
-        known = set(_words(prompt))
+        known = set(words_of(prompt))
         names = [name for name in _NAME.findall(text) if name.lower() not in known]
         return 1.0 if names else NOT_PLAIN
     return 1.0
@@ -130,7 +131,7 @@ def _has_figure(text: str, result: float) -> bool:
 
 
 def _own_words(reading: Reading, prompt: str) -> list[str]:
-    known = set(_words(prompt))
+    known = set(words_of(prompt))
     return [w for w, value in reading.types.items() if value != FUNCTION and w not in known and forms(w).isdisjoint(known)]
 
 
@@ -160,7 +161,7 @@ def _choice(reading: Reading, labels: tuple[str, ...]) -> float:
 
 def rewritten(reading: Reading, material: str) -> float:
     """Return how far a text is another text put in other words: of about its length, not the same, and not on something else."""
-    before, after = _words(material), reading.words
+    before, after = words_of(material), reading.words
     if before == after or not before:
         return OTHER_KIND / 2
     longer = max(len(before), len(after)) / max(1, min(len(before), len(after)))
@@ -168,7 +169,3 @@ def rewritten(reading: Reading, material: str) -> float:
     content = [word for word in dict.fromkeys(before) if word not in FUNCTION_WORDS]
     kept = sum(not forms(word).isdisjoint(types) for word in content) / len(content) if content else 1.0
     return (LEAST + (1 - LEAST) * linear_ramp(longer, 6, 3)) * (NOT_PLAIN + (1 - NOT_PLAIN) * linear_ramp(kept, 0, 0.4))
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+(?:'[a-z]+)*", text.lower().replace("\u2019", "'"))

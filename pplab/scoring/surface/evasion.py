@@ -1,4 +1,4 @@
-"""Answers that give nothing: a question back, the prompt again, stock phrases, a refusal."""
+"""Answers that give nothing: a question back, the prompt again, stock phrases (refusals: `pplab.scoring.refusals`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
+from pplab.scoring.surface.text import words_of
 from pplab.scoring.surface.words import FUNCTION, TASK_WORDS, forms
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ OWN: Final = 0.2
 ECHOED: Final = 0.5
 """Share of an answer's neighbouring words that are neighbours in the prompt too from which on it is the prompt again."""
 
-Evasion = Literal["declines", "asks back", "echoes", "says nothing", ""]
+Evasion = Literal["asks back", "echoes", "says nothing", ""]
 
 _SENTENCE = re.compile(r"(?<=[.!?:])[\"')*\u201d]{0,2}\s+|\n+")
 _ASKS_FOR_DETAILS = re.compile(
@@ -92,12 +93,6 @@ _STOCK = re.compile(
 
 
 _OFFERS = re.compile(r"\b(?:help|assist|sure|of course|certainly|absolutely|gladly|(?:happy|glad|love) to)\b")
-_DECLINES = re.compile(
-    r"\W*(?:(?:(?:i'?m|i am) )?(?:very |so )?(?:sorry|afraid|unfortunately)[^.!?]{0,40}\b(?:can'?t|cannot|can not"
-    r"|unable|not able|won'?t)\b"
-    r"|(?:sorry,? )?as an? (?:ai|(?:large )?language model)\b)",
-    re.IGNORECASE,
-)
 _ABOUT_IT = re.compile(
     r"\W*(?:(?:an? |the |most |all |good |writing (?:an? )?)?(?:\w+[ -]){0,2}(?:tagline|slogan|name|title|headline"
     r"|motto|caption|joke|pun|riddle"
@@ -125,8 +120,6 @@ def evasion(reading: Reading, prompt: str) -> Evasion:
     """
     if len(reading.words) > LONGEST or not reading.words:
         return ""
-    if _DECLINES.match(reading.prose):
-        return "declines"
     if echoes(reading, prompt):
         return "echoes"
     low = reading.prose.lower().replace("\u2019", "'").strip()
@@ -152,7 +145,7 @@ def evasion(reading: Reading, prompt: str) -> Evasion:
 
 def echoes(reading: Reading, prompt: str) -> bool:
     """Say whether most of an answer's words are the prompt's, in the prompt's order."""
-    asked = _words(prompt)
+    asked = words_of(prompt)
     if len(reading.words) < 4 or not asked:
         return False
     pairs = set(pairwise(asked))
@@ -163,7 +156,3 @@ def echoes(reading: Reading, prompt: str) -> bool:
     own = [w for w in reading.types if reading.types[w] != FUNCTION and w not in known and forms(w).isdisjoint(known)]
     content = sum(value != FUNCTION for value in reading.types.values())
     return len(own) <= OWN * content
-
-
-def _words(prompt: str) -> list[str]:
-    return re.findall(r"[a-z]+(?:'[a-z]+)*", prompt.lower().replace("\u2019", "'"))

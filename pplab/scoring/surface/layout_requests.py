@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pplab.scoring.surface.form_requests import asks_for_table
 from pplab.scoring.surface.quantities import COUNT, bounds, number
 from pplab.scoring.surface.requirement import Requirement, counted
 
@@ -84,8 +85,6 @@ _ROWS = r"(?:data |\w+ )?rows?\b"
 
 def table_shape(prompt: str) -> Iterator[Requirement]:
     """Find "a table with two columns" and "with three rows", where a table is asked for."""
-    from pplab.scoring.surface.form_requests import asks_for_table
-
     if not asks_for_table(prompt):
         return
     about = " ".join(match.group(0) for match in _TABLE.finditer(prompt)) + ". " + prompt

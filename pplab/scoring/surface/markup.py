@@ -90,6 +90,17 @@ def parses(text: str) -> bool:
     return True
 
 
+def unfenced(text: str) -> str:
+    r"""Return a text that is one code fence without it; any other as it is.
+
+    Examples
+    --------
+    >>> unfenced('```json\n{"a": 1}\n```')
+    '{"a": 1}'
+    """
+    return re.sub(r"\A```\w*|```\Z", "", text.strip()).strip()
+
+
 def _meant_as_json(stripped: str) -> bool:
     if stripped[:1] == "{" or stripped[-1:] == "}":
         return bool(_LOOKS_JSON.search(stripped)) or parses(stripped)

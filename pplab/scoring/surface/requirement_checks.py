@@ -183,9 +183,8 @@ def _two_responses(requirement: Requirement, text: str) -> Verdict:
 
 # ---------------------------------------------------------------- formats
 def _json(requirement: Requirement, text: str) -> Verdict:
-    stripped = re.sub(r"\A```\w*|```\Z", "", text.strip()).strip()
     try:
-        json.loads(stripped)
+        json.loads(markup.unfenced(text))
     except (ValueError, RecursionError):
         return Verdict(requirement, met=False, found="does not parse")
     return Verdict(requirement, met=True)

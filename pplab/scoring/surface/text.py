@@ -135,6 +135,18 @@ def read(text: str) -> Reading:
     return Reading(text, prose, code, open_fence, sentences, free_lines, words, types, content, reason)
 
 
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, such as a prompt, as `read` tells them, without taking it apart.
+
+    Examples
+    --------
+    >>> words_of("What's a haiku?")
+    ["what's", 'a', 'haiku']
+    """
+    low = text.lower().replace("\u2019", "'")
+    return (_ASCII_WORD if low.isascii() else _WORD).findall(low)
+
+
 def _free_lines(text: str) -> int:
     """Count short lines without a full stop; the first and only line of a text is not one."""
     lines = [line for line in text.split("\n") if line.strip()]
