@@ -17,7 +17,7 @@ from tests.servers import FaultServer
 from tests.unit.experiment_labs import SOAK, lab_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -35,26 +35,33 @@ def server() -> Iterator[FaultServer]:
 
 
 class Interrupt:
-    """Sends this process an interrupt after some seconds, and knows when it did."""
+    """Sends this process an interrupt after some seconds or when something has come true, and knows when it did."""
 
-    def __init__(self, after: float) -> None:
+    def __init__(self, when: float | Callable[[], bool]) -> None:
         self.at = float("inf")
-        self._timer = threading.Timer(after, self._send)
-        self._timer.start()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._send, args=(when,))
+        self._thread.start()
 
-    def _send(self) -> None:
-        self.at = time.monotonic()
-        os.kill(os.getpid(), signal.SIGINT)
+    def _send(self, when: float | Callable[[], bool]) -> None:
+        if callable(when):
+            while not when() and not self._over.wait(0.005):
+                pass
+        else:
+            self._over.wait(when)
+        if not self._over.is_set():
+            self.at = time.monotonic()
+            os.kill(os.getpid(), signal.SIGINT)
 
     def over(self) -> None:
-        self._timer.cancel()
-        self._timer.join()
+        self._over.set()
+        self._thread.join()
 
 
-def interrupted_run(lab: Lab, after: float, **options: Any) -> tuple[Experiment | None, float]:
-    """Run and interrupt after some seconds; return the experiment (``None``: it had not begun) and how long the prompt took."""
+def interrupted_run(lab: Lab, when: float | Callable[[], bool], **options: Any) -> tuple[Experiment | None, float]:
+    """Run and interrupt; return the experiment (``None``: it had not begun) and how long the prompt took to come back."""
     known = set(lab.experiments()["experiment_id"])
-    interrupt = Interrupt(after)
+    interrupt = Interrupt(when)
     try:
         experiment = lab.run("interrupt me", n=CALLS, max_concurrency=8, **options)
     except KeyboardInterrupt:  # before anything was sent: there is nothing to keep
@@ -91,9 +98,11 @@ def test_an_interrupt_at_a_random_moment_gives_the_prompt_back_and_loses_nothing
 
 
 def test_an_interrupted_run_is_returned_as_interrupted_with_what_arrived(server: FaultServer, tmp_path: Path) -> None:
-    with lab_at(tmp_path, server, "fast") as lab:
+    answered = 16
+    with lab_at(tmp_path, server, "play:" + "ok," * answered + "hang") as lab:
         lab.run("warm up", n=1)
-        experiment, _ = interrupted_run(lab, 0.25)
+        before = server.counts()["requests"]
+        experiment, _ = interrupted_run(lab, lambda: server.counts()["requests"] - before > answered)
         assert experiment is not None
         assert (experiment.status, experiment.reason) == ("interrupted", "interrupted")
         assert set(experiment.responses["status"]) == {"ok", "cancelled"}
@@ -121,9 +130,15 @@ def test_an_interrupt_that_is_taken_only_when_the_wait_is_over_ends_the_run_too(
 
 
 def test_an_interrupt_in_the_users_own_function_ends_the_run_too(server: FaultServer, tmp_path: Path) -> None:
+    called = threading.Event()
+
+    def take_long(_: object) -> None:
+        called.set()
+        time.sleep(20)
+
     with lab_at(tmp_path, server, "fast") as lab:
         lab.run("warm up", n=1)
-        experiment, took = interrupted_run(lab, 0.3, on_response=lambda _: time.sleep(20))
+        experiment, took = interrupted_run(lab, called.is_set, on_response=take_long)
         assert experiment is not None
         assert experiment.status in ("interrupted", "completed")
         assert took < 1
