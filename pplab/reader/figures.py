@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 WORST: Final = 4
 """The worst quarter: one token in four, and one at least."""
+EARLY: Final = 48
+"""Tokens over which the early gain is taken: some two sentences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +25,13 @@ class Passage:
         Natural log-probability of each token, given the prompt and the tokens before it.
     end : float or None
         Log-probability that the answer ends after its last token; ``None`` when not all of it was read.
+    stop : float or None
+        Log-probability that a full stop follows instead.
     """
 
     logps: tuple[float, ...]
     end: float | None
+    stop: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Figures:
         the gain of a long answer is smaller.
     prompt_cut, answer_cut : int
         Tokens of the prompt (in its middle) and of the answer (at its end) that were not read.
+    stop : float or None
+        Log-probability that a full stop follows there: what ends without one is hardly ever the end for a small model.
     """
 
     tokens: int
@@ -63,9 +70,7 @@ class Figures:
     early_gain: float | None = None
     prompt_cut: int = 0
     answer_cut: int = 0
-
-
-EARLY: Final = 48
+    stop: float | None = None
 
 
 def figures(asked: Passage, unrelated: Passage | None, *, prompt_cut: int = 0, answer_cut: int = 0) -> Figures:
@@ -84,7 +89,7 @@ def figures(asked: Passage, unrelated: Passage | None, *, prompt_cut: int = 0, a
     if unrelated is not None:
         other = math.fsum(unrelated.logps) / count
         gain, early = mean - other, _mean(asked.logps[:EARLY]) - _mean(unrelated.logps[:EARLY])
-    return Figures(count, asked.end, mean, math.fsum(worst) / len(worst), other, gain, early, prompt_cut, answer_cut)
+    return Figures(count, asked.end, mean, math.fsum(worst) / len(worst), other, gain, early, prompt_cut, answer_cut, asked.stop)
 
 
 def _mean(values: Sequence[float]) -> float:

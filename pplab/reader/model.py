@@ -66,7 +66,7 @@ class Model:
         self._vocab = llama_cpp.llama_model_get_vocab(model)
         self._size = llama_cpp.llama_vocab_n_tokens(self._vocab)
         self._batch = llama_cpp.llama_batch_init(BATCH, 0, 1)
-        self.ends = self._end_tokens()
+        self.ends, self.stop = self._end_tokens(), self.tokens(".")[-1]
         self._frame = self._template()
 
     def _settings(self, threads: int) -> Any:
@@ -74,6 +74,7 @@ class Model:
         settings.n_ctx, settings.n_batch, settings.n_ubatch, settings.n_seq_max = CONTEXT, BATCH, BATCH, SEQUENCES
         settings.n_threads = settings.n_threads_batch = threads
         settings.kv_unified = True  # sequences share their cells: to copy a prompt's state costs nothing
+        settings.flash_attn_type = self._lib.LLAMA_FLASH_ATTN_TYPE_DISABLED  # with it, values depend on what is read beside them
         settings.no_perf = True
         return settings
 

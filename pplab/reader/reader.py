@@ -52,9 +52,10 @@ class _Passage:
     sequence: int = -1
     logps: list[float] = field(default_factory=list)
     end: float | None = None
+    stop: float | None = None
 
     def done(self) -> Passage:
-        return Passage(tuple(self.logps), self.end)
+        return Passage(tuple(self.logps), self.end, self.stop)
 
 
 class Reader:
@@ -218,6 +219,7 @@ class Reader:
                 passage.logps.append(float(row[passage.tokens[place + 1]] - normaliser))
             else:
                 passage.end = float(np.logaddexp.reduce(row[self._model.ends]) - normaliser)
+                passage.stop = float(row[self._model.stop] - normaliser)
         for passage, place in part:
             if place + 1 == len(passage.tokens):
                 self._model.remove(passage.sequence)

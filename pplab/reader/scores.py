@@ -8,13 +8,14 @@ its end; that a text goes round in circles it takes for probable, and that is wh
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.inputs.visible import visible
 from pplab.scoring.surface.completeness import CAP, REFUSED
 from pplab.scoring.surface.scales import exp_rise, linear_ramp
-from pplab.scoring.surface.text import read
+from pplab.scoring.surface.text import FREE_LINE, read
 
 if TYPE_CHECKING:
     from pplab.reader.figures import Figures
@@ -37,6 +38,7 @@ FORESEEN, SURPRISING = 1.0, 4.0
 """Surprise, the negative mean log-probability: at 1 the model would have written it too, at 4 it would not have."""
 ECHO: Final = 3
 """Words of a phrase that counts as taken over from the prompt."""
+_STOP = re.compile(r"[.!?\u2026]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def reader_scores(
     reason = "empty" if seen is None else reading.not_judged
     if seen is None or reason:
         return ReaderScores(None, None, None, {name: {"reason": reason} for name in ("creativity", "coherence", "completeness")})
-    parts = judged(seen, 0.0 if has_source else echoed(reading.words, read(visible(prompt)).words))
+    bare = len(reading.words) <= FREE_LINE and not _STOP.search(text)
+    parts = judged(seen, 0.0 if has_source else echoed(reading.words, read(visible(prompt)).words), bare=bare)
     values = {
         "creativity": _creativity(parts, surface),
         "coherence": _coherence(parts, surface),
@@ -95,12 +98,13 @@ def reader_scores(
     return ReaderScores(**values, detail=detail | {"figures": asdict(seen)})
 
 
-def judged(seen: Figures, echo: float = 0.0) -> dict[str, float | None]:
+def judged(seen: Figures, echo: float = 0.0, *, bare: bool = False) -> dict[str, float | None]:
     """Return what each figure says, in [0, 1]: finished, fluency, sense, on_topic, fresh.
 
     ``on_topic`` is ``None`` without a prompt, ``finished`` where only the beginning of an answer was read. What the answer takes
     over from the prompt word by word is probable under it, and no sign that it deals with it: ``echo``, the share of that, takes
-    it off.
+    it off. A ``bare`` answer (a name, a title, a tagline, "Paris") has no full stop anywhere; a small model hardly ever ends
+    there, so that it counts as ended where a full stop would follow.
 
     Examples
     --------
@@ -108,7 +112,10 @@ def judged(seen: Figures, echo: float = 0.0) -> dict[str, float | None]:
     >>> judged(Figures(40, math.log(0.3), -2.5, -6.0))["finished"], judged(Figures(40, -12.0, -2.5, -6.0))["finished"]
     (1.0, 0.0)
     """
-    finished = None if seen.end is None else linear_ramp(seen.end, UNFINISHED, ENDED)
+    end = seen.end
+    if bare and end is not None and seen.stop is not None:
+        end = max(end, seen.stop)
+    finished = None if end is None else linear_ramp(end, UNFINISHED, ENDED)
     fluency, sense = linear_ramp(seen.mean, BABBLE, PROSE), linear_ramp(seen.worst, NONSENSE, ORDINARY)
     on_topic = None if seen.early_gain is None else exp_rise(max(0.0, seen.early_gain), TOLD) * (1 - echo)
     surprise = linear_ramp(-seen.mean, FORESEEN, SURPRISING)

@@ -52,7 +52,7 @@ def timed(name, work):
     start, before = time.perf_counter(), reader_impl.reader().decoded
     count = len(work())
     seconds, tokens = time.perf_counter() - start, reader_impl.reader().decoded - before
-    print(f"{name}: {count} answers, {tokens} tokens, {seconds:.0f} s, {tokens / seconds:.0f} tokens/s", flush=True)
+    print(f"{name}: {count} answers, {tokens} tokens read in {seconds:.0f} s", flush=True)
     if reader_impl.CACHE:
         reader_impl.save(reader_impl.known())
 

@@ -1,7 +1,8 @@
 """The reader as `evaluate.py --impl` takes it: `score`, `score_many`, `diversity`; with structure from the surface.
 
 ``PPLAB_READER_ALONE=1`` leaves the surface out. ``PPLAB_READER_CACHE=FILE`` keeps what the model saw (not the scores) in a file
-outside the repository, so that a second run, or one with other curves, need not read again.
+outside the repository, so that a second run, or one with other curves, need not read again. ``PPLAB_READER_FILE`` names other
+weights, ``PPLAB_READER_THREADS`` more threads than one.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ CACHE = Path(os.environ["PPLAB_READER_CACHE"]) if "PPLAB_READER_CACHE" in os.env
 
 @functools.cache
 def reader():
-    return Reader(threads=int(os.environ.get("PPLAB_READER_THREADS", "1")))
+    return Reader(os.environ.get("PPLAB_READER_FILE"), threads=int(os.environ.get("PPLAB_READER_THREADS", "1")))
 
 
 @functools.cache

@@ -97,6 +97,13 @@ def test_an_answer_of_which_only_the_beginning_was_read_is_not_called_unfinished
     assert scored(changed(end=None)).completeness == scored(changed(end=0.0)).completeness
 
 
+def test_a_name_without_a_full_stop_is_finished_where_one_would_follow():
+    bare = changed(end=-12.0, stop=-1.0)
+    assert judged(bare)["finished"] == 0.0
+    assert judged(bare, bare=True)["finished"] == 1.0
+    assert scored(bare, "Blue Lamp Bakery").completeness > scored(changed(end=-12.0, stop=-9.0), "Blue Lamp Bakery").completeness
+
+
 def test_what_is_taken_over_from_the_prompt_is_no_sign_of_dealing_with_it():
     prompt = "Write a tagline for a small bakery that opens at five."
     assert echoed(prompt.split(), prompt.split()) == 1.0
