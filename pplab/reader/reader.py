@@ -104,7 +104,7 @@ class Reader:
         """Return the figures of each answer; ``None`` where there is nothing to read.
 
         An answer without a prompt is read under the unrelated one alone. What answers are read together changes no figure by
-        more than 0.001 of its value or so: llama.cpp adds up in another order.
+        more than 0.001; with weights beyond `pplab.reader.model.SMALL`, which stay quantised, by some hundredths.
 
         Parameters
         ----------
