@@ -243,6 +243,8 @@ class Lab(CopiedAsItself):
         stream: bool = False,
         checks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] | None = None,
         expected: Any = None,
+        reader: bool = False,
+        basis: Literal["surface", "reader"] | None = None,
         until: Literal["settled"] | None = None,
         margin: float | None = None,
         max_calls: int | None = None,
@@ -299,6 +301,11 @@ class Lab(CopiedAsItself):
             any, the decision rests on them. See ``pplab.metrics.doc("correct")``.
         expected : str, list, optional
             What the checks compare with: a column of ``data`` (default: ``expected``), else what is right, for each prompt.
+        reader : bool, default False
+            Have a small language model on this machine read the answers, too, while they arrive
+            (``pplab.metrics.doc("reader")``); the configuration ``reader`` has it read those of every run.
+        basis : {"surface", "reader"}, optional
+            By whose scores it is decided where there are no checks; default: the surface's.
         until : {"settled"}, optional
             Run a race: ask the prompts in a fixed random order, look at the answers after 6, 9, 13, 20, 30, 45, 68 and 100 of
             them, drop settings that cannot win any more, and stop as soon as it is settled which setting to use. Seven
@@ -341,6 +348,8 @@ class Lab(CopiedAsItself):
             stream=stream,
             checks=checks,
             expected=expected,
+            reader=reader,
+            basis=basis,
             until=until,
             margin=margin,
             max_calls=max_calls,
@@ -505,9 +514,9 @@ class Lab(CopiedAsItself):
         return score_rows(self._store, experiment)
 
     @check_call
-    def score(self, experiment: Experiment | str = "latest") -> Experiment:
-        """Score the stored answers of an experiment by the metrics registered now; see `Experiment.score`."""
-        return self._runs.experiment(id_text(experiment)).score()
+    def score(self, experiment: Experiment | str = "latest", *, reader: bool = False) -> Experiment:
+        """Score the stored answers of an experiment by the metrics registered now, or by the reader; see `Experiment.score`."""
+        return self._runs.experiment(id_text(experiment)).score(reader=reader)
 
     @verb
     def analytics(self, *, user: AnyOf = None, calibration_id: AnyOf = None) -> pd.DataFrame:
@@ -656,7 +665,14 @@ class Lab(CopiedAsItself):
         return verify(self._context, path)
 
     @check_call
-    def replay(self, wanted: Experiment | str | os.PathLike[str], *, live: bool = False, on: Listener | None = None) -> Replay:
+    def replay(
+        self,
+        wanted: Experiment | str | os.PathLike[str],
+        *,
+        live: bool = False,
+        reader: bool = False,
+        on: Listener | None = None,
+    ) -> Replay:
         """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
 
         Parameters
@@ -665,13 +681,15 @@ class Lab(CopiedAsItself):
             An experiment, its id, or the path of a package.
         live
             Also ask the model again and compare the answers, see `check`.
+        reader
+            Also have the reader read the answers again that it has scores of, and compare those.
         on
             The listener of the fresh run, as in `run`.
         """
         from pplab.share.rerun import replay_again
 
         with Interrupts() as interrupts, Operation(self, "replay"):
-            return replay_again(self._runs, wanted, live=live, interrupts=interrupts, on=on)
+            return replay_again(self._runs, wanted, live=live, reader=reader, interrupts=interrupts, on=on)
 
     @check_call
     def check(

@@ -80,6 +80,8 @@ class Decision:
         The difference that does not matter, and the share of precision in the utility.
     metric : str or None
         The metric that took the utility's place.
+    source : str
+        By whose scores it is decided: ``surface``, ``check`` or ``reader``.
     prompts, answers : int
         What it rests on: prompts (or clusters), and usable answers.
     arguments : dict or None
@@ -118,6 +120,7 @@ class Decision:
     metric: str | None
     prompts: int
     answers: int
+    source: str = "surface"
     arguments: Mapping[str, Any] | None = None
 
     @property
@@ -181,6 +184,7 @@ def decide(
     metrics: Sequence[str] = SCORES,
     lower_is_better: Sequence[str] = (),
     raced: Raced | None = None,
+    source: str = "surface",
 ) -> Decision:
     """Decide which setting of an experiment to use.
 
@@ -206,6 +210,8 @@ def decide(
         Metrics of which less is better.
     raced
         How far a race came, which the words say.
+    source
+        Whose scores the frame has, which the words say.
 
     Raises
     ------
@@ -229,12 +235,12 @@ def decide(
     if cells is not None:
         used = [column for column in used if np.isfinite(cells.means[:, column]).any()]
     if cells is None or not used:
-        return _nothing(plan, lost, margin, precision, metric, cells_missing=cells is None)
+        return _nothing(plan, lost, margin, precision, metric, source, cells_missing=cells is None)
     error = error_of_look(looks)
     chosen = cells.among(used)
     found = paired(chosen)
     said = statements(found, margin, error) if len(used) > 1 else _alone(margin)
-    facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error, raced)
+    facts = _facts(plan, frame, lost, used, chosen, found, said, precision, metric, error, raced, source)
     step = next_step(facts, ranges or {})
     outcome, text = lines(facts, step)
     by_factor = factor_effects(chosen, [facts.parameters[column] for column in used], error)
@@ -281,6 +287,7 @@ def _facts(
     metric: str | None,
     error: float,
     raced: Raced | None,
+    source: str,
 ) -> Facts:
     counts = cells.counts
     asked = counts > 0
@@ -307,6 +314,7 @@ def _facts(
         error=error,
         costs=tuple(float(costs.get(plan.settings[column], math.nan)) for column in used),
         raced=raced,
+        source=source,
     )
 
 
@@ -395,6 +403,7 @@ def _decision(
         metric=facts.metric,
         prompts=facts.prompts,
         answers=facts.answers,
+        source=facts.source,
     )
 
 
@@ -411,7 +420,14 @@ def _half_widths(facts: Facts) -> Floats:
 
 
 def _nothing(
-    plan: ResponseMatrix, lost: tuple[Unusable, ...], margin: float, precision: float, metric: str | None, *, cells_missing: bool
+    plan: ResponseMatrix,
+    lost: tuple[Unusable, ...],
+    margin: float,
+    precision: float,
+    metric: str | None,
+    source: str,
+    *,
+    cells_missing: bool,
 ) -> Decision:
     """Return the decision where no setting can be used, or nothing was scored."""
     out = _why_out(plan, lost)
@@ -444,6 +460,7 @@ def _nothing(
         metric=metric,
         prompts=plan.prompts,
         answers=0,
+        source=source,
     )
 
 

@@ -41,6 +41,8 @@ class Facts:
         US dollars an answer; NaN where unknown.
     raced : Raced or None
         How far a race came, where it is one.
+    source : str
+        By whose scores it is decided.
     """
 
     plan: ResponseMatrix
@@ -59,3 +61,4 @@ class Facts:
     error: float
     costs: tuple[float, ...]
     raced: Raced | None
+    source: str

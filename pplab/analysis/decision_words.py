@@ -193,7 +193,8 @@ def _evidence(facts: Facts, outcome: Outcome) -> str:
     parts = [_differences(facts, outcome)] if len(facts.used) > 1 else []
     size = counted(facts.answers, "answer") if facts.raced is None else of_planned(facts.raced)
     rests = rests_on(facts.prompts or facts.plan.prompts, facts.plan.unit, size, facts.plan.repeated)
-    parts.append(f"{rests}, decided by the checks" if facts.metric == CORRECT else rests)
+    by = "the checks" if facts.metric == CORRECT else "the reader" if facts.source == "reader" else ""
+    parts.append(f"{rests}, decided by {by}" if by else rests)
     if facts.raced and (dropped := _dropped(facts, facts.raced)):
         parts.append(dropped)
     parts += [part for part in (_out(facts), _not_counted(facts), _same_answer(facts)) if part]

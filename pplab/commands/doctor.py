@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pplab import log
 from pplab.commands.command import Command
 from pplab.commands.result import CommandResult
-from pplab.errors import PplabError
+from pplab.errors import BadInput, PplabError
 
 if TYPE_CHECKING:
     import argparse
@@ -63,6 +63,7 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
         check("journals", False, f"missing from the tables, since you may not read them (chmod g+r): {', '.join(hidden)}")
     reason = lab.context.store.read_only
     check("writable", not reason, f"this lab is read-only: {reason}" if reason else "you can write to the lab's folder")
+    check("reader", *_reader(lab.configuration.reader))
     where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
     check("model", True, f"{lab.model}, {where}")
     for variable in lab.context.unset_variables:
@@ -72,6 +73,20 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
             check("key", key.approved or not os.environ.get(key.grant.variable), key.text)
     except PplabError as error:
         check("key", False, str(error))
+
+
+def _reader(configured: str) -> tuple[bool, str]:
+    """Return whether the reader can do what the configuration asks of it, and in words what there is to read with."""
+    from pplab.experiments.reading import weights_path
+    from pplab.reader.weights import find_weights
+
+    asked = "reads the answers of every run" if configured else "reads only where a run asks for it"
+    try:
+        weights = find_weights(weights_path(configured))
+    except BadInput as error:
+        words = f"{error}; it is built from source: a C++ compiler and some minutes"
+        return not configured, words if configured else f"not used here; {words}"
+    return True, f"{weights.path.name}, {asked}"
 
 
 def _required() -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pplab.commands.command import Argument, Command, Option, number, whole_number
@@ -11,6 +11,7 @@ from pplab.commands.result import CommandResult
 from pplab.commands.run_request import given_prompt, request_of
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.operation import Operation
+from pplab.plan.vocabulary import BASES
 
 if TYPE_CHECKING:
     import argparse
@@ -99,6 +100,7 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "pass_rates": experiment.pass_rates() if experiment.plan.checks else None,
             "variance": experiment.variance(),
             "decision": None if experiment.status == "running" else experiment.verdict().as_dict(),
+            "second_decisions": [decision.as_dict() for decision in experiment.second_decisions],
         }
     exit_code = {"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0)
     return CommandResult(experiment, data, exit_code=exit_code)
@@ -156,6 +158,9 @@ def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
         experiment.label(**changes)
     if arguments.score:
         experiment = experiment.score()
+    if arguments.reader:
+        with session.progress(lab, arguments) if session.front_end == "terminal" else nullcontext() as listener:
+            experiment = experiment.score(reader=True, on=listener)
     if language := getattr(arguments, "as"):
         code = experiment.code(language)
         return CommandResult(views.plain_text(code.rstrip()), {"id": experiment.id, "code": code})
@@ -229,6 +234,8 @@ RUN_OPTIONS = (
     Option(
         "--expected", "what is right: a column of --prompts (default: expected), or without a table the text", metavar="COLUMN"
     ),
+    Option("--reader", "have a small language model on this machine read the answers, too (needs pplab[reader])", None),
+    Option("--basis", "by whose scores it is decided where there are no checks (default surface)", choices=BASES),
     Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),
     Option(
         "--until",
@@ -309,6 +316,7 @@ COMMANDS = (
             Option("--search", "list the experiments with this text in name, tags, note or model", metavar="TEXT"),
             *LABEL_OPTIONS,
             Option("--score", "first score its stored answers by your metrics that have not scored them", None),
+            Option("--reader", "first have the reader read its stored answers that it has not read", None),
             Option(
                 "--as", "print a call with the setting to use: a program, or the JSON that is sent", choices=("python", "json")
             ),

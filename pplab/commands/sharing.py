@@ -50,7 +50,7 @@ def verify(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 def replay(session: Session, arguments: argparse.Namespace) -> CommandResult:
     """Score stored responses again; a difference is a failure to a program."""
-    report = session.lab(arguments).replay(arguments.what or "latest", live=arguments.live)
+    report = session.lab(arguments).replay(arguments.what or "latest", live=arguments.live, reader=arguments.reader)
     drifted = any(check.outcome == "drifted" for check in report.live)
     return CommandResult(report, report.as_dict(), exit_code=0 if report.identical and not drifted else 1)
 
@@ -150,7 +150,11 @@ COMMANDS = (
         "score stored responses again with the installed version, and compare",
         replay,
         arguments=(Argument("what", "an experiment's id or a package (default: the latest experiment)", "?", "experiment"),),
-        options=(Option("--live", "also ask the model again and compare the answers", None), *MODEL_OPTIONS),
+        options=(
+            Option("--live", "also ask the model again and compare the answers", None),
+            Option("--reader", "also have the reader read the answers again", None),
+            *MODEL_OPTIONS,
+        ),
     ),
     Command(
         "record",

@@ -57,6 +57,11 @@ class PPLab(Configurable):
         help="What a model does with a parameter, {model: {parameter: 'rejected', 'ignored' or 'honoured'}}; "
         "goes before the built-in table.",
     ).tag(config=True, example='{"my-model": {"seed": "ignored"}}')
+    reader = Unicode(
+        "",
+        help="The small language model that reads the answers of every run: 'smollm2', or the path of a GGUF file. "
+        "Empty: answers are read only where a run asks for it, by smollm2.",
+    ).tag(config=True)
     audit_source = Enum(
         ("hash", "redacted", "off"),
         "hash",
@@ -67,7 +72,7 @@ class PPLab(Configurable):
         super().__init__(**options)
         self.stored_in_lab: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
 
-    @validate("store", "user", "model")
+    @validate("store", "user", "model", "reader")
     def _printable(self, proposal: dict[str, Any]) -> str:
         """Refuse what cannot stand in a table or a path."""
         text: str = proposal["value"]

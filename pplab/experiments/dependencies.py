@@ -69,7 +69,7 @@ class Progress:
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
     dollars and leaves out calls whose cost is unknown. ``race`` is how far a race has come; ``planned`` grows with
-    its looks.
+    its looks. ``unread`` counts the answers that the reader still has to read.
     """
 
     planned: int
@@ -81,6 +81,7 @@ class Progress:
     cost: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     race: Race | None = None
+    unread: int = 0
 
 
 class Listener(Protocol):
@@ -109,7 +110,8 @@ class RunDependencies:
     ``cost`` gives the US dollars of a call from its model and token counts, ``worst_cost`` the most it can be from the model, the
     bytes of its messages and its token limit, both with the ``provider`` that serves it. ``score_aside``: scoring may take long
     or run the user's own code. ``provider`` and ``endpoint`` are those of the lab's own server. ``endpoint_limits`` is how many
-    calls may be under way at once at an endpoint that takes fewer than the run asks for.
+    calls may be under way at once at an endpoint that takes fewer than the run asks for. ``reader`` names the weights of the
+    reader, as the configuration does.
     """
 
     recorder: Recorder
@@ -122,4 +124,5 @@ class RunDependencies:
     scrub: Callable[[str], str]
     provider: str
     endpoint: str | None = None
+    reader: str = ""
     endpoint_limits: Mapping[Place, int] = field(default_factory=dict)

@@ -57,6 +57,9 @@ class Manager(Protocol):
     def score(self, experiment_id: str) -> None:
         """Score stored answers by the metrics registered now; see `pplab.experiments.manager.RunManager.score`."""
 
+    def read(self, experiment_id: str, listeners: Listeners) -> None:
+        """Score stored answers by the reader; see `pplab.experiments.manager.RunManager.read`."""
+
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by its id."""
 
@@ -288,7 +291,7 @@ class Experiment(CopiedAsItself):
         stored = self._stored
         return compare(stored.frame, a, b, stored.metrics, lower_is_better=stored.lower_is_better)
 
-    def verdict(self, metric: str | None = None, margin: float | None = None) -> Decision:
+    def verdict(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return which setting to use, how sure that is, and what to run next.
 
         Parameters
@@ -299,6 +302,9 @@ class Experiment(CopiedAsItself):
             look.
         margin : float, optional
             A difference that does not matter; default: 0.03, of a race its own.
+        source : {"surface", "reader"}, optional
+            By whose scores; default: what the plan fixed (its checks, else its ``basis``). Another source gives a second
+            decision, which counts as a further look; two sources never mix in one mean.
 
         Returns
         -------
@@ -312,16 +318,22 @@ class Experiment(CopiedAsItself):
         """
         if self.status == "running":
             raise BadInput("this experiment is still running, and nothing is decided before its end", hint="wait() for it")
-        return self._stored.decision(metric, margin)
+        return self._stored.decision(metric, margin, source)
 
     @property
     def migration(self) -> MigrationDecision | None:
         """Whether a setting of a new model can take the place of an old one, where that was asked; see `Lab.migrate`."""
         return None if self.status == "running" else self._stored.migration
 
-    def recommend(self, metric: str | None = None, margin: float | None = None) -> Decision:
+    @property
+    def second_decisions(self) -> tuple[Decision, ...]:
+        """The decisions by other sources that scored the answers than the one the plan goes by; none while it is running."""
+        stored = self._stored
+        return () if self.status == "running" else tuple(stored.decision(source=source) for source in stored.sources)
+
+    def recommend(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return the same as `verdict`."""
-        return self.verdict(metric, margin)
+        return self.verdict(metric, margin, source)
 
     def code(self, language: Literal["python", "json"] = "python") -> str:
         """Return a call with the setting to use as code: a program with OpenAI's client, or the JSON that is sent.
@@ -397,13 +409,24 @@ class Experiment(CopiedAsItself):
         request = ResumeRequest(kind="top_up", n=python_value(n), max_cost=max_cost)
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
-    def score(self) -> Experiment:
+    def score(self, *, reader: bool = False, on: Listener | None = None) -> Experiment:
         """Score the stored answers by the metrics registered now, those that have no score by the present version of one.
 
         Nothing that was stored changes: a new version of a metric stands beside the earlier ones (`Lab.scores` has them all), and
         tables and verdict go by the latest.
+
+        Parameters
+        ----------
+        reader : bool, default False
+            Score by the reader instead: a small language model on this machine reads the answers that it has not read; see
+            ``pplab.metrics.doc("reader")``. An interrupt keeps what it has read.
+        on : object, optional
+            Whose ``progress(progress)`` is told how many answers are still to be read.
         """
-        self._manager.score(self.id)
+        if reader:
+            self._manager.read(self.id, Listeners(on=on))
+        else:
+            self._manager.score(self.id)
         return self
 
     def _resume(self, request: ResumeRequest, listeners: Listeners) -> Experiment:
@@ -423,7 +446,8 @@ class Experiment(CopiedAsItself):
     def progress(self) -> dict[str, Any]:
         """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
 
-        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then.
+        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then; ``unread``
+        answers that the reader still has to read.
         """
         if self._run is None:
             return {}
@@ -437,6 +461,7 @@ class Experiment(CopiedAsItself):
             "waiting_until": p.waiting_until,
             "cost": p.cost,
             "counts": dict(p.counts),
+            "unread": p.unread,
         }
 
     def pause(self) -> None:
@@ -451,8 +476,8 @@ class Experiment(CopiedAsItself):
 
     def cancel(self) -> None:
         """End the run now; what arrived is kept, the rest can be resumed."""
-        if (scheduler := self._under_way()) is not None:
-            scheduler.cancel()
+        if self._under_way() is not None and self._run is not None:
+            self._run.cancel()
 
     def _under_way(self) -> Scheduler | None:
         """Return the run, if it is this process that runs it; refuse to steer one that another process runs."""

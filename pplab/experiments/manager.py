@@ -82,7 +82,7 @@ class RunManager:
         own = [run for run in self._running if not run.inherited]  # a fork leaves its parent's runs alone
         for run in own:
             if run.running:
-                run.scheduler.cancel("the lab was closed")
+                run.cancel("the lab was closed")
         for run in own:
             run.ended()
 
@@ -105,6 +105,7 @@ class RunManager:
             scrub=context.scrub,
             resolve=context.asked,
             functions=check_functions(),
+            reader=bool(context.configuration.reader),
             **self.defaults(),
         )
         if plan.models and request.max_concurrency is None:
@@ -135,6 +136,10 @@ class RunManager:
         from pplab.plan.request import draws_settings, given_parameters
 
         plan, calibration = self.plan(request)
+        if plan.reader:
+            from pplab.experiments.reading import reader_version
+
+            reader_version(self.context.configuration.reader)  # refused here as it would be there
         access = self.context.access
         models = plan.models or (access.own,)
         limits = access.endpoint_limits(plan.models)
@@ -298,6 +303,23 @@ class RunManager:
             with RunLock(self.context.folder, experiment_id):  # which also tells every reader that there is something new
                 score_stored(self.context, self._store.experiment(experiment_id), span)
 
+    def read(self, experiment_id: str, listeners: Listeners) -> None:
+        """Have the reader read the stored answers of an experiment that it has not read; an interrupt keeps what it has.
+
+        Raises
+        ------
+        BadInput
+            When there is nothing to read with.
+        StoreBusy
+            When the experiment is being run, here or in another process.
+        """
+        from pplab.experiments.reading import read_stored
+
+        with Operation(self.context, "read") as span:
+            self._store.must_be_writable()
+            with RunLock(self.context.folder, experiment_id):
+                read_stored(self.context, self._store.experiment(experiment_id), span, listeners.on)
+
     def _refuse_another_model(self, row: ExperimentRow) -> None:
         """Refuse to resume what was asked of a model that this lab would not ask."""
         context, models = self.context, Plan.from_dict(row.plan).models
@@ -332,6 +354,11 @@ class RunManager:
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
         run = Run(row, plan, pending, dependencies, current_span(), lock, limit, lambda: standing(stored.refresh()), listeners)
+        if plan.reader:
+            from pplab.experiments.reading import reader_version, unread
+
+            version = reader_version(dependencies.reader)
+            run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
         run.start(self.context.access.loop)

@@ -104,6 +104,8 @@ class Preflight(Report):
         The personas by name.
     checks, expected : tuple of str
         The checks of its answers, and what is expected of the first prompts (``None``: nobody knows).
+    reader : bool
+        Whether a small model on this machine reads the answers.
     first_look : int or None
         The calls of a race before it may end; ``calls`` and the upper ends of the ranges are then what it takes at most.
     """
@@ -129,6 +131,7 @@ class Preflight(Report):
     wordings: tuple[str, ...] = ()
     systems: Mapping[str, str] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
+    reader: bool = False
     expected: tuple[str | None, ...] = ()
     first_look: int | None = None
 
@@ -161,6 +164,8 @@ class Preflight(Report):
             lines.append(f"... and {counted(more, 'more prompt')}.")
         if self.checks:
             lines.append(f"An answer is right if it passes {joined(self.checks)}.")
+        if self.reader:
+            lines.append("A small model on this machine reads each answer as it arrives; the results wait for it.")
             lines += [f"Expected of prompt {i}: {_in_one_line(text or 'unknown')}" for i, text in enumerate(self.expected, 1)]
         lines += [f"Persona {name}: {_in_one_line(text) if text else 'no system message'}" for name, text in self.systems.items()]
         return "\n".join([*lines, *(f"Warning: {warning}." for warning in self.warnings)])
@@ -217,6 +222,7 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] 
         wordings=tuple(w.name for w in plan.wordings),
         systems=plan.systems,
         checks=tuple(check.label for check in plan.checks),
+        reader=plan.reader,
         expected=(plan.expected or ())[:FIRST_PROMPTS],
         first_look=len(plan) if plan.race else None,
     )

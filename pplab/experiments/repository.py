@@ -9,12 +9,23 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import joined
-from pplab.errors import NotFound
+from pplab.errors import BadInput, NotFound, did_you_mean
 from pplab.experiments.factors import for_analysis, with_factors
 from pplab.experiments.resume import with_planned, with_users_metrics
 from pplab.plan.plan import Plan
 from pplab.plan.settings import check_ranges
-from pplab.plan.vocabulary import ANSWERED, MARGIN, SCORES, SUSPENDED, UTILITY
+from pplab.plan.vocabulary import (
+    ANSWERED,
+    BASES,
+    CORRECT,
+    MARGIN,
+    READER_SCORES,
+    SCORES,
+    SUSPENDED,
+    UTILITY,
+    judge_of,
+    score_column,
+)
 from pplab.store import history
 from pplab.store.run_lock import is_running, run_stamp
 
@@ -81,8 +92,8 @@ class StoredExperiment:
     @cached_property
     def metrics(self) -> tuple[str, ...]:
         """The metrics its responses were scored by: what it is decided on, the four, and the user's own."""
-        basis = (self.plan.basis,) if self.plan.basis else ()
-        return tuple(dict.fromkeys((*basis, *SCORES, *(name for values in self.own.values() for name in values))))
+        decided_on = (CORRECT,) if self.plan.checks else ()
+        return tuple(dict.fromkeys((*decided_on, *SCORES, *(name for values in self.own.values() for name in values))))
 
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:
@@ -134,44 +145,76 @@ class StoredExperiment:
 
         return variance_table(split_variance(self.matrix, self.metrics))
 
-    def decision(self, metric: str | None = None, margin: float | None = None) -> Decision:
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """By whose scores it can be decided besides: the reader's where it read, the surface's where the plan goes by those."""
+        read = score_column(READER_SCORES[0], "reader") in self.metrics
+        by_reader = self.plan.source == "reader"
+        return ("surface",) if by_reader else ("reader",) if read else ()
+
+    def scored_by(self, source: str) -> pd.DataFrame:
+        """Return the responses as the statistics take them, with a source's scores in the columns of the surface's.
+
+        Raises
+        ------
+        BadInput
+            When the reader has read none of them.
+        """
+        if source != "reader":
+            return self.frame
+        columns = {name: score_column(name, source) for name in READER_SCORES}
+        if not set(columns.values()) <= set(self.frame.columns):
+            raise BadInput(
+                "the reader has read no answer of this experiment",
+                hint=f"exp.score(reader=True), or: pplab results {self.row.experiment_id[:8]} --reader",
+            )
+        return self.frame.assign(**{name: self.frame[column] for name, column in columns.items()})
+
+    def decision(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return which setting to use; the same answers give the same decision. A race has a margin of its own.
 
-        It rests on what the plan fixed, its checks or the utility. A decision on anything else is a further look.
+        It rests on what the plan fixed: its checks, else the utility by its source. Any other decision is a further look.
 
         Of a race against a control it says whether that can be replaced, and by what.
         """
         own = self.plan.race.margin if self.plan.race else MARGIN
         if margin is None:
             margin = own
-        basis = self.plan.basis
+        plan = self.plan
+        if source is None:
+            source = plan.source if metric in (None, plan.metric) else plan.basis
+        elif source not in (*BASES, plan.source):
+            hint = did_you_mean(source, BASES) or f"write one of {', '.join(BASES)}"
+            raise BadInput(f"source={source!r} is no source that can decide here", hint=hint)
         if metric is None:
-            metric = basis or UTILITY
-        if (metric, margin) not in self._decisions:
+            metric = plan.metric if source == plan.source else UTILITY
+        fixed = (metric, source) == (plan.metric, plan.source)
+        if (metric, margin, source) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
 
             decision = decide(
-                self.matrix,
+                self.matrix if source != "reader" else self.scored_by(source),
                 precision=precision_of(self.calibration),
                 metric=None if metric == UTILITY else metric,
                 margin=margin,
-                looks=self.plan.looks + (basis is not None and metric != basis),
+                looks=plan.looks + (source != plan.source),
                 distance=distance_matrix,
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
-                metrics=self.metrics,
+                metrics=[name for name in self.metrics if not judge_of(name)],
                 lower_is_better=self.lower_is_better,
-                raced=self.plan.raced,
+                raced=plan.raced,
+                source=source,
             )
-            if metric == (basis or UTILITY) and margin == own and self.migration is not None:
+            if fixed and margin == own and self.migration is not None:
                 decision = _as_migrated(decision, self.migration, self.plan)
             if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments
 
                 arguments = request_arguments(self.plan, self.row.provider, decision.setting)
                 decision = dataclasses.replace(decision, arguments=arguments)
-            self._decisions[metric, margin] = decision
-        return self._decisions[metric, margin]
+            self._decisions[metric, margin, source] = decision
+        return self._decisions[metric, margin, source]
 
     @cached_property
     def migration(self) -> MigrationDecision | None:
@@ -208,7 +251,7 @@ class StoredExperiment:
         )
 
     @cached_property
-    def _decisions(self) -> dict[tuple[str | None, float], Decision]:
+    def _decisions(self) -> dict[tuple[str, float, str], Decision]:
         return {}
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.phrasing import counted
 from pplab.errors import PplabError
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.race import after_look, further, is_decided
@@ -20,18 +21,19 @@ from pplab.log import log_error, thread
 from pplab.observe.events import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from pplab.experiments.dependencies import Listeners, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
+    from pplab.experiments.reading import Reading
     from pplab.experiments.resume import PendingCalls
     from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
     from pplab.observe.spans import Span
     from pplab.plan.plan import Plan
-    from pplab.store.rows import ExperimentRow, Row
+    from pplab.store.rows import ExperimentRow, ResponseRow, Row
 
 WAIT_SECONDS = 0.1  # how often a waiting user's progress bar is brought up to date
 SETTLE_SECONDS = 0.5  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
@@ -93,13 +95,14 @@ class Run:
         self._listener: threading.Thread | None = None
         # No SimpleQueue: a signal at the end of its `get(timeout=)` has it wait for ever (CPython 3.11).
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
+        self._reading: Reading | None = None
         self.scheduler = Scheduler(
             ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
             plan,
             pending,
             dependencies,
             most=limit.calls,
-            on_response=self._queued("on.arrived", "on_response"),
+            on_response=self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader),
             on_text=self._queued("on_text"),
             look=self._look if plan.race else None,
         )
@@ -115,6 +118,37 @@ class Run:
                 self._news.put((name, about))
 
         return announce
+
+    def _arrived(self, announce: Callable[..., None] | None, *, reads: bool) -> Callable[[ResponseRow], None] | None:
+        """Return what the scheduler calls with a response that is safe: the reader reads it, and it is told."""
+        if not reads:
+            return announce
+
+        def arrived(row: ResponseRow) -> None:
+            assert self._reading is not None
+            self._reading.add(row)
+            if announce is not None:
+                announce(row)
+
+        return arrived
+
+    def reading(self, rows: Iterable[ResponseRow]) -> None:
+        """Have the reader read the answers of this pass while they arrive, after these stored ones; called before it starts."""
+        from pplab.experiments.reading import Reading
+
+        def note(left: int) -> None:
+            self.scheduler.progress.unread = left
+
+        recorder, trace = self._dependencies.recorder, self._span.correlation_id
+        self._reading = Reading(self.scheduler.plan, recorder, trace, self._dependencies.reader, note)
+        for row in rows:
+            self._reading.add(row)
+
+    def cancel(self, reason: str = "cancelled by the user") -> None:
+        """Send and read nothing more; what arrived is kept."""
+        self.scheduler.cancel(reason)
+        if self._reading is not None:
+            self._reading.stop()
 
     @property
     def row(self) -> ExperimentRow:
@@ -137,6 +171,8 @@ class Run:
     def start(self, loop: LoopThread) -> None:
         """Write the experiment down as running and send its first calls."""
         self._dependencies.recorder.record(self._row, durable=True).result()
+        if self._reading is not None:
+            self._reading.start()
         loop.submit(self._execute())
 
     def listen(self) -> None:
@@ -148,7 +184,7 @@ class Run:
     def wait(self, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
         if self._follow(interrupts or Interrupts()):
-            self.scheduler.cancel("interrupted")
+            self.cancel("interrupted")
             self._finished.wait(SETTLE_SECONDS)
         elif self._listener is not None and self._followed_elsewhere:
             self._listener.join(SETTLE_SECONDS)  # so that the listeners have the last answers before whoever waits goes on
@@ -206,19 +242,37 @@ class Run:
 
     async def _execute(self) -> None:
         try:
-            await self._write_end(await self.scheduler.execute())
+            await self._write_end(await self._all_read(await self.scheduler.execute()))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
             log_error("a run broke off", error)
             words = self._dependencies.scrub(f"the run broke off ({type(error).__name__}: {error})")
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
+            if self._reading is not None:
+                self._reading.stop()
             self._lock.__exit__(None, None, None)
             self._finished.set()
             self._news.put(None)
 
+    async def _all_read(self, outcome: RunOutcome) -> RunOutcome:
+        """Return how a pass ended once the reader has read all that arrived, or says why it has not."""
+        if self._reading is None:
+            return outcome
+        await asyncio.to_thread(self._reading.wait)
+        left, why = self._reading.left, self._reading.failure
+        if not left:
+            return outcome
+        words = f"the reader has not read {counted(left, 'answer')}"
+        if why:
+            return dataclasses.replace(outcome, reason=f"{words}: {self._dependencies.scrub(why)}")
+        status = "interrupted" if outcome.status == "completed" else outcome.status
+        return dataclasses.replace(outcome, status=status, reason=outcome.reason or words)
+
     async def _look(self, plan: Plan, answers: int) -> Plan:
         """Look at a race, write down what was decided, and return the plan with the calls that follow."""
         events: list[Row] = []
+        if self._reading is not None and plan.basis == "reader":
+            await asyncio.to_thread(self._reading.wait)
         if is_decided(plan, answers):
             raced = further(plan)
         else:

@@ -37,6 +37,10 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
     from pplab.scoring.registry import registered
     from pplab.scoring.scores import METRICS_VERSION
 
+    if plan.reader:
+        from pplab.experiments.reading import reader_version
+
+        reader_version(context.configuration.reader)  # refused before anything is sent where there is nothing to read with
     access = context.access
     provider = recorded.provider if recorded else context.provider
     for asked in plan.models or (ModelAsked(plan.model),):
@@ -57,6 +61,7 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         scrub=context.scrub,
         provider=provider,
         endpoint=context.endpoint,
+        reader=context.configuration.reader,
         endpoint_limits={} if recorded else access.endpoint_limits(plan.models),
     )
 

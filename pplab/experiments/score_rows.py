@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pplab.ids import derived_id
-from pplab.plan.vocabulary import CORRECT
+from pplab.plan.vocabulary import CORRECT, READER_SCORES
 from pplab.store.rows import ScoreRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pplab.reader.scores import ReaderScores
     from pplab.store.rows import ResponseRow
 
 
@@ -34,24 +35,45 @@ def score_rows(
     correlation_id: str,
 ) -> list[ScoreRow]:
     """Return one row a metric of ``values``, explained by ``detail``: why there is no value, or what is wrong."""
+    about = {"created_at": created_at, "correlation_id": correlation_id}
     return [
-        ScoreRow(
-            score_id=score_id(row.response_id, row.revision, name, source_of(name), versions[name]),
-            response_id=row.response_id,
-            response_revision=row.revision,
-            experiment_id=row.experiment_id,
-            created_at=created_at,
-            metric=name,
-            source=source_of(name),
-            value=value,
-            explanation=_explanation(detail.get(name, {})),
-            version=versions[name],
-            rater=None,
-            cost=None,
-            correlation_id=correlation_id,
-        )
+        _row(row, name, source_of(name), value, versions[name], _explanation(detail.get(name, {})), **about)
         for name, value in values.items()
     ]
+
+
+def reader_rows(row: ResponseRow, scores: ReaderScores, version: str, *, created_at: str, correlation_id: str) -> list[ScoreRow]:
+    """Return the reader's scores of an answer, each explained by what they are made of."""
+    about = {"created_at": created_at, "correlation_id": correlation_id}
+    return [
+        _row(row, name, "reader", getattr(scores, name), version, _made_of(scores.detail.get(name, {})), **about)
+        for name in READER_SCORES
+    ]
+
+
+def _made_of(part: Mapping[str, object]) -> str | None:
+    """Return what a score is made of, in words, or why there is none."""
+    figures = (f"{name.replace('_', ' ')} {value:.2f}" for name, value in part.items() if isinstance(value, float))
+    return str(part["reason"]) if part.get("reason") else ", ".join(figures) or None
+
+
+def _row(
+    row: ResponseRow, metric: str, source: str, value: float | None, version: str, explanation: str | None, **about: str
+) -> ScoreRow:
+    return ScoreRow(
+        score_id=score_id(row.response_id, row.revision, metric, source, version),
+        response_id=row.response_id,
+        response_revision=row.revision,
+        experiment_id=row.experiment_id,
+        metric=metric,
+        source=source,
+        value=value,
+        explanation=explanation,
+        version=version,
+        rater=None,
+        cost=None,
+        **about,
+    )
 
 
 def _explanation(part: Mapping[str, object]) -> str | None:

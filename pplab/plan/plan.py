@@ -16,7 +16,7 @@ from pplab.plan.messages import check_prompts, check_text, has_system_message, t
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
 from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
-from pplab.plan.vocabulary import CORRECT, MARGIN
+from pplab.plan.vocabulary import BASES, CORRECT, MARGIN, UTILITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +63,8 @@ class Plan:
     prompt is a conversation, ``conversations`` has the messages of each and ``prompts`` their transcripts; one that has a system
     message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
-    answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide.
+    answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide, else the
+    scores of ``basis``. ``reader``: a small model on the user's machine reads the answers, too.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -94,6 +95,8 @@ class Plan:
     race: Race | None = None
     checks: tuple[Check, ...] = ()
     expected: tuple[str | None, ...] | None = None
+    reader: bool = False
+    basis: str = "surface"
 
     def __len__(self) -> int:
         each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
@@ -119,9 +122,14 @@ class Plan:
         return most if self.race.max_calls is None else min(most, self.race.max_calls)
 
     @property
-    def basis(self) -> str | None:
-        """The score that the decision rests on; ``None`` for the utility of the surface scores."""
-        return CORRECT if self.checks else None
+    def source(self) -> str:
+        """By whose scores it is decided, one of `pplab.plan.vocabulary.SOURCES`; two never mix in one mean."""
+        return "check" if self.checks else self.basis
+
+    @property
+    def metric(self) -> str:
+        """The score that the decision rests on: that of its checks, or the utility."""
+        return CORRECT if self.checks else UTILITY
 
     @property
     def raced(self) -> Raced | None:
@@ -207,8 +215,9 @@ class Plan:
         for name in ("metrics", "models", "systems", "wordings", "conversations", "rows", "checks", "expected"):
             if not data[name]:
                 del data[name]
-        if self.looks == 1:
-            del data["looks"]
+        for name, usual in (("looks", 1), ("reader", False), ("basis", "surface")):
+            if data[name] == usual:
+                del data[name]
         del data["race"]
         if self.race is not None:
             data["race"] = self.race.as_dict()
@@ -224,6 +233,8 @@ class Plan:
         of_each_prompt = (conversations, rows, expected, *(wording.prompts for wording in wordings))
         if any(len(values) != len(data["prompts"]) for values in of_each_prompt if values):
             raise ValueError("a plan has one conversation, row, reference and wording for each prompt")
+        if data.get("basis", "surface") not in BASES or not isinstance(data.get("reader", False), bool):
+            raise ValueError("a plan is decided by the surface or the reader")
         return cls(
             **{
                 **data,

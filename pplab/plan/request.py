@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput
+from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, mapping
 from pplab.plan.calibrated import SETTINGS, drawn_settings, swept_settings
 from pplab.plan.checks import references, request_checks, with_choices
@@ -13,6 +13,7 @@ from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
 from pplab.plan.plan import make_plan, with_race
 from pplab.plan.request_prompts import named_texts, request_prompts, text_of
+from pplab.plan.vocabulary import BASES
 from pplab.plan.written import Written, parse_value, parse_values
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class RunRequest:
     stream: Any = None
     checks: Any = None
     expected: Any = None
+    reader: Any = None
+    basis: Any = None
     until: Any = None
     margin: Any = None
     max_calls: Any = None
@@ -78,6 +81,7 @@ def build_plan(
     scrub: Callable[[str], str],
     resolve: Callable[[str], ModelAsked],
     functions: Mapping[str, Check] | None = None,
+    reader: bool = False,
 ) -> Plan:
     """Return the plan that a request describes, or raise `BadInput` in one line.
 
@@ -97,6 +101,8 @@ def build_plan(
         Gives the model of a name such as ``MODEL@ENDPOINT``.
     functions
         The user's functions that are known as checks, by name.
+    reader
+        Whether the configuration asks for the reader.
     """
     sweep = {} if request.sweep is None else dict(mapping(request.sweep, "sweep", SWEEP))
     models = _one_of("models", request.models, "sweep over the model", _swept(sweep, "model"))
@@ -149,8 +155,31 @@ def build_plan(
         stream=False if request.stream is None else request.stream,
         checks=with_choices(checks, expected or ()),
         expected=expected and tuple(text and scrub(text) for text in expected),
+        basis=(basis := _basis(request.basis, checks)),
+        reader=reader or _flag("reader", request.reader) or basis == "reader",
     )
     return with_race(plan, margin=request.margin, max_calls=request.max_calls) if _is_race(request) else plan
+
+
+def _basis(basis: Any, checks: Sequence[Check]) -> str:
+    """Return by whose scores a run without checks is decided."""
+    if basis is None:
+        return "surface"
+    if basis not in BASES:
+        hint = did_you_mean(str(basis), BASES) or f"write one of {', '.join(BASES)}"
+        raise BadInput(f"basis={basis!r} is no source that can decide", hint=hint)
+    if checks:
+        raise BadInput(
+            "checks and a basis were both given, and checks decide alone",
+            hint=f"leave one out; exp.verdict(source={basis!r}) is a second decision",
+        )
+    return str(basis)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value not in (None, True, False):
+        raise BadInput(f"{name}={value!r} is neither True nor False", hint=f"write {name}=True")
+    return bool(value)
 
 
 def _is_race(request: RunRequest) -> bool:

@@ -21,6 +21,12 @@ MARGIN = 0.03
 SOURCES = ("surface", "check", "reader", "judge", "person")
 """What can score an answer: code that reads its text (the four and users' metrics), a comparison with a reference, a small model
 that reads it, a model that grades it, a person."""
+JUDGES = ("reader", "judge", "person")
+"""The sources that judge what code has scored already: their scores stand beside those, in columns that begin with the source."""
+READER_SCORES = ("creativity", "coherence", "completeness")
+"""What the reader says of an answer; structure is left to the surface."""
+BASES = ("surface", "reader")
+"""The sources by whose scores a plan without checks may be decided."""
 WORDING_SCORES = ("creativity", "coherence")
 """The scores that judge wording, which is done in English only and from a few words on."""
 
@@ -45,6 +51,29 @@ ENDED = ("completed", "partial", "interrupted", "paused", "failed")
 """The statuses of an experiment that has ended; the other one is ``running``."""
 SUSPENDED = ("interrupted", "paused")
 """The statuses of an experiment that was stopped on the way and waits for `Experiment.resume`."""
+
+
+def score_column(metric: str, source: str) -> str:
+    """Return the column in which a score by this source stands.
+
+    Examples
+    --------
+    >>> score_column("coherence", "surface"), score_column("coherence", "reader")
+    ('coherence', 'reader_coherence')
+    """
+    return f"{source}_{metric}" if source in JUDGES else metric
+
+
+def judge_of(column: str) -> str:
+    """Return the one of `JUDGES` whose score stands in a column; empty for a column of another kind.
+
+    Examples
+    --------
+    >>> judge_of("reader_coherence"), judge_of("coherence"), judge_of("reader_friendly")
+    ('reader', '', '')
+    """
+    source, _, metric = column.partition("_")
+    return source if source in JUDGES and metric in SCORES else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.log import log_error
-from pplab.plan.vocabulary import CORRECT, FAULTS, SCORES, STATUSES, MetricInfo
+from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, SCORES, STATUSES, MetricInfo, judge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -138,9 +138,20 @@ def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[
     --------
     >>> [info.high for info in described(["creativity", "words", "odd"], [MetricInfo("words", 0, 500)])]
     [1.0, 500, None]
+    >>> described(["reader_coherence"])[0].doc
+    'The reader: plausible, well-formed sentences that do not go round in circles.'
     """
     infos = {info.name: info for info in (*registered(), *stored)}
-    return tuple(built_in(name) or infos.get(name) or MetricInfo(name, None, None) for name in names)
+    return tuple(built_in(name) or _of_judge(name) or infos.get(name) or MetricInfo(name, None, None) for name in names)
+
+
+def _of_judge(column: str) -> MetricInfo | None:
+    """Return what is known of a column of the reader's, a judge's or a person's scores of one of the four."""
+    source = judge_of(column)
+    if not source:
+        return None
+    name = column.removeprefix(f"{source}_")
+    return MetricInfo(column, 0.0, 1.0, True, f"The {source}: {_ONE_LINE[name][0].lower()}{_ONE_LINE[name][1:]}", built_in=True)
 
 
 def user_scores(text: str, prompt: str, row: Mapping[str, Any] | None = None) -> dict[str, UserScore]:
@@ -185,6 +196,8 @@ def _checked(name: str, low: float | None, high: float | None, function: Scorer)
         raise BadInput(f"{name!r} is no name for a metric", hint="use a lower-case identifier of at most 40 characters")
     if name in (*SCORES, CORRECT, "diversity"):
         raise BadInput(f"'{name}' is one of pplab's own metrics", hint="choose another name")
+    if name.partition("_")[0] in JUDGES and "_" in name:
+        raise BadInput(f"'{name}' begins like a score of the {name.partition('_')[0]}", hint="choose another name for the metric")
     if name in _columns():
         raise BadInput(f"'{name}' is already a column of the results", hint="choose another name for the metric")
     ends = [end for end in (low, high) if end is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
@@ -182,6 +182,25 @@ def _score(
     row: Mapping[str, Any] | None,
 ) -> Scores:
     users = registry.user_scores(text, prompt, row)  # theirs to decide what counts: they get what was written
+    found = surface_scores(text, prompt, source=source, finish_reason=finish_reason, peers=peers, phrases_of=phrases_of)
+    return replace(
+        found,
+        detail=found.detail | {name: {"reason": user.reason} for name, user in users.items() if user.value is None},
+        metrics={name: user.value for name, user in users.items()},
+        versions={name: user.version for name, user in users.items()},
+    )
+
+
+def surface_scores(
+    text: str,
+    prompt: str = "",
+    *,
+    source: str | None = None,
+    finish_reason: str | None = None,
+    peers: Sequence[str] = (),
+    phrases_of: Callable[[str], Phrases] = phrases,
+) -> Scores:
+    """Return the four scores of one response, as `score` does, and none of the user's own metrics."""
     text, prompt, source = visible(text), visible(prompt), source and visible(source)
     reading = read(text)
     wrong = fault(text, prompt, truncated=finish_reason == "length")
@@ -205,14 +224,7 @@ def _score(
     values["completeness"], detail["completeness"] = completeness(
         reading, prompt, source, finish_reason, verdicts, sound=sound, declined=wrong == "refusal"
     )
-    detail.update({name: {"reason": user.reason} for name, user in users.items() if user.value is None})
-    return Scores(
-        **values,
-        detail=detail,
-        metrics={name: user.value for name, user in users.items()},
-        versions={name: user.version for name, user in users.items()},
-        fault=wrong,
-    )
+    return Scores(**values, detail=detail, metrics={}, versions={}, fault=wrong)
 
 
 def _in_another_language(verdicts: Sequence[Verdict], text: str) -> str:

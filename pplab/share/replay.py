@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.analysis.phrasing import counted
-from pplab.plan.vocabulary import SCORED, SCORES
+from pplab.plan.vocabulary import READER_SCORES, SCORED, SCORES, score_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pplab.store.rows import ExperimentRow, ResponseRow
 
 TOLERANCE = 1e-9
+READ_TOLERANCE = 0.01
+"""Another processor rounds otherwise, and so does what is read together: by some 0.0001 with the usual weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Replay:
         The versions of the code that made the stored scores (``metrics 1, pplab 0.1.0``), and the present one.
     live : tuple of BaselineComparison
         How fresh answers compare with the stored ones, when they were asked for.
+    read, unread : int
+        Responses that the reader read again, and those of which its stored scores were not compared.
     """
 
     experiments: tuple[str, ...]
@@ -64,6 +68,8 @@ class Replay:
     stored_versions: tuple[str, ...]
     present_version: str
     live: tuple[BaselineComparison, ...] = ()
+    read: int = 0
+    unread: int = 0
 
     @property
     def identical(self) -> bool:
@@ -85,6 +91,12 @@ class Replay:
             text += f"This changes {counted(self.summaries, 'mean')} of a setting and {counted(self.verdicts, 'verdict')}."
             text += "".join(f"\n- {_line(d)}" for d in self.differences[:5])
             text += f"\n- and {len(self.differences) - 5} more" if len(self.differences) > 5 else ""
+        if self.read:
+            within = f"its scores count as equal within {READ_TOLERANCE:g}"
+            text += f"\nThe reader read {counted(self.read, 'response')} again; {within}."
+        if self.unread:
+            whose = "another reader's, or another version's" if self.read else "--reader reads the answers again"
+            text += f"\nThe reader's scores of {counted(self.unread, 'response')} stand as they were stored ({whose})."
         return "\n".join([text, *(check.words for check in self.live)])
 
     @property
@@ -128,10 +140,11 @@ def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, 
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
 
 
-def replay(contents: PackageContents) -> Replay:
+def replay(contents: PackageContents, reader: str | None = None) -> Replay:
     """Score every stored response again and compare.
 
-    A metric of the user's own is compared where it is registered now; one that is not cannot be computed.
+    A metric of the user's own is compared where it is registered now; one that is not cannot be computed. The scores of the
+    ``reader``, named as in the configuration, are compared where one is given and made them.
     """
     from pplab.scoring import scores as scoring
 
@@ -147,6 +160,14 @@ def replay(contents: PackageContents) -> Replay:
                 index = row.prompt_index, row.setting_index, row.replicate
                 differences.append(Difference(row.response_id, *index, name, before, now[name]))
                 changed[row.response_id] = now
+    again, unread = _read_again(contents, reader)
+    for row, now in again:
+        for name, value in now.items():
+            before = latest[row.experiment_id][row.response_id][name]
+            if not _equal(before, value, READ_TOLERANCE):
+                index = row.prompt_index, row.setting_index, row.replicate
+                differences.append(Difference(row.response_id, *index, name, before, value))
+                changed.setdefault(row.response_id, {}).update(now)
     summaries, verdicts = _consequences(contents, changed) if changed else (0, 0)
     software = {e.experiment_id: e.software.get("pplab", "unknown") for e in contents.experiments}
     versions = {f"metrics {r.metrics_version}, pplab {software[r.experiment_id]}" for r in contents.responses}
@@ -158,13 +179,34 @@ def replay(contents: PackageContents) -> Replay:
         verdicts=verdicts,
         stored_versions=tuple(sorted(versions)),
         present_version=f"metrics {scoring.METRICS_VERSION}, pplab {__version__}",
+        read=len(again),
+        unread=unread,
     )
 
 
-def _equal(a: float | None, b: float | None) -> bool:
+def _read_again(contents: PackageContents, reader: str | None) -> tuple[list[tuple[ResponseRow, dict[str, float | None]]], int]:
+    """Return the responses that the reader read again with its scores, and of how many others there are scores of a reader."""
+    read = {(s.response_id, s.response_revision): s.version for s in contents.scores if s.source == "reader"}
+    rows = [row for row in contents.responses if (row.response_id, row.revision) in read]
+    if reader is None or not rows:
+        return [], len(rows)
+    from pplab.experiments.reading import in_portions, portion_scores, reader_version, weights_path
+    from pplab.reader.reader import Reader
+
+    version, plans, again = reader_version(reader), contents.plans, []
+    with Reader(weights_path(reader)) as small_model:
+        for e in contents.experiments:
+            own = [r for r in rows if r.experiment_id == e.experiment_id and read[r.response_id, r.revision] == version]
+            for portion in in_portions(own):
+                for row, scores in zip(portion, portion_scores(small_model, portion, plans[e.experiment_id]), strict=True):
+                    again.append((row, {score_column(name, "reader"): getattr(scores, name) for name in READER_SCORES}))
+    return again, len(rows) - len(again)
+
+
+def _equal(a: float | None, b: float | None, tolerance: float = TOLERANCE) -> bool:
     if a is None or b is None:
         return a is b
-    return math.isclose(a, b, rel_tol=0, abs_tol=TOLERANCE)
+    return math.isclose(a, b, rel_tol=0, abs_tol=tolerance)
 
 
 def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, float | None]]) -> tuple[int, int]:

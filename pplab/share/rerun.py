@@ -14,7 +14,7 @@ from pplab.experiments.repository import precision_of
 from pplab.experiments.selection import experiment_id
 from pplab.inputs.paths import given_path
 from pplab.plan.plan import MAX_CALLS, Plan
-from pplab.plan.vocabulary import CORRECT, SCORES
+from pplab.plan.vocabulary import CORRECT, JUDGES, SCORES, judge_of
 from pplab.share.archive import open_package
 from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
@@ -65,10 +65,12 @@ def _path(wanted: Any) -> Path | None:
     return given_path(wanted, "the package", "give the path of a zip file or a folder") if is_path else None
 
 
-def replay_again(runs: RunManager, wanted: Any, *, live: bool, interrupts: Interrupts, on: Listener | None = None) -> Replay:
+def replay_again(
+    runs: RunManager, wanted: Any, *, live: bool, reader: bool, interrupts: Interrupts, on: Listener | None = None
+) -> Replay:
     """Score stored responses again and, when ``live``, ask for fresh ones too; see `Lab.replay`."""
     rerun = Rerun(runs, *baseline(runs.context, wanted))
-    report = replay(rerun.contents)
+    report = replay(rerun.contents, runs.context.configuration.reader if reader else None)
     if live:
         report = dataclasses.replace(report, live=rerun.checks(interrupts, on=on))
     for experiment in report.experiments:
@@ -130,10 +132,11 @@ class Rerun:
         on: Listener | None = None,
     ) -> BaselineComparison:
         before = analysis_frame(_with_current_scores(self.contents), row)
-        own = self.contents.latest_scores(row.experiment_id).users_metrics
+        scored = self.contents.latest_scores(row.experiment_id).users_metrics
+        own = [name for name in scored if not judge_of(name)]
         chosen, of_utility = margins_for([*SCORES, *own], margins), utility_margin(margin)
         recorded = self._recorded_source(row)
-        plan = Plan.from_dict(row.plan).anew()
+        plan = dataclasses.replace(Plan.from_dict(row.plan).anew(), reader=False, basis="surface")  # it goes by code alone
         plan = self._with_models(row, plan, model) if recorded is None else dataclasses.replace(plan, max_cost=None)
         if n is not None:
             plan = _with_replicates(plan, n)
@@ -223,7 +226,8 @@ def _with_current_scores(contents: PackageContents) -> PackageContents:
 
     own = {info.name: info.version for info in registered() if not info.built_in}
     versions = {i: {**own, CORRECT: checks_version(plan.checks)} for i, plan in contents.plans.items()}
-    current = all(versions[s.experiment_id].get(s.metric, s.version) == s.version for s in contents.scores)
+    by_code = (s for s in contents.scores if s.source not in JUDGES)
+    current = all(versions[s.experiment_id].get(s.metric, s.version) == s.version for s in by_code)
     if current and all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
     fresh = {row.response_id: now for row, now in rescore(contents)}

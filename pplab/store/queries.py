@@ -211,11 +211,14 @@ class Queries(ABC):
                 ORDER BY e.created_at, s.experiment_id, r.prompt_index, r.setting_index, r.replicate, s.metric, s.created_at"""
             return _data_frame(cursor, query, where.values)
 
-    def score_rows(self, experiment_id: str) -> list[ScoreRow]:
-        """Return the scores of one experiment as records."""
+    def score_rows(
+        self, experiment_id: str, response_id: str | None = None, revision: int | None = None, *, source: str | None = None
+    ) -> list[ScoreRow]:
+        """Return the scores of one experiment as records; of one response, revision or source alone where it is given."""
         with self.reading() as cursor:
             id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
-            return _records(cursor, ScoreRow, "WHERE experiment_id = ? ORDER BY created_at, score_id", [id_])
+            where = _Where().equal(experiment_id=id_, response_id=response_id, response_revision=revision, source=source)
+            return _records(cursor, ScoreRow, f"{where} ORDER BY created_at, score_id", where.values)
 
     def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
         """Return one row an HTTP request, by response and number."""

@@ -1,11 +1,11 @@
-"""The scores of stored answers besides the four: where they stand, and which version of each metric counts."""
+"""The scores of stored answers besides the four: where they stand, and which version of each source's metric counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pplab.plan.vocabulary import CORRECT, SCORES
+from pplab.plan.vocabulary import CORRECT, SCORES, score_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,14 +39,14 @@ FROM (
 
 
 def scores_that_count(condition: str = "true") -> str:
-    """Return a query for the scores in the latest version of each metric of an experiment; the others are not compared."""
+    """Return a query for the scores in the latest version of each source's metric in an experiment; the others do not count."""
     return f"""
 WITH chosen AS (SELECT * FROM ({ALL_SCORES}) WHERE {condition}), latest AS (
-    SELECT experiment_id, metric, max({{'at': created_at, 'version': [source, version, coalesce(rater, '')]}}) AS last
-    FROM chosen GROUP BY experiment_id, metric
+    SELECT experiment_id, metric, source, max({{'at': created_at, 'version': [version, coalesce(rater, '')]}}) AS last
+    FROM chosen GROUP BY experiment_id, metric, source
 )
-SELECT chosen.* FROM chosen JOIN latest USING (experiment_id, metric)
-WHERE [source, version, coalesce(rater, '')] = last.version"""
+SELECT chosen.* FROM chosen JOIN latest USING (experiment_id, metric, source)
+WHERE [version, coalesce(rater, '')] = last.version"""
 
 
 class GivenScore(NamedTuple):
@@ -61,10 +61,15 @@ class GivenScore(NamedTuple):
     explanation: str | None
     created_at: Any
 
+    @property
+    def column(self) -> str:
+        """The column in which it stands."""
+        return score_column(self.metric, self.source)
+
 
 @dataclass(frozen=True, slots=True)
 class LatestScores:
-    """The scores of an experiment in the latest version of each metric, by response id.
+    """The scores of an experiment in the latest version of each source's metric, by response id and column.
 
     ``reasons`` says why an answer has none in it, ``wrong`` why a check does not hold.
     """
@@ -75,7 +80,7 @@ class LatestScores:
 
     @property
     def users_metrics(self) -> tuple[str, ...]:
-        """The metrics besides the four, ``correct`` and the user's own, in the order in which they first scored."""
+        """The columns besides the four: ``correct``, the user's own and the judges', in the order in which they first scored."""
         return tuple(dict.fromkeys(name for of_one in self.by_response.values() for name in of_one if name not in SCORES))
 
     @classmethod
@@ -84,21 +89,21 @@ class LatestScores:
         scores = list(scores)
         newest: dict[str, tuple[Any, ...]] = {}
         for s in scores:
-            newest[s.metric] = max(newest.get(s.metric, ()), (s.created_at, s.source, s.version, s.rater))
+            newest[s.column] = max(newest.get(s.column, ()), (s.created_at, s.version, s.rater))
         latest = cls()
         superseded = []
         for s in scores:
-            if (s.source, s.version, s.rater) != newest[s.metric][1:]:
+            if (s.version, s.rater) != newest[s.column][1:]:
                 superseded.append(s)
                 continue
-            latest.by_response.setdefault(s.response_id, {})[s.metric] = s.value
+            latest.by_response.setdefault(s.response_id, {})[s.column] = s.value
             if s.value is None and s.explanation:
-                latest.reasons.setdefault(s.response_id, {})[s.metric] = s.explanation
+                latest.reasons.setdefault(s.response_id, {})[s.column] = s.explanation
             elif s.metric == CORRECT and s.explanation:
                 latest.wrong[s.response_id] = s.explanation
         for s in superseded:
-            if s.metric not in latest.by_response.get(s.response_id, {}):
-                latest.reasons.setdefault(s.response_id, {})[s.metric] = OTHER_VERSION
+            if s.column not in latest.by_response.get(s.response_id, {}):
+                latest.reasons.setdefault(s.response_id, {})[s.column] = OTHER_VERSION
         return latest
 
 

@@ -363,6 +363,8 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
             chart=decision.chart(decided, summary),
             caption=decision.caption(decided, [check.label for check in plan.checks]),
         )
+    for other in exp.second_decisions:
+        page.words(f"A second decision, by the {other.source} (one more look): {other.headline}")
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):

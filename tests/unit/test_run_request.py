@@ -34,6 +34,8 @@ LINE = {
     "stream": (["--stream"], True),
     "checks": (["--check", "exact", "--check", "number(tolerance=1)"], ["exact", "number(tolerance=1)"]),
     "expected": (["--expected", "answer"], "answer"),
+    "reader": (["--reader"], True),
+    "basis": (["--basis", "reader"], "reader"),
     "until": (["--until", "settled"], "settled"),
     "margin": (["--margin", "0.05"], 0.05),
     "max_calls": (["--max-calls", "90"], 90),

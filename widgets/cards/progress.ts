@@ -29,6 +29,7 @@ function inWords(counts: Counts): string {
     `${counts.done.toLocaleString("en-US")} of ${counts.planned.toLocaleString("en-US")} answers`,
     some(counts.failed, "failed"),
     some(counts.in_flight, "under way"),
+    some(counts.unread, "for the reader to read"),
     some(counts.planned - counts.done - counts.in_flight, "waiting"),
     counts.paused && "paused",
     until && `the server asks to wait until ${until}`,

@@ -234,7 +234,7 @@ describe("a run under way", () => {
   });
 
   test("says how it stands and how to end it", async () => {
-    const counts = { planned: 1200, done: 4, failed: 1, in_flight: 3, paused: false, until: null };
+    const counts = { planned: 1200, done: 4, failed: 1, in_flight: 3, paused: false, until: null, unread: 0 };
     const { show } = await cards({ state: "running", counts, blocking: true });
     const { root } = await show();
     const words = root.querySelector("[role=status]")?.textContent;

@@ -11,7 +11,7 @@ from pplab.log import thread
 from pplab.plan.levels import factor_levels
 from pplab.plan.plan import PlannedCall
 from pplab.plan.settings import Setting
-from pplab.plan.vocabulary import CORRECT, FAILED, SCORES
+from pplab.plan.vocabulary import CORRECT, FAILED, SCORES, score_column
 from pplab.views.escape import clip, escape_text
 from pplab.views.records import Display, Turns, last_turns
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -49,7 +49,11 @@ class Scale(TypedDict):
 
 
 class Counts(TypedDict):
-    """Where a run stands. ``until`` (UNIX seconds) is when the server, which asked to be left alone, is asked again."""
+    """Where a run stands.
+
+    ``until`` (UNIX seconds) is when the server, which asked to be left alone, is asked again; ``unread`` counts the answers that
+    the reader still has to read.
+    """
 
     planned: int
     done: int
@@ -57,6 +61,7 @@ class Counts(TypedDict):
     in_flight: int
     paused: bool
     until: float | None
+    unread: int
 
 
 class Dropped(TypedDict):
@@ -267,6 +272,7 @@ class Cards(LabWidget):
             in_flight=progress.in_flight,
             paused=progress.paused,
             until=progress.waiting_until,
+            unread=progress.unread,
         )
         self.standing = _standing(progress.race, over=False)
         if self.state == "waiting":
@@ -321,7 +327,9 @@ class Cards(LabWidget):
             for name, part in row.detail.items()
             if isinstance(part, dict)
         }
-        self.tell(Explained(kind="explained", id=message["id"], words=scores.explain(), parts=parts))
+        read = self._context.store.score_rows(row.experiment_id, row.response_id, row.revision, source="reader")
+        by_reader = [f"{score_column(one.metric, one.source)} is made of {one.explanation}." for one in read if one.explanation]
+        self.tell(Explained(kind="explained", id=message["id"], words=" ".join([scores.explain(), *by_reader]), parts=parts))
 
     def _take_resend(self, message: Resend) -> None:
         """Send one call again without holding up the kernel; its card changes when the answer is stored."""

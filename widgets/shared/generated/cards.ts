@@ -7,6 +7,7 @@ export interface Counts {
   readonly in_flight: number;
   readonly paused: boolean;
   readonly until: number | null;
+  readonly unread: number;
 }
 
 export interface FactorChoice {

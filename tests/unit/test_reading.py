@@ -1,0 +1,382 @@
+"""The reader beside a run, and later: its scores are stored, packaged and replayed, and nothing is lost by whatever ends it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+import pplab
+from pplab.cli import main
+from pplab.errors import BadInput
+from pplab.experiments import reading
+from pplab.metrics import metric
+from pplab.plan.plan import Plan
+from pplab.plan.vocabulary import READER_SCORES, score_column
+from pplab.reader import reader as reader_module
+from pplab.reader import weights as weights_module
+from pplab.reader.figures import Passage, figures
+from pplab.views import static
+from tests.servers import FaultServer
+from tests.unit.experiment_labs import lab_at
+
+ROOT = Path(__file__).parents[2]
+COLUMNS = [score_column(name, "reader") for name in READER_SCORES]
+PROMPTS = ["Describe a lighthouse.", "What is tea?", "Why does it rain?"]
+
+
+class ScriptedReader:
+    """A reader that says what it is told to, and counts what it reads."""
+
+    version = "scripted-1"
+    read_texts: ClassVar[list[str]] = []
+    end = -0.1
+    mean = -2.0
+    before_read = None
+
+    def __init__(self, path=None, *, threads=1):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self, texts, prompts=""):
+        if type(self).before_read is not None:
+            type(self).before_read(texts)
+        type(self).read_texts += texts
+        asked = Passage((self.mean,) * 4, self.end, -5.0)
+        return [figures(asked, Passage((-4.0,) * 4, self.end)) if text.strip() else None for text in texts]
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    monkeypatch.setattr(reader_module, "Reader", ScriptedReader)
+    found = lambda path=None: weights_module.Weights(None, ScriptedReader.version)  # noqa: E731
+    monkeypatch.setattr(weights_module, "find_weights", found)
+    for name, value in (("read_texts", []), ("end", -0.1), ("mean", -2.0), ("before_read", None), ("version", "scripted-1")):
+        monkeypatch.setattr(ScriptedReader, name, value)
+    return ScriptedReader
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with pplab.Lab(store=tmp_path / "lab", user="ada", model="embedded") as opened:
+        yield opened
+
+
+@pytest.fixture
+def server():
+    with FaultServer(latency_ms=5) as running:
+        yield running
+
+
+def run(lab, **options):
+    return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 1]}, **options)
+
+
+def test_every_answer_is_read_before_the_results_are_there(lab, scripted):
+    exp = run(lab, reader=True)
+    assert exp.status == "completed"
+    assert sorted(scripted.read_texts) == sorted(exp.responses["text"])
+    assert exp.responses[COLUMNS].notna().all(axis=None)
+    assert exp.metrics == ("creativity", "coherence", "structure", "completeness", *sorted(COLUMNS))
+
+
+def test_nothing_is_read_unless_it_is_asked_for(lab, scripted):
+    exp = run(lab)
+    assert scripted.read_texts == []
+    assert not set(COLUMNS) & set(exp.responses)
+    assert exp.second_decisions == ()
+    assert "reader" not in exp.plan.as_dict()
+    assert "basis" not in exp.plan.as_dict()
+
+
+def test_the_configuration_has_every_run_read(tmp_path, scripted, monkeypatch):
+    monkeypatch.setenv("PPLAB_STORE", str(tmp_path / "lab"))
+    assert main(["config", "reader=smollm2"]) == 0
+    with pplab.Lab() as lab:
+        exp = run(lab)
+        assert exp.plan.reader
+        assert exp.responses[COLUMNS].notna().all(axis=None)
+
+
+def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made_of(lab, scripted):
+    plain = run(lab, seed=1).responses
+    exp = run(lab, seed=1, reader=True)
+    names = ["text", "creativity", "coherence", "structure", "completeness"]
+    assert exp.responses[names].equals(plain[names])
+    scores = lab.scores(exp)
+    assert set(scores["source"]) == {"reader"}
+    assert set(scores["metric"]) == set(READER_SCORES)
+    assert scores["explanation"].str.contains("finished 1.00").all()
+    assert scores["version"].str.endswith("scripted-1").all()
+
+
+def test_the_decision_stays_with_the_surface_and_the_readers_is_a_second_one(lab, scripted):
+    exp = run(lab, reader=True)
+    assert exp.verdict().source == "surface"
+    (second,) = exp.second_decisions
+    assert second.source == "reader"
+    assert "decided by the reader" in second.evidence
+    assert exp.verdict(source="reader").words == second.words
+    assert "A second decision, by the reader" in " ".join(static.experiment(exp).text.split())
+
+
+def test_a_plan_can_go_by_the_reader(lab, scripted):
+    exp = run(lab, basis="reader")
+    assert exp.plan.reader
+    assert Plan.from_dict(json.loads(json.dumps(exp.plan.as_dict()))).source == "reader"
+    assert exp.verdict().source == "reader"
+    assert [decision.source for decision in exp.second_decisions] == ["surface"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"basis": "raeder"}, "did you mean 'reader'"),
+        ({"basis": "reader", "checks": ["regex(pattern=a)"]}, "checks decide alone"),
+        ({"reader": "yes"}, "neither True nor False"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(lab, scripted, options, words):
+    with pytest.raises(BadInput, match=words):
+        run(lab, **options)
+    assert len(lab.experiments()) == 0
+
+
+def test_an_experiment_that_was_not_read_has_no_decision_by_the_reader(lab, scripted):
+    exp = run(lab)
+    with pytest.raises(BadInput, match="has read no answer"):
+        exp.verdict(source="reader")
+    with pytest.raises(BadInput, match="did you mean 'reader'"):
+        exp.verdict(source="readers")
+
+
+def test_checks_decide_and_the_reader_is_a_second_opinion(lab, scripted):
+    exp = run(lab, checks=["regex(pattern=the)"], reader=True)
+    assert exp.verdict().source == "check"
+    assert [decision.source for decision in exp.second_decisions] == ["reader"]
+    assert exp.verdict("utility", source="reader").metric is None
+
+
+def test_stored_answers_are_read_later_and_only_once(lab, scripted):
+    exp = run(lab)
+    exp.score(reader=True)
+    assert exp.responses[COLUMNS].notna().all(axis=None)
+    assert len(scripted.read_texts) == 12
+    exp.score(reader=True)
+    assert len(scripted.read_texts) == 12
+    payload = json.loads(lab.audit(event="scores_added")["payload"].iloc[-1])
+    assert (payload["responses"], payload["metrics"]) == (12, COLUMNS)
+
+
+def test_another_version_of_the_reader_takes_the_place_of_the_first_and_both_are_kept(lab, scripted):
+    exp = run(lab, reader=True)
+    before = exp.responses["reader_completeness"]
+    scripted.version, scripted.end = "scripted-2", -9.0
+    exp.score(reader=True)
+    assert (exp.responses["reader_completeness"] < before).all()
+    assert lab.scores(exp)["version"].nunique() == 2
+
+
+def test_an_interrupt_of_a_later_reading_keeps_what_was_read(lab, scripted, monkeypatch):
+    monkeypatch.setattr(reading, "PORTION", 4)
+    exp = run(lab)
+
+    def interrupt(_):
+        if len(scripted.read_texts) == 8:
+            raise KeyboardInterrupt
+
+    scripted.before_read = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        exp.score(reader=True)
+    assert exp.responses["reader_coherence"].notna().sum() == 8
+    scripted.before_read = None
+    exp.score(reader=True)
+    assert len(scripted.read_texts) == 12
+
+
+def test_a_run_that_is_ended_while_it_reads_is_interrupted_and_a_resume_reads_the_rest(lab, scripted, monkeypatch):
+    monkeypatch.setattr(reading, "PORTION", 4)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(_):
+        begun.set()
+        assert go_on.wait(20)
+
+    scripted.before_read = wait
+    exp = lab.start(PROMPTS, n=2, sweep={"temperature": [0, 1]}, reader=True)
+    assert begun.wait(20)
+    assert exp.progress["unread"] > 0
+    exp.cancel()
+    go_on.set()
+    exp.wait()
+    assert exp.status == "interrupted"
+    assert "the reader has not read" in exp.reason or exp.responses["status"].eq("cancelled").any()
+    scripted.before_read = None
+    exp.resume()
+    assert exp.status == "completed"
+    assert exp.responses[COLUMNS].notna().all(axis=None)
+    assert len(scripted.read_texts) == len(set(lab.scores(exp)["response_id"])) == 12
+
+
+def test_a_reader_that_fails_costs_no_answer_and_says_why(lab, scripted):
+    def fail(_):
+        raise RuntimeError("out of memory")
+
+    scripted.before_read = fail
+    exp = run(lab, reader=True)
+    assert exp.status == "completed"
+    assert exp.reason == "the reader has not read 12 answers: RuntimeError: out of memory"
+    assert exp.responses["status"].eq("ok").all()
+
+
+def test_answers_without_text_and_failed_calls_are_not_read(tmp_path, server, scripted):
+    with lab_at(tmp_path, server, "play:empty_text") as lab:
+        exp = lab.run("Say nothing.", n=2, reader=True)
+        assert exp.responses["status"].eq("empty").all()
+        assert scripted.read_texts == []
+    with lab_at(tmp_path, server, "play:quota") as lab:
+        exp = lab.run("Say nothing.", n=2, reader=True)
+        assert exp.status in ("failed", "paused")
+        assert scripted.read_texts == []
+
+
+def test_a_race_by_the_reader_decides_on_what_has_been_read(lab, scripted):
+    prompts = [f"Describe rain number {number} in a few words." for number in range(8)]
+    unread = []
+    looked = reading.Reading.wait
+
+    def wait(self):
+        looked(self)
+        unread.append(self.left)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading.Reading, "wait", wait)
+        exp = lab.run(prompts, n=1, sweep={"temperature": [0, 1]}, basis="reader", until="settled")
+    assert exp.plan.race.looks
+    assert len(unread) == len(exp.plan.race.looks) + 1
+    assert set(unread) == {0}
+    assert exp.verdict().source == "reader"
+
+
+def test_what_was_read_travels_with_a_package_and_is_replayed(lab, scripted, tmp_path):
+    exp = run(lab, reader=True)
+    package = lab.export(exp, "package", tmp_path / "exp.zip")
+    with pplab.Lab(store=tmp_path / "other", user="bob") as other:
+        held = other.import_package(package.path)
+        copy = other.experiment(held.experiments[0])
+        assert copy.responses[COLUMNS].equals(exp.responses[COLUMNS])
+        assert copy.second_decisions[0].words == exp.second_decisions[0].words
+        count = len(scripted.read_texts)
+        found = other.replay(copy.id)
+        assert found.identical
+        assert found.unread == 12
+        assert len(scripted.read_texts) == count
+        again = other.replay(package.path, reader=True)
+        assert again.identical
+        assert (again.read, again.unread) == (12, 0)
+        scripted.mean = -5.0
+        differs = other.replay(copy.id, reader=True)
+        assert {d.metric for d in differs.differences} >= {"reader_coherence"}
+        scripted.version = "scripted-2"
+        assert other.replay(copy.id, reader=True).unread == 12
+
+
+def test_the_regression_gate_goes_by_code_and_reads_nothing(lab, scripted):
+    exp = run(lab, reader=True)
+    count = len(scripted.read_texts)
+    gate = lab.check(exp)
+    assert gate.outcome == "same"
+    assert len(scripted.read_texts) == count
+
+
+def test_exports_have_its_scores(lab, scripted, tmp_path):
+    exp = run(lab, reader=True)
+    header = lab.export(exp, "csv", tmp_path / "answers.csv").path.read_text("utf-8").splitlines()[0]
+    assert all(column in header for column in COLUMNS)
+
+
+def test_no_metric_of_the_users_own_takes_a_name_of_a_judges_score():
+    with pytest.raises(BadInput, match="begins like a score of the reader"):
+
+        @metric("reader_taste")
+        def taste(text):
+            """Say how it tastes."""
+            return 1
+
+
+def test_without_the_extra_everything_says_in_one_line_what_to_install(lab, monkeypatch, tmp_path, capsys):
+    found = weights_module.importlib.util.find_spec
+    monkeypatch.setattr(weights_module.importlib.util, "find_spec", lambda name: None if name == "llama_cpp" else found(name))
+    for attempt in (
+        lambda: run(lab, reader=True),
+        lambda: lab.preflight(PROMPTS, reader=True),
+        lambda: run(lab).score(reader=True),
+    ):
+        with pytest.raises(BadInput, match=r"llama-cpp-python, which is not installed.*pplab\[reader\]"):
+            attempt()
+    assert run(lab).status == "completed"
+    monkeypatch.setenv("PPLAB_STORE", str(tmp_path / "doctor"))
+    assert main(["doctor"]) == 0
+    assert "not used here" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_commands_have_answers_read(tmp_path, scripted, monkeypatch, capsys):
+    monkeypatch.setenv("PPLAB_STORE", str(tmp_path / "lab"))
+    assert main(["run", "Describe a lighthouse.", "--n", "2", "--sweep", "temperature=0,1", "--reader", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)["data"]
+    assert [decision["source"] for decision in data["second_decisions"]] == ["reader"]
+    assert main(["run", "Describe a lighthouse.", "--n", "2", "--json"]) == 0
+    capsys.readouterr()
+    assert main(["results", "latest", "--reader"]) == 0
+    assert "reader_coherence" in capsys.readouterr().out
+    assert main(["run", "Describe rain.", "--reader", "--dry-run"]) == 0
+    assert "reads each answer as it arrives" in " ".join(capsys.readouterr().out.split())
+    assert main(["replay", "latest", "--reader"]) == 0
+    assert "The reader read 2 responses again" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_small_model_reads_the_answers_of_a_run(lab):
+    """Not scripted: weights, llama.cpp, scores and their replay."""
+    exp = lab.run("What is tea?", n=1, parameters={"max_tokens": 40}, reader=True)
+    assert exp.reason is None
+    assert exp.responses[COLUMNS].notna().all(axis=None)
+    assert "SmolLM2-135M" in lab.scores(exp)["version"][0]
+    again = lab.replay(exp, reader=True)
+    assert again.identical
+    assert again.read == 1
+
+
+def test_a_process_that_is_killed_while_it_reads_loses_nothing_that_was_read(tmp_path, scripted):
+    killed = textwrap.dedent(f"""
+        import os, pytest, pplab
+        from tests.unit import test_reading as t
+        patch = pytest.MonkeyPatch()
+        patch.setattr(t.reader_module, "Reader", t.ScriptedReader)
+        patch.setattr(t.weights_module, "find_weights", lambda path=None: t.weights_module.Weights(None, "scripted-1"))
+        t.reading.PORTION = 4
+        t.ScriptedReader.before_read = lambda texts: len(t.ScriptedReader.read_texts) < 8 or os.kill(os.getpid(), 9)
+        t.run(pplab.Lab(store={str(tmp_path / "lab")!r}, user="ada", model="embedded"), reader=True)
+    """)
+    ended = subprocess.run([sys.executable, "-c", killed], check=False, capture_output=True, cwd=ROOT, timeout=120)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    with pplab.Lab(store=tmp_path / "lab", user="ada", model="embedded") as lab:
+        exp = lab.experiment()
+        assert exp.status == "interrupted"
+        known = lab.scores(exp)["response_id"].nunique()
+        assert known == 8
+        exp.resume()
+        assert exp.status == "completed"
+        assert exp.responses[COLUMNS].notna().all(axis=None)
+        assert len(scripted.read_texts) == 12 - known
