@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.inputs.visible import visible
-from pplab.scoring.surface.completeness import CAP, REFUSED
+from pplab.scoring.surface.completeness import CAP, EVADED
 from pplab.scoring.surface.scales import exp_rise, linear_ramp
 from pplab.scoring.surface.text import FREE_LINE, read
 
@@ -151,7 +151,7 @@ def _completeness(parts: dict[str, float | None], surface: Scores, *, truncated:
     finished = 1.0 if parts["finished"] is None else parts["finished"]
     value = _mean((0.6, surface.completeness), (0.4, parts["on_topic"])) * (0.5 + 0.5 * finished)
     if surface.fault in ("refusal", "echo"):
-        value *= REFUSED
+        value *= EVADED["declines"]
     return min(value, CAP) if truncated else value
 
 
