@@ -43,9 +43,9 @@ WORST_OF_PROSE: Final = 1 + math.log(4)
 """What the worst quarter of a sound text has of its mean: what a token costs falls off about exponentially."""
 TOLD: Final = 0.5
 """Gain in nats a token at which the prompt makes the answer's words 1.6 times as probable as no prompt does."""
-FORESEEN, SURPRISING, SALAD = -1.0, -4.0, -8.0
-"""Mean log-probability: at -1 the model would have written it too, at -4 it would not have; beyond babble, down to one chance in
-3,000 a word, nobody would: creativity over surprise is an inverted U."""
+FORESEEN, SURPRISING, SALAD = -1.0, PROSE, -8.0
+"""Mean log-probability: at -1 the model would have written it too, at the other it is as surprising as good prose, and whether wit or
+confusion makes it more so cannot be told; beyond babble, down to one chance in 3,000 a word, it is confusion."""
 ECHO: Final = 3
 """Words of a phrase that counts as taken over from the prompt."""
 
@@ -62,8 +62,6 @@ FEW: Final = 6
 within a text and the mean by 1.2 between texts, so that the mean of n tokens is worth n / (n + (3 / 1.2)^2)."""
 AT_LENGTH, WITH_AN_END = ("open", "explanation"), ("piece", "rewrite")
 """Kinds of asks that are answered at length, and others whose answer may be broken off: a fact or a number is given or not."""
-STOPPED: Final = 0.5
-"""What the reader's doubt about the end counts after a full stop: the sentence is whole, and only more of them can be missing."""
 _STOP = re.compile(r"[.!?\u2026]")
 _STOPS_THERE = re.compile(r"[.!?\u2026][\"')\]*_\u201d\u2019]{0,3}\s*\Z")
 
@@ -149,7 +147,7 @@ class Judged:
     on_topic : float or None
         How much the prompt tells about the first `EARLY` tokens; ``None`` without a prompt.
     heard : float
-        The share of the answer that these are.
+        How far these are the answer: of one of which they are less than half, they do not say what it is about.
     fresh : float
         How little of it was to be foreseen.
     """
@@ -190,7 +188,7 @@ def judged(seen: Figures, *, echo: float = 0.0, own: float = 1.0, bare: bool = F
         sense=sense,
         sound=1 - known * (1 - (fluency + sense) / 2),
         on_topic=None if seen.early_gain is None else exp_rise(max(0.0, seen.early_gain), TOLD) * (1 - echo),
-        heard=min(1.0, EARLY / seen.tokens),
+        heard=linear_ramp(EARLY / seen.tokens, 0.5, 1.0),
         fresh=surprise * own,
     )
 
@@ -249,7 +247,7 @@ def _completeness(said: Judged, surface: Scores, reading: Reading, ask: Ask | No
     if ask is None:
         value *= UNSOUND + (1 - UNSOUND) * said.sound
     if facts.get("finished", 1.0) == 1 and (ask is None or ask.kind in AT_LENGTH + WITH_AN_END):
-        value *= 1 - _doubt(said, reading, more=STOPPED) * (1 - unfinished(len(reading.words)))
+        value *= 1 - _doubt(said, reading) * (1 - unfinished(len(reading.words)))
     return value
 
 
@@ -261,10 +259,12 @@ def _held(surface: Scores) -> float:
     return float(evaded * facts.get("finished", 1.0) * (UNSOUND + (1 - UNSOUND) * sound))
 
 
-def _doubt(said: Judged, reading: Reading, *, more: float = 0.0) -> float:
-    """Return how far the reader doubts that a text is at its end; after a full stop, ``more`` of it that this is not all."""
-    doubt = 0.0 if said.finished is None else 1 - said.finished
-    return doubt * more if _STOPS_THERE.search(reading.raw) else doubt
+def _doubt(said: Judged, reading: Reading) -> float:
+    """Return how far the reader doubts that a text is at its end.
+
+    After a full stop the sentence is, and whether more was to come is a matter of style: a small model would always go on.
+    """
+    return 0.0 if said.finished is None or _STOPS_THERE.search(reading.raw) else 1 - said.finished
 
 
 def _creativity(said: Judged, surface: Scores) -> float:
