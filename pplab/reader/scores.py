@@ -44,8 +44,8 @@ WORST_OF_PROSE: Final = 1 + math.log(4)
 TOLD: Final = 0.5
 """Gain in nats a token at which the prompt makes the answer's words 1.6 times as probable as no prompt does."""
 FORESEEN, SURPRISING, SALAD = -1.0, PROSE, -8.0
-"""Mean log-probability: at -1 the model would have written it too, at the other it is as surprising as good prose, and whether wit or
-confusion makes it more so cannot be told; beyond babble, down to one chance in 3,000 a word, it is confusion."""
+"""Mean log-probability: at -1 the model would have written it too, at the other it is as surprising as good prose, and whether
+wit or confusion makes it more so cannot be told; beyond babble, down to one chance in 3,000 a word, it is confusion."""
 ECHO: Final = 3
 """Words of a phrase that counts as taken over from the prompt."""
 
