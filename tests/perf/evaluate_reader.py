@@ -21,9 +21,11 @@ import reader_impl  # noqa: E402 - it stands beside this file
 
 from pplab.metrics import score_many  # noqa: E402
 
-PAIRS = Path(__file__).parents[1] / "data" / "everyday_pairs.jsonl"
+DATA = Path(__file__).parents[1] / "data"
+PAIRS = ("everyday_pairs.jsonl", "everyday_pairs_2.jsonl")
 KINDS = ("surface", "reader", "both")
-METRICS = ("completeness", "coherence", "creativity")
+METRICS = ("completeness", "coherence", "creativity", "structure")
+"""Structure is the surface's everywhere."""
 
 
 def main():
@@ -35,7 +37,8 @@ def main():
     spec = importlib.util.spec_from_file_location("evaluate", args.evaluate)
     evaluate = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(evaluate)
-    pairs(lambda: [json.loads(line) for line in PAIRS.read_text("utf-8").splitlines()])
+    for name in PAIRS:
+        pairs(name)
     data = args.evaluate.parent
     stories = evaluate.jsonl(data / "hanna_p00_47.jsonl.gz")
     chosen = list(dict.fromkeys(row["prompt_id"] for row in stories))[: args.prompts]
@@ -63,25 +66,25 @@ def scored(kind, texts, prompts, **more):
     return reader_impl.score_many(texts, prompts, alone=kind == "reader", **more)
 
 
-def pairs(load):
-    rows = [row for row in load() if row["metric"] in METRICS]
+def pairs(name):
+    rows = [json.loads(line) for line in (DATA / name).read_text("utf-8").splitlines()]
     texts, prompts = [row[side] for row in rows for side in ("better", "worse")], [row["prompt"] for row in rows for _ in (0, 1)]
     reasons = [reason for row in rows for reason in (None, row.get("finish_reason"))]
-    timed("everyday pairs", lambda: reader_impl.score_many(texts, prompts))
+    timed(name, lambda: reader_impl.score_many(texts, prompts))
     totals = Counter(row["metric"] for row in rows)
     for kind in KINDS:
         found = scored(kind, texts, prompts, finish_reasons=reasons)
-        right, wrong = Counter(), []
+        right, wrong = dict.fromkeys(METRICS, 0.0), []
         for row, better, worse in zip(rows, found[::2], found[1::2], strict=True):
-            values = [getattr(one, row["metric"]) or 0.0 for one in (better, worse)]
-            right[row["metric"]] += values[0] > values[1]
-            wrong += [(row, values)] * (values[0] <= values[1])
-        print(
-            f"{kind}: {right.total()} of {len(rows)};", ", ".join(f"{name} {right[name]} of {totals[name]}" for name in METRICS)
-        )
+            values = [getattr(one, row["metric"]) for one in (better, worse)]
+            right[row["metric"]] += 0.5 if None in values else float(values[0] > values[1])
+            if None in values or values[0] <= values[1]:
+                wrong.append((row, values))
+        print(f"{kind}: {sum(right.values()):g} of {len(rows)};", ", ".join(f"{m} {right[m]:g} of {totals[m]}" for m in METRICS))
         if kind == "both":
             for row, values in wrong:
-                print(f"   {row['metric']} {row['kind']}: {values[0]:.2f} {values[1]:.2f} {row['why'][:80]}")
+                shown = " ".join("none" if value is None else f"{value:.2f}" for value in values)
+                print(f"   {row['metric']} {row['kind']}: {shown} {row['why'][:80]}")
 
 
 def table(evaluate, kind, stories, articles):
@@ -94,7 +97,7 @@ def table(evaluate, kind, stories, articles):
 
 def as_read(kind, text, prompt, more):
     one = scored(kind, [text], [prompt], sources=[more.get("source")])[0]
-    return {name: getattr(one, name) for name in (*METRICS, "structure")}
+    return {name: getattr(one, name) for name in METRICS}
 
 
 def print_columns(tables):
