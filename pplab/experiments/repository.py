@@ -91,9 +91,13 @@ class StoredExperiment:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics its responses were scored by: what it is decided on, the four, and the user's own."""
+        """The metrics its responses were scored by: what it is decided on, the four, the user's own, and the reader's."""
         decided_on = (CORRECT,) if self.plan.checks else ()
-        return tuple(dict.fromkeys((*decided_on, *SCORES, *(name for values in self.own.values() for name in values))))
+        own = dict.fromkeys(name for values in self.own.values() for name in values)
+        judged = (score_column(name, "reader") for name in READER_SCORES)
+        return tuple(
+            dict.fromkeys((*decided_on, *SCORES, *(n for n in own if not judge_of(n)), *(n for n in judged if n in own)))
+        )
 
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:

@@ -147,7 +147,7 @@ class Card:
 
     def label(self, name: str) -> str:
         """Return a metric's name, with its direction where that is not the usual one."""
-        return self.scales[name].label if name in self.scales else name
+        return self.scales[name].label if name in self.scales else name.replace("_", " ")
 
     @property
     def tokens(self) -> str:

@@ -104,7 +104,8 @@ const BUILT_IN: Scale = { low: 0, high: 1, higher_is_better: true };
 
 function scoreBar(name: string, value: number | null, own?: Scale): HTMLElement {
   const { low, high, higher_is_better } = own ?? BUILT_IN;
-  const title = higher_is_better ? name : `${name} (lower is better)`;
+  const named = own ? name : name.replaceAll("_", " ");
+  const title = higher_is_better ? named : `${named} (lower is better)`;
   const label = h("span", {}, title);
   if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, "n/a"));
   const words = own ? number(value) : value.toFixed(2);
@@ -115,7 +116,8 @@ function scoreBar(name: string, value: number | null, own?: Scale): HTMLElement 
   }
   const bar = h("span");
   bar.style.width = `${Math.round(((value - low) / (high - low)) * 100)}%`;
-  bar.style.background = `var(--pplab-${name.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
+  const measure = own ? name : name.replace(/^.*_/, ""); // the reader's coherence has the colour of coherence
+  bar.style.background = `var(--pplab-${measure.replace(/[^a-z0-9-]/gi, "")}, var(--pplab-blue))`;
   const meter = {
     role: "meter",
     "aria-label": title,
