@@ -164,9 +164,9 @@ class Preflight(Report):
             lines.append(f"... and {counted(more, 'more prompt')}.")
         if self.checks:
             lines.append(f"An answer is right if it passes {joined(self.checks)}.")
+            lines += [f"Expected of prompt {i}: {_in_one_line(text or 'unknown')}" for i, text in enumerate(self.expected, 1)]
         if self.reader:
             lines.append("A small model on this machine reads each answer as it arrives; the results wait for it.")
-            lines += [f"Expected of prompt {i}: {_in_one_line(text or 'unknown')}" for i, text in enumerate(self.expected, 1)]
         lines += [f"Persona {name}: {_in_one_line(text) if text else 'no system message'}" for name, text in self.systems.items()]
         return "\n".join([*lines, *(f"Warning: {warning}." for warning in self.warnings)])
 

@@ -154,7 +154,7 @@ def test_a_dead_server_fails_every_call_in_words_and_returns_the_experiment(tmp_
     with FaultServer() as gone:
         pass
     with lab_at(tmp_path, gone, "fast") as lab:
-        experiment = lab.run("anyone?", n=2, deadline=1)
+        experiment = lab.run("anyone?", n=2, deadline=3)
         assert experiment.status == "failed"
         assert experiment.responses["error"].str.contains("is the server running").all()
 

@@ -24,6 +24,7 @@ from pplab.reader import reader as reader_module
 from pplab.reader import weights as weights_module
 from pplab.reader.figures import Passage, figures
 from pplab.views import static
+from pplab.views.widgets.cards import Cards
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
 
@@ -120,6 +121,16 @@ def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made
     assert set(scores["metric"]) == set(READER_SCORES)
     assert scores["explanation"].str.contains("finished 1.00").all()
     assert scores["version"].str.endswith("scripted-1").all()
+
+
+def test_a_card_says_what_the_readers_scores_are_made_of(lab, scripted, monkeypatch):
+    told = []
+    monkeypatch.setattr(Cards, "tell", lambda _, message: told.append(message))
+    exp = run(lab, reader=True)
+    message = {"method": "custom", "content": {"kind": "explain", "id": exp.responses["response_id"][0]}}
+    Cards(lab)._handle_msg({"content": {"data": message}, "buffers": []})
+    words = told[-1]["words"]
+    assert [words.count(f"The reader's {name}: finished 1.00") for name in READER_SCORES] == [1, 1, 1]
 
 
 def test_the_decision_stays_with_the_surface_and_the_readers_is_a_second_one(lab, scripted):

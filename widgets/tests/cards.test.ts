@@ -110,6 +110,15 @@ describe("a card", () => {
     expect(facts).toEqual([true, false]);
   });
 
+  test("names and colours the reader's scores by what they judge", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card({ scores: { coherence: 0.5, reader_coherence: 0.25 } })]));
+    expect(texts(root, ".pplab-measure")).toEqual(["coherence0.50", "reader coherence0.25"]);
+    const bars = [...root.querySelectorAll<HTMLElement>("[role=meter] span")].map((bar) => bar.style.background);
+    expect(new Set(bars).size).toBe(1);
+  });
+
   test("draws a metric of the user's own over its range, and never at the edge of it what lies outside", async () => {
     const { comm, show } = await cards({
       scales: {

@@ -11,7 +11,7 @@ from pplab.log import thread
 from pplab.plan.levels import factor_levels
 from pplab.plan.plan import PlannedCall
 from pplab.plan.settings import Setting
-from pplab.plan.vocabulary import CORRECT, FAILED, SCORES, score_column
+from pplab.plan.vocabulary import CORRECT, FAILED, READER_SCORES, SCORES
 from pplab.views.escape import clip, escape_text
 from pplab.views.records import Display, Turns, last_turns
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -327,8 +327,9 @@ class Cards(LabWidget):
             for name, part in row.detail.items()
             if isinstance(part, dict)
         }
-        read = self._context.store.score_rows(row.experiment_id, row.response_id, row.revision, source="reader")
-        by_reader = [f"{score_column(one.metric, one.source)} is made of {one.explanation}." for one in read if one.explanation]
+        rows = self._context.store.score_rows(row.experiment_id, row.response_id, row.revision, source="reader")
+        latest = {one.metric: one for one in rows}
+        by_reader = [f"The reader's {name}: {latest[name].explanation}." for name in READER_SCORES if name in latest]
         self.tell(Explained(kind="explained", id=message["id"], words=" ".join([scores.explain(), *by_reader]), parts=parts))
 
     def _take_resend(self, message: Resend) -> None:
