@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
 
+    PathName = str | os.PathLike[str]
+    Stored = Experiment | str | os.PathLike[str]
+    """An experiment, its id, or the path of a package."""
+
 
 class Lab(CopiedAsItself):
     """One store and everything that can be done with it.
@@ -610,9 +614,7 @@ class Lab(CopiedAsItself):
         return self._context.answer_from(path, max_age_days=in_units(max_age_days, timedelta(days=1)))
 
     @verb
-    def export(
-        self, ids: Any = None, format: str = "csv", path: str | os.PathLike[str] | None = None, *, what: str = "experiments"
-    ) -> Export:
+    def export(self, ids: Any = None, format: str = "csv", path: PathName | None = None, *, what: str = "experiments") -> Export:
         """Write experiments (or the audit, or the timings) to a file, responses with a column for each factor.
 
         Parameters
@@ -665,14 +667,7 @@ class Lab(CopiedAsItself):
         return verify(self._context, path)
 
     @check_call
-    def replay(
-        self,
-        wanted: Experiment | str | os.PathLike[str],
-        *,
-        live: bool = False,
-        reader: bool = False,
-        on: Listener | None = None,
-    ) -> Replay:
+    def replay(self, wanted: Stored, *, live: bool = False, reader: bool = False, on: Listener | None = None) -> Replay:
         """Score stored responses again with the present code, and compare scores, summaries and verdict with what was stored.
 
         Parameters

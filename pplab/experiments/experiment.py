@@ -329,7 +329,8 @@ class Experiment(CopiedAsItself):
     def second_decisions(self) -> tuple[Decision, ...]:
         """The decisions by other sources that scored the answers than the one the plan goes by; none while it is running."""
         stored = self._stored
-        return () if self.status == "running" else tuple(stored.decision(source=source) for source in stored.sources)
+        choice = self.status != "running" and len(stored.plan.settings) > 1
+        return tuple(stored.decision(source=source) for source in stored.sources) if choice else ()
 
     def recommend(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return the same as `verdict`."""
@@ -451,18 +452,8 @@ class Experiment(CopiedAsItself):
         """
         if self._run is None:
             return {}
-        p = self._run.scheduler.progress
-        return {
-            "planned": p.planned,
-            "done": p.done,
-            "in_flight": p.in_flight,
-            "concurrency": p.concurrency,
-            "paused": p.paused,
-            "waiting_until": p.waiting_until,
-            "cost": p.cost,
-            "counts": dict(p.counts),
-            "unread": p.unread,
-        }
+        now = self._run.scheduler.progress
+        return {f.name: getattr(now, f.name) for f in dataclasses.fields(now) if f.name != "race"} | {"counts": dict(now.counts)}
 
     def pause(self) -> None:
         """Send nothing new until `go_on`; calls under way are finished."""

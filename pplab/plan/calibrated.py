@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pplab.plan.plan import grid, sample_ranges
+from pplab.plan.plan import MAX_CALLS, grid, whole
+from pplab.plan.settings import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pplab.plan.settings import Range, Setting
+    from pplab.plan.settings import Range
 
 SETTINGS = 4
 """How many settings are drawn from a calibration's ranges where nobody said how many."""
@@ -89,7 +91,7 @@ def drawn_settings(
 ) -> tuple[list[Setting], dict[str, str]]:
     """Return the settings that a calibration comes to for each model, and the personas that they name.
 
-    A model that samples gets ``count`` points of the calibration's ranges (see `pplab.plan.plan.sample_ranges`). One that does
+    A model that samples gets ``count`` points of the calibration's ranges (see `sample_ranges`). One that does
     not gets every effort to try and, where the persona is free, every strength of it.
 
     Parameters
@@ -126,3 +128,37 @@ def drawn_settings(
 def _of(model: str, models: Sequence[str], settings: list[Setting]) -> list[Setting]:
     """Return the settings of a model, which they name if there are others."""
     return [setting.naming(model=model) for setting in settings] if len(models) > 1 else settings
+
+
+def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Mapping[str, Any] | None = None) -> list[Setting]:
+    """Return ``count`` settings spread over a calibration's ranges.
+
+    A scrambled Sobol sequence when ``count`` is a power of two (where its balance holds), else a Latin hypercube; both from
+    `scipy.stats.qmc`. ``max_tokens`` stays at its upper bound, so that settings do not differ in where answers are cut.
+    Values are rounded to two decimals.
+
+    References
+    ----------
+    A. B. Owen, "On dropping the first Sobol' point", 2020. M. D. McKay et al., Technometrics 21(2), 1979.
+    """
+    from scipy.stats import qmc
+
+    count = whole("the number of settings", count, 1, MAX_CALLS)
+    fixed = dict(fixed or {})
+    free = [name for name, r in ranges.items() if name != "max_tokens" and name not in fixed and r.low < r.high]
+    steady = {name: r.high for name, r in ranges.items() if name not in fixed and name not in free}
+    if not free:
+        return [Setting.of({**steady, **fixed})]
+    power = math.log2(count)
+    if power.is_integer():
+        unit = qmc.Sobol(len(free), scramble=True, rng=seed).random_base2(int(power))
+    else:
+        unit = qmc.LatinHypercube(len(free), rng=seed).random(count)
+    out = []
+    for point in unit:
+        values = {}
+        for name, u in zip(free, point, strict=True):
+            r = ranges[name]
+            values[name] = min(r.high, max(r.low, round(r.low + float(u) * (r.high - r.low), 2)))
+        out.append(Setting.of({**steady, **fixed, **values}))
+    return out

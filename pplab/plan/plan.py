@@ -15,7 +15,7 @@ from pplab.plan.checks import stored_check
 from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
-from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Range, Setting
+from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Setting
 from pplab.plan.vocabulary import BASES, CORRECT, MARGIN, UTILITY
 
 if TYPE_CHECKING:
@@ -303,9 +303,9 @@ def make_plan(
         for text in wording.prompts:
             check_text(text, f"the wording '{wording.name}'")
     checked = check_prompts([prompts] if isinstance(prompts, str) else prompts)
-    replicates = _whole("n", n, 1, MAX_CALLS)
+    replicates = whole("n", n, 1, MAX_CALLS)
     if seed is not None:
-        seed = _whole("seed", seed, 0, SEED_LIMIT)
+        seed = whole("seed", seed, 0, SEED_LIMIT)
     fixed = Setting.of(base or {}).as_dict()
     if settings is not None and sweep:
         raise BadInput("settings and sweep were both given", hint="give one of them")
@@ -340,7 +340,7 @@ def make_plan(
     options["deadline"] = _positive("deadline", in_units(options.get("deadline", 120.0), timedelta(seconds=1)))
     if not isinstance(options.get("stream", False), bool):
         raise BadInput(f"stream={options['stream']!r} is neither True nor False", hint="give one of them")
-    options["max_concurrency"] = _whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
+    options["max_concurrency"] = whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
     if options.get("max_cost") is not None:
         options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
@@ -418,7 +418,7 @@ def with_race(plan: Plan, *, margin: object = None, max_calls: object = None, co
         len(plan.settings),
         plan.replicates,
         margin=MARGIN if margin is None else _positive("margin", margin),
-        max_calls=None if max_calls is None else _whole("max_calls", max_calls, 1, MAX_CALLS),
+        max_calls=None if max_calls is None else whole("max_calls", max_calls, 1, MAX_CALLS),
         seed=plan.seed,
         control=control,
     )
@@ -429,7 +429,7 @@ def with_max_calls(plan: Plan, max_calls: object) -> Plan:
     """Return the plan of a race with another limit of calls in all, or raise `BadInput`."""
     if plan.race is None:
         raise BadInput("max_calls is a race's, and this experiment is none", hint="run it with until='settled'")
-    return replace(plan, race=replace(plan.race, max_calls=_whole("max_calls", max_calls, len(plan), MAX_CALLS)))
+    return replace(plan, race=replace(plan.race, max_calls=whole("max_calls", max_calls, len(plan), MAX_CALLS)))
 
 
 def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = None) -> list[Setting]:
@@ -448,41 +448,8 @@ def grid(sweep: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any] | None = N
     return [Setting.of({**(fixed or {}), **dict(combination)}) for combination in itertools.product(*columns)]
 
 
-def sample_ranges(ranges: Mapping[str, Range], count: int, seed: int, fixed: Mapping[str, Any] | None = None) -> list[Setting]:
-    """Return ``count`` settings spread over a calibration's ranges.
-
-    A scrambled Sobol sequence when ``count`` is a power of two (where its balance holds), else a Latin hypercube; both from
-    `scipy.stats.qmc`. ``max_tokens`` stays at its upper bound, so that settings do not differ in where answers are cut.
-    Values are rounded to two decimals.
-
-    References
-    ----------
-    A. B. Owen, "On dropping the first Sobol' point", 2020. M. D. McKay et al., Technometrics 21(2), 1979.
-    """
-    from scipy.stats import qmc
-
-    count = _whole("the number of settings", count, 1, MAX_CALLS)
-    fixed = dict(fixed or {})
-    free = [name for name, r in ranges.items() if name != "max_tokens" and name not in fixed and r.low < r.high]
-    steady = {name: r.high for name, r in ranges.items() if name not in fixed and name not in free}
-    if not free:
-        return [Setting.of({**steady, **fixed})]
-    power = math.log2(count)
-    if power.is_integer():
-        unit = qmc.Sobol(len(free), scramble=True, rng=seed).random_base2(int(power))
-    else:
-        unit = qmc.LatinHypercube(len(free), rng=seed).random(count)
-    out = []
-    for point in unit:
-        values = {}
-        for name, u in zip(free, point, strict=True):
-            r = ranges[name]
-            values[name] = min(r.high, max(r.low, round(r.low + float(u) * (r.high - r.low), 2)))
-        out.append(Setting.of({**steady, **fixed, **values}))
-    return out
-
-
-def _whole(name: str, value: object, low: int, high: int) -> int:
+def whole(name: str, value: object, low: int, high: int) -> int:
+    """Return a value as a whole number, or refuse it by name where it is none or out of range."""
     try:
         if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
             raise ValueError  # noqa: TRY301 - one message for every kind of not a whole number

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.inputs.visible import visible
+from pplab.plan.vocabulary import WORDING_SCORES
 from pplab.reader.figures import EARLY
 from pplab.scoring.scores import FEWEST_WORDS
 from pplab.scoring.surface.asks import ask_of
@@ -111,7 +112,7 @@ def reader_scores(
     reading, asked = read(visible(text)), read(visible(prompt))
     reason = "empty" if seen is None else reading.not_judged or _not_judged(surface, reading)
     if seen is None or reason:
-        unread: dict[str, dict[str, Any]] = {name: {"reason": reason} for name in ("creativity", "coherence")}
+        unread: dict[str, dict[str, Any]] = {name: {"reason": reason} for name in WORDING_SCORES}
         if surface.completeness is None:
             unread["completeness"] = {"reason": reason}
         return ReaderScores(None, None, surface.completeness, unread)

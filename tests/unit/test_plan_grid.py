@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from pplab.errors import BadInput
 from pplab.experiments.response_writer import response_id
+from pplab.plan.calibrated import sample_ranges
 from pplab.plan.parameters import PARAMETERS
-from pplab.plan.plan import Plan, grid, make_plan, sample_ranges
+from pplab.plan.plan import Plan, grid, make_plan
 from pplab.plan.settings import Range, Setting
 from pplab.plan.written import parse_values
 
