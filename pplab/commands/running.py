@@ -159,6 +159,8 @@ def results(session: Session, arguments: argparse.Namespace) -> CommandResult:
     if arguments.score:
         experiment = experiment.score()
     if arguments.reader:
+        if session.front_end == "notebook":
+            session.say("The reader reads the answers that it has not read; a short one takes it about a second.")
         with session.progress(lab, arguments) if session.front_end == "terminal" else nullcontext() as listener:
             experiment = experiment.score(reader=True, on=listener)
     if language := getattr(arguments, "as"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import pplab
 from pplab.errors import BadInput
 
 pytest.importorskip("llama_cpp", reason="the reader needs llama-cpp-python")
@@ -154,3 +155,14 @@ def test_large_weights_are_read_as_they_are(monkeypatch):
 def test_normalisers_are_those_of_the_softmax():
     rows = np.random.default_rng(1).normal(0, 5, (70, 300)).astype(np.float32)
     assert np.allclose(log_normalisers(rows), np.log(np.exp(rows.astype(float)).sum(axis=1)), atol=1e-4)
+
+
+def test_a_run_is_read_stored_and_replayed(tmp_path):
+    with pplab.Lab(store=tmp_path / "lab", user="ada", model="embedded") as lab:
+        exp = lab.run("What is tea?", n=1, parameters={"max_tokens": 40}, reader=True)
+        assert exp.reason is None
+        assert exp.responses[["reader_creativity", "reader_coherence", "reader_completeness"]].notna().all(axis=None)
+        assert "SmolLM2-135M" in lab.scores(exp)["version"][0]
+        again = lab.replay(exp, reader=True)
+        assert again.identical
+        assert again.read == 1
