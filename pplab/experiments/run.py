@@ -249,7 +249,7 @@ class Run:
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
             if self._reading is not None:
-                self._reading.stop()
+                await asyncio.to_thread(self._reading.end)  # so that nobody else reads what it is reading
             self._lock.__exit__(None, None, None)
             self._finished.set()
             self._news.put(None)

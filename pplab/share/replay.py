@@ -190,11 +190,10 @@ def _read_again(contents: PackageContents, reader: str | None) -> tuple[list[tup
     rows = [row for row in contents.responses if (row.response_id, row.revision) in read]
     if reader is None or not rows:
         return [], len(rows)
-    from pplab.experiments.reading import in_portions, portion_scores, reader_version, weights_path
-    from pplab.reader.reader import Reader
+    from pplab.experiments.reading import in_portions, open_reader, portion_scores, reader_version
 
     version, plans, again = reader_version(reader), contents.plans, []
-    with Reader(weights_path(reader)) as small_model:
+    with open_reader(reader) as small_model:
         for e in contents.experiments:
             own = [r for r in rows if r.experiment_id == e.experiment_id and read[r.response_id, r.revision] == version]
             for portion in in_portions(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -250,6 +251,26 @@ def test_a_reader_that_fails_costs_no_answer_and_says_why(lab, scripted):
     assert exp.status == "completed"
     assert exp.reason == "the reader has not read 12 answers: RuntimeError: out of memory"
     assert exp.responses["status"].eq("ok").all()
+
+
+def test_a_plan_by_a_reader_that_could_not_read_is_shown_all_the_same(lab, scripted):
+    def fail(_):
+        raise RuntimeError("out of memory")
+
+    scripted.before_read = fail
+    exp = run(lab, basis="reader")
+    assert exp.verdict().outcome == "open"
+    assert exp.verdict().setting is None
+    assert "out of memory" in static.experiment(exp).text
+
+
+def test_answers_that_are_read_together_are_few_and_short_and_to_one_prompt(lab, scripted):
+    rows = lab.context.store.response_rows(run(lab).id)
+    rows = [dataclasses.replace(row, text=text) for row in rows for text in ("short", "long " * 500)]
+    portions = list(reading.in_portions(rows))
+    assert [row for portion in portions for row in portion] == sorted(rows, key=lambda row: row.prompt_index)
+    assert all(len(portion) <= reading.PORTION for portion in portions)
+    assert all(sum(len(row.text) for row in portion) <= reading.PORTION_CHARACTERS for portion in portions if len(portion) > 1)
 
 
 def test_answers_without_text_and_failed_calls_are_not_read(tmp_path, server, scripted):
