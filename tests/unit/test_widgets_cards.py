@@ -243,7 +243,7 @@ def test_progress_says_what_is_done_failed_under_way_and_paused(lab, show):
     progress.counts.update({"failed": 1, "timeout": 1, "ok": 2})
     cards.progress(progress)
     assert cards.state == "running"
-    assert cards.counts == {"planned": 10, "done": 4, "failed": 2, "in_flight": 3, "paused": True, "until": 5.0}
+    assert cards.counts == {"planned": 10, "done": 4, "failed": 2, "in_flight": 3, "paused": True, "until": 5.0, "unread": 0}
 
 
 def test_a_card_has_the_last_messages_of_its_conversation_cut_and_made_visible(lab, show):
