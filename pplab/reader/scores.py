@@ -63,6 +63,12 @@ FEW: Final = 6
 within a text and the mean by 1.2 between texts, so that the mean of n tokens is worth n / (n + (3 / 1.2)^2)."""
 AT_LENGTH, WITH_AN_END = ("open", "explanation"), ("piece", "rewrite")
 """Kinds of asks that are answered at length, and others whose answer may be broken off: a fact or a number is given or not."""
+RESTS_ON: Final = {
+    "creativity": ("fresh",),
+    "coherence": ("fluency", "sense", "finished"),
+    "completeness": ("on_topic", "heard", "finished"),
+}
+"""What each score has of the reader, besides the surface's score of the same name."""
 _STOP = re.compile(r"[.!?\u2026]")
 _STOPS_THERE = re.compile(r"[.!?\u2026][\"')\]*_\u201d\u2019]{0,3}\s*\Z")
 
@@ -129,7 +135,8 @@ def reader_scores(
         "coherence": _coherence(said, surface, reading),
         "completeness": min(completeness, CAP) if finish_reason == "length" else completeness,
     }
-    detail: dict[str, dict[str, Any]] = {name: asdict(said) for name in values}
+    figures = asdict(said)
+    detail: dict[str, dict[str, Any]] = {name: {part: figures[part] for part in RESTS_ON[name]} for name in values}
     return ReaderScores(**values, detail=detail | {"figures": asdict(seen)})
 
 

@@ -120,7 +120,8 @@ def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made
     scores = lab.scores(exp)
     assert set(scores["source"]) == {"reader"}
     assert set(scores["metric"]) == set(READER_SCORES)
-    assert scores["explanation"].str.contains("finished 1.00").all()
+    assert scores["explanation"][scores["metric"] != "creativity"].str.contains("finished 1.00").all()
+    assert scores["explanation"][scores["metric"] == "creativity"].str.match(r"fresh \d").all()
     assert scores["version"].str.endswith("scripted-1").all()
 
 
@@ -131,7 +132,8 @@ def test_a_card_says_what_the_readers_scores_are_made_of(lab, scripted, monkeypa
     message = {"method": "custom", "content": {"kind": "explain", "id": exp.responses["response_id"][0]}}
     Cards(lab)._handle_msg({"content": {"data": message}, "buffers": []})
     words = told[-1]["words"]
-    assert [words.count(f"The reader's {name}: finished 1.00") for name in READER_SCORES] == [1, 1, 1]
+    parts = {"creativity": "fresh", "coherence": "fluency", "completeness": "on topic"}
+    assert [words.count(f"The reader's {name}: {parts[name]} ") for name in READER_SCORES] == [1, 1, 1]
 
 
 def test_the_decision_stays_with_the_surface_and_the_readers_is_a_second_one(lab, scripted):
