@@ -157,26 +157,6 @@ class StoredExperiment:
         by_reader = self.plan.source == "reader"
         return ("surface",) if by_reader else ("reader",) if read else ()
 
-    def scored_by(self, source: str) -> pd.DataFrame:
-        """Return the responses as the statistics take them, with a source's scores in the columns of the surface's.
-
-        Raises
-        ------
-        BadInput
-            When the reader was not asked and has read none of them.
-        """
-        if source != "reader":
-            return self.frame
-        columns = {name: score_column(name, source) for name in READER_SCORES}
-        if not set(columns.values()) <= set(self.frame.columns):
-            if source == self.plan.source:  # it found nothing to read, or could not
-                return self.frame.assign(**dict.fromkeys(READER_SCORES, math.nan))
-            raise BadInput(
-                "the reader has read no answer of this experiment",
-                hint=f"exp.score(reader=True), or: pplab results {self.row.experiment_id[:8]} --reader",
-            )
-        return self.frame.assign(**{name: self.frame[column] for name, column in columns.items()})
-
     def decision(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return which setting to use; the same answers give the same decision. A race has a margin of its own.
 
@@ -189,10 +169,15 @@ class StoredExperiment:
             margin = own
         plan = self.plan
         if source is None:
-            source = plan.source if metric in (None, plan.metric) else plan.basis
+            source = plan.source if metric in (None, plan.metric) else judge_of(metric) or plan.basis
         elif source not in (*BASES, plan.source):
             hint = did_you_mean(source, BASES) or f"write one of {', '.join(BASES)}"
             raise BadInput(f"source={source!r} is no source that can decide here", hint=hint)
+        if source == "reader" != plan.source and source not in self.sources:
+            raise BadInput(
+                "the reader has read no answer of this experiment",
+                hint=f"exp.score(reader=True), or: pplab results {self.row.experiment_id[:8]} --reader",
+            )
         if metric is None:
             metric = plan.metric if source == plan.source else UTILITY
         fixed = (metric, source) == (plan.metric, plan.source)
@@ -201,7 +186,7 @@ class StoredExperiment:
             from pplab.scoring.surface.distances import distance_matrix
 
             decision = decide(
-                self.matrix if source != "reader" else self.scored_by(source),
+                self.matrix if source != "reader" else by_reader(self.frame),
                 precision=precision_of(self.calibration),
                 metric=None if metric == UTILITY else metric,
                 margin=margin,
@@ -260,6 +245,12 @@ class StoredExperiment:
     @cached_property
     def _decisions(self) -> dict[tuple[str, float, str], Decision]:
         return {}
+
+
+def by_reader(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return responses with the reader's scores in the columns of the surface's; NaN where it has read nothing."""
+    columns = {name: score_column(name, "reader") for name in READER_SCORES}
+    return frame.assign(**{name: frame.get(column, math.nan) for name, column in columns.items()})
 
 
 def setting_name(plan: Plan, index: int) -> str:

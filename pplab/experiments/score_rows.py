@@ -53,8 +53,10 @@ def reader_rows(row: ResponseRow, scores: ReaderScores, version: str, *, created
 
 def _made_of(part: Mapping[str, object]) -> str | None:
     """Return what a score is made of, in words, or why there is none."""
-    figures = (f"{name.replace('_', ' ')} {value:.2f}" for name, value in part.items() if isinstance(value, float))
-    return str(part["reason"]) if part.get("reason") else ", ".join(figures) or None
+    words = [f"{name.replace('_', ' ')} {value:.2f}" for name, value in part.items() if isinstance(value, float)]
+    if part.get("unread"):
+        words.append(f"not read: {part['unread']}")
+    return str(part["reason"]) if part.get("reason") else ", ".join(words) or None
 
 
 def _row(

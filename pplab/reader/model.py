@@ -7,7 +7,7 @@ import ctypes
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -84,12 +84,6 @@ class Model:
         settings.type_k = settings.type_v = self._lib.GGML_TYPE_F32  # rounded states would differ with their place in the cache
         settings.no_perf = True
         return settings
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the memory back; the model cannot be used any more."""

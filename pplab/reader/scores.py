@@ -82,7 +82,7 @@ class ReaderScores:
     creativity, coherence, completeness : float or None
         In [0, 1], higher is better; ``None`` where it cannot judge (the reason is in ``detail``).
     detail : dict
-        Score -> its parts; under ``"figures"`` what the model saw.
+        Score -> what it rests on besides the surface's score, under ``"unread"`` what was too long, in words.
     """
 
     creativity: float | None
@@ -135,9 +135,15 @@ def reader_scores(
         "coherence": _coherence(said, surface, reading),
         "completeness": min(completeness, CAP) if finish_reason == "length" else completeness,
     }
-    figures = asdict(said)
-    detail: dict[str, dict[str, Any]] = {name: {part: figures[part] for part in RESTS_ON[name]} for name in values}
-    return ReaderScores(**values, detail=detail | {"figures": asdict(seen)})
+    parts = asdict(said) | {"unread": _unread(seen)}
+    detail: dict[str, dict[str, Any]] = {name: {part: parts[part] for part in (*RESTS_ON[name], "unread")} for name in values}
+    return ReaderScores(**values, detail=detail)
+
+
+def _unread(seen: Figures) -> str:
+    """Return in words what was too long to be read; empty where all was."""
+    cut = (("the middle of the prompt", seen.prompt_cut), ("the end of the answer", seen.answer_cut))
+    return " and ".join(f"{part} ({count:,} tokens)" for part, count in cut if count)
 
 
 @dataclass(frozen=True, slots=True)

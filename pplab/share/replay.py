@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.analysis.phrasing import counted
-from pplab.plan.vocabulary import READER_SCORES, SCORED, SCORES, score_column
+from pplab.plan.vocabulary import CORRECT, READER_SCORES, SCORED, SCORES, score_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -186,7 +186,16 @@ def replay(contents: PackageContents, reader: str | None = None) -> Replay:
 
 def _read_again(contents: PackageContents, reader: str | None) -> tuple[list[tuple[ResponseRow, dict[str, float | None]]], int]:
     """Return the responses that the reader read again with its scores, and of how many others there are scores of a reader."""
-    read = {(s.response_id, s.response_revision): s.version for s in contents.scores if s.source == "reader"}
+    newest: dict[str, tuple[str, str]] = {}  # the version that counts, of each experiment
+    for s in contents.scores:
+        if s.source == "reader":
+            newest[s.experiment_id] = max(newest.get(s.experiment_id, ("", "")), (s.created_at, s.version))
+    read = {
+        (s.response_id, s.response_revision): s.version
+        for s in contents.scores
+        if s.source == "reader"
+        if s.version == newest[s.experiment_id][1]
+    }
     rows = [row for row in contents.responses if (row.response_id, row.revision) in read]
     if reader is None or not rows:
         return [], len(rows)
@@ -212,7 +221,7 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
     """Return how many means of a setting and how many verdicts change with these scores."""
     from pplab.analysis.decision import decide
     from pplab.analysis.summaries import by_setting
-    from pplab.experiments.repository import precision_of
+    from pplab.experiments.repository import by_reader, precision_of
     from pplab.scoring.registry import described
 
     calibrations = {c.calibration_id: c for c in contents.calibrations}
@@ -229,8 +238,10 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
         old, new = by_setting(before, names), by_setting(now, names)
         summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
         balance = precision_of(calibrations.get(e.calibration_id or ""))
-        options: dict[str, Any] = {"precision": balance, "metrics": names, "lower_is_better": lower}
-        words = (decide(frame, **options, looks=plan.looks, raced=plan.raced).words for frame in (before, now))
+        options: dict[str, Any] = {"precision": balance, "metrics": names, "lower_is_better": lower, "source": plan.source}
+        options |= {"metric": CORRECT if plan.checks else None, "looks": plan.looks, "raced": plan.raced}
+        frames = map(by_reader, (before, now)) if plan.source == "reader" else (before, now)
+        words = (decide(frame, **options).words for frame in frames)
         verdicts += len(set(words)) - 1
     return summaries, verdicts
 

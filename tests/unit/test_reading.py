@@ -65,7 +65,14 @@ def scripted(monkeypatch):
     monkeypatch.setattr(reader_module, "Reader", ScriptedReader)
     found = lambda path=None: weights_module.Weights(None, ScriptedReader.version)  # noqa: E731
     monkeypatch.setattr(weights_module, "find_weights", found)
-    for name, value in (("read_texts", []), ("end", -0.1), ("mean", -2.0), ("before_read", None), ("version", "scripted-1")):
+    for name, value in (
+        ("read_texts", []),
+        ("end", -0.1),
+        ("mean", -2.0),
+        ("before_read", None),
+        ("version", "scripted-1"),
+        ("read", ScriptedReader.read),
+    ):
         monkeypatch.setattr(ScriptedReader, name, value)
     return ScriptedReader
 
@@ -174,6 +181,41 @@ def test_an_experiment_that_was_not_read_has_no_decision_by_the_reader(lab, scri
         exp.verdict(source="reader")
     with pytest.raises(BadInput, match="did you mean 'reader'"):
         exp.verdict(source="readers")
+
+
+def test_a_decision_on_one_of_the_readers_scores_is_by_the_reader_and_a_further_look(lab, scripted):
+    exp = run(lab, reader=True)
+    decision = exp.verdict("reader_coherence")
+    assert (decision.source, decision.metric) == ("reader", "reader_coherence")
+    assert "decided by the reader" in decision.evidence
+
+
+def test_a_replay_says_which_verdicts_by_the_reader_change(lab, scripted):
+    exp = run(lab, basis="reader")
+    texts = {row.text: number for number, row in enumerate(lab.context.store.response_rows(exp.id))}
+    scripted.read = lambda self, given, _: [
+        figures(Passage((-1.0 - texts[text] % 6,) * 40, self.end, -5.0), Passage((-4.0,) * 40, self.end)) for text in given
+    ]
+    found = lab.replay(exp, reader=True)
+    assert found.differences
+    assert found.verdicts == 1
+
+
+def test_a_text_too_long_to_be_read_says_so(lab, scripted):
+    scripted.read = lambda self, given, _: [
+        figures(Passage((-2.0,) * 4, None), Passage((-4.0,) * 4, None), prompt_cut=3, answer_cut=1200) for _ in given
+    ]
+    words = lab.scores(run(lab, reader=True))["explanation"]
+    assert words.str.endswith("not read: the middle of the prompt (3 tokens) and the end of the answer (1,200 tokens)").all()
+
+
+def test_an_earlier_reader_compares_nothing_that_a_later_one_has_read(lab, scripted):
+    exp = run(lab, reader=True)
+    scripted.version = "scripted-2"
+    exp.score(reader=True)
+    scripted.version = "scripted-1"
+    found = lab.replay(exp, reader=True)
+    assert (found.identical, found.read, found.unread) == (True, 0, 12)
 
 
 def test_checks_decide_and_the_reader_is_a_second_opinion(lab, scripted):
