@@ -76,7 +76,8 @@ def pytest_terminal_summary(terminalreporter, config):
     if again := reruns(config):
         terminalreporter.section("run again")
         for report in again:
-            terminalreporter.line(report.nodeid)
+            crash = getattr(report.longrepr, "reprcrash", None)  # why, so that it can be mended
+            terminalreporter.line(f"{report.nodeid} ({report.when}): {(crash.message if crash else report.longreprtext)[:1_500]}")
         terminalreporter.line(f"{len(again)} reruns; more than {MOST_RERUNS} fail the run.")
     if LEFT_OUT:
         terminalreporter.line(f"Left out by PPLAB_TEST_SKIP: {', '.join(sorted(LEFT_OUT))}")

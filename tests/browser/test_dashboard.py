@@ -9,6 +9,8 @@ import shutil
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PATIENCE
+
 LOAD = "%load_ext pplab\n_ = get_ipython().run_line_magic('pplab', 'calibrate --preset balanced')"
 RUN = (
     "import pplab\nlab = pplab.Lab()\n"
@@ -16,7 +18,6 @@ RUN = (
 )
 SHOW = "dashboard = get_ipython().run_line_magic('pplab', 'dashboard')\ndashboard"
 ELSEWHERE = "%load_ext pplab\n%pplab run --n 2 --user eve From elsewhere."
-PLOTLY = 60_000  # ms: 5 MB of JavaScript in a busy browser
 LIVE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
 
 
@@ -28,7 +29,7 @@ def opened(notebook):
 @pytest.fixture
 def dashboard(opened):
     root = opened.widget("dashboard")
-    expect(root.locator("svg.main-svg").first).to_be_visible(timeout=PLOTLY)
+    expect(root.locator("svg.main-svg").first).to_be_visible()
     return root
 
 
@@ -43,6 +44,7 @@ def second(opened, browser):
     nbformat.write(made, path)
     context = browser.new_context()
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     there = type(opened)(page, path, opened.url.replace("workspaces/", "workspaces/second-").replace("notebook.ipynb", path.name))
     yield there.open()
     page.evaluate("async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }")
@@ -140,7 +142,7 @@ def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
     opened.save().open()
     again = opened.widget("dashboard")
     again.scroll_into_view_if_needed()
-    expect(again.locator(".annotation-text", has_text="Scores by top_p")).to_be_visible(timeout=PLOTLY)
+    expect(again.locator(".annotation-text", has_text="Scores by top_p")).to_be_visible()
     drawn = "() => document.querySelector('.pplab-chart').clientHeight - document.querySelector('.main-svg').clientHeight"
     opened.wait_for(f"{drawn} < 2")
     expect(again.get_by_role("checkbox", name="Select Write a tagline for a notebook.")).to_be_checked()
@@ -153,7 +155,7 @@ def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
         opened.page.wait_for_function(LIVE)
     root = opened.widget("dashboard")
     expect(root).to_have_count(1)
-    expect(root.locator("svg.main-svg").first).to_be_visible(timeout=PLOTLY)
+    expect(root.locator("svg.main-svg").first).to_be_visible()
     assert opened.python("print(len(ipywidgets.widgets.widget._instances))") == before
 
 
