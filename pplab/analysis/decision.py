@@ -12,7 +12,7 @@ import pandas as pd
 
 from pplab.analysis.contrasts import COLUMNS, factor_effects
 from pplab.analysis.decision_facts import Facts
-from pplab.analysis.decision_words import Lines, Outcome, lines, lines_of_nothing
+from pplab.analysis.decision_words import Lines, Outcome, decided_by, lines, lines_of_nothing
 from pplab.analysis.next_step import NextStep, next_step
 from pplab.analysis.paired import CellValues, Paired, paired
 from pplab.analysis.response_matrix import layout, need
@@ -81,7 +81,7 @@ class Decision:
     metric : str or None
         The metric that took the utility's place.
     source : str
-        By whose scores it is decided: ``surface``, ``check`` or ``reader``.
+        By whose scores it is decided: ``surface``, ``check``, ``reader`` or ``judge``.
     prompts, answers : int
         What it rests on: prompts (or clusters), and usable answers.
     arguments : dict or None
@@ -122,6 +122,11 @@ class Decision:
     answers: int
     source: str = "surface"
     arguments: Mapping[str, Any] | None = None
+
+    @property
+    def by(self) -> str:
+        """By whose scores it is decided, in words."""
+        return decided_by(self.metric, self.source) or f"the {self.source}"
 
     @property
     def words(self) -> str:

@@ -193,13 +193,26 @@ def _evidence(facts: Facts, outcome: Outcome) -> str:
     parts = [_differences(facts, outcome)] if len(facts.used) > 1 else []
     size = counted(facts.answers, "answer") if facts.raced is None else of_planned(facts.raced)
     rests = rests_on(facts.prompts or facts.plan.prompts, facts.plan.unit, size, facts.plan.repeated)
-    by = "the checks" if facts.metric == CORRECT else "the reader" if facts.source == "reader" else ""
+    by = decided_by(facts.metric, facts.source)
     parts.append(f"{rests}, decided by {by}" if by else rests)
     if facts.raced and (dropped := _dropped(facts, facts.raced)):
         parts.append(dropped)
     parts += [part for part in (_out(facts), _not_counted(facts), _same_answer(facts)) if part]
     text = _capital("; ".join(part for part in parts if part))
     return f"{text}. Other prompts may differ." if facts.prompts < FEW_PROMPTS else f"{text}."
+
+
+def decided_by(metric: str | None, source: str) -> str:
+    """Return in words by what it is decided; empty where it is the surface.
+
+    Examples
+    --------
+    >>> decided_by("judge_helpful", "judge"), decided_by(None, "reader"), decided_by("coherence", "surface")
+    ('the judge (helpful)', 'the reader', '')
+    """
+    if source == "judge":
+        return f"the judge ({(metric or '').removeprefix('judge_').replace('_', ' ')})"
+    return "the checks" if metric == CORRECT else "the reader" if source == "reader" else ""
 
 
 def of_planned(raced: Raced) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands import calibrating, doctor, migrating, observing, running, sharing, upkeep
+from pplab.commands import calibrating, doctor, judging, migrating, observing, running, sharing, upkeep
 from pplab.commands.command import COMMON_OPTIONS, Argument, Command
 from pplab.commands.completion import completions
 from pplab.commands.line import roles
@@ -33,11 +33,11 @@ def _help(session: Session, arguments: argparse.Namespace) -> CommandResult:
     if topic in COMMANDS:
         return text_result(command_help(COMMANDS[topic], program=session.program))
     metrics = [metric.name for metric in registered()]
-    if topic in ("metrics", *metrics, "diversity", "custom"):
+    if topic in ("metrics", *metrics, *pages.PAGES):
         names = metrics if topic == "metrics" else [topic]
         text = "\n\n".join(pages.doc(name) for name in names)
         return CommandResult(views.document(text), text)
-    topics = [*COMMANDS, "metrics", *metrics]
+    topics = [*COMMANDS, "metrics", *dict.fromkeys((*metrics, *pages.PAGES))]
     raise NotFound(f"there is no help on '{topic}'", hint=did_you_mean(topic, topics) or f"topics: {', '.join(topics)}")
 
 
@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
         upkeep.STATUS,
         *calibrating.COMMANDS,
         *running.COMMANDS,
+        *judging.COMMANDS,
         *observing.COMMANDS,
         *sharing.COMMANDS,
         *migrating.COMMANDS,

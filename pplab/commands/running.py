@@ -6,12 +6,13 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from pplab.commands.command import Argument, Command, Option, number, whole_number
+from pplab.commands.judging import RUBRIC, judged
 from pplab.commands.options import FULL, MODEL_OPTIONS
 from pplab.commands.result import CommandResult
 from pplab.commands.run_request import given_prompt, request_of
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.operation import Operation
-from pplab.plan.vocabulary import BASES
+from pplab.plan.vocabulary import BASES, SCORED, SUSPENDED
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +34,7 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
     if resume:
         return _resume(session, lab, arguments, resume)
     request = request_of(session, arguments)
+    _check_judge(lab, arguments)
     if arguments.dry_run:
         preflight = lab.preflight(**request.given())
         return CommandResult(preflight, preflight.as_dict())
@@ -40,7 +42,22 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
         _say_what_one_prompt_shows(session, lab, request)
     with session.progress(lab, arguments) as listener:
         experiment = lab.run(**request.given(), on=listener)
+    if arguments.judge and experiment.status not in SUSPENDED and experiment.responses["status"].isin(SCORED).any():
+        judged(session, arguments, lab, experiment, arguments.judge)
     return experiment_result(experiment)
+
+
+def _check_judge(lab: Lab, arguments: argparse.Namespace) -> None:
+    """Refuse before anything is sent what would be refused when the answers are there."""
+    from pplab.experiments.judge import check_judge
+    from pplab.scoring.judge import find_rubric
+
+    if arguments.judge is not None:
+        check_judge(lab.context.asked(arguments.judge))
+    elif arguments.rubric is not None:
+        raise BadInput("--rubric needs a judge", hint="write --judge MODEL --rubric NAME")
+    if arguments.rubric is not None:
+        find_rubric(arguments.rubric)
 
 
 def _say_what_one_prompt_shows(session: Session, lab: Lab, request: RunRequest) -> None:
@@ -101,6 +118,7 @@ def experiment_result(experiment: Experiment) -> CommandResult:
             "variance": experiment.variance(),
             "decision": None if experiment.status == "running" else experiment.verdict().as_dict(),
             "second_decisions": [decision.as_dict() for decision in experiment.second_decisions],
+            "judges": [report.as_dict() for report in experiment.judges],
         }
     exit_code = {"failed": 1, "interrupted": Interrupted.exit_code}.get(experiment.status, 0)
     return CommandResult(experiment, data, exit_code=exit_code)
@@ -238,6 +256,8 @@ RUN_OPTIONS = (
     ),
     Option("--reader", "have a small language model on this machine read the answers, too (needs pplab[reader])", None),
     Option("--basis", "by whose scores it is decided where there are no checks (default surface)", choices=BASES),
+    Option("--judge", "have this model judge the answers when they have arrived, as the command judge does", metavar="MODEL"),
+    RUBRIC,
     Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),
     Option(
         "--until",

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
-from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.resume import ResumeRequest
-from pplab.forks import CopiedAsItself
+from pplab.experiments.under_way import ExperimentUnderWay
 from pplab.inputs.values import python_value
 from pplab.operation import Operation
+from pplab.plan.judging import JudgeRequest
 from pplab.plan.labels import check_labels
 from pplab.plan.plan import Plan
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
 
     from pplab.analysis.decision import Decision
+    from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.migration import MigrationDecision
     from pplab.analysis.records import Comparisons, Trend
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.run import Run
-    from pplab.experiments.scheduler import Scheduler
     from pplab.plan.labels import Labels
     from pplab.plan.vocabulary import MetricInfo
-    from pplab.store.rows import ExperimentRow, LabelRow
+    from pplab.store.rows import LabelRow
 
 
 NO_CALIBRATION = "its calibration is not in this lab, so the decision weighs precision and personality alike"
-POLL_SECONDS = 0.1  # how often to look how a run of another process is going
 
 
 class Manager(Protocol):
@@ -60,11 +58,17 @@ class Manager(Protocol):
     def read(self, experiment_id: str, listeners: Listeners) -> None:
         """Score stored answers by the reader; see `pplab.experiments.manager.RunManager.read`."""
 
+    def judge(self, experiment_id: str, request: JudgeRequest, listeners: Listeners) -> JudgeReport:
+        """Have stored answers judged by a model; see `pplab.experiments.manager.RunManager.judge`."""
+
+    def judge_reports(self, stored: StoredExperiment) -> tuple[JudgeReport, ...]:
+        """Return what is known of each judge that an experiment has scores of."""
+
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by its id."""
 
 
-class Experiment(CopiedAsItself):
+class Experiment(ExperimentUnderWay):
     """An experiment of a lab: planned, run, stored.
 
     Made by `Lab.run` and `Lab.experiment`, never directly. Every attribute reads what is stored, so it is right also after a
@@ -84,30 +88,8 @@ class Experiment(CopiedAsItself):
     """
 
     def __init__(self, manager: Manager, repository: ExperimentRepository, run: Run | None = None) -> None:
+        super().__init__(repository, run)
         self._manager = manager
-        self._repository = repository
-        self._started = run
-
-    @property
-    def _run(self) -> Run | None:
-        """The run of this process; a forked one reads what its parent's run stores."""
-        return None if self._started is None or self._started.inherited else self._started
-
-    @property
-    def _row(self) -> ExperimentRow:
-        """Return the row, without reading anything where this object has run it and nobody is known to have run it since."""
-        if self._run is None:
-            return self._repository.stored.row
-        kept = self._repository.kept
-        row = self._run.row
-        return row if kept is None or kept.row.revision <= row.revision else self._repository.stored.row
-
-    @property
-    def _stored(self) -> StoredExperiment:
-        stored = self._repository.stored
-        if self._run is not None and self._run.running:
-            return dataclasses.replace(stored, row=self._row)  # a run that is ending says so before that is written
-        return stored
 
     @property
     def context(self) -> LabContext:
@@ -297,9 +279,9 @@ class Experiment(CopiedAsItself):
         Parameters
         ----------
         metric : str, optional
-            A metric to decide on; default: the checks where the experiment has any, else precision and personality as the
-            calibration weighs them, alike without one. ``"utility"`` decides on these beside checks, which counts as a further
-            look.
+            A metric to decide on, such as a judge's ``"judge_helpful"``; default: the checks where the experiment has any, else
+            precision and personality as the calibration weighs them, alike without one. ``"utility"`` decides on these beside
+            checks, which counts as a further look.
         margin : float, optional
             A difference that does not matter; default: 0.03, of a race its own.
         source : {"surface", "reader"}, optional
@@ -329,8 +311,12 @@ class Experiment(CopiedAsItself):
     def second_decisions(self) -> tuple[Decision, ...]:
         """The decisions by other sources that scored the answers than the one the plan goes by; none while it is running."""
         stored = self._stored
-        choice = self.status != "running" and len(stored.plan.settings) > 1
-        return tuple(stored.decision(source=source) for source in stored.sources) if choice else ()
+        return stored.seconds if self.status != "running" and len(stored.plan.settings) > 1 else ()
+
+    @property
+    def judges(self) -> tuple[JudgeReport, ...]:
+        """What is known of each judge that it has scores of: how far each can be relied on."""
+        return self._manager.judge_reports(self._stored)
 
     def recommend(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return the same as `verdict`."""
@@ -430,62 +416,52 @@ class Experiment(CopiedAsItself):
             self._manager.score(self.id)
         return self
 
+    def judge(
+        self,
+        model: str | None = None,
+        *,
+        rubric: str | os.PathLike[str] = "helpful",
+        pairs: bool = False,
+        max_cost: float | None = None,
+        on: Listener | None = None,
+    ) -> JudgeReport:
+        """Have a model judge the answers by a rubric, blind to their settings; called again, those that it has not judged.
+
+        The calls are an experiment of their own, tagged ``judging``. The scores stand beside the others in the column
+        ``judge_RUBRIC``, and `second_decisions` says which setting is to be used by them. See ``pplab.metrics.doc("judge")``.
+
+        Parameters
+        ----------
+        model : str, optional
+            The judge; default: the lab's own model.
+        rubric : str or path, default "helpful"
+            ``helpful``, ``precise``, ``personality``, ``clear``, or a text file that says what counts, and what the grades from
+            1 (worst) to 5 (best) mean.
+        pairs : bool, default False
+            Have answers of two settings each compared, in both orders, in place of grading each; the scores
+            ``judge_RUBRIC_wins`` are shares of comparisons won.
+        max_cost : float, optional
+            US dollars that this may spend, as in `Lab.run`.
+        on : object, optional
+            The listener of the judge's calls, as in `Lab.run`.
+
+        Returns
+        -------
+        JudgeReport
+            How often its replies cannot be read, and how far order, length and chance decide in place of the answers.
+
+        Raises
+        ------
+        BadInput
+            When there is nothing to judge, no such rubric, or the model is one that follows no instructions.
+        """
+        request = JudgeRequest(model, rubric, pairs, python_value(max_cost))
+        return self._manager.judge(self.id, request, Listeners(on=on))
+
     def _resume(self, request: ResumeRequest, listeners: Listeners) -> Experiment:
         if self._run is not None and self._run.scheduler.stopping is not None:
             self._run.ended()  # an interrupted run may still be writing down what was never sent
         self._started = self._manager.resume(self.id, request, listeners)
-        return self
-
-    # -- while it runs (after Lab.start) ----------------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> bool:
-        """Whether this process is still sending calls of it."""
-        return self._run is not None and self._run.running
-
-    @property
-    def progress(self) -> dict[str, Any]:
-        """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
-
-        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then; ``unread``
-        answers that the reader still has to read.
-        """
-        if self._run is None:
-            return {}
-        now = self._run.scheduler.progress
-        return {f.name: getattr(now, f.name) for f in dataclasses.fields(now) if f.name != "race"} | {"counts": dict(now.counts)}
-
-    def pause(self) -> None:
-        """Send nothing new until `go_on`; calls under way are finished."""
-        if (scheduler := self._under_way()) is not None:
-            scheduler.pause()
-
-    def go_on(self) -> None:
-        """Go on after `pause`."""
-        if (scheduler := self._under_way()) is not None:
-            scheduler.go_on()
-
-    def cancel(self) -> None:
-        """End the run now; what arrived is kept, the rest can be resumed."""
-        if self._under_way() is not None and self._run is not None:
-            self._run.cancel()
-
-    def _under_way(self) -> Scheduler | None:
-        """Return the run, if it is this process that runs it; refuse to steer one that another process runs."""
-        if self._run is not None:
-            return self._run.scheduler
-        if self._repository.stored.row.status == "running":
-            raise BadInput("this experiment is being run by another process", hint="pause or cancel it there, or wait() for it")
-        return None
-
-    def wait(self) -> Experiment:
-        """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting."""
-        with Interrupts() as interrupts:
-            interrupts.hold()
-            if self._run is not None:
-                self._run.wait(interrupts=interrupts)
-            while self._run is None and not interrupts.count and self._repository.stored.row.status == "running":
-                time.sleep(POLL_SECONDS)
         return self
 
     def __reduce__(self) -> tuple[Callable[[str], Experiment], tuple[str]]:

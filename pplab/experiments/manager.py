@@ -24,16 +24,18 @@ from pplab.store.run_lock import RunLock, run_stamp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.settling import Spread
     from pplab.calibration import Calibration
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listeners
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
-    from pplab.experiments.repository import ExperimentRepository
+    from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
     from pplab.models.recording import RecordedSource
+    from pplab.plan.judging import JudgeRequest
     from pplab.plan.labels import Labels
     from pplab.plan.request import RunRequest
 
@@ -319,6 +321,27 @@ class RunManager:
             self._store.must_be_writable()
             with RunLock(self.context.folder, experiment_id):
                 read_stored(self.context, self._store.experiment(experiment_id), span, listeners.on)
+
+    def judge(self, experiment_id: str, request: JudgeRequest, listeners: Listeners) -> JudgeReport:
+        """Have a model judge the stored answers of an experiment; an interrupt keeps the replies that came.
+
+        Raises
+        ------
+        BadInput
+            When there is nothing to judge, no such rubric, or the model is one that follows no instructions.
+        StoreBusy
+            When the experiment is being run, here or in another process.
+        """
+        from pplab.experiments.judge import judge
+
+        with Interrupts() as interrupts, Operation(self.context, "judge"):
+            return judge(self, experiment_id, request, listeners, interrupts)
+
+    def judge_reports(self, stored: StoredExperiment) -> tuple[JudgeReport, ...]:
+        """Return what is known of each judge that an experiment has scores of, as far as its replies are in this lab."""
+        from pplab.experiments.judge import judge_reports
+
+        return judge_reports(self._store, stored)
 
     def _refuse_another_model(self, row: ExperimentRow) -> None:
         """Refuse to resume what was asked of a model that this lab would not ask."""

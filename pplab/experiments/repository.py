@@ -92,13 +92,13 @@ class StoredExperiment:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics its responses were scored by: what it is decided on, the four, the user's own, and the reader's."""
+        """The metrics of its responses: what it is decided on, the four, the user's own, the reader's, the judges'."""
         decided_on = (CORRECT,) if self.plan.checks else ()
         own = dict.fromkeys(name for values in self.own.values() for name in values)
-        judged = (score_column(name, "reader") for name in READER_SCORES)
-        return tuple(
-            dict.fromkeys((*decided_on, *SCORES, *(n for n in own if not judge_of(n)), *(n for n in judged if n in own)))
-        )
+        read = (score_column(name, "reader") for name in READER_SCORES)
+        by_code = (name for name in own if not judge_of(name))
+        judged = (name for name in own if judge_of(name) == "judge")
+        return tuple(dict.fromkeys((*decided_on, *SCORES, *by_code, *(name for name in read if name in own), *judged)))
 
     @cached_property
     def metric_info(self) -> tuple[MetricInfo, ...]:
@@ -151,11 +151,15 @@ class StoredExperiment:
         return variance_table(split_variance(self.matrix, self.metrics))
 
     @property
-    def sources(self) -> tuple[str, ...]:
-        """By whose scores it can be decided besides: the reader's where it read, the surface's where the plan goes by those."""
-        read = score_column(READER_SCORES[0], "reader") in self.metrics
-        by_reader = self.plan.source == "reader"
-        return ("surface",) if by_reader else ("reader",) if read else ()
+    def seconds(self) -> tuple[Decision, ...]:
+        """The decisions by other scores than the plan goes by: the reader's (where it decides the surface's), each judge's."""
+        sources = ("surface",) if self.plan.source == "reader" else ("reader",) if self._read else ()
+        judged = (name for name in self.metrics if judge_of(name) == "judge")
+        return (*(self.decision(source=source) for source in sources), *(self.decision(metric=name) for name in judged))
+
+    @property
+    def _read(self) -> bool:
+        return score_column(READER_SCORES[0], "reader") in self.metrics
 
     def decision(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return which setting to use; the same answers give the same decision. A race has a margin of its own.
@@ -173,7 +177,7 @@ class StoredExperiment:
         elif source not in (*BASES, plan.source):
             hint = did_you_mean(source, BASES) or f"write one of {', '.join(BASES)}"
             raise BadInput(f"source={source!r} is no source that can decide here", hint=hint)
-        if source == "reader" != plan.source and source not in self.sources:
+        if source == "reader" != plan.source and not self._read:
             raise BadInput(
                 "the reader has read no answer of this experiment",
                 hint=f"exp.score(reader=True), or: pplab results {self.row.experiment_id[:8]} --reader",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.ids import derived_id
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pplab.reader.scores import ReaderScores
+    from pplab.scoring.judge import Judgement
     from pplab.store.rows import ResponseRow
 
 
@@ -35,20 +37,32 @@ def score_rows(
     correlation_id: str,
 ) -> list[ScoreRow]:
     """Return one row a metric of ``values``, explained by ``detail``: why there is no value, or what is wrong."""
-    about = {"created_at": created_at, "correlation_id": correlation_id}
-    return [
-        _row(row, name, source_of(name), value, versions[name], _explanation(detail.get(name, {})), **about)
-        for name, value in values.items()
-    ]
+    made = _Rows(row, created_at, correlation_id)
+    explained = {name: _explanation(detail.get(name, {})) for name in values}
+    return [made.score(name, source_of(name), value, versions[name], explained[name]) for name, value in values.items()]
 
 
 def reader_rows(row: ResponseRow, scores: ReaderScores, version: str, *, created_at: str, correlation_id: str) -> list[ScoreRow]:
     """Return the reader's scores of an answer, each explained by what they are made of."""
-    about = {"created_at": created_at, "correlation_id": correlation_id}
-    return [
-        _row(row, name, "reader", getattr(scores, name), version, _made_of(scores.detail.get(name, {})), **about)
-        for name in READER_SCORES
-    ]
+    made = _Rows(row, created_at, correlation_id)
+    explained = {name: _made_of(scores.detail.get(name, {})) for name in READER_SCORES}
+    return [made.score(name, "reader", getattr(scores, name), version, explained[name]) for name in READER_SCORES]
+
+
+def judge_row(
+    row: ResponseRow,
+    metric: str,
+    said: Judgement,
+    version: str,
+    *,
+    rater: str,
+    cost: float | None,
+    created_at: str,
+    correlation_id: str,
+) -> ScoreRow:
+    """Return a judge's score of an answer, explained by its reason; ``rater`` is the model and ``cost`` that of its calls."""
+    made = _Rows(row, created_at, correlation_id)
+    return made.score(metric, "judge", said.value, version, said.words, rater=rater, cost=cost)
 
 
 def _made_of(part: Mapping[str, object]) -> str | None:
@@ -59,23 +73,42 @@ def _made_of(part: Mapping[str, object]) -> str | None:
     return str(part["reason"]) if part.get("reason") else ", ".join(words) or None
 
 
-def _row(
-    row: ResponseRow, metric: str, source: str, value: float | None, version: str, explanation: str | None, **about: str
-) -> ScoreRow:
-    return ScoreRow(
-        score_id=score_id(row.response_id, row.revision, metric, source, version),
-        response_id=row.response_id,
-        response_revision=row.revision,
-        experiment_id=row.experiment_id,
-        metric=metric,
-        source=source,
-        value=value,
-        explanation=explanation,
-        version=version,
-        rater=None,
-        cost=None,
-        **about,
-    )
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Makes the score rows of one answer."""
+
+    response: ResponseRow
+    created_at: str
+    correlation_id: str
+
+    def score(
+        self,
+        metric: str,
+        source: str,
+        value: float | None,
+        version: str,
+        explanation: str | None,
+        *,
+        rater: str | None = None,
+        cost: float | None = None,
+    ) -> ScoreRow:
+        """Return the row of one score."""
+        row = self.response
+        return ScoreRow(
+            score_id=score_id(row.response_id, row.revision, metric, source, version, rater),
+            response_id=row.response_id,
+            response_revision=row.revision,
+            experiment_id=row.experiment_id,
+            metric=metric,
+            source=source,
+            value=value,
+            explanation=explanation,
+            version=version,
+            rater=rater,
+            cost=cost,
+            created_at=self.created_at,
+            correlation_id=self.correlation_id,
+        )
 
 
 def _explanation(part: Mapping[str, object]) -> str | None:

@@ -34,7 +34,7 @@ def spread_of_lab(store: Store, models: Sequence[str], precision: float, stored:
         if prompts >= 2 * ENOUGH_PROMPTS:
             break
         experiment = stored(row["experiment_id"]).stored
-        if experiment.plan.probes or experiment.plan.replicates < 2:
+        if experiment.plan.probes or experiment.plan.replicates < 2:  # a judging has one
             continue
         cells = utility_cells(experiment.matrix, precision, distance_matrix)
         if cells is not None:

@@ -12,6 +12,7 @@ from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.inputs.visible import visible
 from pplab.plan.checks import stored_check
+from pplab.plan.judging import Judging
 from pplab.plan.messages import check_prompts, check_text, has_system_message, transcript, turns_of
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
@@ -64,7 +65,8 @@ class Plan:
     message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
     answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide, else the
-    scores of ``basis``. ``reader``: a small model on the user's machine reads the answers, too.
+    scores of ``basis``. ``reader``: a small model on the user's machine reads the answers, too. ``judges`` says which answers of
+    another experiment its prompts ask about.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -97,6 +99,7 @@ class Plan:
     expected: tuple[str | None, ...] | None = None
     reader: bool = False
     basis: str = "surface"
+    judges: Judging | None = None
 
     def __len__(self) -> int:
         each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
@@ -218,9 +221,10 @@ class Plan:
         for name, usual in (("looks", 1), ("reader", False), ("basis", "surface")):
             if data[name] == usual:
                 del data[name]
-        del data["race"]
-        if self.race is not None:
-            data["race"] = self.race.as_dict()
+        for name in ("race", "judges"):
+            record = data.pop(name)
+            if record is not None:
+                data[name] = record.as_dict()
         return data
 
     @classmethod
@@ -249,6 +253,7 @@ class Plan:
                 "race": Race.from_dict(data["race"]) if "race" in data else None,
                 "checks": tuple(map(stored_check, data.get("checks", ()))),
                 "expected": tuple(expected) if expected else None,
+                "judges": Judging.from_dict(data["judges"], len(data["prompts"])) if "judges" in data else None,
             }
         )
 

@@ -25,6 +25,8 @@ JUDGES = ("reader", "judge", "person")
 """The sources that judge what code has scored already: their scores stand beside those, in columns that begin with the source."""
 READER_SCORES = ("creativity", "coherence", "completeness")
 """What the reader says of an answer; structure is left to the surface."""
+WINS = "_wins"
+"""Ends the name of a judge's score that comparisons in pairs give."""
 BASES = ("surface", "reader")
 """The sources by whose scores a plan without checks may be decided."""
 WORDING_SCORES = ("creativity", "coherence")
@@ -67,13 +69,16 @@ def score_column(metric: str, source: str) -> str:
 def judge_of(column: str) -> str:
     """Return the one of `JUDGES` whose score stands in a column; empty for a column of another kind.
 
+    The reader scores some of the four; a judge's scores are called by their rubrics.
+
     Examples
     --------
-    >>> judge_of("reader_coherence"), judge_of("coherence"), judge_of("reader_friendly")
-    ('reader', '', '')
+    >>> judge_of("reader_coherence"), judge_of("judge_helpful"), judge_of("coherence"), judge_of("reader_friendly")
+    ('reader', 'judge', '', '')
     """
     source, _, metric = column.partition("_")
-    return source if source in JUDGES and metric in SCORES else ""
+    known = metric in SCORES or (source == "judge" and bool(metric))
+    return source if source in JUDGES and known else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
 from pplab.log import log_error
-from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, SCORES, STATUSES, MetricInfo, judge_of
+from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, SCORES, STATUSES, WINS, MetricInfo, judge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -146,11 +146,17 @@ def described(names: Iterable[str], stored: Iterable[MetricInfo] = ()) -> tuple[
 
 
 def _of_judge(column: str) -> MetricInfo | None:
-    """Return what is known of a column of the reader's, a judge's or a person's scores of one of the four."""
+    """Return what is known of a column of the reader's, a judge's or a person's scores."""
     source = judge_of(column)
     if not source:
         return None
     name = column.removeprefix(f"{source}_")
+    if name not in SCORES:
+        rubric = name.removesuffix(WINS)
+        doc = f"its grade by the rubric '{rubric}': 0 is 1, the worst, and 1 is 5, the best."
+        if rubric != name:
+            doc = f"the share of its comparisons that an answer won by the rubric '{rubric}', an equal one being half won."
+        return MetricInfo(column, 0.0, 1.0, True, f"The {source}: {doc}", built_in=True)
     return MetricInfo(column, 0.0, 1.0, True, f"The {source}: {_ONE_LINE[name][0].lower()}{_ONE_LINE[name][1:]}", built_in=True)
 
 

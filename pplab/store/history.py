@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pplab.store.queries import Queries
+    from pplab.store.rows import ExperimentRow
 
 RECENT = 2_000
 """How many of a model's latest answers its statistics are taken from."""
@@ -76,6 +77,15 @@ def latest_scores(tables: Queries, experiment_id: str) -> LatestScores:
                 FROM ({ALL_SCORES}) WHERE experiment_id = ? ORDER BY created_at, response_id, metric"""
     with tables.reading() as cursor:
         return LatestScores.of(map(GivenScore._make, cursor.execute(query, [experiment_id]).fetchall()))
+
+
+def judgings(tables: Queries, experiment_id: str) -> list[ExperimentRow]:
+    """Return the experiments whose calls ask a judge about the answers of this one, oldest first."""
+    query = """SELECT experiment_id FROM experiments WHERE json_extract_string(plan, '$.judges.experiment') = ?
+               ORDER BY created_at, experiment_id"""
+    with tables.reading() as cursor:
+        ids = [str(id_) for (id_,) in cursor.execute(query, [experiment_id]).fetchall()]
+        return [tables.experiment(id_) for id_ in ids]
 
 
 def model_stats(tables: Queries, provider: str, model: str) -> ModelStats:

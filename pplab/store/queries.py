@@ -384,12 +384,11 @@ def _limit(limit: int | None) -> str:
 def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> str:
     if prefix == LATEST:
         created = record_type.columns[[column.holds for column in record_type.columns].index("time")].name
-        row = cursor.execute(
-            f"SELECT {record_type.key} FROM {record_type.table} ORDER BY {created} DESC, rowid DESC LIMIT 1"
-        ).fetchone()
-        if row is None:
-            raise NotFound(f"there is no {record_type.name} yet")
-        return str(row[0])
+        youngest_first = f"SELECT {record_type.key} FROM {record_type.table} ORDER BY {created} DESC, rowid DESC"
+        for (id_,) in cursor.execute(youngest_first).fetchall():
+            if record_type.row is not ExperimentRow or not _judges(cursor, id_):
+                return str(id_)
+        raise NotFound(f"there is no {record_type.name} yet")
     if (named := _named(cursor, record_type, prefix)) is not None:
         return named
     check_id(prefix)
@@ -404,6 +403,12 @@ def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> s
     if len(ids) > 1 and ids[0] != prefix:
         raise BadInput(f"several {record_type.name}s begin with '{prefix}'", hint="give more characters")
     return ids[0]
+
+
+def _judges(cursor: DuckDBPyConnection, experiment_id: str) -> bool:
+    """Return whether an experiment holds a judge's replies, which nobody means by the latest experiment."""
+    query = "SELECT json_exists(plan, '$.judges') FROM experiments WHERE experiment_id = ?"
+    return cursor.execute(query, [experiment_id]).fetchone() == (True,)
 
 
 def _named(cursor: DuckDBPyConnection, record_type: RecordType, name: str) -> str | None:

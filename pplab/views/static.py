@@ -364,7 +364,11 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
             caption=decision.caption(decided, [check.label for check in plan.checks]),
         )
     for other in exp.second_decisions:
-        page.words(f"A second decision, by the {other.source} (one more look): {other.headline}")
+        page.words(f"A second decision, by {other.by} (one more look): {other.headline}")
+    for judge in exp.judges:
+        if judge.warnings:
+            page.notice("warning", f"Do not rely on the judge {judge.model} ({judge.rubric}): {', and '.join(judge.warnings)}.")
+        page.add(html.folded(f"The judge {judge.model} ({judge.rubric})", [escape_text(line) for line in judge.lines]), "")
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):

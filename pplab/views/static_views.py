@@ -13,6 +13,7 @@ STATIC_VIEWS = {
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",
     ("pplab.analysis.records", "Comparisons"): "report",
+    ("pplab.analysis.judge_report", "JudgeReport"): "report",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
     ("pplab.experiments.probe", "Probes"): "report",

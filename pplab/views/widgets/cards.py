@@ -327,10 +327,15 @@ class Cards(LabWidget):
             for name, part in row.detail.items()
             if isinstance(part, dict)
         }
-        rows = self._context.store.score_rows(row.experiment_id, row.response_id, row.revision, source="reader")
-        latest = {one.metric: one for one in rows}
-        by_reader = [f"The reader's {name}: {latest[name].explanation}." for name in READER_SCORES if name in latest]
-        self.tell(Explained(kind="explained", id=message["id"], words=" ".join([scores.explain(), *by_reader]), parts=parts))
+        stored = self._context.store
+        read, judged = (
+            {one.metric: one for one in stored.score_rows(row.experiment_id, row.response_id, row.revision, source=source)}
+            for source in ("reader", "judge")
+        )
+        words = [scores.explain()]
+        words += [f"The reader's {name}: {read[name].explanation}." for name in READER_SCORES if name in read]
+        words += [f"The judge {one.rater} ({name.replace('_', ' ')}): {one.explanation}" for name, one in judged.items()]
+        self.tell(Explained(kind="explained", id=message["id"], words=" ".join(words), parts=parts))
 
     def _take_resend(self, message: Resend) -> None:
         """Send one call again without holding up the kernel; its card changes when the answer is stored."""

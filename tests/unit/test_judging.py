@@ -1,0 +1,304 @@
+"""A model as judge: what it is sent, what becomes of its replies, and each known bias, found and said."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+
+import pytest
+
+import pplab
+from pplab.commands import command_table
+from pplab.commands.session import Session
+from pplab.errors import BadInput
+from pplab.views.static import as_text
+from tests.servers.faults import completion
+from tests.servers.plain import PlainServer
+
+PROMPTS = [f"Describe {place} in a line." for place in ("a harbour", "a mill", "a market", "a library", "a mine", "a bakery")]
+ANSWERS = {
+    0.0: "{0} is quiet{1}.",
+    0.5: "{0} smells of rain and salt, and nobody is in a hurry{1}.",
+    1.0: "{0} hums{1} and glitters.",
+}
+KEY = "sk-test-0123456789abcdef"
+REASON = "Because."
+
+
+def answer(body):
+    """Answer in the style of the temperature; each prompt and seed in words of its own."""
+    prompt = body["messages"][-1]["content"]
+    subject = prompt.removeprefix("Describe ").split(" in")[0].capitalize()
+    return ANSWERS[body["temperature"]].format(subject, f" on day {body['seed'] % 1000}" if body["seed"] % 2 else " today")
+
+
+class Judges:
+    """A scripted server: ``writer`` answers, every other model judges by its name."""
+
+    def __init__(self):
+        self.chance = random.Random(3)
+        self.broken = set()
+
+    def __call__(self, body):
+        model = body["model"]
+        if model in self.broken:
+            return 500, b'{"error": {"message": "broken"}}', {}
+        text = answer(body) if model == "writer" else self.judge(model, body)
+        return 200, json.dumps(completion(text)).encode(), {}
+
+    def judge(self, model, body):
+        system, user = body["messages"]
+        texts = [text for _, text in re.findall(r"<<< (\w+)\n(.*?)\n\1 >>>", user["content"], re.DOTALL)]
+        pairs = '"better"' in system["content"]
+        values = [getattr(self, model, self.fair)(text) for text in texts[1:]]
+        if model in ("refuses", "prose"):
+            return values[0]
+        if model == "left":
+            values = [1.0, 0.0] if pairs else [1.0]
+        if pairs:
+            said = {"better": "equal" if values[0] == values[1] else "first" if values[0] > values[1] else "second"}
+        else:
+            said = {"grade": 1 + round(4 * values[0])}
+        return json.dumps({"reason": REASON, **said})
+
+    left = fair = staticmethod(lambda text: 1.0 if "glitters" in text else 0.5 if "rain" in text else 0.25)
+    longer = staticmethod(lambda text: min(1.0, len(text.split()) / 16))
+    refuses = staticmethod(lambda _: "I'm sorry, but I can't help with judging people.")
+    prose = staticmethod(lambda _: "This one is rather good, I would say a 4.")
+
+    def by_chance(self, _):
+        return self.chance.randrange(5) / 4
+
+
+@pytest.fixture
+def judges():
+    return Judges()
+
+
+@pytest.fixture
+def server(judges):
+    with PlainServer(reply=judges) as running:
+        yield running
+
+
+@pytest.fixture
+def lab(server, tmp_path):
+    with pplab.Lab(store=tmp_path / "lab", user="ada", model="writer", base_url=server.base_url, api_key=KEY) as lab:
+        yield lab
+
+
+@pytest.fixture
+def experiment(lab):
+    return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 0.5, 1.0]}, seed=1)
+
+
+def judged_bodies(server):
+    return [body for body in server.bodies if body["model"] != "writer"]
+
+
+def test_grades_become_scores_beside_the_others_and_a_second_decision(lab, experiment, server):
+    before = experiment.verdict().words
+    report = experiment.judge("fair")
+    different = len({(row["prompt"], row["text"]) for row in experiment.responses.to_dict("records")})
+    assert (report.judged, report.missing, report.unreadable) == (different, 0, 0)
+    scores = lab.scores(experiment)
+    scores = scores[scores["source"] == "judge"]
+    assert set(scores["metric"]) == {"helpful"}
+    assert set(scores["rater"]) == {"fair"}
+    assert set(scores["explanation"]) == {REASON}
+    frame = experiment.responses
+    assert frame.groupby("temperature")["judge_helpful"].mean().to_dict() == {0.0: 0.25, 0.5: 0.5, 1.0: 1.0}
+    assert experiment.verdict().words == before  # what the plan fixed still decides
+    (second,) = experiment.second_decisions
+    assert (second.source, second.metric, second.parameters) == ("judge", "judge_helpful", {"temperature": 1.0})
+    assert "decided by the judge (helpful)" in second.evidence
+    assert experiment.verdict("judge_helpful").words == second.words
+    assert report.decision == second.headline
+    assert report.warnings == ()
+
+
+def test_the_judge_is_told_nothing_of_the_setting_and_equal_answers_are_judged_once(lab, experiment, server):
+    report = experiment.judge("fair")
+    sent = judged_bodies(server)
+    distinct = {(row["prompt"], row["text"]) for row in experiment.responses.to_dict("records")}
+    assert len(sent) == report.judged + max(5, -(-len(distinct) // 10)) == len(distinct) + max(5, -(-len(distinct) // 10))
+    for body in sent:
+        system, user = (message["content"] for message in body["messages"])
+        assert not re.search(r"temperature|0\.5|writer|setting", user)
+        assert "Does the answer help" in system
+        assert body["temperature"] == 0
+    order = [next(i for i, prompt in enumerate(PROMPTS) if prompt in body["messages"][1]["content"]) for body in sent]
+    assert order != sorted(order)
+
+
+def test_judged_again_it_asks_nothing_and_after_more_answers_only_about_those(lab, experiment, server):
+    first = experiment.judge("fair")
+    asked = len(server.bodies)
+    assert experiment.judge("fair").as_dict() == first.as_dict()
+    assert len(server.bodies) == asked
+    experiment.top_up(3)
+    answers = len(server.bodies) - asked
+    more = experiment.judge("fair")
+    assert answers == 18
+    assert more.missing == 0
+    assert more.judged > first.judged
+    assert len(more.judgings) == 2
+    assert experiment.responses["judge_helpful"].notna().all()
+
+
+def test_calls_that_failed_are_sent_again_and_nothing_is_judged_twice(lab, experiment, server, judges):
+    judges.broken.add("fair")
+    report = experiment.judge("fair")
+    assert report.judged == 0
+    assert "judge again" in report.words
+    assert "judge_helpful" not in experiment.responses
+    judges.broken.clear()
+    report = experiment.judge("fair")
+    assert (report.judged > 0, report.missing, len(report.judgings)) == (True, 0, 1)
+    assert experiment.responses["judge_helpful"].notna().all()
+
+
+def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, server):
+    report = experiment.judge("fair", pairs=True)
+    assert report.metric == "judge_helpful_wins"
+    assert report.both_orders * 2 == report.judged
+    assert report.by_order == 0
+    wins = experiment.responses.groupby("temperature")["judge_helpful_wins"].mean()
+    assert wins.to_dict() == {0.0: 0.0, 0.5: 0.5, 1.0: 1.0}
+    explained = lab.scores(experiment)
+    assert "won 4 of 4 comparisons" in set(explained["explanation"])
+
+
+@pytest.mark.parametrize(
+    ("model", "pairs", "warned", "words"),
+    [
+        ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
+        ("left", False, "it tells nothing apart", "It said the same of all"),
+        ("longer", True, "it prefers longer answers", r"Length explains 100% of its choices"),
+        ("longer", False, "it prefers longer answers", r"longer answers get better ones \(rank correlation \+(1.00|0.9\d)"),
+        ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
+        ("by_chance", True, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice"),
+        ("refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry"),
+        ("prose", False, "too many of its replies cannot be read", "no JSON object: This one is rather good"),
+        ("prose", True, "too many of its replies cannot be read", "no JSON object: This one is rather good"),
+    ],
+)
+def test_each_bias_is_found_and_said(experiment, model, pairs, warned, words):
+    report = experiment.judge(model, pairs=pairs)
+    assert warned in report.warnings
+    assert f"Do not rely on it: {', and '.join(report.warnings)}." in report.words
+    assert re.search(words, report.words)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_of_a_fair_judge_nothing_is_said_that_is_not_so(experiment, pairs):
+    report = experiment.judge("fair", pairs=pairs)
+    assert (report.unreadable, report.contradicted, report.by_order) == (0, 0, 0)
+    assert "it contradicts itself" not in report.warnings
+
+
+def test_unreadable_replies_give_no_score_and_say_why(lab, experiment):
+    experiment.judge("prose")
+    scores = lab.scores(experiment)
+    scores = scores[scores["source"] == "judge"]
+    assert scores["value"].isna().all()
+    assert scores["explanation"].str.startswith("no JSON object").all()
+    assert experiment.responses["judge_helpful"].isna().all()
+    assert {why["judge_helpful"][:14] for why in experiment.unjudged.values()} == {"no JSON object"}
+
+
+def test_a_judge_of_its_own_family_is_named(lab, experiment):
+    assert "its own family" not in experiment.judge("fair").words
+    assert "It judged its own family (writer)" in experiment.judge("writer-large").words
+
+
+def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_by_its_tag(lab, experiment):
+    report = experiment.judge("fair")
+    assert lab.experiment("latest").id == experiment.id
+    listed = lab.experiments(search="judging")
+    assert tuple(listed["experiment_id"]) == report.judgings
+    assert lab.experiment(report.judgings[0]).plan.judges.experiment == experiment.id
+    with pytest.raises(BadInput, match="holds the replies of a judge"):
+        lab.experiment(report.judgings[0]).judge("fair")
+
+
+def test_two_rubrics_and_two_judges_stand_apart(lab, experiment, tmp_path):
+    own = tmp_path / "warm tone.md"
+    own.write_text("Is it warm?\n5: yes\n1: no\n", "utf-8")
+    experiment.judge("fair")
+    experiment.judge("left", rubric=own)
+    assert {"judge_helpful", "judge_warm_tone"} <= set(experiment.responses)
+    assert [d.metric for d in experiment.second_decisions] == ["judge_helpful", "judge_warm_tone"]
+    assert [(report.model, report.rubric) for report in experiment.judges] == [("fair", "helpful"), ("left", "warm_tone")]
+    own.write_text("Is it very warm?\n", "utf-8")
+    assert experiment.judge("left", rubric=own).judged > 0
+    experiment.judge("longer")
+    frame = experiment.responses
+    assert set(frame["judge_helpful"].unique()) - {0.0, 0.25, 0.5, 0.75, 1.0} == set()
+    later = lab.scores(experiment)
+    assert {"fair", "longer"} == set(later[later["metric"] == "helpful"]["rater"])
+
+
+def test_what_is_right_is_shown_to_the_judge(lab, server):
+    table = {"prompt": PROMPTS[:2], "expected": ["ships", "flour"]}
+    experiment = lab.run(data=table, checks="contains", n=1, sweep={"temperature": [0, 1.0]}, seed=1)
+    experiment.judge("fair")
+    assert any("ships" in body["messages"][1]["content"] for body in judged_bodies(server))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model": "embedded"}, "follows no instructions"),
+        ({"model": "fair", "rubric": "helpfull"}, "did you mean 'helpful'"),
+        ({"model": "fair", "max_cost": -1}, "max_cost"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_in_one_line_and_nothing_is_sent(experiment, server, options, words):
+    asked = len(server.bodies)
+    with pytest.raises(BadInput, match=words):
+        experiment.judge(**options)
+    assert len(server.bodies) == asked
+
+
+def test_answers_that_are_all_alike_have_no_pairs(lab):
+    alone = lab.run(PROMPTS[:1], n=2, sweep={"temperature": [0]}, seed=1)
+    with pytest.raises(BadInput, match="no two different answers"):
+        alone.judge("fair", pairs=True)
+
+
+def test_the_command_judges_and_results_show_how_far_to_rely_on_it(lab, experiment, server):
+    session = Session(lambda: lab, front_end="terminal")
+    line = ["judge", "--store", str(lab.folder), "--base-url", server.base_url, "--model", "left", "--rubric", "clear"]
+    shown = command_table.perform(line, session)
+    assert shown.data["metric"] == "judge_clear"
+    assert "Do not rely on it" in as_text(shown.value)
+    results = as_text(command_table.perform(["results"], session).value)
+    assert "A second decision, by the judge (clear) (one more look)" in results
+    assert "Do not rely on the judge left (clear): it tells nothing apart." in results
+    session.close()
+
+
+def test_a_run_judges_its_answers_when_they_have_arrived(lab):
+    session = Session(lambda: lab, front_end="terminal")
+    line = ["run", "--n", "1", "--sweep", "temperature=0,1", "--seed", "1", "--judge", "fair", "--rubric", "precise"]
+    done = command_table.perform([*line, PROMPTS[0]], session)
+    assert done.data["responses"]["judge_precise"].notna().all()
+    assert [report["model"] for report in done.data["judges"]] == ["fair"]
+    with pytest.raises(BadInput, match="--rubric needs a judge"):
+        command_table.perform(["run", "--rubric", "clear", "Hello"], session)
+    session.close()
+
+
+def test_a_package_carries_the_scores_and_a_replay_leaves_them(lab, experiment, tmp_path):
+    report = experiment.judge("fair")
+    lab.export([experiment, *report.judgings], "package", tmp_path / "judged.zip")
+    with pplab.Lab(store=tmp_path / "other", model="writer", base_url="http://127.0.0.1:9/v1", api_key=KEY) as other:
+        other.import_package(tmp_path / "judged.zip")
+        there = other.experiment(experiment.id)
+        assert there.responses["judge_helpful"].tolist() == experiment.responses["judge_helpful"].tolist()
+        assert there.judges == experiment.judges
+        assert other.replay(there).identical
+        assert other.experiment("latest").id == experiment.id
+    lab.verify()  # which raises where anything was altered
