@@ -248,7 +248,7 @@ class Lab(CopiedAsItself):
         checks: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] | None = None,
         expected: Any = None,
         reader: bool = False,
-        basis: Literal["surface", "reader"] | None = None,
+        basis: str | None = None,
         until: Literal["settled"] | None = None,
         margin: float | None = None,
         max_calls: int | None = None,
@@ -308,8 +308,9 @@ class Lab(CopiedAsItself):
         reader : bool, default False
             Have a small language model on this machine read the answers, too, while they arrive
             (``pplab.metrics.doc("reader")``); the configuration ``reader`` has it read those of every run.
-        basis : {"surface", "reader"}, optional
-            By whose scores it is decided where there are no checks; default: the surface's.
+        basis : str, optional
+            By whose scores it is decided where there are no checks: ``"surface"`` (the default), ``"reader"``, or a judge's, such
+            as ``"judge_helpful"``, which then decide once a judge has given them (`Experiment.judge`).
         until : {"settled"}, optional
             Run a race: ask the prompts in a fixed random order, look at the answers after 6, 9, 13, 20, 30, 45, 68 and 100 of
             them, drop settings that cannot win any more, and stop as soon as it is settled which setting to use. Seven

@@ -37,6 +37,8 @@ TOO_FAR_APART: Final = 0.75
 TOO_OFTEN_OTHERWISE: Final = 1 / 3
 """Share of choices that were another the second time; by chance 1/2, or 2/3 with ties."""
 TOO_OFTEN_BY_ORDER: Final = 1 / 4
+LITTLE_LENGTH: Final = 0.01
+"""Share of the spread below which it is not said whether longer or shorter answers are preferred."""
 TOO_MUCH_LENGTH: Final = 0.25
 """Share of the spread that length explains: a rank correlation of 0.5."""
 FAMILIES: Final = {
@@ -97,9 +99,9 @@ class JudgeReport(Report):
     metric : str
         The column in which its scores stand, such as ``judge_helpful``.
     judged, missing : int
-        Items (answers, or pairs in one order) that it replied to, and those that it was never asked or did not reply to.
-    unreadable : int
-        Replies that are not just what was asked for; such items have no score.
+        Items (different answers, or pairs in one order) that it replied to, and those without a reply.
+    replies, unreadable : int
+        Its replies, those to items that came twice included, and how many are not just what was asked for and give no score.
     example : str
         Why one of them cannot be read; empty where all can.
     repeated, contradicted : int
@@ -135,6 +137,7 @@ class JudgeReport(Report):
     metric: str
     judged: int
     missing: int
+    replies: int
     unreadable: int
     example: str
     repeated: int
@@ -152,6 +155,11 @@ class JudgeReport(Report):
     decision: str = ""
 
     @property
+    def name(self) -> str:
+        """The judge, what it judged by, and whether in pairs."""
+        return f"{self.model} ({self.rubric}{', in pairs' if self.pairs else ''})"
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """What is known of the judge, a sentence or two each."""
         return tuple(
@@ -163,9 +171,8 @@ class JudgeReport(Report):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Why its scores should not be relied on; empty where nothing speaks against it."""
-        replies = self.judged
         found = [
-            (replies and self.unreadable / replies > TOO_MANY_UNREADABLE, "too many of its replies cannot be read"),
+            (self.unreadable > TOO_MANY_UNREADABLE * self.replies, "too many of its replies cannot be read"),
             (self._contradicts, "it contradicts itself"),
             (self.both_orders and self.by_order / self.both_orders > TOO_OFTEN_BY_ORDER, "the order decides"),
             (
@@ -204,15 +211,18 @@ class JudgeReport(Report):
             return ""
         if not self.unreadable:
             return "Every reply could be read."
-        return f"{self.unreadable:,} of {counted(self.judged, 'reply')} cannot be read and give no score; one is: {self.example}"
+        example = f"; one is: {self.example}" if self.example else ""
+        return f"{self.unreadable:,} of {self.replies:,} replies cannot be read and give no score{example}"
 
     def _steady(self) -> str:
         if not self.repeated:
             return ""
+        items = f"{counted(self.repeated, 'item')} that came twice"
+        if not self.contradicted:
+            return f"It said the same again of {items}."
         apart = "" if not self.apart else f", {self.apart:.1f} grades apart on average"
         other = f"another {'choice' if self.pairs else 'grade'}{apart}"
-        items = counted(self.repeated, "item")
-        return f"It contradicted itself on {self.contradicted:,} of {items} that came twice ({other})."
+        return f"It contradicted itself on {self.contradicted:,} of {items} ({other})."
 
     def _order(self) -> str:
         if not self.both_orders:
@@ -224,14 +234,12 @@ class JudgeReport(Report):
     def _length(self) -> str:
         if self.length is None:
             return ""
+        explains = f"Length explains {percent(self.length**2)} of its {'choices' if self.pairs else 'grades within a prompt'}"
+        if self.length**2 < LITTLE_LENGTH:
+            return f"{explains}."
         liked = "longer" if self.length > 0 else "shorter"
-        share = percent(self.length**2)
-        if self.pairs:
-            return f"Length explains {share} of its choices: the {liked} answer wins more often (correlation {self.length:+.2f})."
-        return (
-            f"Length explains {share} of its grades within a prompt: {liked} answers get better ones "
-            f"(rank correlation {self.length:+.2f}, {counted(self.lengths, 'answer')})."
-        )
+        better = f"the {liked} answer wins more often" if self.pairs else f"{liked} answers get better ones"
+        return f"{explains}: {better} (correlation {self.length:+.2f}, {counted(self.lengths, 'item')})."
 
     def _alike(self) -> str:
         return f"It said the same of all {self.judged - self.unreadable:,}." if self.all_alike else ""
@@ -252,6 +260,7 @@ def judge_figures(items: Sequence[Judged], *, pairs: bool) -> dict[str, Any]:
     1
     """
     bad = [one for one in items if one.value is None]
+    twice_asked = [one for one in items if one.asked_again]
     twice = [(one.value, one.again) for one in items if one.value is not None and one.again is not None]
     apart = [abs(first - second) for first, second in twice]
     both = _both_orders(items) if pairs else []
@@ -260,7 +269,8 @@ def judge_figures(items: Sequence[Judged], *, pairs: bool) -> dict[str, Any]:
     values = {one.value for one in items if one.value is not None}
     return {
         "judged": len(items),
-        "unreadable": len(bad) + sum(one.asked_again and one.again is None for one in items),
+        "replies": len(items) + len(twice_asked),
+        "unreadable": len(bad) + sum(one.again is None for one in twice_asked),
         "example": bad[0].said if bad else "",
         "repeated": len(twice),
         "contradicted": sum(gap > 0 for gap in apart),

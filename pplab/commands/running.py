@@ -255,7 +255,12 @@ RUN_OPTIONS = (
         "--expected", "what is right: a column of --prompts (default: expected), or without a table the text", metavar="COLUMN"
     ),
     Option("--reader", "have a small language model on this machine read the answers, too (needs pplab[reader])", None),
-    Option("--basis", "by whose scores it is decided where there are no checks (default surface)", choices=BASES),
+    Option(
+        "--basis",
+        f"by whose scores it is decided where there are no checks: {', '.join(BASES)} or a judge's, such as judge_helpful "
+        f"(default {BASES[0]})",
+        metavar="SOURCE",
+    ),
     Option("--judge", "have this model judge the answers when they have arrived, as the command judge does", metavar="MODEL"),
     RUBRIC,
     Option("--system", "the system message (default: the calibration's persona)", metavar="TEXT"),

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 TAG: Final = "judging"
 """What an experiment that holds a judge's replies is tagged with."""
+LONGEST_REPLY: Final = 2_000
+"""Tokens, those of thinking included; what goes on beyond them is no judgement."""
 TWICE: Final = 10
 """One item of so many comes twice, but `FEWEST_TWICE` at least."""
 FEWEST_TWICE: Final = 5
@@ -233,7 +235,7 @@ def _plan(
         models=[asked],
         resolve=runs.context.asked,
         n=1,
-        base={} if known else {"temperature": 0},  # grades by chance are worth less
+        base={"max_tokens": LONGEST_REPLY, **({} if known else {"temperature": 0})},  # grades by chance are worth less
         system=system_message(rubric, pairs=wanted.pairs),
         max_cost=max_cost,
         judges=Judging(experiment, wanted.rubric, wanted.version, wanted.pairs, items),

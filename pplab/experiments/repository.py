@@ -24,6 +24,7 @@ from pplab.plan.vocabulary import (
     SCORES,
     SUSPENDED,
     UTILITY,
+    WINS,
     judge_of,
     score_column,
 )
@@ -153,9 +154,11 @@ class StoredExperiment:
     @property
     def seconds(self) -> tuple[Decision, ...]:
         """The decisions by other scores than the plan goes by: the reader's (where it decides the surface's), each judge's."""
-        sources = ("surface",) if self.plan.source == "reader" else ("reader",) if self._read else ()
-        judged = (name for name in self.metrics if judge_of(name) == "judge")
-        return (*(self.decision(source=source) for source in sources), *(self.decision(metric=name) for name in judged))
+        others = [source for source in BASES if source != self.plan.source and (source == "surface" or self._read)]
+        if self.plan.source == "check":
+            others.remove("surface")  # which everybody sees beside them
+        judged = (name for name in self.metrics if judge_of(name) == "judge" and name != self.plan.metric)
+        return (*(self.decision(source=source) for source in others), *(self.decision(metric=name) for name in judged))
 
     @property
     def _read(self) -> bool:
@@ -173,9 +176,13 @@ class StoredExperiment:
             margin = own
         plan = self.plan
         if source is None:
-            source = plan.source if metric in (None, plan.metric) else judge_of(metric) or plan.basis
+            own_source = plan.basis if plan.basis in BASES else BASES[0]
+            source = plan.source if metric in (None, plan.metric) else judge_of(metric) or own_source
         elif source not in (*BASES, plan.source):
-            hint = did_you_mean(source, BASES) or f"write one of {', '.join(BASES)}"
+            hint = (
+                did_you_mean(source, BASES)
+                or f"write one of {', '.join(BASES)}; a judge's by its score: verdict('judge_helpful')"
+            )
             raise BadInput(f"source={source!r} is no source that can decide here", hint=hint)
         if source == "reader" != plan.source and not self._read:
             raise BadInput(
@@ -185,16 +192,19 @@ class StoredExperiment:
         if metric is None:
             metric = plan.metric if source == plan.source else UTILITY
         fixed = (metric, source) == (plan.metric, plan.source)
+        if source == "judge" and metric not in self.metrics and not fixed:
+            rubric = metric.removeprefix("judge_").removesuffix(WINS)
+            raise BadInput(f"no judge has given {metric} here", hint=f"exp.judge(MODEL, rubric={rubric!r})")
         if (metric, margin, source) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
 
             decision = decide(
-                self.matrix if source != "reader" else by_reader(self.frame),
+                self._scored_by(source, metric),
                 precision=precision_of(self.calibration),
                 metric=None if metric == UTILITY else metric,
                 margin=margin,
-                looks=plan.looks + (source != plan.source),
+                looks=plan.looks + (source != plan.source or (source == "judge" and not fixed)),
                 distance=distance_matrix,
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
                 metrics=[name for name in self.metrics if not judge_of(name)],
@@ -211,6 +221,14 @@ class StoredExperiment:
                 decision = dataclasses.replace(decision, arguments=arguments)
             self._decisions[metric, margin, source] = decision
         return self._decisions[metric, margin, source]
+
+    def _scored_by(self, source: str, metric: str) -> ResponseMatrix | pd.DataFrame:
+        """Return the responses with the scores that a decision by this source rests on."""
+        if source == "reader":
+            return by_reader(self.frame)
+        if source == "judge" and metric not in self.metrics:  # the plan goes by a judge who has not judged yet
+            return self.frame.assign(**{metric: math.nan})
+        return self.matrix
 
     @cached_property
     def migration(self) -> MigrationDecision | None:

@@ -17,7 +17,7 @@ from pplab.plan.messages import check_prompts, check_text, has_system_message, t
 from pplab.plan.parameters import in_order, parameter
 from pplab.plan.race import Race, Raced, new_race
 from pplab.plan.settings import FACTOR_COLUMNS, ModelAsked, Setting
-from pplab.plan.vocabulary import BASES, CORRECT, MARGIN, UTILITY
+from pplab.plan.vocabulary import CORRECT, MARGIN, UTILITY, is_basis, judge_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,8 +65,8 @@ class Plan:
     message of its own is sent with that alone. Where there are wordings, ``prompts`` are those of the first. ``rows`` holds the
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
     answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide, else the
-    scores of ``basis``. ``reader``: a small model on the user's machine reads the answers, too. ``judges`` says which answers of
-    another experiment its prompts ask about.
+    scores of ``basis``: a source, or the column of a judge's. ``reader``: a small model on the user's machine reads the answers,
+    too. ``judges`` says which answers of another experiment its prompts ask about.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -127,12 +127,12 @@ class Plan:
     @property
     def source(self) -> str:
         """By whose scores it is decided, one of `pplab.plan.vocabulary.SOURCES`; two never mix in one mean."""
-        return "check" if self.checks else self.basis
+        return "check" if self.checks else judge_of(self.basis) or self.basis
 
     @property
     def metric(self) -> str:
-        """The score that the decision rests on: that of its checks, or the utility."""
-        return CORRECT if self.checks else UTILITY
+        """The score that the decision rests on: that of its checks, a judge's, or the utility."""
+        return CORRECT if self.checks else self.basis if judge_of(self.basis) else UTILITY
 
     @property
     def raced(self) -> Raced | None:
@@ -237,8 +237,8 @@ class Plan:
         of_each_prompt = (conversations, rows, expected, *(wording.prompts for wording in wordings))
         if any(len(values) != len(data["prompts"]) for values in of_each_prompt if values):
             raise ValueError("a plan has one conversation, row, reference and wording for each prompt")
-        if data.get("basis", "surface") not in BASES or not isinstance(data.get("reader", False), bool):
-            raise ValueError("a plan is decided by the surface or the reader")
+        if not is_basis(data.get("basis", "surface")) or not isinstance(data.get("reader", False), bool):
+            raise ValueError("a plan is decided by the surface, the reader or a judge")
         return cls(
             **{
                 **data,

@@ -13,7 +13,7 @@ from pplab.plan.messages import has_system_message, map_text, turns_of
 from pplab.plan.parameters import parameter
 from pplab.plan.plan import make_plan, with_race
 from pplab.plan.request_prompts import named_texts, request_prompts, text_of
-from pplab.plan.vocabulary import BASES
+from pplab.plan.vocabulary import BASES, is_basis, judge_of
 from pplab.plan.written import Written, parse_value, parse_values
 
 if TYPE_CHECKING:
@@ -155,23 +155,25 @@ def build_plan(
         stream=False if request.stream is None else request.stream,
         checks=with_choices(checks, expected or ()),
         expected=expected and tuple(text and scrub(text) for text in expected),
-        basis=(basis := _basis(request.basis, checks)),
+        basis=(basis := _basis(request.basis, checks, race=_is_race(request))),
         reader=reader or _flag("reader", request.reader) or basis == "reader",
     )
     return with_race(plan, margin=request.margin, max_calls=request.max_calls) if _is_race(request) else plan
 
 
-def _basis(basis: Any, checks: Sequence[Check]) -> str:
+def _basis(basis: Any, checks: Sequence[Check], *, race: bool) -> str:
     """Return by whose scores a run without checks is decided."""
     if basis is None:
         return "surface"
-    if basis not in BASES:
-        hint = did_you_mean(str(basis), BASES) or f"write one of {', '.join(BASES)}"
+    if not is_basis(basis):
+        hint = did_you_mean(str(basis), BASES) or f"write one of {', '.join(BASES)}, or a judge's score such as judge_helpful"
         raise BadInput(f"basis={basis!r} is no source that can decide", hint=hint)
+    if judge_of(basis) and race:
+        raise BadInput("a race looks at its answers while they arrive, when no judge has seen them", hint="leave out the basis")
     if checks:
         raise BadInput(
             "checks and a basis were both given, and checks decide alone",
-            hint=f"leave one out; exp.verdict(source={basis!r}) is a second decision",
+            hint="leave one out; exp.verdict() takes any source or score for a second decision",
         )
     return str(basis)
 

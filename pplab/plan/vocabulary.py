@@ -28,7 +28,7 @@ READER_SCORES = ("creativity", "coherence", "completeness")
 WINS = "_wins"
 """Ends the name of a judge's score that comparisons in pairs give."""
 BASES = ("surface", "reader")
-"""The sources by whose scores a plan without checks may be decided."""
+"""The sources by whose scores a plan without checks may be decided; besides them a judge's scores, by their column."""
 WORDING_SCORES = ("creativity", "coherence")
 """The scores that judge wording, which is done in English only and from a few words on."""
 
@@ -64,6 +64,17 @@ def score_column(metric: str, source: str) -> str:
     ('coherence', 'reader_coherence')
     """
     return f"{source}_{metric}" if source in JUDGES else metric
+
+
+def is_basis(value: object) -> bool:
+    """Return whether a plan may be decided by this: the surface, the reader, or the column of a judge's scores.
+
+    Examples
+    --------
+    >>> is_basis("reader"), is_basis("judge_helpful"), is_basis("coherence")
+    (True, True, False)
+    """
+    return value in BASES or (isinstance(value, str) and judge_of(value) == "judge")
 
 
 def judge_of(column: str) -> str:

@@ -21,7 +21,7 @@ from pplab.observe.events import event
 from pplab.observe.spans import CAUSE
 from pplab.plan.plan import Plan
 from pplab.share.formats import ExportData, as_bytes, note, without_secrets
-from pplab.store.history import latest_scores
+from pplab.store.history import judgings, latest_scores
 from pplab.store.rows import ExportRow
 from pplab.store.run_lock import RunLock
 
@@ -92,6 +92,8 @@ def export(context: LabContext, ids: list[str], format: str, path: str | os.Path
             raise BadInput(f"unknown {name} '{value}'", hint=did_you_mean(str(value), known) or f"use one of: {', '.join(known)}")
     if format == "package" and what != "experiments":
         raise BadInput(f"a package holds experiments, not the {what}", hint="use csv, json or parquet for it")
+    if format == "package":  # with what is known of the judges that the experiments have scores of
+        ids = list(dict.fromkeys([*ids, *(row.experiment_id for id_ in ids for row in judgings(context.store, id_))]))
     file = target(path, context.folder, what, SUFFIXES.get(format, format))
     with job(context, what=what, format=format, ids=ids, name=file.name, records=len(ids)) as complete:
         content = _content(context, ids, format, what)

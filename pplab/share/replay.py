@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.analysis.phrasing import counted
-from pplab.plan.vocabulary import CORRECT, READER_SCORES, SCORED, SCORES, score_column
+from pplab.plan.vocabulary import READER_SCORES, SCORED, SCORES, UTILITY, score_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -239,10 +239,10 @@ def _consequences(contents: PackageContents, changed: Mapping[str, Mapping[str, 
         summaries += sum(not _equal(_none_if_nan(a), _none_if_nan(b)) for n in names for a, b in zip(old[n], new[n], strict=True))
         balance = precision_of(calibrations.get(e.calibration_id or ""))
         options: dict[str, Any] = {"precision": balance, "metrics": names, "lower_is_better": lower, "source": plan.source}
-        options |= {"metric": CORRECT if plan.checks else None, "looks": plan.looks, "raced": plan.raced}
+        options |= {"metric": None if plan.metric == UTILITY else plan.metric, "looks": plan.looks, "raced": plan.raced}
         frames = map(by_reader, (before, now)) if plan.source == "reader" else (before, now)
-        words = (decide(frame, **options).words for frame in frames)
-        verdicts += len(set(words)) - 1
+        if plan.source != "judge" or plan.metric in names:  # else the judge that is to decide has not judged
+            verdicts += len({decide(frame, **options).words for frame in frames}) - 1
     return summaries, verdicts
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import signal
+import threading
 
 import pytest
 
@@ -13,6 +15,7 @@ from pplab.commands import command_table
 from pplab.commands.session import Session
 from pplab.errors import BadInput
 from pplab.views.static import as_text
+from pplab.views.widgets.cards import Cards
 from tests.servers.faults import completion
 from tests.servers.plain import PlainServer
 
@@ -39,9 +42,12 @@ class Judges:
     def __init__(self):
         self.chance = random.Random(3)
         self.broken = set()
+        self.let_through = threading.Semaphore(10_000)
 
     def __call__(self, body):
         model = body["model"]
+        if model != "writer":
+            self.let_through.acquire()
         if model in self.broken:
             return 500, b'{"error": {"message": "broken"}}', {}
         text = answer(body) if model == "writer" else self.judge(model, body)
@@ -159,6 +165,56 @@ def test_calls_that_failed_are_sent_again_and_nothing_is_judged_twice(lab, exper
     assert experiment.responses["judge_helpful"].notna().all()
 
 
+class Impatient:
+    """A listener that interrupts after ten replies."""
+
+    def __init__(self):
+        self.arrivals = 0
+
+    def progress(self, _):
+        """Nobody looks at it."""
+
+    def arrived(self, _):
+        self.arrivals += 1
+        if self.arrivals == 10:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupted_judging_keeps_what_arrived_and_goes_on_with_the_rest(lab, experiment, judges):
+    judges.let_through = threading.Semaphore(10)
+    first = experiment.judge("fair", on=Impatient())
+    assert 0 < first.judged <= 10
+    assert first.missing > 0
+    lab.experiment(first.judgings[0]).wait()
+    judges.let_through = threading.Semaphore(10_000)
+    whole = experiment.judge("fair")
+    assert (whole.missing, whole.judgings) == (0, first.judgings)
+    assert experiment.responses["judge_helpful"].notna().all()
+
+
+def test_a_recording_judges_again_without_a_server(server, tmp_path, monkeypatch):
+    def judged(folder):
+        with pplab.Lab(store=tmp_path / folder, model="writer", base_url=server.base_url, api_key=KEY) as lab:
+            lab.use_recording(tmp_path / "calls.jsonl")
+            experiment = lab.run(PROMPTS[:2], n=1, sweep={"temperature": [0, 1.0]}, seed=1)
+            return experiment.judge("by_chance", pairs=True).words, experiment.responses["judge_helpful_wins"].tolist()
+
+    first = judged("first")
+    asked = len(server.bodies)
+    monkeypatch.setenv("PPLAB_OFFLINE", "1")
+    assert judged("second") == first
+    assert len(server.bodies) == asked
+
+
+def test_a_card_says_who_judged_and_why(lab, experiment, monkeypatch):
+    told = []
+    monkeypatch.setattr(Cards, "tell", lambda _, message: told.append(message))
+    experiment.judge("fair")
+    message = {"method": "custom", "content": {"kind": "explain", "id": experiment.responses["response_id"][0]}}
+    Cards(lab, experiment)._handle_msg({"content": {"data": message}, "buffers": []})
+    assert told[-1]["words"].endswith(f"The judge fair (helpful): {REASON}")
+
+
 def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, server):
     report = experiment.judge("fair", pairs=True)
     assert report.metric == "judge_helpful_wins"
@@ -176,7 +232,7 @@ def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, 
         ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
         ("left", False, "it tells nothing apart", "It said the same of all"),
         ("longer", True, "it prefers longer answers", r"Length explains 100% of its choices"),
-        ("longer", False, "it prefers longer answers", r"longer answers get better ones \(rank correlation \+(1.00|0.9\d)"),
+        ("longer", False, "it prefers longer answers", r"longer answers get better ones \(correlation \+(1.00|0.9\d)"),
         ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
         ("by_chance", True, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice"),
         ("refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry"),
@@ -240,6 +296,40 @@ def test_two_rubrics_and_two_judges_stand_apart(lab, experiment, tmp_path):
     assert {"fair", "longer"} == set(later[later["metric"] == "helpful"]["rater"])
 
 
+def test_a_plan_may_go_by_a_judge_who_decides_once_he_has_judged(lab):
+    experiment = lab.run(PROMPTS, n=2, sweep={"temperature": [0, 1.0]}, seed=1, basis="judge_helpful")
+    undecided = experiment.verdict()
+    assert (undecided.source, undecided.setting) == ("judge", None)
+    assert lab.replay(experiment).identical
+    experiment.judge("fair")
+    decided = experiment.verdict()
+    assert (decided.metric, decided.parameters) == ("judge_helpful", {"temperature": 1.0})
+    assert [(second.source, second.metric) for second in experiment.second_decisions] == [("surface", None)]
+    assert lab.replay(experiment).identical
+    again = lab.experiment(experiment.id)
+    assert again.verdict().words == decided.words
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"basis": "judge"}, "or a judge's score such as judge_helpful"),
+        ({"basis": "judge_helpful", "until": "settled", "data": {"prompt": [*PROMPTS, "a", "b"]}}, "no judge has seen them"),
+        ({"basis": "judge_helpful", "checks": "regex(pattern=a)"}, "checks decide alone"),
+    ],
+)
+def test_a_basis_that_cannot_decide_is_refused(lab, options, words):
+    with pytest.raises(BadInput, match=words):
+        lab.preflight(None if "data" in options else PROMPTS, sweep={"temperature": [0, 1.0]}, **options)
+
+
+def test_a_decision_by_a_judge_who_has_not_judged_is_refused_and_another_one_is_a_look(experiment):
+    with pytest.raises(BadInput, match="no judge has given judge_clear here"):
+        experiment.verdict("judge_clear")
+    with pytest.raises(BadInput, match="a judge's by its score"):
+        experiment.verdict(source="judge")
+
+
 def test_what_is_right_is_shown_to_the_judge(lab, server):
     table = {"prompt": PROMPTS[:2], "expected": ["ships", "flour"]}
     experiment = lab.run(data=table, checks="contains", n=1, sweep={"temperature": [0, 1.0]}, seed=1)
@@ -292,8 +382,8 @@ def test_a_run_judges_its_answers_when_they_have_arrived(lab):
 
 
 def test_a_package_carries_the_scores_and_a_replay_leaves_them(lab, experiment, tmp_path):
-    report = experiment.judge("fair")
-    lab.export([experiment, *report.judgings], "package", tmp_path / "judged.zip")
+    experiment.judge("fair")
+    lab.export(experiment, "package", tmp_path / "judged.zip")
     with pplab.Lab(store=tmp_path / "other", model="writer", base_url="http://127.0.0.1:9/v1", api_key=KEY) as other:
         other.import_package(tmp_path / "judged.zip")
         there = other.experiment(experiment.id)
