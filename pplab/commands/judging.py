@@ -24,7 +24,7 @@ def judge(session: Session, arguments: argparse.Namespace) -> CommandResult:
     lab = session.lab(arguments)
     experiment = lab.experiment(arguments.id or "latest")
     report = judged(session, arguments, lab, experiment, None, max_cost=arguments.max_cost, pairs=arguments.pairs)
-    return CommandResult(report, report.as_dict())
+    return CommandResult(report, report.as_dict(), exit_code=0 if report.judged else 1)
 
 
 def judged(

@@ -162,27 +162,35 @@ def judge(runs: Runs, experiment_id: str, request: JudgeRequest, listeners: List
             "there are no two different answers to compare", hint="run two settings or more: with a sweep, or several models"
         )
     store.must_be_writable()
-    going = True
-    for row in wanted.judgings(store):
-        if going and _lacks_replies(store, row):
-            again = ResumeRequest(kind="retry", max_cost=request.max_cost)
-            going = runs.resume(row.experiment_id, again, listeners).scheduler.stopping is None
-    if going and (new := _never_asked(store, wanted, questions)):
-        plan = _plan(runs, wanted, rubric, asked, new, request.max_cost)
-        runs.start_plan(plan, listeners, interrupts, labels=Labels(tags=(TAG,)))
-    replies = _replies(store, wanted)
-    _store_scores(context, wanted, replies)
+    with RunLock(context.folder, experiment_id):  # so that nobody else pays for the same; its end tells every reader of the news
+        going = True
+        for row in wanted.judgings(store):
+            if going and _lacks_replies(store, row):
+                again = ResumeRequest(kind="retry", max_cost=request.max_cost)
+                going = runs.resume(row.experiment_id, again, listeners).scheduler.stopping is None
+        if going and (new := _never_asked(store, wanted, questions)):
+            plan = _plan(runs, wanted, rubric, asked, new, request.max_cost)
+            runs.start_plan(plan, listeners, interrupts, labels=Labels(tags=(TAG,)))
+        replies = _replies(store, wanted)
+        _store_scores(context, wanted, replies)
     return _report(runs.stored(experiment_id).refresh(), wanted, questions, replies, store)
 
 
 def judge_reports(store: Store, stored: StoredExperiment) -> tuple[JudgeReport, ...]:
-    """Return what is known of each judge that an experiment has scores of, as far as its replies are in this lab."""
+    """Return what is known of each judge whose scores count in an experiment, as far as its replies are in this lab."""
     if not any(judge_of(name) == "judge" for name in stored.metrics):
         return ()
     answers = _answers(store, stored)
     listed = dict.fromkeys(map(_about, judgings(store, stored.row.experiment_id)))
     wanted = [Assignment(stored, answers, *about) for about in listed if is_present_version(about[1])]
-    return tuple(_report(stored, one, one.questions(), _replies(store, one), store) for one in wanted)
+    return tuple(_report(stored, one, one.questions(), _replies(store, one), store) for one in wanted if _counts(store, one))
+
+
+def _counts(store: Store, wanted: Assignment) -> bool:
+    """Return whether the scores in the column of its metric are its own, and no later judge's or rubric's."""
+    scores = [row for row in store.score_rows(wanted.experiment.row.experiment_id, source="judge") if row.metric == wanted.metric]
+    last = max(((row.created_at, row.version, row.rater) for row in scores), default=None)
+    return last is not None and last[1:] == (wanted.version, wanted.judge)
 
 
 def _answers(store: Store, stored: StoredExperiment) -> tuple[ResponseRow, ...]:
@@ -236,7 +244,7 @@ def _plan(
         resolve=runs.context.asked,
         n=1,
         base={"max_tokens": LONGEST_REPLY, **({} if known else {"temperature": 0})},  # grades by chance are worth less
-        system=system_message(rubric, pairs=wanted.pairs),
+        system=runs.context.scrub(system_message(rubric, pairs=wanted.pairs)),
         max_cost=max_cost,
         judges=Judging(experiment, wanted.rubric, wanted.version, wanted.pairs, items),
         **runs.defaults(),
@@ -262,30 +270,29 @@ def _store_scores(context: LabContext, wanted: Assignment, replies: Mapping[str,
     experiment_id = wanted.experiment.row.experiment_id
     asked = _asked_about(wanted)
     uses = Counter(shown for about in asked.values() for shown, _ in about)
-    with RunLock(context.folder, experiment_id):  # which also tells every reader that there is something new
-        stored = {row.score_id for row in context.store.score_rows(experiment_id, source="judge")}
-        rows, at, of = [], now(), current_span().correlation_id
-        for answer in wanted.answers:
-            about = asked[answer.response_id]
-            if not about or any(shown not in replies for shown, _ in about if shown):
-                continue
-            said = _graded(about, replies) if not wanted.pairs else _won(about, replies)
-            costs = [cost / uses[shown] for shown, _ in about if shown and (cost := replies[shown].cost) is not None]
-            row = judge_row(
-                answer,
-                wanted.metric,
-                said,
-                wanted.version,
-                rater=wanted.judge,
-                cost=sum(costs) if costs else None,
-                created_at=at,
-                correlation_id=of,
-            )
-            if row.score_id not in stored:
-                rows.append(row)
-        if not rows:
-            return
-        context.record(*rows, durable=True).result()
+    stored = {row.score_id for row in context.store.score_rows(experiment_id, source="judge")}
+    rows, at, of = [], now(), current_span().correlation_id
+    for answer in wanted.answers:
+        about = asked[answer.response_id]
+        if not about or any(shown not in replies for shown, _ in about if shown):
+            continue
+        said = _won(about, replies) if wanted.pairs else replies[about[0][0]].judgement
+        costs = [cost / uses[shown] for shown, _ in about if shown and (cost := replies[shown].cost) is not None]
+        row = judge_row(
+            answer,
+            wanted.metric,
+            said,
+            wanted.version,
+            rater=wanted.judge,
+            cost=sum(costs) if costs else None,
+            created_at=at,
+            correlation_id=of,
+        )
+        if row.score_id not in stored:
+            rows.append(row)
+    if not rows:
+        return
+    context.record(*rows, durable=True).result()
     context.record_event(
         "scores_added",
         entity="experiment",
@@ -311,10 +318,6 @@ def _asked_about(wanted: Assignment) -> dict[str, list[tuple[str, bool]]]:
     return asked
 
 
-def _graded(about: list[tuple[str, bool]], replies: Mapping[str, Reply]) -> Judgement:
-    return replies[about[0][0]].judgement
-
-
 def _won(about: list[tuple[str, bool]], replies: Mapping[str, Reply]) -> Judgement:
     """Return the share of its comparisons that an answer won, an equal one being half won."""
     said = [(Judgement(0.5, "") if not shown else replies[shown].judgement, first) for shown, first in about]
@@ -329,7 +332,7 @@ def _report(
     stored: StoredExperiment, wanted: Assignment, questions: list[Question], replies: Mapping[str, Reply], store: Store
 ) -> JudgeReport:
     column = score_column(wanted.metric, "judge")
-    choice = column in stored.metrics and len(stored.plan.settings) > 1
+    choice = len(stored.plan.settings) > 1 and _counts(store, wanted)
     costs = [reply.cost for reply in replies.values() if reply.cost is not None]
     asked = [one for one in questions if one.shown in replies]
     figures = judge_figures([_judged(one, replies) for one in asked], pairs=wanted.pairs)

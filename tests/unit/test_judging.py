@@ -289,7 +289,9 @@ def test_two_rubrics_and_two_judges_stand_apart(lab, experiment, tmp_path):
     assert [(report.model, report.rubric) for report in experiment.judges] == [("fair", "helpful"), ("left", "warm_tone")]
     own.write_text("Is it very warm?\n", "utf-8")
     assert experiment.judge("left", rubric=own).judged > 0
-    experiment.judge("longer")
+    by_length = experiment.judge("longer")
+    assert [(report.model, report.rubric) for report in experiment.judges] == [("left", "warm_tone"), ("longer", "helpful")]
+    assert by_length.decision == experiment.verdict("judge_helpful").headline
     frame = experiment.responses
     assert set(frame["judge_helpful"].unique()) - {0.0, 0.25, 0.5, 0.75, 1.0} == set()
     later = lab.scores(experiment)
