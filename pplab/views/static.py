@@ -368,7 +368,8 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
     for judge in exp.judges:
         if judge.warnings:
             page.notice("warning", f"Do not rely on the judge {judge.name}: {', and '.join(judge.warnings)}.")
-        page.add(html.folded(f"The judge {judge.name}", [escape_text(line) for line in judge.lines]), "")
+        folded = html.folded(f"The judge {judge.name}", [escape_text(line) for line in judge.lines])
+        page.add(folded, f"The judge {judge.name}: {' '.join(judge.lines)}")
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
