@@ -58,9 +58,10 @@ FROM {{source}} WHERE status = 'ok' AND latency_ms > 0 GROUP BY experiment_id, s
 _PROMPT_SETS = f"""
 SELECT {KEY} AS experiment,
        (hash(list_sort(list_distinct(plan ->> '$.prompts[*]')), plan -> '$.conversations') >> 1)::BIGINT AS prompt_set,
-       coalesce((plan ->> '$.prompts[0]')[:200], '') AS prompt, len(list_distinct(plan ->> '$.prompts[*]')) AS prompts
+       coalesce((plan ->> '$.prompts[0]')[:200], '') AS prompt, len(list_distinct(plan ->> '$.prompts[*]')) AS prompts,
+       json_exists(plan, '$.judges') AS judges
 FROM {{source}}"""
-"""Which prompts each experiment has: equal ones count once, in any order."""
+"""Which prompts each experiment has: equal ones count once, in any order; and whether a judge answered them."""
 
 _UNITS = f"""
 SELECT {KEY} AS experiment, unnest(range(len(texts))) AS prompt_index, unnest(texts) AS text

@@ -264,6 +264,17 @@ def test_more_than_forty_settings_are_cut_to_those_with_most_answers(store) -> N
     assert figures.settings[-1].responses.responses == 4
 
 
+def test_the_replies_of_a_judge_are_left_out(store) -> None:
+    own = experiment(1)
+    plan = {**own.plan, "prompts": ["Grade this."], "judges": {"experiment": own.experiment_id}}
+    judging = experiment(2, user="eve", plan=plan)
+    store.append(own, judging, response(own, 1), response(judging, 1))
+    figures = Rollup(store).read(Filters())
+    assert figures.totals.responses.responses == 1
+    assert [one.experiment_id for one in figures.recent] == [own.experiment_id]
+    assert figures.choices.users == ("ada",)
+
+
 def test_the_choices_are_what_was_used_the_latest_first(store) -> None:
     store.append(experiment(1, user="ada"), experiment(2, user="eve", model="m2"), experiment(3, user="ada"))
     choices = Rollup(store).read(Filters(user="eve")).choices
