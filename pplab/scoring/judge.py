@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput, did_you_mean
 from pplab.inputs.texts import read_text
+from pplab.inputs.visible import visible
 from pplab.plan.vocabulary import WINS
 from pplab.scoring.surface.markup import unfenced
 
@@ -211,13 +212,19 @@ def read_choice(text: str) -> Judgement:
 
 def _fields(text: str, name: str) -> tuple[dict[str, Any] | None, str]:
     """Return the two fields of a reply, or why they cannot be read."""
+    begins = _line(text)[:120]
     try:
         fields = json.loads(unfenced(text.strip()))
     except (ValueError, RecursionError):
-        return None, f"no JSON object: {' '.join(text.split())[:120]}" if text.strip() else "no reply"
+        return None, f"no JSON object: {begins}" if begins else "no reply"
     if not isinstance(fields, dict) or set(fields) != {"reason", name}:
-        return None, f"not just reason and {name}: {' '.join(text.split())[:120]}"
+        return None, f"not just reason and {name}: {begins}"
     reason = fields["reason"]
-    if not isinstance(reason, str) or not reason.strip() or len(reason) > LONGEST_REASON:
+    if not isinstance(reason, str) or not _line(reason) or len(reason) > LONGEST_REASON:
         return None, f"without a reason of 1 to {LONGEST_REASON:,} characters"
-    return fields | {"reason": " ".join(reason.split())}, ""
+    return fields | {"reason": _line(reason)}, ""
+
+
+def _line(text: str) -> str:
+    """Return a text as one line without what would steer a terminal or cannot be seen."""
+    return " ".join("".join(c if c.isprintable() else " " for c in visible(text)).split())

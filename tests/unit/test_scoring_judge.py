@@ -124,6 +124,11 @@ def test_what_is_not_just_what_was_asked_for_is_unreadable_and_says_why(reply):
     assert len(found.words) < 200
 
 
+def test_a_reply_steers_no_terminal():
+    assert read_grade("\x1b[31mRed\x07\u202e").words == "no JSON object: [31mRed"
+    assert read_grade(json.dumps({"reason": "so\x1b[2J\nwell", "grade": 1})).words == "so [2J well"
+
+
 @pytest.mark.parametrize(("better", "value"), [("first", 1.0), ("second", 0.0), ("equal", 0.5)])
 def test_a_choice_is_read_by_its_word(better, value):
     assert read_choice(json.dumps({"reason": "so", "better": better})).value == value
