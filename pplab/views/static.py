@@ -492,10 +492,8 @@ def _inline(value: Any) -> Any:
 
 def as_text(value: Any) -> str:
     """Return what a terminal shows for the value of a command."""
-    view = STATIC_VIEWS.get((type(value).__module__, type(value).__name__))
-    if view is not None:
-        display: Display = globals()[view](value)
-        return display.text
+    if view := STATIC_VIEWS.get((type(value).__module__, type(value).__name__)):
+        return str(globals()[view](value).text)
     if hasattr(value, "columns"):
         return text.table(value, limit=1000)
     return str(value)
