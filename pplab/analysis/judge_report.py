@@ -124,6 +124,8 @@ class JudgeReport(Report):
         US dollars of all its calls, where the price is known.
     judgings : tuple of str
         The experiments that hold its calls.
+    reason : str
+        Why some of them got no reply, such as ``3 timeout of 44 replicates``; empty where all did.
     decision : str
         What its scores say about which setting to use; empty where there is no choice.
     """
@@ -152,6 +154,7 @@ class JudgeReport(Report):
     family: str
     cost: float | None
     judgings: tuple[str, ...]
+    reason: str = ""
     decision: str = ""
 
     @property
@@ -203,7 +206,8 @@ class JudgeReport(Report):
         what = counted(self.judged, "pair" if self.pairs else "different answer")
         did = f"compared {what} (each order counts)" if self.pairs else f"graded {what}"
         cost = "" if self.cost is None else f", for ${self.cost:.4g}"
-        missing = f" {self.missing:,} more have no reply yet; judge again to ask for them." if self.missing else ""
+        why = f" ({self.reason})" if self.reason else ""
+        missing = f" {self.missing:,} more have no reply{why}; judge again to ask for them." if self.missing else ""
         return f"{self.model} {did} by the rubric '{self.rubric}', blind to the setting{cost}.{missing}"
 
     def _readable(self) -> str:

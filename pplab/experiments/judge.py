@@ -332,6 +332,7 @@ def _report(
     stored: StoredExperiment, wanted: Assignment, questions: list[Question], replies: Mapping[str, Reply], store: Store
 ) -> JudgeReport:
     column = score_column(wanted.metric, "judge")
+    judged_by = wanted.judgings(store)
     choice = len(stored.plan.settings) > 1 and _counts(store, wanted)
     costs = [reply.cost for reply in replies.values() if reply.cost is not None]
     asked = [one for one in questions if one.shown in replies]
@@ -348,7 +349,8 @@ def _report(
         missing=len(questions) - len(asked),
         family=own_family(wanted.judge, models),
         cost=sum(costs) if costs else None,
-        judgings=tuple(row.experiment_id for row in wanted.judgings(store)),
+        judgings=tuple(row.experiment_id for row in judged_by),
+        reason="; ".join(row.reason for row in judged_by if row.reason),
         decision=stored.decision(metric=column).headline if choice else "",
         **figures,
     )
