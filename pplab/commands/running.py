@@ -37,13 +37,20 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
     _check_judge(lab, arguments)
     if arguments.dry_run:
         preflight = lab.preflight(**request.given())
+        if arguments.judge:
+            session.say(
+                f"{arguments.judge} would judge the answers with a call each and a tenth more, which is not counted here."
+            )
         return CommandResult(preflight, preflight.as_dict())
     if arguments.prompts is None and not arguments.json:
         _say_what_one_prompt_shows(session, lab, request)
     with session.progress(lab, arguments) as listener:
         experiment = lab.run(**request.given(), on=listener)
     if arguments.judge and experiment.status not in SUSPENDED and experiment.responses["status"].isin(SCORED).any():
-        judged(session, arguments, lab, experiment, arguments.judge)
+        left = None if arguments.max_cost is None else max(0.0, arguments.max_cost - experiment.responses["cost"].sum())
+        report = judged(session, arguments, lab, experiment, arguments.judge, max_cost=left)
+        if report.missing:
+            session.say(report.lines[0])
     return experiment_result(experiment)
 
 
@@ -53,7 +60,7 @@ def _check_judge(lab: Lab, arguments: argparse.Namespace) -> None:
     from pplab.scoring.judge import find_rubric
 
     if arguments.judge is not None:
-        check_judge(lab.context.asked(arguments.judge))
+        check_judge(lab.context, lab.context.asked(arguments.judge), arguments.max_cost)
     elif arguments.rubric is not None:
         raise BadInput("--rubric needs a judge", hint="write --judge MODEL --rubric NAME")
     if arguments.rubric is not None:

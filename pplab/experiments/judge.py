@@ -13,6 +13,7 @@ from pplab.analysis.phrasing import STATUS_WORDS, counted
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput
 from pplab.experiments.resume import ResumeRequest
+from pplab.experiments.run_setup import check_price
 from pplab.experiments.score_rows import judge_row
 from pplab.ids import now
 from pplab.models.capabilities import known_effects
@@ -140,7 +141,7 @@ class Assignment:
 
 def _about(row: ExperimentRow) -> tuple[str, str, bool, str, str]:
     """Return by what a judging judges, and who."""
-    of = Plan.from_dict(row.plan).judges
+    of = Plan.from_dict(row.plan).judging
     assert of is not None
     return of.rubric, of.version, of.pairs, (row.models or [row.model])[0], row.provider
 
@@ -152,7 +153,7 @@ def judge(runs: Runs, experiment_id: str, request: JudgeRequest, listeners: List
     stored = runs.stored(experiment_id).refresh()
     asked = context.asked(request.model or context.model)
     answers = _answers(store, stored)
-    check_judge(asked)
+    check_judge(context, asked, request.max_cost)
     _refuse(stored, answers)
     provider = asked.provider or context.provider
     wanted = Assignment(stored, answers, rubric.name, rubric.version, request.pairs, asked.label, provider)
@@ -197,20 +198,22 @@ def _answers(store: Store, stored: StoredExperiment) -> tuple[ResponseRow, ...]:
     return tuple(row for row in store.response_rows(stored.row.experiment_id) if row.status in SCORED)
 
 
-def check_judge(asked: ModelAsked) -> None:
-    """Refuse a model that cannot judge."""
+def check_judge(context: LabContext, asked: ModelAsked, max_cost: float | None) -> None:
+    """Refuse a model that cannot judge, or whose price is unknown where it may only cost so much."""
     if asked.name == EMBEDDED:
         raise BadInput(
             "the embedded model follows no instructions, so it cannot judge",
             hint="name another model, such as judge --model NAME@ENDPOINT",
         )
+    if max_cost is not None:
+        check_price(context, asked.name, asked.provider or context.provider)
 
 
 def _refuse(stored: StoredExperiment, answers: tuple[ResponseRow, ...]) -> None:
     """Refuse what cannot be judged."""
     if stored.row.status == "running":
         raise BadInput("this experiment is still running", hint="wait for its end, then have it judged")
-    if stored.plan.judges is not None:
+    if stored.plan.judging is not None:
         raise BadInput("this experiment holds the replies of a judge", hint="have the experiment judged that it judges")
     if not answers:
         raise BadInput("this experiment has no answer to judge", hint="pplab results shows what came in place of answers")
@@ -236,17 +239,18 @@ def _plan(
     shown = [(one, one.shown) for one in questions] + [(one, one.again) for one in twice]
     order.shuffle(shown)
     items = tuple(tuple(row.response_id for row in one.answers) for one, _ in shown)
-    known = known_effects(asked.name, ["temperature"], runs.capabilities, provider=wanted.provider)
+    known = known_effects(asked.name, ["temperature"], runs.capabilities, provider=wanted.provider).get("temperature")
+    temperature = {"temperature": 0} if known is None or known.effect == "honoured" else {}  # grades by chance are worth less
     return make_plan(
         [text for _, text in shown],
         model=runs.context.model,
         models=[asked],
         resolve=runs.context.asked,
         n=1,
-        base={"max_tokens": LONGEST_REPLY, **({} if known else {"temperature": 0})},  # grades by chance are worth less
+        base={"max_tokens": LONGEST_REPLY, **temperature},
         system=runs.context.scrub(system_message(rubric, pairs=wanted.pairs)),
         max_cost=max_cost,
-        judges=Judging(experiment, wanted.rubric, wanted.version, wanted.pairs, items),
+        judging=Judging(experiment, wanted.rubric, wanted.version, wanted.pairs, items),
         **runs.defaults(),
     )
 

@@ -154,9 +154,8 @@ class StoredExperiment:
     @property
     def seconds(self) -> tuple[Decision, ...]:
         """The decisions by other scores than the plan goes by: the reader's (where it decides the surface's), each judge's."""
-        others = [source for source in BASES if source != self.plan.source and (source == "surface" or self._read)]
-        if self.plan.source == "check":
-            others.remove("surface")  # which everybody sees beside them
+        by_code = self.plan.source in ("surface", "check")  # beside checks the surface's scores are shown anyway
+        others = [s for s in BASES if s != self.plan.source and (self._read if s == "reader" else not by_code)]
         judged = (name for name in self.metrics if judge_of(name) == "judge" and name != self.plan.metric)
         return (*(self.decision(source=source) for source in others), *(self.decision(metric=name) for name in judged))
 

@@ -45,11 +45,8 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
     provider = recorded.provider if recorded else context.provider
     for asked in plan.models or (ModelAsked(plan.model),):
         server = asked.provider or provider
-        if plan.max_cost is not None and access.price(asked.name, server) is None:
-            raise BadInput(
-                f"the price of {asked.name} at {server} is unknown, so max_cost cannot be kept",
-                hint="set it with: pplab config prices='{\"" + asked.name + "\": [input, output]}' (dollars per million tokens)",
-            )
+        if plan.max_cost is not None:
+            check_price(context, asked.name, server)
     return RunDependencies(
         recorder=context,
         source=recorded or access.source(plan.models),
@@ -64,6 +61,15 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         reader=context.configuration.reader,
         endpoint_limits={} if recorded else access.endpoint_limits(plan.models),
     )
+
+
+def check_price(context: LabContext, model: str, provider: str) -> None:
+    """Refuse a model whose price nobody knows, where a limit in money is to be kept."""
+    if context.access.price(model, provider) is None:
+        raise BadInput(
+            f"the price of {model} at {provider} is unknown, so max_cost cannot be kept",
+            hint="set it with: pplab config prices='{\"" + model + "\": [input, output]}' (dollars per million tokens)",
+        )
 
 
 def concurrent_calls(context: LabContext, plan: Plan, recorded: RecordedSource | None = None) -> CallLimit:

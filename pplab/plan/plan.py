@@ -66,7 +66,7 @@ class Plan:
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
     answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide, else the
     scores of ``basis``: a source, or the column of a judge's. ``reader``: a small model on the user's machine reads the answers,
-    too. ``judges`` says which answers of another experiment its prompts ask about.
+    too. ``judging`` says which answers of another experiment its prompts ask about.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -99,7 +99,7 @@ class Plan:
     expected: tuple[str | None, ...] | None = None
     reader: bool = False
     basis: str = "surface"
-    judges: Judging | None = None
+    judging: Judging | None = None
 
     def __len__(self) -> int:
         each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
@@ -221,7 +221,7 @@ class Plan:
         for name, usual in (("looks", 1), ("reader", False), ("basis", "surface")):
             if data[name] == usual:
                 del data[name]
-        for name in ("race", "judges"):
+        for name in ("race", "judging"):
             record = data.pop(name)
             if record is not None:
                 data[name] = record.as_dict()
@@ -253,7 +253,7 @@ class Plan:
                 "race": Race.from_dict(data["race"]) if "race" in data else None,
                 "checks": tuple(map(stored_check, data.get("checks", ()))),
                 "expected": tuple(expected) if expected else None,
-                "judges": Judging.from_dict(data["judges"], len(data["prompts"])) if "judges" in data else None,
+                "judging": Judging.from_dict(data["judging"], len(data["prompts"])) if "judging" in data else None,
             }
         )
 

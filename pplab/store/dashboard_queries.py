@@ -136,7 +136,7 @@ CREATE OR REPLACE TEMP TABLE everything AS
 SELECT e.*, p.prompt_set, p.prompt, p.prompts, l.name, array_to_string(l.tags ->> '$[*]', ', ') AS tags, l.note
 FROM (SELECT experiment_id, {KEY} AS experiment, created_at, user, calibration_id, model, notebook,
              coalesce(models ->> '$[*]', [model]) AS asked FROM experiments) e
-JOIN prompt_sets p USING (experiment) LEFT JOIN experiment_labels l USING (experiment_id) WHERE NOT p.judges"""
+JOIN prompt_sets p USING (experiment) LEFT JOIN experiment_labels l USING (experiment_id) WHERE NOT p.judging"""
 """What filters and choices go by, one row an experiment; replies of a judge are no answers to be compared."""
 
 _CONDITIONS = {

@@ -59,7 +59,7 @@ _PROMPT_SETS = f"""
 SELECT {KEY} AS experiment,
        (hash(list_sort(list_distinct(plan ->> '$.prompts[*]')), plan -> '$.conversations') >> 1)::BIGINT AS prompt_set,
        coalesce((plan ->> '$.prompts[0]')[:200], '') AS prompt, len(list_distinct(plan ->> '$.prompts[*]')) AS prompts,
-       json_exists(plan, '$.judges') AS judges
+       json_exists(plan, '$.judging') AS judging
 FROM {{source}}"""
 """Which prompts each experiment has: equal ones count once, in any order; and whether a judge answered them."""
 

@@ -81,7 +81,7 @@ def latest_scores(tables: Queries, experiment_id: str) -> LatestScores:
 
 def judgings(tables: Queries, experiment_id: str) -> list[ExperimentRow]:
     """Return the experiments whose calls ask a judge about the answers of this one, oldest first."""
-    query = """SELECT experiment_id FROM experiments WHERE json_extract_string(plan, '$.judges.experiment') = ?
+    query = """SELECT experiment_id FROM experiments WHERE json_extract_string(plan, '$.judging.experiment') = ?
                ORDER BY created_at, experiment_id"""
     with tables.reading() as cursor:
         ids = [str(id_) for (id_,) in cursor.execute(query, [experiment_id]).fetchall()]

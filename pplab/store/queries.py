@@ -386,7 +386,7 @@ def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> s
         created = record_type.columns[[column.holds for column in record_type.columns].index("time")].name
         youngest_first = f"SELECT {record_type.key} FROM {record_type.table} ORDER BY {created} DESC, rowid DESC"
         for (id_,) in cursor.execute(youngest_first).fetchall():
-            if record_type.row is not ExperimentRow or not _judges(cursor, id_):
+            if record_type.row is not ExperimentRow or not _is_judging(cursor, id_):
                 return str(id_)
         raise NotFound(f"there is no {record_type.name} yet")
     if (named := _named(cursor, record_type, prefix)) is not None:
@@ -405,9 +405,9 @@ def _find(cursor: DuckDBPyConnection, record_type: RecordType, prefix: str) -> s
     return ids[0]
 
 
-def _judges(cursor: DuckDBPyConnection, experiment_id: str) -> bool:
+def _is_judging(cursor: DuckDBPyConnection, experiment_id: str) -> bool:
     """Return whether an experiment holds a judge's replies, which nobody means by the latest experiment."""
-    query = "SELECT json_exists(plan, '$.judges') FROM experiments WHERE experiment_id = ?"
+    query = "SELECT json_exists(plan, '$.judging') FROM experiments WHERE experiment_id = ?"
     return cursor.execute(query, [experiment_id]).fetchone() == (True,)
 
 

@@ -266,7 +266,7 @@ def test_more_than_forty_settings_are_cut_to_those_with_most_answers(store) -> N
 
 def test_the_replies_of_a_judge_are_left_out(store) -> None:
     own = experiment(1)
-    plan = {**own.plan, "prompts": ["Grade this."], "judges": {"experiment": own.experiment_id}}
+    plan = {**own.plan, "prompts": ["Grade this."], "judging": {"experiment": own.experiment_id}}
     judging = experiment(2, user="eve", plan=plan)
     store.append(own, judging, response(own, 1), response(judging, 1))
     figures = Rollup(store).read(Filters())

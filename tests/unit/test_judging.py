@@ -13,6 +13,7 @@ import pytest
 import pplab
 from pplab.commands import command_table
 from pplab.commands.session import Session
+from pplab.config.configuration import PPLab
 from pplab.errors import BadInput
 from pplab.views.static import as_text
 from pplab.views.widgets.cards import Cards
@@ -274,7 +275,7 @@ def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_
     assert lab.experiment("latest").id == experiment.id
     listed = lab.experiments(search="judging")
     assert tuple(listed["experiment_id"]) == report.judgings
-    assert lab.experiment(report.judgings[0]).plan.judges.experiment == experiment.id
+    assert lab.experiment(report.judgings[0]).plan.judging.experiment == experiment.id
     with pytest.raises(BadInput, match="holds the replies of a judge"):
         lab.experiment(report.judgings[0]).judge("fair")
 
@@ -381,6 +382,39 @@ def test_a_run_judges_its_answers_when_they_have_arrived(lab):
     with pytest.raises(BadInput, match="--rubric needs a judge"):
         command_table.perform(["run", "--rubric", "clear", "Hello"], session)
     session.close()
+
+
+def test_the_limit_of_a_run_is_that_of_its_judge_too(tmp_path, server):
+    said = []
+
+    def run(prices, limit):
+        configuration = PPLab(prices=prices)
+        folder = tmp_path / f"{len(prices)}"
+        with pplab.Lab(store=folder, model="writer", base_url=server.base_url, api_key=KEY, configuration=configuration) as lab:
+            session = Session(lambda: lab, front_end="terminal", say=said.append)
+            line = ["run", "--n", "1", "--sweep", "temperature=0,1", "--seed", "1", "--set", "max_tokens=100", "--judge", "fair"]
+            return command_table.perform([*line, "--max-cost", limit, PROMPTS[0]], session).data
+
+    asked = len(server.bodies)
+    with pytest.raises(BadInput, match=r"the price of fair at .* is unknown"):
+        run({"writer": [1, 1]}, "1")
+    assert len(server.bodies) == asked
+    done = run({"writer": [1, 1], "fair": [1000, 1000]}, "1")
+    assert done["status"] == "completed"
+    assert re.search(r"2 more have no reply \(.+\); judge again", said[-1])
+    assert judged_bodies(server) == []  # one reply might have cost more than what was left
+    assert run({"writer": [1, 1], "fair": [1, 1], "other": [1, 1]}, "1")["judges"][0]["missing"] == 0
+
+
+@pytest.mark.parametrize(("effect", "sent"), [("honoured", True), ("rejected", False), (None, True)])
+def test_a_judge_is_told_a_temperature_where_it_takes_one(tmp_path, server, effect, sent):
+    known = {"fair": {"temperature": effect}} if effect else {}
+    configuration = PPLab(capabilities=known)
+    with pplab.Lab(
+        store=tmp_path / "lab", model="writer", base_url=server.base_url, api_key=KEY, configuration=configuration
+    ) as lab:
+        lab.run(PROMPTS[:1], n=1, sweep={"temperature": [0, 1.0]}, seed=1).judge("fair")
+    assert {"temperature" in body for body in judged_bodies(server)} == {sent}
 
 
 def test_a_package_carries_the_scores_and_a_replay_leaves_them(lab, experiment, tmp_path):
