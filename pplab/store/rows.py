@@ -154,6 +154,30 @@ class ResponseRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RatingRow:
+    """What a person said of one answer, or of two side by side; a higher revision replaces a lower one.
+
+    ``choice`` is one of `pplab.plan.ratings`: a grade, a preference, or that it was taken back. ``response_id`` is the answer, or
+    the one on the left, ``other_id`` the one on the right; ``*_revision`` say which row of a response was shown. ``position``
+    counts the items that the rater was shown in this experiment and way of rating, from 0.
+    """
+
+    rating_id: str
+    revision: int
+    created_at: str
+    experiment_id: str
+    rater: str
+    position: int
+    response_id: str
+    response_revision: int
+    other_id: str | None
+    other_revision: int | None
+    choice: str
+    note: str | None
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
     """One HTTP request of a call."""
 
@@ -253,4 +277,16 @@ class CellRow:
     span_id: str
 
 
-Row = CalibrationRow | ExperimentRow | LabelRow | ResponseRow | ScoreRow | AttemptRow | ExportRow | EventRow | MetricRow | CellRow
+Row = (
+    CalibrationRow
+    | ExperimentRow
+    | LabelRow
+    | ResponseRow
+    | ScoreRow
+    | RatingRow
+    | AttemptRow
+    | ExportRow
+    | EventRow
+    | MetricRow
+    | CellRow
+)
