@@ -212,6 +212,8 @@ def decided_by(metric: str | None, source: str) -> str:
     """
     if source == "judge":
         return f"the judge ({(metric or '').removeprefix('judge_').replace('_', ' ')})"
+    if source == "person":
+        return "people's ratings"
     return "the checks" if metric == CORRECT else "the reader" if source == "reader" else ""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pplab.analysis.person_ratings import person_ratings
 from pplab.analysis.phrasing import joined
 from pplab.errors import BadInput, NotFound, did_you_mean
 from pplab.experiments.factors import for_analysis, with_factors
@@ -19,7 +20,9 @@ from pplab.plan.vocabulary import (
     ANSWERED,
     BASES,
     CORRECT,
+    GRADERS,
     MARGIN,
+    RATING,
     READER_SCORES,
     SCORES,
     SUSPENDED,
@@ -46,6 +49,8 @@ if TYPE_CHECKING:
     from pplab.store.store import Store
 
 LOST = "the process that ran it ended"
+PERSON = score_column(RATING, "person")
+"""The column of people's ratings on the scale."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class StoredExperiment:
         Its name, tags and note, where it was ever given any.
     control : StoredExperiment or None
         The earlier experiment that has the answers of a race's control, where there is one and this lab has it.
+    given : pandas.DataFrame
+        The ratings by people that stand, as ``lab.store.ratings`` has them.
     """
 
     row: ExperimentRow
@@ -84,7 +91,8 @@ class StoredExperiment:
     probes: pd.DataFrame
     calibration: CalibrationRow | None
     label: LabelRow | None
-    control: StoredExperiment | None = None
+    control: StoredExperiment | None
+    given: pd.DataFrame
 
     @cached_property
     def plan(self) -> Plan:
@@ -93,12 +101,12 @@ class StoredExperiment:
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics of its responses: what it is decided on, the four, the user's own, the reader's, the judges'."""
+        """The metrics of its responses: what it is decided on, the four, the user's own, the reader's, judges' and people's."""
         decided_on = (CORRECT,) if self.plan.checks else ()
         own = dict.fromkeys(name for values in self.own.values() for name in values)
         read = (score_column(name, "reader") for name in READER_SCORES)
         by_code = (name for name in own if not judge_of(name))
-        judged = (name for name in own if judge_of(name) == "judge")
+        judged = (name for name in own if judge_of(name) in GRADERS)
         return tuple(dict.fromkeys((*decided_on, *SCORES, *by_code, *(name for name in read if name in own), *judged)))
 
     @cached_property
@@ -153,10 +161,10 @@ class StoredExperiment:
 
     @property
     def seconds(self) -> tuple[Decision, ...]:
-        """The decisions by other scores than the plan goes by: the reader's (where it decides the surface's), each judge's."""
+        """The decisions by other scores than the plan goes by: the reader's (or the surface's), each judge's, people's ratings."""
         by_code = self.plan.source in ("surface", "check")  # beside checks the surface's scores are shown anyway
         others = [s for s in BASES if s != self.plan.source and (self._read if s == "reader" else not by_code)]
-        judged = (name for name in self.metrics if judge_of(name) == "judge" and name != self.plan.metric)
+        judged = (name for name in self.metrics if judge_of(name) in GRADERS and name != self.plan.metric)
         return (*(self.decision(source=source) for source in others), *(self.decision(metric=name) for name in judged))
 
     @property
@@ -180,7 +188,7 @@ class StoredExperiment:
         elif source not in (*BASES, plan.source):
             hint = (
                 did_you_mean(source, BASES)
-                or f"write one of {', '.join(BASES)}; a judge's by its score: verdict('judge_helpful')"
+                or f"write one of {', '.join(BASES)}; a judge's or people's by its score: verdict('judge_helpful')"
             )
             raise BadInput(f"source={source!r} is no source that can decide here", hint=hint)
         if source == "reader" != plan.source and not self._read:
@@ -194,6 +202,8 @@ class StoredExperiment:
         if source == "judge" and metric not in self.metrics and not fixed:
             rubric = metric.removeprefix("judge_").removesuffix(WINS)
             raise BadInput(f"no judge has given {metric} here", hint=f"exp.judge(MODEL, rubric={rubric!r})")
+        if source == "person" and metric not in self.metrics:
+            raise BadInput("nobody has rated these answers on the scale", hint="in a notebook: %pplab rate")
         if (metric, margin, source) not in self._decisions:
             from pplab.analysis.decision import decide
             from pplab.scoring.surface.distances import distance_matrix
@@ -203,7 +213,7 @@ class StoredExperiment:
                 precision=precision_of(self.calibration),
                 metric=None if metric == UTILITY else metric,
                 margin=margin,
-                looks=plan.looks + (source != plan.source or (source == "judge" and not fixed)),
+                looks=plan.looks + (source != plan.source or (source in GRADERS and not fixed)),
                 distance=distance_matrix,
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
                 metrics=[name for name in self.metrics if not judge_of(name)],
@@ -261,6 +271,22 @@ class StoredExperiment:
             looks=plan.looks,
             distance=distance_matrix,
             raced=plan.raced,
+        )
+
+    @cached_property
+    def ratings(self) -> Ratings:
+        """What people's ratings say of its settings, its scores and the raters."""
+        from pplab.analysis.ratings import ratings_report
+
+        plan = self.plan
+        by_grades = self.decision(metric=PERSON) if PERSON in self.metrics and len(plan.settings) > 1 else None
+        return ratings_report(
+            self.given,
+            self.frame,
+            settings=dict(zip(self.matrix.settings, self.matrix.labels, strict=True)),
+            scores=[name for name in self.metrics if name != PERSON],
+            cheap=plan.metric,
+            decision=by_grades,
         )
 
     @cached_property
@@ -367,11 +393,12 @@ class ExperimentRepository:
             if row.status == "running" and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             scores = history.latest_scores(store, row.experiment_id)
+            answers, given = store.responses(row.experiment_id), store.ratings(row.experiment_id)
             control = ((row.plan.get("race") or {}).get("control") or {}).get("experiment")
             return StoredExperiment(
                 row,
-                store.responses(row.experiment_id),
-                scores.by_response,
+                answers,
+                _with_ratings(scores.by_response, person_ratings(given, answers)),
                 _reasons(history.unjudged(store, row.experiment_id), scores),
                 scores.wrong,
                 history.server_behaviour(store, row.experiment_id),
@@ -379,7 +406,18 @@ class ExperimentRepository:
                 _calibration(store, row.calibration_id),
                 store.label(row.experiment_id),
                 _control(store, control),
+                given,
             )
+
+
+def _with_ratings(
+    scores: Mapping[str, Mapping[str, float | None]], ratings: Mapping[str, float]
+) -> dict[str, dict[str, float | None]]:
+    """Return scores by response id and column, those of people's ratings among them."""
+    of_each = {rid: dict(of_one) for rid, of_one in scores.items()}
+    for rid, value in ratings.items():
+        of_each.setdefault(rid, {})[PERSON] = value
+    return of_each
 
 
 def _reasons(of_the_four: Mapping[str, Mapping[str, str]], scores: LatestScores) -> dict[str, dict[str, str]]:

@@ -23,6 +23,10 @@ SOURCES = ("surface", "check", "reader", "judge", "person")
 that reads it, a model that grades it, a person."""
 JUDGES = ("reader", "judge", "person")
 """The sources that judge what code has scored already: their scores stand beside those, in columns that begin with the source."""
+GRADERS = ("judge", "person")
+"""Those of them whose scores have names of their own: a judge's are called by their rubrics, a person's is `RATING`."""
+RATING = "rating"
+"""The score of people's ratings on the scale; it stands in the column ``person_rating``."""
 READER_SCORES = ("creativity", "coherence", "completeness")
 """What the reader says of an answer; structure is left to the surface."""
 WINS = "_wins"
@@ -84,11 +88,11 @@ def judge_of(column: str) -> str:
 
     Examples
     --------
-    >>> judge_of("reader_coherence"), judge_of("judge_helpful"), judge_of("coherence"), judge_of("reader_friendly")
-    ('reader', 'judge', '', '')
+    >>> judge_of("reader_coherence"), judge_of("judge_helpful"), judge_of("person_rating"), judge_of("reader_friendly")
+    ('reader', 'judge', 'person', '')
     """
     source, _, metric = column.partition("_")
-    known = metric in SCORES or (source == "judge" and bool(metric))
+    known = metric in SCORES or (source == "judge" and bool(metric)) or (source == "person" and metric == RATING)
     return source if source in JUDGES and known else ""
 
 

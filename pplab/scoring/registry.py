@@ -30,6 +30,7 @@ _ONE_LINE = {
     "structure": "The form the prompt asks for is met, and the markup is well-formed.",
     "completeness": "What the prompt asks about is covered and the answer is finished.",
 }
+_RATED = "How people rated it on the scale, on average: 0 is 1, the worst, and 1 is 5, the best."
 _users: dict[str, _UserMetric] = {}  # the one mutable state of this room: filled by `metric`, per process
 
 
@@ -151,6 +152,8 @@ def _of_judge(column: str) -> MetricInfo | None:
     if not source:
         return None
     name = column.removeprefix(f"{source}_")
+    if source == "person":
+        return MetricInfo(column, 0.0, 1.0, True, _RATED, built_in=True)
     if name not in SCORES:
         rubric = name.removesuffix(WINS)
         doc = f"its grade by the rubric '{rubric}': 0 is 1, the worst, and 1 is 5, the best."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from pplab.errors import StoreBusy
 from pplab.files import is_locked, lock, unlock
+from pplab.ids import new_id
 from pplab.store.filesystem import os_refusal
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class RunLock:
             self._path.unlink(missing_ok=True)
             unlock(fd)
             os.close(fd)
+
+
+def announce(folder: Path) -> None:
+    """Tell every reader of the lab, in whichever process, that something of an experiment changed: `run_stamp` does."""
+    with RunLock(folder, f"announcement-{new_id()}"):
+        pass
 
 
 def is_running(folder: Path, id_: str) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pplab.views.widgets.base import LabWidget
 
 
 def mimebundle(view: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -10,9 +13,17 @@ def mimebundle(view: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if view == "experiment":
         from pplab.views.widgets.cards import Cards
 
-        bundle: tuple[dict[str, Any], dict[str, Any]] = Cards(value.context, value)._repr_mimebundle_()
-        return bundle
+        return _widget(Cards(value.context, value))
+    if view == "rate":
+        from pplab.views.widgets.rate import Rate
+
+        return _widget(Rate(value.context, value))
     from pplab.views import static
 
     display = getattr(static, view)(value)
     return {"text/plain": display.text, "text/html": display.html}, {}
+
+
+def _widget(widget: LabWidget) -> tuple[dict[str, Any], dict[str, Any]]:
+    bundle: tuple[dict[str, Any], dict[str, Any]] = widget._repr_mimebundle_()
+    return bundle

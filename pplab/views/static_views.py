@@ -14,6 +14,8 @@ STATIC_VIEWS = {
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",
     ("pplab.analysis.records", "Comparisons"): "report",
     ("pplab.analysis.judge_report", "JudgeReport"): "report",
+    ("pplab.analysis.ratings", "Ratings"): "ratings",
+    ("pplab.experiments.rating", "RatingSession"): "rate",
     ("pplab.experiments.preflight", "Preflight"): "report",
     ("pplab.experiments.probe", "Probe"): "report",
     ("pplab.experiments.probe", "Probes"): "report",
