@@ -627,7 +627,7 @@ class Lab(CopiedAsItself):
         path
             Where to; default: a new file in ``exports/`` of the working folder.
         what
-            ``experiments``, ``scores`` (those besides the four), ``audit`` or ``timing``.
+            ``experiments``, ``scores`` (those besides the four), ``ratings`` (those that stand), ``audit`` or ``timing``.
         """
         from pplab.share.export import OF_EXPERIMENTS, export
 

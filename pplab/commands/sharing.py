@@ -127,7 +127,9 @@ COMMANDS = (
                 "the file's format (default csv, which Excel reads correctly)",
                 choices=("csv", "json", "parquet", "package"),
             ),
-            Option("--what", "what to export (default experiments)", choices=("experiments", "scores", "audit", "timing")),
+            Option(
+                "--what", "what to export (default experiments)", choices=("experiments", "scores", "ratings", "audit", "timing")
+            ),
             Option("--path", "the file to write, inside the working folder (default: a new file in exports/)", metavar="FILE"),
         ),
         examples=("export --format parquet", "export --format package", "export --what audit --format csv"),

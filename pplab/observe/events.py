@@ -85,6 +85,12 @@ CATALOGUE: dict[str, EventType] = {
             "Stored answers were scored by metrics, or versions of them, that had not scored them.",
             {"metrics": "list", "responses": "int", "scores": "int"},
         ),
+        EventType(
+            "rating_started",
+            "Answers were shown to a person to be rated, blind; pairs says whether two side by side.",
+            {"pairs": "bool", "items": "int"},
+        ),
+        EventType("rating_ended", "The person stopped rating; rated are the items rated by then.", {"rated": "int"}),
         EventType("realtime_update_received", "Another notebook's result was shown.", {"experiments": "list"}),
         EventType("export_requested", "An export was asked for.", {"what": "str", "format": "str", "records": "int"}),
         EventType("export_completed", "The file was written.", {"sha256": "str", "size": "int", "rows": "int"}),

@@ -33,6 +33,8 @@ EVENTS = frozenset(
         "analytics_updated",
         "retry_requested",
         "scores_added",
+        "rating_started",
+        "rating_ended",
         "experiment_labelled",
         "package_imported",
     }

@@ -7,6 +7,7 @@ import hashlib
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "json", "parquet", "package")
 SUFFIXES = {"package": "zip"}
-SUBJECTS = ("experiments", "scores", "audit", "timing")
-OF_EXPERIMENTS = SUBJECTS[:2]
+SUBJECTS = ("experiments", "scores", "ratings", "audit", "timing")
+OF_EXPERIMENTS = SUBJECTS[:3]
 """The subjects that are exported of some experiments; the others are of the whole lab."""
 FOLDER = "exports"
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -202,8 +203,9 @@ def _frame(store: Store, ids: list[str], what: str) -> pd.DataFrame:
         return store.timing()
     import pandas as pd
 
+    of_experiment = {"scores": store.scores, "ratings": store.ratings}.get(what, partial(_responses, store))
     with store.reading():
-        return pd.concat([store.scores(i) if what == "scores" else _responses(store, i) for i in ids], ignore_index=True)
+        return pd.concat([of_experiment(i) for i in ids], ignore_index=True)
 
 
 def _responses(store: Store, experiment_id: str) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def _json_columns(frame: pd.DataFrame) -> pd.DataFrame:
 
     out = frame.copy()
     for name in out.columns:
-        if out[name].map(lambda v: isinstance(v, (dict, list))).any():
+        if any(isinstance(v, (dict, list)) for v in out[name]):
             out[name] = out[name].map(lambda v: canonical_json(v) if isinstance(v, (dict, list)) else v)
     return out
 

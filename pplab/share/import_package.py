@@ -167,6 +167,7 @@ def _enter(context: LabContext, contents: PackageContents, new: set[str], origin
     rows += [a for a in contents.attempts if a.experiment_id in new]
     rows += [s for s in contents.scores if s.experiment_id in new]
     rows += [label for label in contents.labels if label.experiment_id in new]
+    rows += [rating for rating in contents.ratings if rating.experiment_id in new]
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
     payload = {"sha256": origin["package"], "experiments": len(new)}
     for experiment in sorted(new):  # imported again, also after a crash, it is the same event

@@ -20,7 +20,7 @@ from pplab.share import audit_excerpt, crate
 from pplab.share.archive import pack
 from pplab.share.formats import ExportData, as_bytes, without_secrets
 from pplab.share.notebook import replay_notebook
-from pplab.share.package_contents import FIRST_TABLES, TABLES, lab_id, read_store, recorded_calls, row_sha256, to_json_line
+from pplab.share.package_contents import lab_id, read_store, recorded_calls, row_sha256, to_json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,12 +56,11 @@ def package(store: Store, ids: Sequence[str], scrub: Callable[[str], str]) -> Ex
     with store.reading():
         contents = read_store(store, ids)
         audit = audit_excerpt.excerpt_of(store, contents, scrub)
-    names = [name for name in TABLES if name in FIRST_TABLES or contents.table(name)]
-    lines = {name: [to_json_line(row, scrub) for row in contents.table(name)] for name in names}
-    data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in lines[name]).encode() for name in names}
+    lines = {name: [to_json_line(row, scrub) for row in contents.table(name)] for name in contents.names}
+    data = {f"data/{name}.jsonl": "".join(f"{line}\n" for line in of_one).encode() for name, of_one in lines.items()}
     readable = _readable(contents, scrub)
     data |= {f"data/responses.{kind}": made.data for kind, made in readable.items()}
-    rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name in names for n, line in enumerate(lines[name], 1)]
+    rows = [f"{row_sha256(line)}  data/{name}.jsonl:{n}\n" for name, of_one in lines.items() for n, line in enumerate(of_one, 1)]
     calls = sorted(recorded_calls(contents), key=RecordedCall.sort_key)
     tags = {
         "bagit.txt": BAGIT,

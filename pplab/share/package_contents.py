@@ -14,7 +14,7 @@ from pplab.models.types import Attempt, Reply
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.store.drain_log import DrainLog
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, canonical_json, time_text
-from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, LabelRow, ResponseRow, ScoreRow
+from pplab.store.rows import AttemptRow, CalibrationRow, ExperimentRow, LabelRow, RatingRow, ResponseRow, ScoreRow
 from pplab.store.scores import LatestScores, given_scores
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FIRST_TABLES = {"calibrations": CalibrationRow, "experiments": ExperimentRow, "responses": ResponseRow, "attempts": AttemptRow}
 """The tables that every package has."""
 
-TABLES = {**FIRST_TABLES, "scores": ScoreRow, "labels": LabelRow}
+TABLES = {**FIRST_TABLES, "scores": ScoreRow, "labels": LabelRow, "ratings": RatingRow}
 """The tables of a package and their records, in the order in which one refers to those before. One without rows is left out
 where it is none of the first."""
 
@@ -45,11 +45,17 @@ class PackageContents:
     attempts: tuple[AttemptRow, ...]
     scores: tuple[ScoreRow, ...] = ()
     labels: tuple[LabelRow, ...] = ()
+    ratings: tuple[RatingRow, ...] = ()
 
     def table(self, name: str) -> Sequence[Any]:
         """Return the rows of one of `TABLES`."""
         rows: Sequence[Any] = getattr(self, name)
         return rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its tables, in the order of `TABLES`."""
+        return tuple(name for name in TABLES if name in FIRST_TABLES or self.table(name))
 
     @property
     def rows(self) -> int:
@@ -89,12 +95,13 @@ def read_store(store: Store, ids: Sequence[str]) -> PackageContents:
         frames = [store.attempts(e.experiment_id) for e in experiments]
         scores = [s for e in experiments for s in store.score_rows(e.experiment_id)]
         labels = [label for e in experiments if (label := store.label(e.experiment_id)) is not None]
+        ratings = [rating for e in experiments for rating in store.rating_rows(e.experiment_id)]
     place = {r.response_id: i for i, r in enumerate(responses)}
     attempts = [a for frame in frames for a in _attempts(frame)]
     attempts.sort(key=lambda a: (place.get(a.response_id, len(place)), a.started_at, a.attempt, a.attempt_id))
     scores.sort(key=lambda s: (place.get(s.response_id, len(place)), s.metric, s.created_at, s.score_id))
     return PackageContents(
-        tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts), tuple(scores), tuple(labels)
+        tuple(calibrations), tuple(experiments), tuple(responses), tuple(attempts), tuple(scores), tuple(labels), tuple(ratings)
     )
 
 

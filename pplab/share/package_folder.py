@@ -14,6 +14,7 @@ from pplab.errors import PplabError
 from pplab.experiments.response_writer import make_call, response_id
 from pplab.experiments.score_rows import score_id
 from pplab.plan.plan import Plan, PlannedCall
+from pplab.plan.ratings import GRADES, PREFERENCES, UNDONE
 from pplab.plan.vocabulary import SOURCES
 from pplab.secrets import MASK
 from pplab.share import audit_excerpt
@@ -219,6 +220,7 @@ def _inconsistencies(contents: PackageContents) -> Iterator[str]:
     for label in contents.labels:
         if label.experiment_id not in plans:
             yield f"the name of experiment {label.experiment_id[:8]} belongs to none"
+    yield from _rating_inconsistencies(contents)
 
 
 def _score_inconsistencies(contents: PackageContents) -> Iterator[str]:
@@ -230,6 +232,16 @@ def _score_inconsistencies(contents: PackageContents) -> Iterator[str]:
             yield f"score {s.score_id[:8]} has a source that is none of pplab"
         elif s.score_id != score_id(s.response_id, s.response_revision, s.metric, s.source, s.version, s.rater):
             yield f"score {s.score_id[:8]} has an id that does not fit it"
+
+
+def _rating_inconsistencies(contents: PackageContents) -> Iterator[str]:
+    experiments = {r.response_id: r.experiment_id for r in contents.responses}
+    for r in contents.ratings:
+        shown = [r.response_id] if r.other_id is None else [r.response_id, r.other_id]
+        if any(experiments.get(id_) != r.experiment_id for id_ in shown):
+            yield f"rating {r.rating_id[:8]} belongs to no response"
+        elif r.choice not in {UNDONE, *(GRADES if r.other_id is None else PREFERENCES)}:
+            yield f"rating {r.rating_id[:8]} has a choice that nobody could make"
 
 
 def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[Plan, str]]) -> Iterator[str]:

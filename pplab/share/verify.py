@@ -157,9 +157,7 @@ def _read(path: Path, package: OpenPackage) -> PackageFolder:
 
 def _report(path: Path, package: OpenPackage, folder: PackageFolder) -> PackageReport:
     contents = folder.contents
-    tables = (
-        {} if contents is None else {n: len(contents.table(n)) for n in ("calibrations", "experiments", "responses", "attempts")}
-    )
+    tables = {name: len(contents.table(name)) for name in contents.names} if contents else {}
     statuses = Counter(r.status for r in contents.responses) if contents else Counter[str]()
     audit = folder.audit
     return PackageReport(

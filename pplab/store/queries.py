@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import as_list, moment_text
 from pplab.plan.vocabulary import SCORES
+from pplab.store.ratings import COLUMNS as RATING_COLUMNS
+from pplab.store.ratings import STANDING
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
-from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, ResponseRow, ScoreRow
+from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, RatingRow, ResponseRow, ScoreRow
 from pplab.store.scores import ALL_SCORES, COLUMNS
 
 if TYPE_CHECKING:
@@ -219,6 +221,27 @@ class Queries(ABC):
             id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
             where = _Where().equal(experiment_id=id_, response_id=response_id, response_revision=revision, source=source)
             return _records(cursor, ScoreRow, f"{where} ORDER BY created_at, score_id", where.values)
+
+    def ratings(self, experiment_id: str | None = None) -> pd.DataFrame:
+        """Return one row a rating that stands, of one experiment or of all, by rater in the order in which they were given.
+
+        Ratings that were taken back are left out, and those of an answer that was replaced since.
+        """
+        with self.reading() as cursor:
+            id_ = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            where = _Where("t.").equal(experiment_id=id_)
+            query = f"""
+                SELECT {", ".join(f"t.{name}" for name in RATING_COLUMNS)}
+                FROM ({STANDING}) t LEFT JOIN experiments e ON e.experiment_id = t.experiment_id {where}
+                ORDER BY e.created_at, t.experiment_id, t.rater, t.created_at, t.position, t.rating_id"""
+            return _data_frame(cursor, query, where.values)
+
+    def rating_rows(self, experiment_id: str, rater: str | None = None) -> list[RatingRow]:
+        """Return the ratings of one experiment as records, by rater in the order in which they were given, none left out."""
+        with self.reading() as cursor:
+            id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            where = _Where().equal(experiment_id=id_, rater=rater)
+            return _records(cursor, RatingRow, f"{where} ORDER BY rater, created_at, position, rating_id", where.values)
 
     def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
         """Return one row an HTTP request, by response and number."""

@@ -25,8 +25,8 @@ class Node:
     Attributes
     ----------
     kind
-        ``calibration``, ``experiment``, ``response``, ``attempt``, ``score``, ``summary``, ``event``, ``export``, ``operation``
-        (a row of ``system_metrics``) or ``cell``.
+        ``calibration``, ``experiment``, ``response``, ``attempt``, ``score``, ``rating``, ``summary``, ``event``, ``export``,
+        ``operation`` (a row of ``system_metrics``) or ``cell``.
     id
         Its id; of a summary ``<user>/<calibration id>``.
     label
@@ -37,8 +37,8 @@ class Node:
         The chain of cause it belongs to; ``None`` for a summary.
     record
         What it holds beyond the label, long texts cut: without ids, times and costs, so the same on every run. Only the first
-        ten of a kind have one, since an experiment may have 100,000 responses; attempts, operations, cells, events and
-        summaries have none, for their label says all that does not vary.
+        ten of a kind have one, since an experiment may have 100,000 responses; attempts, scores, ratings,
+        operations, cells, events and summaries have none, for their label says what they are.
     """
 
     kind: str
@@ -103,6 +103,7 @@ _LABELS = {
     "response": "concat_ws(' ', 'prompt', prompt_index, 'setting', setting_index, 'replicate', replicate, status)",
     "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status, error_code)",
     "score": "concat_ws(' ', metric, source)",
+    "rating": "concat_ws(' ', if(other_id IS NULL, 'answer', 'pair'), choice)",
     "export": f"concat_ws(' ', format, {_ENDED.format('export_id')})",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
@@ -203,6 +204,9 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, id_: str) -> 
         table = RECORD_TYPES[kind]
         for response in _column(cursor, f"SELECT response_id FROM {table.table} WHERE {table.key} = ?", id_):
             _include(cursor, scope, "response", response)
+    elif kind == "rating":
+        for response in _column(cursor, "SELECT unnest([response_id, other_id]) FROM ratings WHERE rating_id = ?", id_):
+            _include(cursor, scope, "response", response)
     elif kind == "export":
         scope.exports.add(id_)
         query = "SELECT unnest(from_json(experiment_ids, '[\"VARCHAR\"]')) FROM experiment_exports WHERE export_id = ?"
@@ -226,6 +230,7 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, id_: str) -> 
             _include(cursor, scope, "calibration", calibration)
         scope.experiments.update(_column(cursor, "SELECT experiment_id FROM experiments WHERE correlation_id = ?", id_))
         scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM responses WHERE correlation_id = ?", id_))
+        scope.experiments.update(_column(cursor, "SELECT DISTINCT experiment_id FROM ratings WHERE correlation_id = ?", id_))
         for export in _column(cursor, "SELECT export_id FROM experiment_exports WHERE correlation_id = ?", id_):
             _include(cursor, scope, "export", export)
 
@@ -251,6 +256,7 @@ def _complete(cursor: DuckDBPyConnection, scope: _Scope) -> None:
         f"SELECT correlation_id FROM experiments WHERE {_among('experiment_id', 'experiments')}",
         f"SELECT DISTINCT correlation_id FROM responses WHERE {_among('experiment_id', 'experiments')}{chosen}",
         f"SELECT DISTINCT correlation_id FROM scores WHERE {_among('experiment_id', 'experiments')}{chosen}",
+        f"SELECT DISTINCT correlation_id FROM ratings WHERE {_ratings_of(scope)}",
         f"SELECT correlation_id FROM experiment_exports WHERE {_among('export_id', 'exports')}",
     ):
         scope.correlations.update(_column(cursor, query))
@@ -259,6 +265,12 @@ def _complete(cursor: DuckDBPyConnection, scope: _Scope) -> None:
 
 def _among(column: str, group: str) -> str:
     return f"{column} IN (SELECT id FROM scope WHERE part = '{group}')"
+
+
+def _ratings_of(scope: _Scope) -> str:
+    """Return the condition for the ratings of the experiments in scope, or of some of their responses."""
+    chosen = f" AND ({_among('response_id', 'responses')} OR {_among('other_id', 'responses')})" if scope.responses else ""
+    return _among("experiment_id", "experiments") + chosen
 
 
 def _register(cursor: DuckDBPyConnection, scope: _Scope) -> None:
@@ -297,6 +309,7 @@ _LINKS = {
     "response": ("span_id", "NULL", "[experiment_id]"),
     "attempt": ("span_id", "parent_span_id", "[response_id]"),
     "score": ("NULL", "NULL", "[response_id]"),
+    "rating": ("NULL", "NULL", "[response_id, other_id]"),
     "export": ("NULL", "NULL", "from_json(experiment_ids, '[\"VARCHAR\"]')"),
     "event": ("span_id", "parent_span_id", "[entity_id]"),
     "metric": ("span_id", "parent_span_id", "[]"),
@@ -309,6 +322,7 @@ _ORDERS = {
     "response": "experiment_id, prompt_index, setting_index, replicate, response_id",
     "attempt": "response_id, attempt",
     "score": "experiment_id, metric, response_id, created_at",
+    "rating": "experiment_id, rater, created_at, position, rating_id",
     "event": "seq",
 }
 
@@ -333,6 +347,7 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
         "response": _among("experiment_id", "experiments") + chosen,
         "attempt": _among("experiment_id", "experiments") + chosen,
         "score": _among("experiment_id", "experiments") + chosen,
+        "rating": _ratings_of(scope),
         "export": _among("export_id", "exports"),
         "event": f"({mine} OR {_among('entity_id', 'entities')}) {foreign} {alien}",
         "metric": f"{mine} {foreign}",
@@ -362,6 +377,7 @@ _ID_RELATIONS = {
     "response": "planned",
     "attempt": "was requested by",
     "score": "was scored as",
+    "rating": "was rated as",
     "export": "was exported as",
     "event": "was recorded as",
 }
@@ -383,7 +399,7 @@ def _edges(records: list[_Record]) -> Iterator[Edge]:
         for id_ in record.ids:
             if id_ in by_id:
                 yield Edge(by_id[id_], record.key, _ID_RELATIONS[kind])
-        if kind in ("calibration", "experiment", "export"):
+        if kind in ("calibration", "experiment", "rating", "export"):
             for root in roots.get(record.node.correlation_id, ()):
                 yield Edge(root, record.key, "made")
         elif kind in ("operation", "event"):

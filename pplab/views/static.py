@@ -7,7 +7,6 @@ for ``--full``.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
@@ -17,8 +16,8 @@ from pplab.analysis import unjudged
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
-from pplab.views import answer_table, decision, html, migration_table, model_settings, text
-from pplab.views.charts import graph, svg
+from pplab.views import answer_table, decision, html, migration_table, model_settings, text, trace_table
+from pplab.views.charts import svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Card, Display, badges, last_turns
 from pplab.views.static_views import STATIC_VIEWS
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from pplab.plan.plan import Plan
     from pplab.plan.vocabulary import MetricInfo
 
-TRACE_ORDER = ("calibration", "cell", "operation", "experiment", "response", "attempt", "score", "summary", "event", "export")
 RATES = "pass@k: one of k answers is right at least; pass^k: all k are (95 % intervals, for prompts like these)"
 NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
@@ -456,38 +454,11 @@ def trace(chain: Any, *, full: bool) -> FrameDisplay:
     page = _Page("Trace")
     if full:
         return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).with_frame(frame)
-    counts = Counter(n.kind for n in chain.nodes)
-    order = sorted(counts, key=lambda kind: (TRACE_ORDER.index(kind) if kind in TRACE_ORDER else len(TRACE_ORDER), kind))
-    arrows = {(e.source[0], e.target[0]) for e in chain.edges}
-    links = [(a, b) for a in order for b in order if (a, b) in arrows and order.index(a) < order.index(b)]
-    boxes = [graph.Node(kind, kind, _counted(counts[kind], "record")) for kind in order]
-    rows = []
-    for kind in order:
-        causes = [a for a, b in links if b == kind]
-        rows.append({"record": kind, "count": counts[kind], "caused by": ", ".join(causes) or "-"})
-    page.table(rows, chart=graph.graph_chart(boxes, links, title="From cause to consequence"))
-    for kind in order:
-        _details(page, kind, [node for node in chain.nodes if node.kind == kind])
+    rows, chart = trace_table.kinds(chain)
+    page.table(rows, chart=chart)
+    for markup in trace_table.details(chain):
+        page.add(markup, "")
     return page.words("Ids and times are in .df and shown with --full.").with_frame(frame)
-
-
-def _details(page: _Page, kind: str, nodes: Sequence[Any]) -> None:
-    """Add the records of a kind, to be opened: what the first of them hold, or how many there are of each label."""
-    rows = [{name: _inline(value) for name, value in node.record.items()} for node in nodes if node.record]
-    count = _counted(len(nodes), "record") + (f", the first {len(rows)}" if 0 < len(rows) < len(nodes) else "")
-    if not rows:
-        rows = [{kind: label, "count": times} for label, times in sorted(Counter(node.label for node in nodes).items())]
-    markup = html.key_values(rows[0]) if len(rows) == 1 else html.table(rows)
-    page.add(f"<details><summary>{kind}: {count}</summary>{markup}</details>", "")
-
-
-def _inline(value: Any) -> Any:
-    """Return a value as words on one line."""
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_inline(inner)}" for name, inner in value.items())
-    if isinstance(value, list) and value:
-        return "; ".join(f"({_inline(inner)})" for inner in value) if isinstance(value[0], dict) else str(value)
-    return value
 
 
 def as_text(value: Any) -> str:

@@ -14,6 +14,7 @@ from pplab.store.rows import (
     ExportRow,
     LabelRow,
     MetricRow,
+    RatingRow,
     ResponseRow,
     ScoreRow,
 )
@@ -72,6 +73,11 @@ def attempt(response_id, experiment_id, **given):
 def score(response_id, experiment_id, **given):
     given = {"metric": "words", "source": "surface", "value": 0.5, "version": "1"} | given
     return build(ScoreRow, score_id=new_id(), response_id=response_id, experiment_id=experiment_id, **given)
+
+
+def rating(response_id, experiment_id, rating_id=None, **given):
+    given = {"rater": "ada", "choice": "4"} | given
+    return build(RatingRow, rating_id=rating_id or new_id(), response_id=response_id, experiment_id=experiment_id, **given)
 
 
 def label(experiment_id, **given):

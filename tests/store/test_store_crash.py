@@ -74,6 +74,7 @@ def test_four_writers_and_a_reader_who_never_stops_get_every_row_exactly_once(fo
     assert store.counts() == {
         "experiment_labels": 0,
         "scores": 0,
+        "ratings": 0,
         "calibrations": 0,
         "experiments": 4 * RUNS,
         "responses": 16 * RUNS,

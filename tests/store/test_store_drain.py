@@ -13,7 +13,21 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from store_records import attempt, calibration, cell, event, experiment, export, label, metric, new_id, response, run, score
+from store_records import (
+    attempt,
+    calibration,
+    cell,
+    event,
+    experiment,
+    export,
+    label,
+    metric,
+    new_id,
+    rating,
+    response,
+    run,
+    score,
+)
 
 from pplab.observe.events import CATALOGUE
 from pplab.plan.vocabulary import STATUSES
@@ -43,7 +57,7 @@ def test_every_kind_of_row_reaches_its_table(store):
     answer = response(one.experiment_id)
     about = answer.response_id, one.experiment_id
     store.append(calibration(), one, answer, attempt(*about), score(*about), label(one.experiment_id), export(), event())
-    store.append(metric(), cell())
+    store.append(rating(*about), metric(), cell())
     assert set(store.counts().values()) == {1}
 
 

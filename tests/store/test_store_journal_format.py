@@ -162,7 +162,8 @@ def test_a_time_with_an_offset_is_taken_to_utc():
 def test_the_columns_are_those_of_the_records():
     for row, kind in RECORD_TYPE_OF.items():
         assert [column.name for column in kind.columns] == [field.name for field in fields(row)]
-    assert {kind.name for kind in RECORD_TYPES.values() if kind.revised} == {"experiment", "label", "response", "export"}
+    revised = {kind.name for kind in RECORD_TYPES.values() if kind.revised}
+    assert revised == {"experiment", "label", "response", "rating", "export"}
 
 
 def test_encoding_is_canonical_whatever_the_order_of_keys():
