@@ -126,6 +126,15 @@ def test_a_retry_that_fails_can_be_retried_again(probe):
     assert (probe.count, probe.problem) == (5, None)
 
 
+def test_the_same_error_again_is_a_change_that_the_front_end_sees(probe):
+    seen = []
+    probe.observe(lambda change: seen.append(change["new"] and change["new"]["message"]), "problem")
+    probe.fault = BadInput("no room")
+    for _ in range(2):
+        receive(probe, kind="add", by=5)
+    assert seen == ["no room", None, "no room"]
+
+
 def test_a_dismissed_error_is_gone_and_cannot_be_retried(probe):
     probe.fault = BadInput("no room")
     receive(probe, kind="add", by=5)

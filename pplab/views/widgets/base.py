@@ -160,13 +160,12 @@ class LabWidget(anywidget.AnyWidget):
                 return
             if not isinstance(kind, str) or content["kind"] not in {_kind(shape) for shape in self.takes}:
                 return
+            self.problem = None  # at first: the same problem again has to be a change, for which the front end waits
             try:
                 getattr(self, f"_take_{content['kind']}")(content)
             except Exception as error:  # noqa: BLE001 - whatever happens is shown in the widget
                 self._failed = content
                 self.show(error)
-            else:
-                self.problem = None
 
     def tell(self, message: Any) -> None:
         """Send one of the messages in ``sends``, numbered in sequence so that the front end notices when one is missing."""
