@@ -11,6 +11,7 @@ from pplab.context import LabContext
 from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.judging_verbs import JudgingVerbs
 from pplab.experiments.manager import RunManager
 from pplab.experiments.run_options import takes_options_of
 from pplab.experiments.selection import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.analysis.ratings import Ratings
     from pplab.analysis.records import Comparisons
     from pplab.calibration import Calibration
     from pplab.config.configuration import PPLab
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     """An experiment, its id, or the path of a package."""
 
 
-class Lab(CopiedAsItself):
+class Lab(JudgingVerbs, CopiedAsItself):
     """One store and everything that can be done with it.
 
     Parameters
@@ -198,14 +200,15 @@ class Lab(CopiedAsItself):
     # -- calibration ----------------------------------------------------------------------------------------------------------
 
     @verb
-    def calibrate(self, answers: Mapping[str, Any] | str | os.PathLike[str]) -> Calibration:
-        """Turn quiz answers into ranges, a persona and two scores, and store them.
+    def calibrate(self, answers: Mapping[str, Any] | str | os.PathLike[str] | Ratings) -> Calibration:
+        """Turn quiz answers into ranges, a persona and two scores, and store them; or narrow ranges to what people chose.
 
         Parameters
         ----------
         answers
-            A mapping from question id to answer, the name of a preset (``precise``, ``balanced``, ``expressive``), or the path of
-            a JSON file with answers.
+            A mapping from question id to answer, the name of a preset (``precise``, ``balanced``, ``expressive``), the path of a
+            JSON file with answers, or ``exp.ratings``: the calibration that the experiment ran under, narrowed to the settings
+            that people chose, with the values to try next as its ``points``.
         """
         from pplab.experiments.calibrate import calibrate
 

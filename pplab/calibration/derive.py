@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pplab.calibration.answer_table import AnswerTable, answer_table
 from pplab.calibration.answers import check_answers, check_partial_answers
@@ -11,6 +11,7 @@ from pplab.calibration.effects import BOUNDS, EFFECTS, PERSONALITY, PRECISION, B
 from pplab.calibration.move import Bound, Move
 from pplab.calibration.persona import STRENGTHS, write_persona
 from pplab.calibration.questions import BY_ID, QUIZ_VERSION, Value
+from pplab.plan.parameters import in_order
 from pplab.plan.settings import Range, check_ranges
 
 if TYPE_CHECKING:
@@ -68,6 +69,21 @@ class Derivation:
         """Answers by parameters: how far each answer moved which end of which range, and each score."""
         return answer_table(
             self.answers, self.explanation, ranges=self.ranges, scores=self.scores, quiz_version=self.quiz_version
+        )
+
+    @classmethod
+    def from_row(cls, row: Any) -> Self:
+        """Return the derivation that a stored `CalibrationRow` holds."""
+        return cls(
+            quiz_version=row.quiz_version,
+            answers=dict(row.answers),
+            precision_score=row.precision_score,
+            personality_score=row.personality_score,
+            confidence=row.confidence,
+            ranges=check_ranges({name: row.ranges[name] for name in in_order(row.ranges)}),
+            points={name: tuple(values) for name, values in row.points.items()},
+            persona=row.persona,
+            explanation=tuple(Move(**move) for move in row.explanation),
         )
 
     def row_fields(self) -> dict[str, Any]:

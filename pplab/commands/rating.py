@@ -25,7 +25,7 @@ def rate(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 def ratings(session: Session, arguments: argparse.Namespace) -> CommandResult:
     """Show what the ratings of an experiment say."""
-    found = session.lab(arguments).ratings(arguments.id or "latest")
+    found = session.lab(arguments).experiment(arguments.id or "latest").ratings
     return CommandResult(found, found.as_dict())
 
 

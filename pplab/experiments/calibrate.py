@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pplab import calibration
+from pplab.analysis.phrasing import joined
+from pplab.analysis.ratings import Ratings
+from pplab.calibration import read_answers
+from pplab.calibration.from_ratings import narrow
+from pplab.errors import BadInput
 from pplab.ids import new_id, now
 from pplab.models.capabilities import offered_parameters
 from pplab.observe.spans import current_span
+from pplab.plan.plan import Plan
 from pplab.store.rows import CalibrationRow
 
 if TYPE_CHECKING:
@@ -16,20 +22,19 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
     from pplab.models.capabilities import OfferedParameter
-    from pplab.plan.plan import Plan
     from pplab.plan.settings import ModelAsked
 
 
-def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLike[str]) -> calibration.Calibration:
-    """Derive a calibration from answers and store it; see `Lab.calibrate`."""
-    answers = calibration.read_answers(answers)
+def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLike[str] | Ratings) -> calibration.Calibration:
+    """Derive a calibration from answers, or from ratings, and store it; see `Lab.calibrate`."""
+    derived = _of_ratings(context, answers) if isinstance(answers, Ratings) else calibration.derive(read_answers(answers))
     context.record_event("calibration_started", quiz_version=calibration.QUIZ_VERSION)
     row = CalibrationRow(
         calibration_id=new_id(),
         created_at=now(),
         user=context.user,
         correlation_id=current_span().correlation_id,
-        **calibration.derive(answers).row_fields(),
+        **derived.row_fields(),
     )
     context.record(row)
     context.record_event(
@@ -41,6 +46,29 @@ def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLik
         durable=True,
     ).result()
     return calibration.Calibration.from_row(row, ModelLookup(context))
+
+
+def _of_ratings(context: LabContext, ratings: Ratings) -> calibration.Derivation:
+    """Return the calibration of an experiment (else one without answers), narrowed to the settings that people chose."""
+    if not ratings.chosen:
+        raise BadInput(
+            "the ratings do not tell the settings apart" if ratings.raters else "nobody has rated the answers of this experiment",
+            hint="rate more of the answers: in a notebook, %pplab rate --n N, with or without --pairs",
+        )
+    row = context.store.experiment(ratings.experiment_id)
+    plan = Plan.from_dict(row.plan)
+    chosen = [plan.settings[index] for index in ratings.chosen]
+    rated = [plan.settings[index] for index in ratings.settings.index]
+    systems = {setting.system for setting in rated}
+    personas = {setting.system for setting in chosen}
+    persona = plan.systems.get(personas.pop() or "") if len(personas) == 1 < len(systems) else None
+    names = dict(zip(ratings.settings.index, ratings.settings["setting"], strict=True))
+    words = joined(names[index] for index in ratings.chosen)
+    before = context.store.calibration(row.calibration_id) if row.calibration_id else None
+    base = calibration.Derivation.from_row(before) if before else calibration.partial({})
+    tried = [setting.given() for setting in rated]
+    places = {list(ratings.settings.index).index(index) for index in ratings.chosen}
+    return narrow(base, tried, places, words=words, persona=persona)
 
 
 def stored_calibration(context: LabContext, wanted: str) -> calibration.Calibration:

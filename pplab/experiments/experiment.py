@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pplab.analysis.decision import Decision
     from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.migration import MigrationDecision
+    from pplab.analysis.ratings import Ratings
     from pplab.analysis.records import Comparisons, Trend
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Listener
@@ -317,6 +318,11 @@ class Experiment(ExperimentUnderWay):
     def judges(self) -> tuple[JudgeReport, ...]:
         """What is known of each judge that it has scores of: how far each can be relied on."""
         return self._manager.judge_reports(self._stored)
+
+    @property
+    def ratings(self) -> Ratings:
+        """What people's ratings say of its settings, its scores and the raters; `Lab.calibrate` takes it."""
+        return self._stored.ratings
 
     def recommend(self, metric: str | None = None, margin: float | None = None, source: str | None = None) -> Decision:
         """Return the same as `verdict`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pplab.analysis.rating_items import Candidate, Rated, RatingItems
 from pplab.errors import BadInput, did_you_mean
@@ -93,7 +93,7 @@ class RatingSession:
         self._stack: list[RatingRow] = []
         self._cause = current_span().ids()
         self.total = max(min(n, self._items.most), len(self._rated))
-        self._record_event("rating_started", items=self.total)
+        self._record_event("rating_started", pairs=self.pairs, items=self.total)
         self._next = self._items.next(self._rated)
 
     def _earlier(self, shown: dict[str, Candidate]) -> list[Rated]:
@@ -198,8 +198,8 @@ class RatingSession:
         announce(self.context.folder)  # whoever shows the experiment reads it again
 
     def _record_event(self, name: str, **payload: int) -> None:
-        about = {"entity": "experiment", "entity_id": self.experiment_id, **self._cause}
-        self.context.record(event(name, self.rater, **about, pairs=self.pairs, **payload))
+        about: dict[str, Any] = {"entity": "experiment", "entity_id": self.experiment_id, **self._cause, **payload}
+        self.context.record(event(name, self.rater, **about))
 
 
 def _value(choice: str) -> float:

@@ -24,6 +24,7 @@ from pplab.plan.vocabulary import (
     MARGIN,
     RATING,
     READER_SCORES,
+    SCORED,
     SCORES,
     SUSPENDED,
     UTILITY,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from pplab.analysis.decision import Decision
     from pplab.analysis.migration import MigrationDecision
+    from pplab.analysis.ratings import Ratings
     from pplab.analysis.response_matrix import ResponseMatrix
     from pplab.plan.vocabulary import MetricInfo
     from pplab.store.history import ServerBehaviour
@@ -161,7 +163,7 @@ class StoredExperiment:
 
     @property
     def seconds(self) -> tuple[Decision, ...]:
-        """The decisions by other scores than the plan goes by: the reader's (or the surface's), each judge's, people's ratings."""
+        """The decisions by other scores than the plan goes by: the reader's (or surface's), each judge's, people's ratings."""
         by_code = self.plan.source in ("surface", "check")  # beside checks the surface's scores are shown anyway
         others = [s for s in BASES if s != self.plan.source and (self._read if s == "reader" else not by_code)]
         judged = (name for name in self.metrics if judge_of(name) in GRADERS and name != self.plan.metric)
@@ -223,6 +225,9 @@ class StoredExperiment:
             )
             if fixed and margin == own and self.migration is not None:
                 decision = _as_migrated(decision, self.migration, self.plan)
+            if source == "person" and decision.undecided and (more := self._unrated):
+                next_step = f"Next: rate more of the answers, of which {more:,} are not rated."
+                decision = dataclasses.replace(decision, next_step=next_step)
             if decision.setting is not None:
                 from pplab.experiments.request_code import request_arguments
 
@@ -230,6 +235,11 @@ class StoredExperiment:
                 decision = dataclasses.replace(decision, arguments=arguments)
             self._decisions[metric, margin, source] = decision
         return self._decisions[metric, margin, source]
+
+    @property
+    def _unrated(self) -> int:
+        frame = self.frame
+        return int((frame["status"].isin(SCORED) & frame[PERSON].isna()).sum())
 
     def _scored_by(self, source: str, metric: str) -> ResponseMatrix | pd.DataFrame:
         """Return the responses with the scores that a decision by this source rests on."""
@@ -277,16 +287,20 @@ class StoredExperiment:
     def ratings(self) -> Ratings:
         """What people's ratings say of its settings, its scores and the raters."""
         from pplab.analysis.ratings import ratings_report
+        from pplab.analysis.statements import error_of_look
 
         plan = self.plan
-        by_grades = self.decision(metric=PERSON) if PERSON in self.metrics and len(plan.settings) > 1 else None
         return ratings_report(
             self.given,
-            self.frame,
+            by_reader(self.frame) if plan.source == "reader" else self.frame,
+            experiment_id=self.row.experiment_id,
             settings=dict(zip(self.matrix.settings, self.matrix.labels, strict=True)),
             scores=[name for name in self.metrics if name != PERSON],
-            cheap=plan.metric,
-            decision=by_grades,
+            own=plan.metric,
+            precision=precision_of(self.calibration),
+            lower_is_better=self.lower_is_better,
+            decision=self.decision(metric=PERSON) if PERSON in self.metrics and len(plan.settings) > 1 else None,
+            error=error_of_look(plan.looks + 1),
         )
 
     @cached_property

@@ -15,9 +15,9 @@ def mimebundle(view: str, value: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
         return _widget(Cards(value.context, value))
     if view == "rate":
-        from pplab.views.widgets.rate import Rate
+        from pplab.views.widgets.rate import RatingForm
 
-        return _widget(Rate(value.context, value))
+        return _widget(RatingForm(value.context, value))
     from pplab.views import static
 
     display = getattr(static, view)(value)

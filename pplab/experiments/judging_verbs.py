@@ -1,4 +1,4 @@
-"""The verbs of a lab that are about ratings by people."""
+"""The verbs of a lab by which a model or a person judges stored answers."""
 
 from __future__ import annotations
 
@@ -6,28 +6,46 @@ from typing import TYPE_CHECKING
 
 from pplab.experiments.rating import RatingSession
 from pplab.experiments.selection import id_text
-from pplab.operation import verb
+from pplab.operation import check_call, verb
 from pplab.plan.ratings import RateRequest
 
 if TYPE_CHECKING:
-    from pplab.analysis.ratings import Ratings
+    import os
+
+    from pplab.analysis.judge_report import JudgeReport
     from pplab.context import LabContext
+    from pplab.experiments.dependencies import Listener
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.manager import RunManager
 
 
-class RatingVerbs:
-    """The part of `pplab.Lab` by which people rate answers."""
+class JudgingVerbs:
+    """The part of `pplab.Lab` by which answers are judged."""
 
     _runs: RunManager
     _context: LabContext
+
+    @check_call
+    def judge(
+        self,
+        experiment: Experiment | str = "latest",
+        *,
+        model: str | None = None,
+        rubric: str | os.PathLike[str] = "helpful",
+        pairs: bool = False,
+        max_cost: float | None = None,
+        on: Listener | None = None,
+    ) -> JudgeReport:
+        """Have a model judge the answers of an experiment by a rubric; see `Experiment.judge`."""
+        asked = self._runs.experiment(id_text(experiment))
+        return asked.judge(model, rubric=rubric, pairs=pairs, max_cost=max_cost, on=on)
 
     @verb
     def rate(self, experiment: Experiment | str = "latest", *, pairs: bool = False, n: int | None = None) -> RatingSession:
         """Show the answers of an experiment one after the other, to be rated blind; begun again, it goes on where it stopped.
 
         In a notebook the result is shown as a cell to rate in; every choice is stored as soon as it is made. The lab's user is
-        who rates. What follows is in `ratings`, in the experiment's column ``person_rating`` and in its second decisions.
+        who rates. What follows is in `Experiment.ratings`, in its column ``person_rating`` and in its second decisions.
 
         Parameters
         ----------
@@ -54,11 +72,3 @@ class RatingVerbs:
         >>> lab.rate("latest", n=40)  # doctest: +SKIP
         """
         return RatingSession(self._context, self._runs.stored(id_text(experiment)), RateRequest(pairs, n))
-
-    @verb
-    def ratings(self, experiment: Experiment | str = "latest") -> Ratings:
-        """Return what people's ratings say of an experiment: its settings, its scores, and the raters themselves.
-
-        See ``docs/rating.md``. `calibrate` takes it, and narrows the ranges to what was chosen.
-        """
-        return self._runs.stored(id_text(experiment)).stored.ratings
