@@ -516,8 +516,8 @@ class Lab(JudgingVerbs, CopiedAsItself):
     def scores(self, experiment: Experiment | str | Sequence[Experiment | str] | None = None) -> pd.DataFrame:
         """Return one row a score besides the four: every version of every metric of an experiment, of several, or of all.
 
-        Its ``source`` is what scored it (`pplab.plan.vocabulary.SOURCES`; users' metrics: ``surface``), ``explanation`` why there
-        is no value, ``rater`` the model or person that judged.
+        Its ``source`` is what scored it (`pplab.plan.vocabulary.SOURCES`; users' metrics: ``surface``), ``explanation`` why it is
+        what it is, or why there is no value, ``rater`` the model or person that judged, ``cost`` its US dollars.
         """
         return score_rows(self._store, experiment)
 

@@ -2,6 +2,7 @@
 
 from pplab.plan.vocabulary import MetricInfo
 from pplab.scoring.checks import check
+from pplab.scoring.metric_value import MetricValue
 from pplab.scoring.pages import doc
 from pplab.scoring.registry import metric, registered, unregister
 from pplab.scoring.scores import METRICS_VERSION, Scores, score, score_many
@@ -10,6 +11,7 @@ from pplab.scoring.surface.diversity import SetMeasures, diversity, set_measures
 __all__ = [
     "METRICS_VERSION",
     "MetricInfo",
+    "MetricValue",
     "Scores",
     "SetMeasures",
     "check",

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 LOST = "the process that ran it ended"
 PERSON = score_column(RATING, "person")
 """The column of people's ratings on the scale."""
+NOT_SCORED = "it has not scored this answer yet: score the experiment again"
 
 
 @dataclass(frozen=True)
@@ -413,7 +414,7 @@ class ExperimentRepository:
                 row,
                 answers,
                 _with_ratings(scores.by_response, person_ratings(given, answers)),
-                _reasons(history.unjudged(store, row.experiment_id), scores),
+                _reasons(history.unjudged(store, row.experiment_id), scores, _lacking(row, answers, scores)),
                 scores.wrong,
                 history.server_behaviour(store, row.experiment_id),
                 store.audit("probe_completed"),
@@ -434,13 +435,25 @@ def _with_ratings(
     return of_each
 
 
-def _reasons(of_the_four: Mapping[str, Mapping[str, str]], scores: LatestScores) -> dict[str, dict[str, str]]:
+def _reasons(
+    of_the_four: Mapping[str, Mapping[str, str]], scores: LatestScores, lacking: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str]]:
     """Return why metrics have no value, by response id; a later score of one of the four takes the place of the stored one."""
-    reasons = {rid: dict(of_one) for rid, of_one in scores.reasons.items()}
+    reasons = {rid: {**lacking.get(rid, {}), **scores.reasons.get(rid, {})} for rid in (*scores.reasons, *lacking)}
     for rid, of_one in of_the_four.items():
         later = scores.by_response.get(rid, {})
         reasons[rid] = {name: why for name, why in of_one.items() if name not in later} | reasons.get(rid, {})
     return {rid: of_one for rid, of_one in reasons.items() if of_one}
+
+
+def _lacking(row: ExperimentRow, answers: pd.DataFrame, scores: LatestScores) -> dict[str, dict[str, str]]:
+    """Return the user's metrics that have no score of an answer, by response id: they were interrupted, or are not registered."""
+    own = {metric["name"] for metric in row.plan.get("metrics", ())} - {CORRECT}
+    if not own:
+        return {}
+    scored = answers.loc[answers["status"].isin(SCORED), "response_id"]
+    found = {rid: own - scores.by_response.get(rid, {}).keys() for rid in scored}
+    return {rid: dict.fromkeys(sorted(names), NOT_SCORED) for rid, names in found.items() if names}
 
 
 def _control(store: Store, experiment_id: str | None) -> StoredExperiment | None:

@@ -1,23 +1,29 @@
-"""The scoring of stored answers, later than they arrived: by the metrics registered now, where an answer lacks a score by one."""
+"""The scoring of stored answers, later than they arrived: by the metrics registered now, where an answer lacks a score by one.
+
+What is stored is never asked for again, so that a metric that costs money is paid once for an answer.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
 from pplab.experiments.run_setup import with_current_metrics
-from pplab.experiments.score_rows import score_id, score_rows, source_of
+from pplab.experiments.score_rows import score_id, score_rows, source_of, user_rows
 from pplab.ids import now
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.plan.vocabulary import CORRECT, SCORED, SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pplab.context import LabContext
     from pplab.observe.spans import Span
+    from pplab.scoring.awaited import AwaitedMetrics
+    from pplab.scoring.metric_value import UserScore
     from pplab.store.rows import ExperimentRow, ResponseRow, ScoreRow
 
 BATCH = 500
@@ -28,15 +34,30 @@ BATCH = 500
 class _Tally:
     """What a scoring added: its metrics, answers and scores."""
 
-    metrics: set[str]
-    responses: int = 0
+    metrics: set[str] = field(default_factory=set)
+    responses: set[str] = field(default_factory=set)
     scores: int = 0
+
+    def add(self, rows: list[ScoreRow]) -> None:
+        """Count some scores."""
+        self.metrics.update(row.metric for row in rows)
+        self.responses.update(row.response_id for row in rows)
+        self.scores += len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unscored:
+    """An answer, and the version of each metric of which it has no score."""
+
+    row: ResponseRow
+    versions: Mapping[str, str]
 
 
 def score_stored(context: LabContext, experiment: ExperimentRow, span: Span) -> None:
     """Score an experiment's answers by every registered metric of which they have no score in its present version.
 
     A user's metric is then known to the experiment, with its range and direction, as if it had been registered before the run.
+    Async metrics are awaited on the lab's loop. An interrupt keeps the scores that are there.
 
     Raises
     ------
@@ -47,35 +68,45 @@ def score_stored(context: LabContext, experiment: ExperimentRow, span: Span) -> 
     with store.reading():
         responses = [row for row in store.response_rows(experiment.experiment_id) if row.status in SCORED]
         stored = {row.score_id for row in store.score_rows(experiment.experiment_id)}
-    tally = _Tally(set())
+    plan = Plan.from_dict(experiment.plan)
+    unscored = _unscored(responses, plan, stored)
+    tally = _Tally()
     batch: list[ScoreRow] = []
-    for rows in _new_scores(responses, Plan.from_dict(experiment.plan), stored, span):
-        batch += rows
-        tally.metrics.update(row.metric for row in rows)
-        tally.responses += 1
-        tally.scores += len(rows)
-        if len(batch) >= BATCH:
-            context.record(*batch, durable=True).result()
-            batch = []
-    if not tally.scores:
-        return
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        for rows in chain(_scores_at_once(unscored, plan, span), _awaited(context, unscored, plan, span)):
+            batch += rows
+            tally.add(rows)
+            if len(batch) >= BATCH:
+                context.record(*batch, durable=True).result()
+                batch = []
+    except KeyboardInterrupt as error:
+        interrupt = error
+    if tally.scores:
+        _write(context, experiment, batch, tally)
+    if interrupt is not None:
+        raise interrupt
+
+
+def _write(context: LabContext, experiment: ExperimentRow, rows: list[ScoreRow], tally: _Tally) -> None:
+    """Write the last scores, the experiment that knows its metrics, and what was added."""
     plan = with_current_metrics(Plan.from_dict(experiment.plan), Plan.from_dict(experiment.plan).metrics)
     row = dataclasses.replace(experiment, revision=experiment.revision + 1, updated_at=now(), plan=plan.as_dict())
-    context.record(*batch, row, durable=True).result()
+    context.record(*rows, row, durable=True).result()
     context.record_event(
         "scores_added",
         entity="experiment",
         entity_id=experiment.experiment_id,
         durable=True,
         metrics=sorted(tally.metrics),
-        responses=tally.responses,
+        responses=len(tally.responses),
         scores=tally.scores,
     )
 
 
-def _new_scores(responses: list[ResponseRow], plan: Plan, stored: set[str], span: Span) -> Iterable[list[ScoreRow]]:
-    """Yield the score rows that each answer lacks, where it lacks any."""
-    from pplab.scoring.checks import answer_scores, checks_version, unknown_functions
+def _unscored(responses: list[ResponseRow], plan: Plan, stored: set[str]) -> list[_Unscored]:
+    """Return the answers that lack a score, each with the metrics that it lacks."""
+    from pplab.scoring.checks import checks_version, unknown_functions
     from pplab.scoring.registry import registered
     from pplab.scoring.scores import METRICS_VERSION
 
@@ -87,19 +118,70 @@ def _new_scores(responses: list[ResponseRow], plan: Plan, stored: set[str], span
             "there is nothing to score by: no metric of yours is registered in this process",
             hint="register one with @pplab.metrics.metric and score again",
         )
+    found = []
     for row in responses:
         versions = own if row.metrics_version == METRICS_VERSION else {**dict.fromkeys(SCORES, METRICS_VERSION), **own}
-        if all(
-            score_id(row.response_id, row.revision, name, source_of(name), version) in stored
+        lacking = {
+            name: version
             for name, version in versions.items()
-        ):
+            if score_id(row.response_id, row.revision, name, source_of(name), version) not in stored
+        }
+        if lacking:
+            found.append(_Unscored(row, lacking))
+    return found
+
+
+def _scores_at_once(unscored: list[_Unscored], plan: Plan, span: Span) -> Iterator[list[ScoreRow]]:
+    """Yield the scores that an answer lacks by metrics that are not async."""
+    from pplab.scoring.checks import answer_scores
+    from pplab.scoring.registry import async_metrics, user_metrics
+
+    awaited = {user.info.name for user in async_metrics()}
+    own = {user.info.name for user in user_metrics()}
+    for one in unscored:
+        versions = {name: version for name, version in one.versions.items() if name not in awaited}
+        if not versions:
             continue
-        call = PlannedCall(row.prompt_index, row.setting_index, row.replicate)
-        scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason)
+        row = one.row
+        scores = answer_scores(plan, _call(row), row.text, finish_reason=row.finish_reason, leave=own - versions.keys())
         values: Mapping[str, float | None] = {
             name: getattr(scores, name) if name in SCORES else scores.metrics.get(name) for name in versions
         }
-        rows = score_rows(
-            row, values, {**versions, **scores.versions}, scores.detail, created_at=now(), correlation_id=span.correlation_id
-        )
-        yield [new for new in rows if new.score_id not in stored]
+        made = {"created_at": now(), "correlation_id": span.correlation_id}
+        yield score_rows(row, values, {**versions, **scores.versions}, scores.detail, **made)
+
+
+def _awaited(context: LabContext, unscored: list[_Unscored], plan: Plan, span: Span) -> Iterator[list[ScoreRow]]:
+    """Yield the scores that an answer lacks by async metrics; an interrupt stops them, and those that came are yielded first."""
+    from pplab.scoring.awaited import AwaitedMetrics
+    from pplab.scoring.registry import async_metrics
+
+    names = {user.info.name for user in async_metrics()}
+    lacking = [one for one in unscored if names & one.versions.keys()]
+    if not lacking:
+        return
+    metrics, loop = AwaitedMetrics(plan.deadline), context.access.loop
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        for one, scores in [(one, loop.submit(_scores_of(one, metrics, plan, names))) for one in lacking]:
+            try:
+                found = scores.result()
+            except KeyboardInterrupt as error:
+                interrupt = error
+                loop.loop().call_soon_threadsafe(metrics.stop)
+                found = scores.result()
+            if found:
+                yield user_rows(one.row, found, created_at=now(), correlation_id=span.correlation_id)
+    finally:
+        loop.loop().call_soon_threadsafe(metrics.stop)
+    if interrupt is not None:
+        raise interrupt
+
+
+async def _scores_of(one: _Unscored, metrics: AwaitedMetrics, plan: Plan, names: set[str]) -> dict[str, UserScore]:
+    call = _call(one.row)
+    return await metrics.scores(one.row.text, plan.question(call), plan.row(call), leave=names - one.versions.keys())
+
+
+def _call(row: ResponseRow) -> PlannedCall:
+    return PlannedCall(row.prompt_index, row.setting_index, row.replicate)

@@ -15,6 +15,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pplab.experiments.awaited_scores import AwaitedScores
 from pplab.experiments.budget import Budget
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.lanes import lanes
@@ -119,6 +120,7 @@ class Scheduler:
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scorers: ThreadPoolExecutor | None = None
+        self._awaited = AwaitedScores(plan, dependencies.recorder, self._count, self._break_off)
 
     # -- control, from any thread -------------------------------------------------------------------------------------------
 
@@ -157,6 +159,7 @@ class Scheduler:
         for task, in_flight in self._tasks.items():
             if not in_flight.arrived:  # an answer that has arrived is scored and stored first
                 task.cancel()
+        self._awaited.stop()
         self._wake_up()
 
     # -- the run itself, on the loop's thread ---------------------------------------------------------------------------------
@@ -178,6 +181,7 @@ class Scheduler:
                 self._abandon()
             while self._tasks:
                 await asyncio.wait(list(self._tasks))
+            await self._awaited.wait()
             for lane in self._lanes:
                 await self._cancel_unsent(lane.unsent(self._stop[1] if self._stop else ""))
         finally:
@@ -193,6 +197,7 @@ class Scheduler:
         """
         if any(lane.stop is not None and lane.stop[0] in SUSPENDED for lane in self._lanes):
             return False
+        await self._awaited.wait()
         before, self.plan = self.plan, await look(self.plan, self._answered())
         calls = new_calls(before, self.plan)
         self.progress.race = self.plan.race
@@ -262,7 +267,11 @@ class Scheduler:
         if task.cancelled():  # before it began
             call.lane.postpone(call.outgoing.planned)
         elif (error := task.exception()) is not None:
-            self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
+            self._break_off(error)
+        self._wake_up()
+
+    def _break_off(self, error: BaseException) -> None:
+        self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
         self._wake_up()
 
     def _note_arrival(self, call: _CallInFlight) -> None:
@@ -293,7 +302,10 @@ class Scheduler:
         row, rows = self._writer.rows(outgoing, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
         self._budget.settle(call.reserved, self._spent(call, row))
-        self._count(row)
+        if scores is not None:
+            self._awaited.add(self.plan, row)
+        else:
+            self._count(row)
 
     def _text_callback(self, call: _CallInFlight) -> Callable[[str], None] | None:
         if not self.plan.stream:

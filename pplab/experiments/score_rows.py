@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pplab.reader.scores import ReaderScores
     from pplab.scoring.judge import Judgement
+    from pplab.scoring.metric_value import UserScore
     from pplab.store.rows import ResponseRow
 
 
@@ -36,10 +37,20 @@ def score_rows(
     created_at: str,
     correlation_id: str,
 ) -> list[ScoreRow]:
-    """Return one row a metric of ``values``, explained by ``detail``: why there is no value, or what is wrong."""
+    """Return one row a metric of ``values``, explained by ``detail``: why there is no value, or why it is this, and its cost."""
     made = _Rows(row, created_at, correlation_id)
-    explained = {name: _explanation(detail.get(name, {})) for name in values}
-    return [made.score(name, source_of(name), value, versions[name], explained[name]) for name, value in values.items()]
+    parts = {name: detail.get(name, {}) for name in values}
+    return [
+        made.score(name, source_of(name), value, versions[name], _explanation(parts[name]), cost=_cost(parts[name]))
+        for name, value in values.items()
+    ]
+
+
+def user_rows(row: ResponseRow, scores: Mapping[str, UserScore], *, created_at: str, correlation_id: str) -> list[ScoreRow]:
+    """Return the scores of an answer by metrics of the user's."""
+    values, versions = ({name: getattr(score, of) for name, score in scores.items()} for of in ("value", "version"))
+    detail = {name: score.detail for name, score in scores.items()}
+    return score_rows(row, values, versions, detail, created_at=created_at, correlation_id=correlation_id)
 
 
 def reader_rows(row: ResponseRow, scores: ReaderScores, version: str, *, created_at: str, correlation_id: str) -> list[ScoreRow]:
@@ -112,5 +123,10 @@ class _Rows:
 
 
 def _explanation(part: Mapping[str, object]) -> str | None:
-    words = part.get("reason") or part.get("wrong")
+    words = part.get("reason") or part.get("wrong") or part.get("explanation")
     return str(words) if words else None
+
+
+def _cost(part: Mapping[str, object]) -> float | None:
+    cost = part.get("cost")
+    return cost if isinstance(cost, float) else None

@@ -17,12 +17,13 @@ from pplab.errors import BadInput
 from pplab.inputs.visible import visible
 from pplab.plan.checks import FUNCTION, KINDS, Check, alternatives, compiled_pattern, json_path, json_schema
 from pplab.plan.vocabulary import CORRECT, MetricInfo
-from pplab.scoring.registry import MOST_ARGUMENTS, called, count_arguments, source_version
-from pplab.scoring.scores import Scores, score
+from pplab.scoring.metric_value import called
+from pplab.scoring.registry import MOST_ARGUMENTS, count_arguments, is_async, source_version
+from pplab.scoring.scores import Scores, score_at_once
 from pplab.scoring.surface.markup import unfenced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pplab.plan.plan import Plan, PlannedCall
 
@@ -50,7 +51,7 @@ def check(function: Callable[..., Any]) -> Callable[..., Any]:
     Raises
     ------
     BadInput
-        For a function without a name, or one that takes other arguments.
+        For a function without a name, one that takes other arguments, or one that is async.
 
     Examples
     --------
@@ -67,6 +68,8 @@ def check(function: Callable[..., Any]) -> Callable[..., Any]:
         raise BadInput(f"'{name}' is one of pplab's own checks", hint="give the function another name")
     if not 1 <= count_arguments(function) <= MOST_ARGUMENTS:
         raise BadInput(f"the check {name} must take (text), (text, prompt) or (text, prompt, row)", hint="change its arguments")
+    if is_async(function):
+        raise BadInput(f"the check {name} is async, and checks are not awaited", hint="register it with pplab.metrics.metric")
     _functions[name] = Check(FUNCTION, {"name": name, "version": source_version(function)}), function
     return function
 
@@ -76,10 +79,15 @@ def check_functions() -> dict[str, Check]:
     return {name: known for name, (known, _) in _functions.items()}
 
 
-def answer_scores(plan: Plan, call: PlannedCall, text: str, *, finish_reason: str | None = None) -> Scores:
-    """Return everything that is known of one answer of a plan at once: the scores of its text, and whether its checks hold."""
+def answer_scores(
+    plan: Plan, call: PlannedCall, text: str, *, finish_reason: str | None = None, leave: Collection[str] = ()
+) -> Scores:
+    """Return everything that is known of one answer of a plan at once: the scores of its text, and whether its checks hold.
+
+    The user's metrics that ``leave`` names are not asked, nor are those that would have to be awaited.
+    """
     prompt, row = plan.question(call), plan.row(call)
-    scores = score(text, prompt, finish_reason=finish_reason, row=row)
+    scores = score_at_once(text, prompt, finish_reason=finish_reason, row=row, leave=leave)
     if not plan.checks:
         return scores
     if missing := unknown_functions(plan.checks):
@@ -161,8 +169,8 @@ def check_answer(
 
 def _function(one: Check, text: str, prompt: str, row: Mapping[str, str | None] | None) -> tuple[float | None, str]:
     _, function = _functions[one.label]
-    value, why = called(MetricInfo(one.label, 0.0, 1.0), function, *(text, prompt, dict(row or {}))[: count_arguments(function)])
-    return value, why or ("it says no" if value == 0 else f"it says {value:g}")
+    said = called(MetricInfo(one.label, 0.0, 1.0), function, *(text, prompt, dict(row or {}))[: count_arguments(function)])
+    return said.value, said.reason or said.explanation or ("it says no" if said.value == 0 else f"it says {said.value:g}")
 
 
 def _compared(one: Check, text: str, reference: str | None) -> tuple[float, str]:

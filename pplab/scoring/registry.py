@@ -12,13 +12,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.log import log_error
 from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, SCORES, STATUSES, WINS, MetricInfo, judge_of
+from pplab.scoring.metric_value import called
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-    Scorer = Callable[..., "float | None"]
+    from pplab.scoring.metric_value import UserScore
+
+    Scorer = Callable[..., Any]
 
 MOST_ARGUMENTS = 3
 UNREADABLE = "1"
@@ -31,25 +33,20 @@ _ONE_LINE = {
     "completeness": "What the prompt asks about is covered and the answer is finished.",
 }
 _RATED = "How people rated it on the scale, on average: 0 is 1, the worst, and 1 is 5, the best."
-_users: dict[str, _UserMetric] = {}  # the one mutable state of this room: filled by `metric`, per process
+_users: dict[str, UserMetric] = {}  # the one mutable state of this room: filled by `metric`, per process
 
 
 @dataclass(frozen=True, slots=True)
-class _UserMetric:
-    """A user's metric: what is known of it, its function, and how many of text, prompt and row the function takes."""
+class UserMetric:
+    """A user's metric: what is known of it, its function, and how many of text, prompt and row the function takes.
+
+    ``is_async``: it is awaited (see `pplab.scoring.awaited`).
+    """
 
     info: MetricInfo
     function: Scorer
     arguments: int
-
-
-@dataclass(frozen=True, slots=True)
-class UserScore:
-    """The value that a user's metric gives an answer, why it gives none, and the metric's version."""
-
-    value: float | None
-    reason: str
-    version: str
+    is_async: bool
 
 
 def metric(
@@ -62,8 +59,9 @@ def metric(
 ) -> Callable[[Scorer], Scorer]:
     """Register a function of an answer as a metric that appears wherever the four do.
 
-    The function takes ``(text)``, ``(text, prompt)`` or ``(text, prompt, row)`` and returns a number or ``None``; ``row`` maps
-    the columns of the table of prompts to the cells of the prompt's row, and is empty where there is no table.
+    The function takes ``(text)``, ``(text, prompt)`` or ``(text, prompt, row)`` and returns a number, ``None``, or a
+    `MetricValue`, which says why and what it cost; ``row`` maps the columns of the table of prompts to the cells of the prompt's
+    row, and is empty where there is no table. It may be ``async``: then it is awaited while further answers arrive.
 
     Parameters
     ----------
@@ -103,7 +101,7 @@ def metric(
         earlier = _users.get(name)
         if earlier and _identity(earlier.function) != _identity(function):
             raise BadInput(f"the metric '{name}' is already registered", hint="choose another name, or unregister it")
-        _users[name] = _UserMetric(info, function, arguments)
+        _users[name] = UserMetric(info, function, arguments, is_async(function))
         return function
 
     return register
@@ -163,14 +161,26 @@ def _of_judge(column: str) -> MetricInfo | None:
     return MetricInfo(column, 0.0, 1.0, True, f"The {source}: {_ONE_LINE[name][0].lower()}{_ONE_LINE[name][1:]}", built_in=True)
 
 
-def user_scores(text: str, prompt: str, row: Mapping[str, Any] | None = None) -> dict[str, UserScore]:
-    """Return what each of the user's metrics says of an answer. Never raises."""
+def user_scores(
+    text: str, prompt: str, row: Mapping[str, Any] | None = None, *, leave: Collection[str] = ()
+) -> dict[str, UserScore]:
+    """Return what each of the user's metrics, but those of ``leave`` and the async ones, says of an answer. Never raises."""
     given = (text, prompt, MappingProxyType(dict(row or {})))
-    scores = {}
-    for name, user in list(_users.items()):
-        value, reason = called(user.info, user.function, *given[: user.arguments])
-        scores[name] = UserScore(value, reason, user.info.version)
-    return scores
+    return {
+        user.info.name: called(user.info, user.function, *given[: user.arguments])
+        for user in user_metrics()
+        if not user.is_async and user.info.name not in leave
+    }
+
+
+def user_metrics() -> tuple[UserMetric, ...]:
+    """Return the user's metrics in the order of their registration."""
+    return tuple(_users.values())
+
+
+def async_metrics() -> tuple[UserMetric, ...]:
+    """Return those of the user's metrics that are awaited."""
+    return tuple(user for user in _users.values() if user.is_async)
 
 
 def user_metric(name: str) -> Scorer | None:
@@ -178,25 +188,9 @@ def user_metric(name: str) -> Scorer | None:
     return _users[name].function if name in _users else None
 
 
-def called(info: MetricInfo, function: Scorer, *given: Any) -> tuple[float | None, str]:
-    """Return the value that a user's function gives, within the range of ``info``, or why it gives none. Never raises."""
-    try:
-        value = function(*given)
-    except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
-        log_error(f"{info.name} failed", error)
-        return None, f"raised {type(error).__name__}: {error}"[:200]
-    if value is None:
-        return None, "not applicable"
-    try:
-        figure = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None, f"returned {type(value).__name__}, not a number"
-    if not math.isfinite(figure):
-        return None, f"returned {figure}"
-    if not info.holds(figure):
-        bounds = ("-inf" if info.low is None else f"{info.low:g}"), ("inf" if info.high is None else f"{info.high:g}")
-        return None, f"returned {figure:g}, outside [{', '.join(bounds)}]"
-    return figure, ""
+def is_async(function: Scorer) -> bool:
+    """Return whether a function, or an object that is called like one, is to be awaited."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _checked(name: str, low: float | None, high: float | None, function: Scorer) -> tuple[str, int]:

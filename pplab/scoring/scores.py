@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from pplab.errors import BadInput
 from pplab.inputs.visible import visible
 from pplab.plan.vocabulary import WORDING_SCORES
-from pplab.scoring import registry
+from pplab.scoring.awaited import awaited_scores
 from pplab.scoring.faults import fault
+from pplab.scoring.registry import user_metrics, user_scores
 from pplab.scoring.surface import explain
 from pplab.scoring.surface.coherence import coherence
 from pplab.scoring.surface.completeness import completeness
@@ -25,8 +26,9 @@ from pplab.scoring.surface.structure import structure
 from pplab.scoring.surface.text import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from pplab.scoring.metric_value import UserScore
     from pplab.scoring.surface.diversity import Phrases
     from pplab.scoring.surface.requirement import Verdict
 
@@ -50,7 +52,8 @@ class Scores:
     creativity, coherence, structure, completeness : float or None
         In [0, 1], higher is better; ``None`` where the metric cannot judge (the reason is in ``detail``).
     detail : dict
-        Metric name -> its sub-scores, under ``"raw"`` the measures behind them, under ``"reason"`` why it is ``None``.
+        Metric name -> its sub-scores, under ``"raw"`` the measures behind them, under ``"reason"`` why it is ``None``; of the
+        user's own metrics ``"explanation"`` and ``"cost"`` (US dollars), where they give them.
     metrics : dict
         Values of the metrics registered with `pplab.metrics.metric`, by name.
     versions : dict
@@ -91,7 +94,7 @@ def score(
     peers: Sequence[str] = (),
     row: Mapping[str, Any] | None = None,
 ) -> Scores:
-    """Score one response.
+    """Score one response. Async metrics of the user's are awaited, also in a notebook, each for 120 seconds at most.
 
     Parameters
     ----------
@@ -117,7 +120,15 @@ def score(
     >>> score("从前有一座山", "").detail["coherence"]["reason"]
     'in Chinese, and only English is judged'
     """
-    return _score(text, prompt, source, finish_reason, tuple(peers), phrases, row)
+    found = _score(text, prompt, source, finish_reason, tuple(peers), phrases, row)
+    return _with_users(found, *awaited_scores([(text, prompt, row)]))
+
+
+def score_at_once(
+    text: str, prompt: str, *, finish_reason: str | None, row: Mapping[str, Any] | None, leave: Collection[str]
+) -> Scores:
+    """Return the scores of one response, as `score` does, but for the metrics that ``leave`` names or that would be awaited."""
+    return _score(text, prompt, None, finish_reason, (), phrases, row, leave)
 
 
 def score_many(
@@ -164,12 +175,15 @@ def score_many(
     once = functools.cache(phrases)
 
     scored: dict[tuple[Any, ...], Scores] = {}
+    asked: dict[tuple[Any, ...], tuple[str, str, Mapping[str, Any] | None]] = {}
     keys = []
     for text, (prompt, source, finish_reason, others, row) in zip(texts, zip(*columns.values(), strict=True), strict=True):
         keys.append(key := (text, prompt, source, finish_reason, others, repr(row)))
         if key not in scored:
             scored[key] = _score(text, prompt, source, finish_reason, others, once, row)
-    return [scored[key] for key in keys]
+            asked[key] = text, prompt, row
+    awaited = dict(zip(asked, awaited_scores(list(asked.values())), strict=True))
+    return [_with_users(scored[key], awaited[key]) for key in keys]
 
 
 def _score(
@@ -180,14 +194,25 @@ def _score(
     peers: tuple[str, ...],
     phrases_of: Callable[[str], Phrases],
     row: Mapping[str, Any] | None,
+    leave: Collection[str] = (),
 ) -> Scores:
-    users = registry.user_scores(text, prompt, row)  # theirs to decide what counts: they get what was written
+    users = user_scores(text, prompt, row, leave=leave)  # theirs to decide what counts: they get what was written
     found = surface_scores(text, prompt, source=source, finish_reason=finish_reason, peers=peers, phrases_of=phrases_of)
+    return _with_users(found, users)
+
+
+def _with_users(scores: Scores, users: Mapping[str, UserScore]) -> Scores:
+    """Return scores with further ones by metrics of the user's, all of them in the order of their registration."""
+    if not users:
+        return scores
+    values = scores.metrics | {name: user.value for name, user in users.items()}
+    versions = scores.versions | {name: user.version for name, user in users.items()}
+    names = [user.info.name for user in user_metrics() if user.info.name in values]
     return replace(
-        found,
-        detail=found.detail | {name: {"reason": user.reason} for name, user in users.items() if user.value is None},
-        metrics={name: user.value for name, user in users.items()},
-        versions={name: user.version for name, user in users.items()},
+        scores,
+        detail=scores.detail | {name: part for name, user in users.items() if (part := user.detail)},
+        metrics={name: values[name] for name in names},
+        versions={name: versions[name] for name in names},
     )
 
 

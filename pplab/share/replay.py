@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
-from pplab.analysis.phrasing import counted
+from pplab.analysis.phrasing import counted, joined
 from pplab.plan.vocabulary import READER_SCORES, SCORED, SCORES, UTILITY, score_column
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Replay:
         How fresh answers compare with the stored ones, when they were asked for.
     read, unread : int
         Responses that the reader read again, and those of which its stored scores were not compared.
+    not_asked : tuple of str
+        Metrics of the user's whose stored scores were not compared, as they are async or cost money.
     """
 
     experiments: tuple[str, ...]
@@ -70,6 +72,7 @@ class Replay:
     live: tuple[BaselineComparison, ...] = ()
     read: int = 0
     unread: int = 0
+    not_asked: tuple[str, ...] = ()
 
     @property
     def identical(self) -> bool:
@@ -97,6 +100,9 @@ class Replay:
         if self.unread:
             whose = "another reader's, or another version's" if self.read else "--reader reads the answers again"
             text += f"\nThe reader's scores of {counted(self.unread, 'response')} stand as they were stored ({whose})."
+        if self.not_asked:
+            each = "it is async or costs money" if len(self.not_asked) == 1 else "they are async or cost money"
+            text += f"\nThe scores by {joined(self.not_asked)} stand as they were stored, for {each}."
         return "\n".join([text, *(check.words for check in self.live)])
 
     @property
@@ -128,16 +134,29 @@ def _line(d: Difference) -> str:
 
 
 def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, float | None]]]:
-    """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included."""
+    """Yield each response that is scored at all with its scores by the present code, the user's registered metrics included.
+
+    Those that are `not_asked_again` are left out.
+    """
     from pplab.plan.plan import PlannedCall
     from pplab.scoring.checks import answer_scores
 
-    plans = contents.plans
+    plans, leave = contents.plans, not_asked_again(contents)
     for row in contents.responses:
         if row.status in SCORED:
             plan, call = plans[row.experiment_id], PlannedCall(row.prompt_index, row.setting_index, row.replicate)
-            scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason)
+            scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason, leave=leave)
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
+
+
+def not_asked_again(contents: PackageContents) -> tuple[str, ...]:
+    """Return the user's metrics in the contents that are not asked again: async ones, which ask somebody, and any that cost."""
+    from pplab.scoring.registry import async_metrics
+
+    own = {s.metric: False for s in contents.scores if s.source == "surface"}
+    own |= {s.metric: True for s in contents.scores if s.source == "surface" and s.cost is not None}
+    awaited = {user.info.name for user in async_metrics()}
+    return tuple(name for name, costs in own.items() if costs or name in awaited)
 
 
 def replay(contents: PackageContents, reader: str | None = None) -> Replay:
@@ -181,6 +200,7 @@ def replay(contents: PackageContents, reader: str | None = None) -> Replay:
         present_version=f"metrics {scoring.METRICS_VERSION}, pplab {__version__}",
         read=len(again),
         unread=unread,
+        not_asked=not_asked_again(contents),
     )
 
 

@@ -20,7 +20,7 @@ from pplab.share.import_package import FOLDER
 from pplab.share.package import RECORDING
 from pplab.share.package_contents import PackageContents, read_store
 from pplab.share.regression_gate import BaselineComparison, RegressionGate, compare, margins_for, utility_margin
-from pplab.share.replay import Replay, analysis_frame, replay, rescore
+from pplab.share.replay import Replay, analysis_frame, not_asked_again, replay, rescore
 from pplab.share.verify import verified_contents
 
 if TYPE_CHECKING:
@@ -219,7 +219,10 @@ def _with_replicates(plan: Plan, n: int) -> Plan:
 
 
 def _with_current_scores(contents: PackageContents) -> PackageContents:
-    """Return the contents with every score by the present code: scores of different versions are not compared."""
+    """Return the contents with every score by the present code: scores of different versions are not compared.
+
+    A metric that is not asked again has no value where another version of it scored the baseline.
+    """
     from pplab.scoring.checks import checks_version
     from pplab.scoring.registry import registered
     from pplab.scoring.scores import METRICS_VERSION
@@ -230,7 +233,10 @@ def _with_current_scores(contents: PackageContents) -> PackageContents:
     current = all(versions[s.experiment_id].get(s.metric, s.version) == s.version for s in by_code)
     if current and all(r.metrics_version == METRICS_VERSION for r in contents.responses):
         return contents
-    fresh = {row.response_id: now for row, now in rescore(contents)}
+    newest = {s.metric: s.version for s in sorted(contents.scores, key=lambda s: s.created_at) if s.source == "surface"}
+    other = {name for name, version in newest.items() if own.get(name, version) != version}
+    gone = dict.fromkeys(other.intersection(not_asked_again(contents)))
+    fresh = {row.response_id: {**now, **gone} for row, now in rescore(contents)}
     latest = {e.experiment_id: contents.latest_scores(e.experiment_id).by_response for e in contents.experiments}
     responses = tuple(
         _with_scores(r, latest[r.experiment_id].get(r.response_id, {}), fresh.get(r.response_id)) for r in contents.responses

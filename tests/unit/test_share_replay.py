@@ -39,7 +39,7 @@ def test_code_that_scores_otherwise_is_found_and_its_version_named(tmp_path, mon
             self.coherence = found.coherence / 2
 
     with share_labs.ada(tmp_path) as lab:
-        monkeypatch.setattr("pplab.scoring.checks.score", lambda *a, **k: Other(score(*a, **k)))
+        monkeypatch.setattr("pplab.scoring.checks.score_at_once", lambda text, prompt, **_: Other(score(text, prompt)))
         monkeypatch.setattr(metrics, "METRICS_VERSION", "99")
         found = lab.replay(share_labs.experiment_id())
     assert not found.identical
@@ -60,7 +60,7 @@ def test_scores_that_changed_without_a_new_version_are_called_so(tmp_path, monke
             self.completeness = None
 
     with share_labs.ada(tmp_path) as lab:
-        monkeypatch.setattr("pplab.scoring.checks.score", lambda *a, **k: Other(score(*a, **k)))
+        monkeypatch.setattr("pplab.scoring.checks.score_at_once", lambda text, prompt, **_: Other(score(text, prompt)))
         words = lab.replay(share_labs.experiment_id()).words
     assert "without saying so" in words
     assert "n/a now" in words

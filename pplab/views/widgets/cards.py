@@ -332,10 +332,22 @@ class Cards(LabWidget):
             {one.metric: one for one in stored.score_rows(row.experiment_id, row.response_id, row.revision, source=source)}
             for source in ("reader", "judge")
         )
-        words = [scores.explain()]
+        words = [scores.explain(), *self._own_metrics(row)]
         words += [f"The reader's {name}: {read[name].explanation}." for name in READER_SCORES if name in read]
         words += [f"The judge {one.rater} ({name.replace('_', ' ')}): {one.explanation}" for name, one in judged.items()]
         self.tell(Explained(kind="explained", id=message["id"], words=" ".join(words), parts=parts))
+
+    def _own_metrics(self, row: ResponseRow) -> list[str]:
+        """Return what the user's metrics say of their latest values of an answer, and what these cost."""
+        stored = self._context.store.score_rows(row.experiment_id, row.response_id, row.revision, source="surface")
+        latest = {one.metric: one for one in stored if one.metric not in SCORES and one.value is not None}
+        words = []
+        for name, one in latest.items():
+            cost = "" if one.cost is None else f" (${one.cost:.4g})"
+            if one.explanation or cost:
+                said = one.explanation or f"{one.value:g}"
+                words.append(f"{name}{cost}: {said.rstrip('.')}.")
+        return words
 
     def _take_resend(self, message: Resend) -> None:
         """Send one call again without holding up the kernel; its card changes when the answer is stored."""
