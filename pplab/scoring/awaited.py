@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from pplab.log import thread
+from pplab.log import log_error, thread
 from pplab.scoring.metric_value import UserScore, as_read, raised
 from pplab.scoring.registry import async_metrics
 
@@ -83,6 +83,7 @@ async def _returned(user: UserMetric, given: Sequence[Any]) -> UserScore:
     try:
         returned = await user.function(*given)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the other scores must still be returned
+        log_error(f"{user.info.name} failed", error)
         return raised(user.info, error)
     return as_read(user.info, returned)
 

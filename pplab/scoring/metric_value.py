@@ -40,7 +40,7 @@ class MetricValue:
     >>> MetricValue(0.8, cost=-1)
     Traceback (most recent call last):
         ...
-    pplab.errors.BadInput: a metric's cost is -1, not an amount in US dollars (give a finite number from 0 on, or None)
+    pplab.errors.BadInput: a metric's cost is -1, not an amount in US dollars. give a finite number from 0 on, or None
     """
 
     value: float | None
@@ -82,13 +82,13 @@ def called(info: MetricInfo, function: Callable[..., Any], *given: Any) -> UserS
     try:
         returned = function(*given)
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything; the score must still be returned
+        log_error(f"{info.name} failed", error)
         return raised(info, error)
     return as_read(info, returned)
 
 
 def raised(info: MetricInfo, error: Exception) -> UserScore:
     """Return the score of an answer of which a metric raised ``error``: none."""
-    log_error(f"{info.name} failed", error)
     return UserScore(None, f"raised {type(error).__name__}: {error}"[:200], info.version)
 
 
