@@ -86,7 +86,9 @@ class Ratings(Report):
 
     @property
     def size(self) -> str:
-        """How many ratings there are, and of how many people: ``40 ratings and 30 comparisons by one person``."""
+        """How many there are, and of how many people: ``40 ratings and 30 comparisons by one person``; empty for none."""
+        if not self.raters:
+            return ""
         sizes = {"rating": self.graded, "comparison": self.compared}
         people = "one person" if self.raters == 1 else f"{self.raters:,} people"
         return f"{joined(counted(size, what) for what, size in sizes.items() if size)} by {people}"
@@ -105,7 +107,7 @@ class Ratings(Report):
     @property
     def words(self) -> str:
         """All of it, the settings first."""
-        if not self.graded and not self.compared:
+        if not self.size:
             return "Nobody has rated these answers. In a notebook, %pplab rate shows them, blind."
         return "\n".join((*self.headlines, f"{self.size}.", *self.lines))
 

@@ -16,7 +16,7 @@ from pplab.analysis import unjudged
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import FAULTS, SCORED
-from pplab.views import answer_table, decision, html, migration_table, model_settings, text, trace_table
+from pplab.views import answer_table, decision, html, migration_table, model_settings, ratings_tables, text, trace_table
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
 from pplab.views.records import Card, Display, badges, last_turns
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 RATES = "pass@k: one of k answers is right at least; pass^k: all k are (95 % intervals, for prompts like these)"
+AGREEMENT = "How often a score puts two answers to a prompt in the order in which people do; 0.5 is by chance"
 NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
 
@@ -368,6 +369,11 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
             page.notice("warning", f"Do not rely on the judge {judge.name}: {', and '.join(judge.warnings)}.")
         folded = html.folded(f"The judge {judge.name}", [escape_text(line) for line in judge.lines])
         page.add(folded, f"The judge {judge.name}: {' '.join(judge.lines)}")
+    if exp.status != "running" and (rated := exp.ratings).size:
+        if rated.preference:
+            page.words(f"A second decision, by people's comparisons (one more look): {rated.preference}")
+        lines = rated.lines or ("Each was given once.",)
+        page.add(html.folded(rated.size, [escape_text(line) for line in lines]), f"{rated.size}: {' '.join(lines)}")
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:
         page.add(html.folded(decision.DROPPED, [escape_text(words) for words in look.out.values()]), "")
     for words in unjudged.sentences(map(exp.unjudged.get, frame["response_id"])):
@@ -425,6 +431,16 @@ def _sentence(words: str) -> str:
 def report(result: Any) -> Display:
     """Return a result of the analysis: its words."""
     return _Page("").words(result.words).display()
+
+
+def ratings(said: Any) -> FrameDisplay:
+    """Return what ratings say: in words, then of each setting, then how far scores agree with people."""
+    page = _Page("Ratings").words(said.words)
+    if said.size:
+        page.table(ratings_tables.setting_rows(said), caption=ratings_tables.caption(said))
+        rows = ratings_tables.agreement_rows(said)
+        page.details("Agreement of scores with people", html.table(rows, caption=AGREEMENT) if rows else "")
+    return page.with_frame(said.settings)
 
 
 def suggested_prompts(result: Any) -> FrameDisplay:
