@@ -307,7 +307,7 @@ def _facts(
         lost=lost,
         used=tuple(used),
         parameters=tuple(_parameters(frame, plan.settings)),
-        means=standing + level,
+        means=np.clip(standing + level, 0, 1) if source == "person" else standing + level,  # of few answers it may lie beyond
         found=found,
         said=said,
         prompts=int((asked.any(axis=1)).sum()),

@@ -16,7 +16,7 @@ from pplab.analysis.rating_agreement import choice_agreement, rater_agreement, s
 from pplab.analysis.records import Report
 from pplab.analysis.statements import ERROR
 from pplab.analysis.utility import PERSONALITY
-from pplab.plan.vocabulary import PRECISION_SCORES, RATING, SCORED, UTILITY, score_column
+from pplab.plan.vocabulary import PERSON_RATING, PRECISION_SCORES, SCORED, UTILITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pplab.analysis.decision import Decision
     from pplab.analysis.preference import Preference
 
-PERSON: Final = score_column(RATING, "person")
 OWN: Final = "own_score"
+BY_CHANCE: Final = 0.5
 FEWEST: Final = 10
 """Pairs of answers below which a score's agreement with people is not named in words."""
 
@@ -127,6 +127,9 @@ class Ratings(Report):
         said = []
         for way, rows in known.groupby("by", sort=False):
             best = rows.iloc[int(rows["agreement"].argmax())]
+            if best["agreement"] <= BY_CHANCE:
+                said.append(f"By the {way}, no score orders answers as people do more often than by chance.")
+                continue
             said.append(
                 f"By the {way}, {best['score']} agrees with people most: it orders {percent(float(best['agreement']))} of "
                 f"{counted(int(best['n']), 'pair')} of answers as they do; length alone {percent(float(best['length']))}."
@@ -175,9 +178,9 @@ def ratings_report(
     answers = answers.assign(**{name: -answers[name] for name in lower_is_better if name in scores})
     table, agreement = _empty(settings), []
     if len(graded):
-        means = corrected_means(answers, OWN, PERSON)
+        means = corrected_means(answers, OWN, PERSON_RATING)
         table = table.join(means.drop(columns=["weight", "scope"]))
-        agreement.append(score_agreement(answers, scores, PERSON).assign(by="ratings"))
+        agreement.append(score_agreement(answers, scores, PERSON_RATING).assign(by="ratings"))
     ranked = bradley_terry(compared, list(settings)) if len(compared) else None
     if ranked is not None:
         table = table.join(ranked.table.drop(columns=["low", "high", "wins"]))

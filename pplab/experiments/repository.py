@@ -22,7 +22,7 @@ from pplab.plan.vocabulary import (
     CORRECT,
     GRADERS,
     MARGIN,
-    RATING,
+    PERSON_RATING,
     READER_SCORES,
     SCORED,
     SCORES,
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from pplab.store.store import Store
 
 LOST = "the process that ran it ended"
-PERSON = score_column(RATING, "person")
-"""The column of people's ratings on the scale."""
 NOT_SCORED = "it has not scored this answer yet: score the experiment again"
 
 
@@ -240,7 +238,7 @@ class StoredExperiment:
     @property
     def _unrated(self) -> int:
         frame = self.frame
-        return int((frame["status"].isin(SCORED) & frame[PERSON].isna()).sum())
+        return int((frame["status"].isin(SCORED) & frame[PERSON_RATING].isna()).sum())
 
     def _scored_by(self, source: str, metric: str) -> ResponseMatrix | pd.DataFrame:
         """Return the responses with the scores that a decision by this source rests on."""
@@ -296,11 +294,11 @@ class StoredExperiment:
             by_reader(self.frame) if plan.source == "reader" else self.frame,
             experiment_id=self.row.experiment_id,
             settings=dict(zip(self.matrix.settings, self.matrix.labels, strict=True)),
-            scores=[name for name in self.metrics if name != PERSON],
+            scores=[name for name in self.metrics if name != PERSON_RATING],
             own=plan.metric,
             precision=precision_of(self.calibration),
             lower_is_better=self.lower_is_better,
-            decision=self.decision(metric=PERSON) if PERSON in self.metrics and len(plan.settings) > 1 else None,
+            decision=self.decision(metric=PERSON_RATING) if PERSON_RATING in self.metrics and len(plan.settings) > 1 else None,
             error=error_of_look(plan.looks + 1),
         )
 
@@ -431,7 +429,7 @@ def _with_ratings(
     """Return scores by response id and column, those of people's ratings among them."""
     of_each = {rid: dict(of_one) for rid, of_one in scores.items()}
     for rid, value in ratings.items():
-        of_each.setdefault(rid, {})[PERSON] = value
+        of_each.setdefault(rid, {})[PERSON_RATING] = value
     return of_each
 
 

@@ -26,7 +26,9 @@ JUDGES = ("reader", "judge", "person")
 GRADERS = ("judge", "person")
 """Those of them whose scores have names of their own: a judge's are called by their rubrics, a person's is `RATING`."""
 RATING = "rating"
-"""The score of people's ratings on the scale; it stands in the column ``person_rating``."""
+"""The score of people's ratings on the scale."""
+PERSON_RATING = f"person_{RATING}"
+"""The column in which it stands."""
 READER_SCORES = ("creativity", "coherence", "completeness")
 """What the reader says of an answer; structure is left to the surface."""
 WINS = "_wins"

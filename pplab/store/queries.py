@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from pplab.errors import BadInput, NotFound
 from pplab.inputs.values import as_list, moment_text
 from pplab.plan.vocabulary import SCORES
+from pplab.store.ratings import AS_SCORES, STANDING
 from pplab.store.ratings import COLUMNS as RATING_COLUMNS
-from pplab.store.ratings import STANDING
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
 from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, RatingRow, ResponseRow, ScoreRow
 from pplab.store.scores import ALL_SCORES, COLUMNS
@@ -201,14 +201,14 @@ class Queries(ABC):
     def scores(self, experiment_id: str | None = None) -> pd.DataFrame:
         """Return one row a score besides the four, of one experiment or of all, in plan order within each, oldest first.
 
-        Every version of every metric is there; ``version`` is empty where pplab 0.1 stored none.
+        Every version of every metric is there, and every rating on the scale; ``version`` is empty where there is none.
         """
         with self.reading() as cursor:
             id_ = experiment_id and _find(cursor, RECORD_TYPES["experiment"], experiment_id)
             where = _Where("s.").equal(experiment_id=id_)
             query = f"""
                 SELECT {", ".join(f"s.{name}" for name in COLUMNS)}
-                FROM ({ALL_SCORES}) s JOIN responses r USING (response_id)
+                FROM ({ALL_SCORES} UNION ALL {AS_SCORES}) s JOIN responses r USING (response_id)
                 LEFT JOIN experiments e ON e.experiment_id = s.experiment_id {where}
                 ORDER BY e.created_at, s.experiment_id, r.prompt_index, r.setting_index, r.replicate, s.metric, s.created_at"""
             return _data_frame(cursor, query, where.values)

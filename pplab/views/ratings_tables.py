@@ -22,7 +22,8 @@ def setting_rows(ratings: Ratings) -> list[dict[str, Any]]:
         if ratings.graded:
             row["rated"] = f"{_count(record['rated'])} of {_count(record['answers'])}"
             row["mean rating"] = _estimate(record, "rated_mean", "rated_")
-            row["corrected"] = _estimate(record, "corrected", "")
+            corrected = _estimate(record, "corrected", "")
+            row["corrected"] = corrected if corrected.low is not None else Estimate(None)
         if ratings.compared:
             row["comparisons"] = _count(record["comparisons"])
             row["preferred"] = _estimate(record, "preferred", "preferred_")

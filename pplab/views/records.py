@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.analysis.phrasing import fault_words
-from pplab.plan.vocabulary import CORRECT, FAILED
+from pplab.plan.vocabulary import CORRECT, FAILED, PERSON_RATING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +45,11 @@ class Estimate:
         if self.low is None or self.high is None:
             return words
         return f"{words} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
+
+def with_given(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return the scores of an answer as its card shows them: without a rating where nobody rated it, which is most of them."""
+    return {name: value for name, value in scores.items() if value is not None or name != PERSON_RATING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from pplab.plan.vocabulary import FAULTS, SCORED
 from pplab.views import answer_table, decision, html, migration_table, model_settings, ratings_tables, text, trace_table
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
-from pplab.views.records import Card, Display, badges, last_turns
+from pplab.views.records import Card, Display, badges, last_turns, with_given
 from pplab.views.static_views import STATIC_VIEWS
 from pplab.views.summary_charts import estimate, summary_charts
 from pplab.views.variance_table import variance_table
@@ -229,7 +229,7 @@ def card(
         turns=last_turns(plan.turns(call)),
         setting=plan.settings[call.setting_index].label(),
         replicate=call.replicate,
-        scores={m.name: _value(row.get(m.name)) for m in metrics} if scored else {},
+        scores=with_given({m.name: _value(row.get(m.name)) for m in metrics}) if scored else {},
         scales={m.name: m for m in metrics if not m.built_in},
         unjudged=unjudged.of_response(reasons, wrong) if scored else "",
         error=_value(row["error"]),

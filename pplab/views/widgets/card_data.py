@@ -8,7 +8,7 @@ from pplab.analysis import unjudged
 from pplab.plan.vocabulary import SCORED
 from pplab.views.escape import escape_text
 from pplab.views.html import model_html
-from pplab.views.records import CARD_CAP, Card, Turns, badges, last_turns
+from pplab.views.records import CARD_CAP, Card, Turns, badges, last_turns, with_given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,7 +75,7 @@ def card_data(
     """Return the card of a response, given as a mapping from column to value."""
     status = str(row["status"])
     text = _words(row["text"]) or ""
-    values = {name: _number(value) for name, value in scores.items()} if status in SCORED else {}
+    values = with_given({name: _number(value) for name, value in scores.items()}) if status in SCORED else {}
     card = Card(status=status, text=text, error=_words(row["error"]))
     ended = BADGES.get(status, status.replace("_", " ")) if status != "ok" else ""
     return CardData(

@@ -10,6 +10,7 @@ from pplab.errors import NotFound
 from pplab.log import thread
 from pplab.plan.levels import factor_levels
 from pplab.plan.plan import PlannedCall
+from pplab.plan.ratings import GRADES
 from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import CORRECT, FAILED, READER_SCORES, SCORES
 from pplab.views.escape import clip, escape_text
@@ -335,7 +336,17 @@ class Cards(LabWidget):
         words = [scores.explain(), *self._own_metrics(row)]
         words += [f"The reader's {name}: {read[name].explanation}." for name in READER_SCORES if name in read]
         words += [f"The judge {one.rater} ({name.replace('_', ' ')}): {one.explanation}" for name, one in judged.items()]
+        words += self._ratings(row)
         self.tell(Explained(kind="explained", id=message["id"], words=" ".join(words), parts=parts))
+
+    def _ratings(self, row: ResponseRow) -> list[str]:
+        """Return who rated an answer, and how."""
+        given = self._context.store.ratings(row.experiment_id)
+        mine = given[(given["response_id"] == row.response_id) & given["other_id"].isna()]
+        return [
+            f"{rater} rated it {choice} of {len(GRADES)}" + (f": {note.rstrip('.')}." if isinstance(note, str) else ".")
+            for rater, choice, note in zip(mine["rater"], mine["choice"], mine["note"], strict=True)
+        ]
 
     def _own_metrics(self, row: ResponseRow) -> list[str]:
         """Return what the user's metrics say of their latest values of an answer, and what these cost."""
