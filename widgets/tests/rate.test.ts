@@ -88,6 +88,18 @@ describe("an item", () => {
     expect(texts(root)).toEqual(["Answer 1.0"]);
   });
 
+  test("leaves its prompt opened when the next item has the same one", async () => {
+    const prompt = "a line\n".repeat(30);
+    const { comm, show } = await scale({ standing: standing(1, { item: { ...item(1), prompt } }) });
+    const { root } = await show();
+    button(root, "show more").click();
+    await comm.update({ standing: standing(2, { item: { ...item(2), prompt } }) });
+    expect(texts(root)).toEqual(["Answer 2.0"]);
+    button(root, "show less");
+    await comm.update({ standing: standing(3, { item: { ...item(3), prompt: `${prompt}more` } }) });
+    button(root, "show more");
+  });
+
   test("shows a prompt as text, whatever is in it", async () => {
     const prompt = "<img src=x onerror=alert(1)>";
     const { root } = await (await scale({ standing: standing(1, { item: { ...item(1), prompt } }) })).show();
@@ -240,6 +252,8 @@ describe("the end", () => {
     expect(lines).toEqual(["Your ratings put 0.7 first.", "By 0.2."]);
     expect(root.querySelector("[role=group]")).toBeNull();
     press(status as Element, "4");
+    press(status as Element, "u", { repeat: true });
+    expect(sent(comm)).toEqual([]);
     press(status as Element, "u");
     press(status as Element, "u");
     expect(sent(comm)).toEqual([{ kind: "undo", number: 0 }]);
