@@ -126,6 +126,9 @@ class JudgeReport(Report):
         The experiments that hold its calls.
     reason : str
         Why some of them got no reply, such as ``3 timeout of 44 replicates``; empty where all did.
+    agreement, rated : float or None, int
+        How often its scores order two answers to a prompt as people do (0.5 is by chance), and how many pairs of answers that
+        rests on; by people's grades, else by their comparisons. ``None`` where nobody rated them.
     decision : str
         What its scores say about which setting to use; empty where there is no choice.
     """
@@ -155,6 +158,8 @@ class JudgeReport(Report):
     cost: float | None
     judgings: tuple[str, ...]
     reason: str = ""
+    agreement: float | None = None
+    rated: int = 0
     decision: str = ""
 
     @property
@@ -165,11 +170,8 @@ class JudgeReport(Report):
     @property
     def lines(self) -> tuple[str, ...]:
         """What is known of the judge, a sentence or two each."""
-        return tuple(
-            filter(
-                None, (self._size(), self._readable(), self._steady(), self._order(), self._length(), self._alike(), self._own())
-            )
-        )
+        of_itself = (self._size(), self._readable(), self._steady(), self._order(), self._length(), self._alike(), self._own())
+        return tuple(filter(None, (*of_itself, self._agrees())))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -247,6 +249,12 @@ class JudgeReport(Report):
 
     def _alike(self) -> str:
         return f"It said the same of all {self.judged - self.unreadable:,}." if self.all_alike else ""
+
+    def _agrees(self) -> str:
+        if self.agreement is None:
+            return ""
+        pairs = counted(self.rated, "pair")
+        return f"It orders {percent(self.agreement)} of {pairs} of rated answers as people do (50% is by chance)."
 
     def _own(self) -> str:
         if not self.family:

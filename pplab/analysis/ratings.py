@@ -189,9 +189,10 @@ def ratings_report(
         agreement.append(choice_agreement(compared, values).assign(by="comparisons"))
     found = preference(ranked, error) if ranked is not None else None
     repeated, same, side = _itself(given)
+    raters = int(given["rater"].nunique())
     return Ratings(
         experiment_id=experiment_id,
-        raters=int(given["rater"].nunique()),
+        raters=raters,
         graded=len(graded),
         compared=len(compared),
         settings=table,
@@ -200,7 +201,7 @@ def ratings_report(
         repeated=repeated,
         same=same,
         side=side,
-        between=_between(given),
+        between=_between(given) if raters > 1 else None,
         decision=decision.headline if decision else "",
         preference=found.headline(settings) if found else "",
         chosen=_chosen(found, decision),

@@ -342,6 +342,7 @@ def _report(
     asked = [one for one in questions if one.shown in replies]
     figures = judge_figures([_judged(one, replies) for one in asked], pairs=wanted.pairs)
     models = [stored.plan.asked(index).name for index in range(len(stored.plan.settings))]
+    agreement, rated = _agreement(stored, column)
     return JudgeReport(
         experiment_id=stored.row.experiment_id,
         rubric=wanted.rubric,
@@ -355,9 +356,20 @@ def _report(
         cost=sum(costs) if costs else None,
         judgings=tuple(row.experiment_id for row in judged_by),
         reason="; ".join(row.reason for row in judged_by if row.reason),
+        agreement=agreement,
+        rated=rated,
         decision=stored.decision(metric=column).headline if choice else "",
         **figures,
     )
+
+
+def _agreement(stored: StoredExperiment, column: str) -> tuple[float | None, int]:
+    """Return how far the scores of a judge agree with people, and the pairs of rated answers that this rests on."""
+    if stored.given.empty or column not in stored.metrics:
+        return None, 0
+    table = stored.ratings.agreement
+    found = table[(table["score"] == column) & (table["n"] > 0)]
+    return (float(found["agreement"].iloc[0]), int(found["n"].iloc[0])) if len(found) else (None, 0)
 
 
 def _judged(question: Question, replies: Mapping[str, Reply]) -> Judged:
