@@ -21,6 +21,9 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``utility``      precision and personality of an answer, and their balance as one number
 ``unusable``     answers nobody can use, and the settings they rule out
 ``settling``     what a planned experiment will be able to decide
+``bradley_terry``    settings ranked by which of two answers people preferred; ``preference`` says it in words
+``corrected_means``  the score of all answers, corrected by people's ratings of some
+``rating_agreement`` scores against people, a rater against himself, raters against each other
 """
 
 from __future__ import annotations

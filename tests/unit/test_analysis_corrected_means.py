@@ -1,6 +1,6 @@
 """A mean that ratings correct covers the truth as often as it claims, and is more certain than the ratings alone.
 
-`make soak` runs every cell of the simulations with 2,000 experiments; `make test` a tenth, with limits widened by three standard
+`make soak` runs every cell of the simulations with 8,000 experiments; `make test` with 200, and limits widened by three standard
 errors.
 """
 
@@ -28,7 +28,7 @@ from pplab.analysis.corrected_means import (
 from pplab.errors import BadInput
 
 BLOCK = 200
-BLOCKS = 10 if SOAK else 1
+BLOCKS = 40 if SOAK else 1
 GRADES = np.array([0.05, 0.10, 0.15, 0.30, 0.40])
 """How often each grade is given: ratings crowd at the upper end."""
 CUTS = ndtri(np.cumsum(GRADES)[:-1])
