@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-FREE_TEXT = ("prompt", "text", "error", "payload", "explanation", "parameters", "cluster")
+FREE_TEXT = ("prompt", "text", "error", "payload", "explanation", "note", "parameters", "cluster")
 # A spreadsheet runs a cell that begins with one of these, wide ones included (OWASP, "CSV Injection").
 FORMULA = re.compile("^[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
