@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 TOUR := notebooks/01_tour.ipynb
 BEGUN := $(shell date +%s)
+# nbval imports, for 3 s, what only the notebooks need; without bytecode, each Python that a test starts would compile pplab anew.
+PYTEST := $(BIN)/python -m pytest -p no:nbval
+unexport PYTHONDONTWRITEBYTECODE
 # llama.cpp alone: no tools, no examples, no server, no vision; and for any x86 of the last ten years, as a cached wheel may move.
 READER_ARGS := -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/tests/servers/only_llama.cmake -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF \
   -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_CCACHE=OFF -DLLAVA_BUILD=OFF \
@@ -54,8 +57,8 @@ reader: setup model ## build what the reader needs (10 minutes on 2 slow cores, 
 
 test: setup browser model reader ## run all tests
 	$(BIN)/python widgets/npm.py run --silent test
-	$(BIN)/python -m pytest -n 3 -m "not perf and not serial and not screenshots" tests
-	$(BIN)/python -m pytest -m "serial and not perf" tests
+	$(PYTEST) -n 3 -m "not perf and not serial and not screenshots" tests
+	$(PYTEST) -m "serial and not perf" tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest -p tests.conftest --nbval notebooks
 	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 
@@ -70,22 +73,22 @@ dist: setup ## build the wheel from what is committed and check it as an index w
 	rm -rf build/dist dist && mkdir -p build/dist
 	git archive HEAD | tar -x -C build/dist
 	$(BIN)/python -m build --outdir dist build/dist
-	PPLAB_DIST=$(CURDIR)/dist $(BIN)/python -m pytest -q tests/unit/test_wheel.py
+	PPLAB_DIST=$(CURDIR)/dist $(PYTEST) -q tests/unit/test_wheel.py
 	@ls dist/*
 
 soak: setup browser model reader ## the slow sweeps with their full counts
-	PPLAB_SOAK=1 $(BIN)/python -m pytest -m "not perf and not screenshots" tests
+	PPLAB_SOAK=1 $(PYTEST) -m "not perf and not screenshots" tests
 	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
 
 bench: setup ## print the benchmarks
-	$(BIN)/python -m pytest -m perf -s -q tests
+	$(PYTEST) -m perf -s -q tests
 
 compare: setup ## print our verdicts beside those of the version before and of evalstats
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group compare
 	$(BIN)/python tests/perf/compare_verdicts.py
 
 screenshots: setup browser ## take the pictures of the README
-	$(BIN)/python -m pytest -q -m screenshots tests/browser/test_screenshots.py
+	$(PYTEST) -q -m screenshots tests/browser/test_screenshots.py
 
 docs: setup ## write the references of commands and parameters from their tables
 	$(BIN)/python -c 'from pplab.commands.command_table import reference; print(reference(), end="")' > docs/commands.md

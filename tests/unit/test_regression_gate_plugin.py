@@ -19,7 +19,8 @@ LOADED = () if "pplab" in entry_points(group="pytest11").names else ("-p", "ppla
 
 def run(folder, *words, **env):
     """Run pytest in a folder, as a team does; return its outcomes and what it printed."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), *LOADED, *words]
+    quick = ("-p", "no:cacheprovider", "-p", "no:nbval")
+    command = [sys.executable, "-m", "pytest", *quick, "--rootdir", str(folder), *LOADED, *words]
     paths = {"PYTHONPATH": str(Path(pplab.__file__).parents[1])}
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, **paths, **env}, capture_output=True, text=True, timeout=240, check=False

@@ -50,6 +50,8 @@ def run(folder, *files, before=(), **env):
         "tests.conftest",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "no:nbval",
         "--rootdir",
         str(folder),
     ]
