@@ -53,8 +53,8 @@ def test_files_and_folders_have_the_modes_that_the_umask_leaves(tmp_path, umask,
 class Shared:
     """A folder that Ada shares with a group: what is made in it belongs to the group."""
 
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, place, players):
+        self.place, self.players = place, players
         self.folder = place / "team"
         self.folder.mkdir()
         self.folder.chmod(0o2775)
@@ -71,19 +71,15 @@ class Shared:
             os.chown(self.folder, 0, 0)
 
     def play(self, user, code, *, umask=0o002, **environment):
-        """Run lines of Python as a user of the group; return what they printed as JSON.
-
-        The process does once, elsewhere, what it will do as that user, who may not be able to read where Python is.
-        """
-        env = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG")}
-        env |= {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "PPLAB_USER": f"user{user}", **environment}
+        """Run lines of Python as a user of the group; return what they printed as JSON."""
+        part = {"code": code, "folder": str(self.folder / "lab"), "user": user, "group": GROUP, "umask": umask}
+        part["environment"] = {"PPLAB_USER": f"user{user}", **environment}
         with contextlib.nullcontext() if ROOT_USER else self._rights_of(user):
-            done = subprocess.run(
-                [sys.executable, "-c", BECOME, code, str(self.folder / "lab"), str(user), str(GROUP), str(umask)],
-                env=env, cwd="/", capture_output=True, text=True, timeout=240, check=False,
-            )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+            self.players.stdin.write(json.dumps(part) + "\n")
+            self.players.stdin.flush()
+            printed, error = json.loads(self.players.stdout.readline())
+        assert error == ""
+        return json.loads(printed.splitlines()[-1])
 
     @contextlib.contextmanager
     def _rights_of(self, user):
@@ -109,34 +105,65 @@ class Shared:
         return mode & ~0o700 | bits << 6
 
 
+@pytest.fixture(scope="module")
+def players():
+    """A process that plays users, each in a fork of its own."""
+    env = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG")} | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", PLAYERS, json.dumps([RUN, READ, f"WORDS = {[*READING, *WRITING, ['doctor']]}\n{TRY}"])]
+    with subprocess.Popen(command, env=env, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        yield running
+        running.stdin.close()
+
+
 @pytest.fixture
-def shared():
+def shared(players):
     place = Path(tempfile.mkdtemp(prefix="pplab-shared-"))
-    yield Shared(place)
+    yield Shared(place, players)
     for folder in [place / "team", *(place / "team").rglob("*")]:
         folder.chmod(0o700)
     shutil.rmtree(place)
 
 
-BECOME = """
-import contextlib, io, json, os, sys, tempfile
+# The process does once, elsewhere, what it will do as each user, who may not be able to read where Python is.
+PLAYERS = """
+import contextlib, io, json, os, sys, tempfile, traceback
 from pathlib import Path
 import pplab
-code, folder, user, group, umask = sys.argv[1:]
+
+def run(code, lab_folder):
+    exec(code, {"pplab": pplab, "json": json, "lab_folder": lab_folder})
+
+def play(code, folder, user, group, umask, environment):
+    os.environ.update(environment)
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(group)
+        os.setuid(user)
+    os.umask(umask)
+    os.chdir(Path(folder).parent)
+    run(code, Path(folder))
+
 with tempfile.TemporaryDirectory() as elsewhere, contextlib.redirect_stdout(io.StringIO()):
     os.chdir(elsewhere)
-    lab_folder = Path(elsewhere, "lab")
-    with pplab.Lab(store=lab_folder) as lab:
-        lab.run("hello", n=1)
-    exec(code)
-lab_folder = Path(folder)
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(int(group))
-    os.setuid(int(user))
-os.umask(int(umask))
-os.chdir(lab_folder.parent)
-exec(code)
+    for code in json.loads(sys.argv[1]):
+        run(code, Path(elsewhere, "lab"))
+    os.chdir("/")
+for part in sys.stdin:
+    told, telling = os.pipe()
+    if os.fork() == 0:
+        printed, error = io.StringIO(), ""
+        with contextlib.redirect_stdout(printed):
+            try:
+                play(**json.loads(part))
+            except BaseException:
+                error = traceback.format_exc()
+        with open(telling, "w") as pipe:
+            json.dump([printed.getvalue(), error], pipe)
+        os._exit(0)
+    os.close(telling)
+    with open(told) as pipe:
+        print(pipe.read(), flush=True)
+    os.wait()
 """
 RUN = """
 with pplab.Lab(store=lab_folder) as lab:
