@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pplab.plan.ratings import GRADES, PREFERENCES, grade_value
+from pplab.plan.vocabulary import PERSON_RATING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 
@@ -58,3 +61,13 @@ def person_ratings(given: pd.DataFrame, answers: pd.DataFrame) -> dict[str, floa
     by_text = said.groupby(["prompt_index", "text", "rater"])["value"].mean().groupby(["prompt_index", "text"]).mean()
     shared = texts.join(by_text, on=["prompt_index", "text"])["value"].dropna()
     return {str(response): float(value) for response, value in shared.items()}
+
+
+def with_ratings(
+    scores: Mapping[str, Mapping[str, float | None]], given: pd.DataFrame, answers: pd.DataFrame
+) -> dict[str, dict[str, float | None]]:
+    """Return scores by response id and column, those of people's ratings among them."""
+    of_each = {response: dict(of_one) for response, of_one in scores.items()}
+    for response, value in person_ratings(given, answers).items():
+        of_each.setdefault(response, {})[PERSON_RATING] = value
+    return of_each

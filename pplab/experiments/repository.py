@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pplab.analysis.person_ratings import person_ratings
+from pplab.analysis.person_ratings import with_ratings
 from pplab.analysis.phrasing import joined
 from pplab.errors import BadInput, NotFound, did_you_mean
 from pplab.experiments.factors import for_analysis, with_factors
@@ -411,7 +411,7 @@ class ExperimentRepository:
             return StoredExperiment(
                 row,
                 answers,
-                _with_ratings(scores.by_response, person_ratings(given, answers)),
+                with_ratings(scores.by_response, given, answers),
                 _reasons(history.unjudged(store, row.experiment_id), scores, _lacking(row, answers, scores)),
                 scores.wrong,
                 history.server_behaviour(store, row.experiment_id),
@@ -421,16 +421,6 @@ class ExperimentRepository:
                 _control(store, control),
                 given,
             )
-
-
-def _with_ratings(
-    scores: Mapping[str, Mapping[str, float | None]], ratings: Mapping[str, float]
-) -> dict[str, dict[str, float | None]]:
-    """Return scores by response id and column, those of people's ratings among them."""
-    of_each = {rid: dict(of_one) for rid, of_one in scores.items()}
-    for rid, value in ratings.items():
-        of_each.setdefault(rid, {})[PERSON_RATING] = value
-    return of_each
 
 
 def _reasons(

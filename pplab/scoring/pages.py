@@ -1,4 +1,4 @@
-"""The pages of documentation, one a metric, one on the reader and one on judges, that travel with the package."""
+"""The pages of documentation, one a metric, one each on the reader, on judges and on people, that travel with the package."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pplab.errors import NotFound, did_you_mean
 from pplab.plan.vocabulary import CORRECT, SCORES
 from pplab.scoring import registry
 
-PAGES = (CORRECT, *SCORES, "diversity", "reader", "judge", "custom")
+PAGES = (CORRECT, *SCORES, "diversity", "reader", "judge", "person", "custom")
 
 
 def doc(name: str) -> str:
-    """Return the page on a metric, on the ``reader`` or on a ``judge``, as Markdown; of a user's metric, its docstring.
+    """Return the page on a metric, on the ``reader``, a ``judge`` or a ``person``, as Markdown; of a user's metric, its docstring.
 
     Examples
     --------

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pplab.analysis.person_ratings import with_ratings
 from pplab.errors import BadInput, StoreError, did_you_mean, in_words
 from pplab.experiments.factors import all_factors
 from pplab.experiments.resume import with_users_metrics
@@ -213,7 +214,9 @@ def _responses(store: Store, experiment_id: str) -> pd.DataFrame:
     import pandas as pd
 
     label, plan = store.label(experiment_id), Plan.from_dict(store.experiment(experiment_id).plan)
-    frame = with_users_metrics(all_factors(plan, store.responses(experiment_id)), latest_scores(store, experiment_id).by_response)
+    answers = store.responses(experiment_id)
+    scores = with_ratings(latest_scores(store, experiment_id).by_response, store.ratings(experiment_id), answers)
+    frame = with_users_metrics(all_factors(plan, answers), scores)
     return frame.assign(experiment_name=pd.Series([label.name if label else None] * len(frame), dtype="str"))
 
 

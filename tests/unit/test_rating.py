@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 
@@ -168,16 +167,6 @@ def test_a_lab_that_is_full_says_so_and_keeps_the_item(lab, experiment, monkeypa
     assert session.done == 1
 
 
-def test_an_answer_that_was_replaced_is_rated_anew(lab, experiment):
-    session = lab.rate()
-    rate_all(session, most=3)
-    rated = lab.sql("SELECT response_id FROM ratings WHERE position = 1")["response_id"].iloc[0]
-    row = next(row for row in lab.context.store.response_rows(experiment.id) if row.response_id == rated)
-    lab.record(dataclasses.replace(row, revision=row.revision + 1, text="Another answer."), durable=True).result()
-    assert rated not in set(lab.context.store.ratings(experiment.id)["response_id"])
-    assert lab.rate().done == 2
-
-
 # -- what follows ---------------------------------------------------------------------------------------------------------------
 
 
@@ -272,9 +261,9 @@ def test_the_cards_say_who_rated_and_leave_unrated_answers_without_a_rating(lab,
     rated = experiment.responses.dropna(subset=["person_rating"])["response_id"].iloc[0]
     cards._take(None, {"kind": "explain", "id": rated}, [])
     assert "ada rated it 4 of 5: warm." in said[-1]["words"]
-    text = static.experiment(experiment).text
-    assert text.count("person rating 0.75") >= 1
-    assert "person rating n/a" not in text.replace("\n    ", " ")
+    text = " ".join(static.experiment(experiment).text.split())
+    assert "person rating 0.75" in text
+    assert "person rating n/a" not in text
 
 
 def test_exports_and_packages_carry_ratings_to_a_lab_that_says_the_same(lab, experiment, tmp_path, monkeypatch):
