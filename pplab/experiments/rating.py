@@ -172,6 +172,9 @@ class RatingSession:
         """What the ratings say so far, in a few lines; they name settings."""
         return self._repository.refresh().ratings.words
 
+    def __repr__(self) -> str:
+        return f"RatingSession({self.total} {'pairs' if self.pairs else 'answers'})"
+
     def _row(self, item: Item, choice: str, note: str | None) -> RatingRow:
         position, ids = self.done, [answer.response_id for answer in item]
         id_ = derived_id("rating", self.experiment_id, self.rater, position, *ids)

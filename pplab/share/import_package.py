@@ -21,11 +21,12 @@ from pplab.share.verify import REWRITTEN, verified_contents
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pplab.context import LabContext
     from pplab.share.package_contents import PackageContents
-    from pplab.store.rows import ExperimentRow
+    from pplab.store.rows import ExperimentRow, RatingRow
     from pplab.store.store import Store
 
 FOLDER = "imports"
@@ -42,6 +43,8 @@ class ImportReport:
     responses : int
     new : int
         How many of the experiments were not here before.
+    ratings : int
+        How many ratings of answers that were here already came with it, such as those of a colleague who was sent them.
     origin : dict
         Where it comes from: ``package`` (its sha256), ``lab``, ``user``, ``at`` (the time of its last event) and the audit head.
     rewritten : bool
@@ -53,18 +56,22 @@ class ImportReport:
     new: int
     origin: dict[str, Any]
     rewritten: bool = False
+    ratings: int = 0
 
     @property
     def words(self) -> str:
         """What happened, in a sentence or two."""
         count, held = len(self.experiments), len(self.experiments) - self.new
-        if not self.new:
+        if not self.new and self.ratings:
+            text = f"{counted(self.ratings, 'rating')} imported, by {self.origin['user']}; every hash was checked."
+        elif not self.new:
             these = "the experiment" if count == 1 else f"all {count} experiments"
             text = f"Nothing changed: this lab already has {these} of this package."
         else:
             already = f" ({held} of them {'was' if held == 1 else 'were'} here already)" if held else ""
             what = f"{counted(count, 'experiment')} with {counted(self.responses, 'response')}"
-            text = f"{what} imported{already}, run by {self.origin['user']}; every hash was checked."
+            rated = f", and {counted(self.ratings, 'rating')} of what was here" if self.ratings else ""
+            text = f"{what} imported{already}{rated}, run by {self.origin['user']}; every hash was checked."
         return f"{text} {REWRITTEN[0].upper()}{REWRITTEN[1:]}." if self.rewritten else text
 
     def as_dict(self) -> dict[str, Any]:
@@ -95,12 +102,14 @@ def import_package(context: LabContext, path: str | os.PathLike[str]) -> ImportR
         "at": report.at,
         "head": [report.head_seq, report.head_hash],
     }
-    if new:
-        _enter(context, contents, new, origin)
+    ratings = _new_ratings(store, contents, new)
+    if new or ratings:
+        _enter(context, contents, new, ratings, origin)
     return ImportReport(
         experiments=tuple(e.experiment_id for e in contents.experiments),
         responses=len(contents.responses),
         new=len(new),
+        ratings=len(ratings),
         origin=origin,
         rewritten=report.rewritten,
     )
@@ -126,6 +135,13 @@ def _new_experiments(store: Store, contents: PackageContents) -> set[str]:
                 hint="import the package into another lab, for example with --store",
             )
     return new
+
+
+def _new_ratings(store: Store, contents: PackageContents, new: set[str]) -> list[RatingRow]:
+    """Return the ratings that are not here of experiments that are; those that are here stay as they are."""
+    here = {e.experiment_id for e in contents.experiments} - new
+    known = {row.rating_id for experiment in here for row in store.rating_rows(experiment)}
+    return [rating for rating in contents.ratings if rating.experiment_id in here and rating.rating_id not in known]
 
 
 def _as_it_ran(row: ExperimentRow) -> str:
@@ -159,18 +175,23 @@ def _keep(folder: Path, target: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _enter(context: LabContext, contents: PackageContents, new: set[str], origin: dict[str, Any]) -> None:
+def _enter(
+    context: LabContext, contents: PackageContents, new: set[str], ratings: Sequence[RatingRow], origin: dict[str, Any]
+) -> None:
     span = CAUSE.get()
     cause: dict[str, Any] = span.ids() if span else {}
-    rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations]
+    rows: list[Any] = [dataclasses.replace(c, origin=origin) for c in contents.calibrations if new]
     rows += [r for r in contents.responses if r.experiment_id in new]
     rows += [a for a in contents.attempts if a.experiment_id in new]
     rows += [s for s in contents.scores if s.experiment_id in new]
     rows += [label for label in contents.labels if label.experiment_id in new]
     rows += [rating for rating in contents.ratings if rating.experiment_id in new]
+    rows += ratings
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
     payload = {"sha256": origin["package"], "experiments": len(new)}
-    for experiment in sorted(new):  # imported again, also after a crash, it is the same event
+    for experiment in sorted(
+        {*new, *(rating.experiment_id for rating in ratings)}
+    ):  # imported again, also after a crash, it is the same event
         event_id = derived_id("package_imported", origin["package"], experiment)
         rows.append(
             event(
