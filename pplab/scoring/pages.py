@@ -12,7 +12,7 @@ PAGES = (CORRECT, *SCORES, "diversity", "reader", "judge", "person", "custom")
 
 
 def doc(name: str) -> str:
-    """Return the page on a metric, on the ``reader``, a ``judge`` or a ``person``, as Markdown; of a user's metric, its docstring.
+    """Return the page on a metric, on the ``reader``, a ``judge`` or a ``person``, as Markdown; of a user's metric, what it says.
 
     Examples
     --------

@@ -63,7 +63,7 @@ class ImportReport:
         """What happened, in a sentence or two."""
         count, held = len(self.experiments), len(self.experiments) - self.new
         if not self.new and self.ratings:
-            text = f"{counted(self.ratings, 'rating')} imported, by {self.origin['user']}; every hash was checked."
+            text = f"{counted(self.ratings, 'rating')} of what was here imported; every hash was checked."
         elif not self.new:
             these = "the experiment" if count == 1 else f"all {count} experiments"
             text = f"Nothing changed: this lab already has {these} of this package."
@@ -189,9 +189,8 @@ def _enter(
     rows += ratings
     rows += [dataclasses.replace(e, origin=origin) for e in contents.experiments if e.experiment_id in new]
     payload = {"sha256": origin["package"], "experiments": len(new)}
-    for experiment in sorted(
-        {*new, *(rating.experiment_id for rating in ratings)}
-    ):  # imported again, also after a crash, it is the same event
+    entered = {*new, *(rating.experiment_id for rating in ratings)}
+    for experiment in sorted(entered):  # imported again, also after a crash, it is the same event
         event_id = derived_id("package_imported", origin["package"], experiment)
         rows.append(
             event(

@@ -280,7 +280,7 @@ def test_exports_and_packages_carry_ratings_to_a_lab_that_says_the_same(lab, exp
         rate_all(second.rate(experiment.id, n=20), lambda text: "2" if "rain" in text else "4")
         returned = second.export(experiment.id, format="package", path="b.zip")
     report = lab.import_package(returned.path)
-    assert (report.new, report.ratings, report.words) == (0, 20, "20 ratings imported, by ada, eve; every hash was checked.")
+    assert (report.new, report.ratings, report.words) == (0, 20, "20 ratings of what was here imported; every hash was checked.")
     assert experiment.ratings.raters == 2
     assert experiment.ratings.graded == 50
     assert lab.import_package(returned.path).words.startswith("Nothing changed")
