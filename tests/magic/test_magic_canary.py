@@ -50,8 +50,9 @@ def contents(folder):
 
 def rows(lab):
     """Yield every table as text: within the database file values may be stored compressed."""
-    for table in lab.sql("SELECT table_name FROM information_schema.tables")["table_name"]:
-        yield table, lab.sql(f'SELECT * FROM "{table}"').to_csv().encode()
+    with lab._store.reading() as cursor:
+        for (table,) in cursor.execute("SELECT table_name FROM information_schema.tables").fetchall():
+            yield table, cursor.execute(f'SELECT * FROM "{table}"').df().to_csv().encode()
 
 
 def assert_nowhere(secret, named):
