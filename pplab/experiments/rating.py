@@ -28,7 +28,7 @@ LONGEST_NOTE: Final = 10_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ShownItem:
+class RatingItem:
     """What a person is to rate, without anything that says which setting it comes from.
 
     Attributes
@@ -114,11 +114,11 @@ class RatingSession:
         return len(self._rated)
 
     @property
-    def item(self) -> ShownItem | None:
+    def item(self) -> RatingItem | None:
         """What is to be rated now; ``None`` at the end."""
         if self.done >= self.total or self._next is None:
             return None
-        return ShownItem(self.done + 1, self._prompts[self._next[0].prompt], tuple(answer.text for answer in self._next))
+        return RatingItem(self.done + 1, self._prompts[self._next[0].prompt], tuple(answer.text for answer in self._next))
 
     @property
     def last(self) -> str:

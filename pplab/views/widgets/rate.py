@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypedDict
 
 from pplab.plan.ratings import GRADES
 from pplab.views import html
@@ -12,6 +12,7 @@ from pplab.views.text import notice
 from pplab.views.widgets.base import LabWidget, owned
 
 if TYPE_CHECKING:
+    from pplab.experiments.rating import RatingItem, RatingSession
     from pplab.lab import Lab
 
 PROMPT_CAP: Final = 20_000
@@ -44,56 +45,6 @@ PREFERENCE_CHOICES: Final = (
     Choice(value="both_bad", key="x", sign="x", label="Both bad"),
     Choice(value="right", key="ArrowRight", sign="→", label="Right is better"),
 )
-
-
-class RatingItem(Protocol):
-    """What is to be rated. It names no setting."""
-
-    @property
-    def number(self) -> int:
-        """Its place among the items, from 1."""
-
-    @property
-    def prompt(self) -> str:
-        """What was asked."""
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """One text, or two: the left and the right."""
-
-
-class RatingSession(Protocol):
-    """A person's ratings of an experiment: what comes next, and what is stored."""
-
-    @property
-    def pairs(self) -> bool:
-        """Whether two answers are shown side by side, else one at a time on a scale."""
-
-    @property
-    def total(self) -> int:
-        """Items in all."""
-
-    @property
-    def done(self) -> int:
-        """Items that are rated, in earlier sessions too."""
-
-    @property
-    def item(self) -> RatingItem | None:
-        """What is to be rated now; ``None`` at the end."""
-
-    @property
-    def last(self) -> str:
-        """The choice of the last rating of this session; empty when there is nothing to take back."""
-
-    @property
-    def outcome(self) -> str:
-        """What the ratings say so far, in a few lines, which may name settings."""
-
-    def rate(self, choice: str, note: str = "") -> None:
-        """Rate the item; return when the rating is safe on disk."""
-
-    def undo(self) -> None:
-        """Take back the last rating, so that its item comes again."""
 
 
 class ShownItem(TypedDict):
