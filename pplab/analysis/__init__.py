@@ -14,6 +14,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``trend``        whether a metric rises or falls with an ordered parameter
 ``between``      two experiments on the prompts that both asked
 ``diversity``    how far apart the answers of a setting are, against another setting
+``originality``  how far an answer is from the others of its setting; nothing rests on it
 ``equivalence``  same, drifted or cannot tell
 ``decision``     which setting to use, how sure that is, what to run next: `decide`
 ``paired``       settings against each other on the same prompts, with errors in closed form

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pplab.analysis.decision import Decision
     from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.migration import MigrationDecision
+    from pplab.analysis.originality import Originality
     from pplab.analysis.ratings import Ratings
     from pplab.analysis.records import Comparisons, Trend
     from pplab.context import LabContext
@@ -196,6 +197,11 @@ class Experiment(ExperimentUnderWay):
         return self._stored.wrong
 
     @property
+    def originality(self) -> Originality:
+        """How far each answer is from the others of its setting to the same prompt, where the setting is complete."""
+        return self._stored.originality
+
+    @property
     def plan(self) -> Plan:
         """What was planned."""
         return Plan.from_dict(self._row.plan)
@@ -240,7 +246,9 @@ class Experiment(ExperimentUnderWay):
         from pplab.analysis.summaries import by_setting
 
         stored = self._stored
-        return by_setting(stored.frame, stored.metrics, latency=True) if latency else stored.summary.copy()
+        if not latency:
+            return stored.summary.copy()
+        return stored.with_originality(by_setting(stored.matrix, stored.metrics, latency=True))
 
     def pass_rates(self) -> pd.DataFrame:
         """Return one row a setting: how often its answers are right, with an interval, pass@k and pass^k.

@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
     from pplab.analysis.decision import Decision
     from pplab.analysis.migration import MigrationDecision
+    from pplab.analysis.originality import Originality
     from pplab.analysis.ratings import Ratings
     from pplab.analysis.response_matrix import ResponseMatrix
     from pplab.plan.vocabulary import MetricInfo
+    from pplab.scoring.surface.distances import ComparedOnce
     from pplab.store.history import ServerBehaviour
     from pplab.store.rows import CalibrationRow, ExperimentRow, LabelRow
     from pplab.store.scores import LatestScores
@@ -151,7 +153,21 @@ class StoredExperiment:
         """One row a setting, without what differs from run to run."""
         from pplab.analysis.summaries import by_setting
 
-        return by_setting(self.matrix, self.metrics)
+        return self.with_originality(by_setting(self.matrix, self.metrics))
+
+    @cached_property
+    def originality(self) -> Originality:
+        """How far each answer is from the others of its setting, where that is complete; nothing rests on it."""
+        from pplab.analysis.originality import Originality
+
+        return Originality(self.matrix, self._distance)
+
+    def with_originality(self, summary: pd.DataFrame) -> pd.DataFrame:
+        """Return a summary with the originality of each setting, where comparing all answers costs little."""
+        from pplab.analysis.originality import MOST_ANSWERS
+
+        compared = self.plan.metric == UTILITY and self.row.status != "running"  # by the decision, anyway
+        return self.originality.beside_creativity(summary) if compared or len(self.answers) <= MOST_ANSWERS else summary
 
     @cached_property
     def variance(self) -> pd.DataFrame:
@@ -207,7 +223,6 @@ class StoredExperiment:
             raise BadInput("nobody has rated these answers on the scale", hint="in a notebook: %pplab rate")
         if (metric, margin, source) not in self._decisions:
             from pplab.analysis.decision import decide
-            from pplab.scoring.surface.distances import distance_matrix
 
             decision = decide(
                 self._scored_by(source, metric),
@@ -215,7 +230,7 @@ class StoredExperiment:
                 metric=None if metric == UTILITY else metric,
                 margin=margin,
                 looks=plan.looks + (source != plan.source or (source in GRADERS and not fixed)),
-                distance=distance_matrix,
+                distance=self._distance,
                 ranges=check_ranges(self.calibration.ranges) if self.calibration else None,
                 metrics=[name for name in self.metrics if not judge_of(name)],
                 lower_is_better=self.lower_is_better,
@@ -255,7 +270,6 @@ class StoredExperiment:
         if self.plan.race is None or control is None:
             return None
         from pplab.analysis.migration import STORED, beside, decide_migration, undecided, without_control
-        from pplab.scoring.surface.distances import distance_matrix
 
         names = {index: setting_name(self.plan, index) for index in range(len(self.plan.settings))}
         frame, at = self.frame, control.setting
@@ -278,7 +292,7 @@ class StoredExperiment:
             precision=precision_of(self.calibration),
             margin=race.margin,
             looks=plan.looks,
-            distance=distance_matrix,
+            distance=self._distance,
             raced=plan.raced,
         )
 
@@ -301,6 +315,12 @@ class StoredExperiment:
             decision=self.decision(metric=PERSON_RATING) if PERSON_RATING in self.metrics and len(plan.settings) > 1 else None,
             error=error_of_look(plan.looks + 1),
         )
+
+    @cached_property
+    def _distance(self) -> ComparedOnce:
+        from pplab.scoring.surface.distances import ComparedOnce
+
+        return ComparedOnce()
 
     @cached_property
     def _decisions(self) -> dict[tuple[str, float, str], Decision]:

@@ -16,6 +16,8 @@ UTILITY = "utility"
 """What a decision rests on where a plan has no checks: precision and personality in their balance."""
 PRECISION_SCORES = ("coherence", "completeness")
 """The scores that say how precise a single answer is; its personality is its creativity."""
+ORIGINALITY = "originality"
+"""How far an answer is from the others of its setting. It is shown beside creativity and is no score: nothing rests on it."""
 MARGIN = 0.03
 """A difference of utility that does not matter, unless the user says otherwise."""
 SOURCES = ("surface", "check", "reader", "judge", "person")

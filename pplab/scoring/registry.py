@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, SCORES, STATUSES, WINS, MetricInfo, judge_of
+from pplab.plan.vocabulary import CORRECT, FAULTS, JUDGES, ORIGINALITY, SCORES, STATUSES, WINS, MetricInfo, judge_of
 from pplab.scoring.metric_value import called
 
 if TYPE_CHECKING:
@@ -264,5 +264,5 @@ def _columns() -> set[str]:
     from pplab.store.rows import ResponseRow
 
     summary = ["setting", "setting_label", "cluster", "unjudged", "responses", "prompts", "scope", "not_judged", "latency_ms_p95"]
-    bounds = [f"{score}_{end}" for score in SCORES for end in ("low", "high")]
-    return {*(field.name for field in fields(ResponseRow)), *summary, *STATUSES, *FAULTS, *bounds}
+    bounds = [f"{score}_{end}" for score in (*SCORES, ORIGINALITY) for end in ("low", "high")]
+    return {*(field.name for field in fields(ResponseRow)), *summary, ORIGINALITY, *STATUSES, *FAULTS, *bounds}

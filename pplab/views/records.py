@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.analysis.phrasing import fault_words
-from pplab.plan.vocabulary import CORRECT, FAILED, PERSON_RATING
+from pplab.plan.vocabulary import CORRECT, FAILED, ORIGINALITY, PERSON_RATING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pplab.analysis.originality import Distant
     from pplab.plan.vocabulary import MetricInfo
 
 CARD_CAP: Final = 2000
@@ -50,6 +51,25 @@ class Estimate:
 def with_given(scores: Mapping[str, float | None]) -> dict[str, float | None]:
     """Return the scores of an answer as its card shows them: without a rating where nobody rated it, which is most of them."""
     return {name: value for name, value in scores.items() if value is not None or name != PERSON_RATING}
+
+
+def with_originality(scores: Mapping[str, float | None], originality: Distant | None) -> dict[str, float | None]:
+    """Return the scores of an answer with its originality after creativity, where it has one.
+
+    Examples
+    --------
+    >>> from pplab.analysis.originality import Distant
+    >>> with_originality({"creativity": 0.62, "coherence": 0.8}, Distant(0.41, 4))
+    {'creativity': 0.62, 'originality': 0.41, 'coherence': 0.8}
+    """
+    if originality is None or ORIGINALITY in scores:  # a metric of the user's may have had the name
+        return dict(scores)
+    shown: dict[str, float | None] = {}
+    for name, value in scores.items():
+        shown[name] = value
+        if name == "creativity":
+            shown[ORIGINALITY] = originality.value
+    return shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis import unjudged
 from pplab.plan.parameters import as_text as value_text
 from pplab.plan.plan import PlannedCall
-from pplab.plan.vocabulary import FAULTS, SCORED
+from pplab.plan.vocabulary import FAULTS, ORIGINALITY, SCORED
 from pplab.views import answer_table, decision, html, migration_table, model_settings, ratings_tables, text, trace_table
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
-from pplab.views.records import Card, Display, badges, last_turns, with_given
+from pplab.views.records import Card, Display, badges, last_turns, with_given, with_originality
 from pplab.views.static_views import STATIC_VIEWS
 from pplab.views.summary_charts import estimate, summary_charts
 from pplab.views.variance_table import variance_table
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.analysis.originality import Distant
     from pplab.plan.plan import Plan
     from pplab.plan.vocabulary import MetricInfo
 
@@ -218,6 +219,7 @@ def card(
     metrics: Sequence[MetricInfo],
     reasons: Mapping[str, str],
     wrong: str = "",
+    originality: Distant | None = None,
 ) -> Card:
     """Return the card of one response; ``reasons``: why a metric does not judge it, by metric; ``wrong``: why it is not right."""
     call = PlannedCall(int(row["prompt_index"]), int(row["setting_index"]), int(row["replicate"]))
@@ -229,7 +231,7 @@ def card(
         turns=last_turns(plan.turns(call)),
         setting=plan.settings[call.setting_index].label(),
         replicate=call.replicate,
-        scores=with_given({m.name: _value(row.get(m.name)) for m in metrics}) if scored else {},
+        scores=with_originality(with_given({m.name: _value(row.get(m.name)) for m in metrics}), originality) if scored else {},
         scales={m.name: m for m in metrics if not m.built_in},
         unjudged=unjudged.of_response(reasons, wrong) if scored else "",
         error=_value(row["error"]),
@@ -325,6 +327,7 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
             metrics=metrics,
             reasons=reasons.get(row["response_id"], {}),
             wrong=exp.wrong.get(row["response_id"], ""),
+            originality=exp.originality.of(row["response_id"]),
         )
         for row in _grouped(rows)
     ]
@@ -413,7 +416,10 @@ def _summary_rows(summary: pd.DataFrame, metrics: Sequence[MetricInfo]) -> list[
         row: dict[str, Any] = {"setting": record["setting"], "ok": f"{record['ok']} of {record['responses']}"}
         if any(name in record for name in FAULTS):
             row["faults"] = ", ".join(f"{record[name]:,} {name}" for name in FAULTS if record.get(name)) or "none"
-        row |= {m.label: estimate(record, m.name) for m in metrics}
+        for m in metrics:
+            row[m.label] = estimate(record, m.name)
+            if m.name == "creativity" and ORIGINALITY in record:
+                row[ORIGINALITY] = estimate(record, ORIGINALITY)
         if (tokens := _integer(record.get("output_tokens"))) is not None:
             row["output tokens"] = tokens
         rows.append(row)

@@ -27,6 +27,7 @@ METRIC_COLOURS: Final[dict[str, str]] = {
     "structure": GREEN,
     "completeness": PURPLE,
     "diversity": ORANGE,
+    "originality": ORANGE,
     "agreement": SKY,
 }
 """A metric has the same colour in every chart."""

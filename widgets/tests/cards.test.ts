@@ -89,6 +89,17 @@ describe("a card", () => {
     expect(root.querySelector("[role=alert]")).toBeNull();
   });
 
+  test("draws the originality of an answer as a meter after creativity, in a colour of its own", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card({ scores: { creativity: 0.25, originality: 0.41, coherence: 0.8 } })]));
+    const meters = [...root.querySelectorAll("[role=meter]")];
+    expect(meters.map((m) => m.getAttribute("aria-label"))).toEqual(["creativity", "originality", "coherence"]);
+    const [, bar] = root.querySelectorAll<HTMLElement>("[role=meter] > span");
+    expect(bar?.style.width).toBe("41%");
+    expect(bar?.style.background).toContain("--pplab-originality");
+  });
+
   test("copies the call with the setting to use, where one is decided on", async () => {
     const written: string[] = [];
     const clipboard = { writeText: async (text: string) => void written.push(text) };

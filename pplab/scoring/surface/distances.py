@@ -29,3 +29,25 @@ def distance_matrix(texts: Sequence[str]) -> npt.NDArray[np.float64]:
         for j in range(i):
             out[i, j] = out[j, i] = distance(one, sets[j])
     return out
+
+
+class ComparedOnce:
+    """`distance_matrix` for several figures of the same answers: each set of them is compared once, and its matrix kept.
+
+    Examples
+    --------
+    >>> distances = ComparedOnce()
+    >>> distances(["A cat.", "A dog."]) is distances(["A cat.", "A dog."])
+    True
+    """
+
+    def __init__(self) -> None:
+        self._matrices: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
+
+    def __call__(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Return the distances between answers, not to be written to."""
+        key = tuple(texts)
+        if key not in self._matrices:
+            self._matrices[key] = distance_matrix(texts)
+            self._matrices[key].flags.writeable = False
+        return self._matrices[key]

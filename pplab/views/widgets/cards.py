@@ -14,7 +14,7 @@ from pplab.plan.ratings import GRADES
 from pplab.plan.settings import Setting
 from pplab.plan.vocabulary import CORRECT, FAILED, READER_SCORES, SCORES
 from pplab.views.escape import clip, escape_text
-from pplab.views.records import Display, Turns, last_turns
+from pplab.views.records import Display, Turns, last_turns, with_originality
 from pplab.views.widgets.base import LabWidget, chosen, owned
 from pplab.views.widgets.card_data import MEASURED, SHOWN, CardData, card_data, unfinished
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.analysis.originality import Distant, Originality
     from pplab.context import LabContext
     from pplab.experiments.dependencies import Progress
     from pplab.experiments.experiment import Experiment
@@ -188,6 +189,7 @@ class Cards(LabWidget):
         wanted = PageRequest(page=0, sort="", status="", setting=-1, levels={})
         self._reasons: Mapping[str, Mapping[str, str]] = {}
         self._wrong: Mapping[str, str] = {}
+        self._originality: Originality | None = None
         super().__init__(lab, statuses={}, scales={}, wanted=wanted, blocking=blocking)
         if experiment is not None:
             self.show_experiment(experiment)
@@ -287,7 +289,7 @@ class Cards(LabWidget):
         from pplab.views import static
 
         self._frame = experiment.responses
-        self._reasons, self._wrong = experiment.unjudged, experiment.wrong
+        self._reasons, self._wrong, self._originality = experiment.unjudged, experiment.wrong, experiment.originality
         self.statuses = {str(k): int(v) for k, v in self._frame["status"].value_counts().items()}
         head, self._static = static.experiment_forms(experiment, self._frame)
         self.head = head.html
@@ -333,7 +335,8 @@ class Cards(LabWidget):
             {one.metric: one for one in stored.score_rows(row.experiment_id, row.response_id, row.revision, source=source)}
             for source in ("reader", "judge")
         )
-        words = [scores.explain(), *self._own_metrics(row)]
+        original = self._original(row.response_id)
+        words = [scores.explain(), *([original.words] if original else []), *self._own_metrics(row)]
         words += [f"The reader's {name}: {read[name].explanation}." for name in READER_SCORES if name in read]
         words += [f"The judge {one.rater} ({name.replace('_', ' ')}): {one.explanation}" for name, one in judged.items()]
         words += self._ratings(row)
@@ -385,9 +388,13 @@ class Cards(LabWidget):
 
     def _card(self, row: Mapping[Hashable, Any]) -> CardData:
         reasons, wrong = self._reasons.get(row["response_id"], {}), self._wrong.get(row["response_id"], "")
-        scores = {name: row.get(name) for name in self.metrics}
+        scores = with_originality({name: row.get(name) for name in self.metrics}, self._original(row["response_id"]))
         turns = self._turns(PlannedCall(row["prompt_index"], row["setting_index"], row["replicate"]))
         return card_data(row, self.settings[row["setting_index"]], turns, scores, reasons, wrong, embedded=self._embedded)
+
+    def _original(self, response_id: str) -> Distant | None:
+        """Return how far an answer is from the others; ``None`` before the experiment has ended, and where it has none."""
+        return self._originality.of(response_id) if self._originality else None
 
     def _turns(self, call: PlannedCall) -> Turns:
         """Return the messages before an answer; none before its plan is known."""
