@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pplab import __version__
@@ -103,8 +104,14 @@ def with_current_metrics(plan: Plan, before: tuple[MetricInfo, ...] = ()) -> Pla
     return dataclasses.replace(plan, metrics=tuple(metrics.values()))
 
 
-def software_versions() -> dict[str, str]:
-    """Return the versions that an experiment depends on."""
+@cache
+def _installed() -> dict[str, str]:
+    """Return the versions of packages as they were first asked for: each is a file to read, and stays while the process runs."""
     from importlib.metadata import version
 
-    return {"pplab": __version__, "python": platform.python_version(), **{p: version(p) for p in ("openai", "duckdb", "numpy")}}
+    return {package: version(package) for package in ("openai", "duckdb", "numpy")}
+
+
+def software_versions() -> dict[str, str]:
+    """Return the versions that an experiment depends on."""
+    return {"pplab": __version__, "python": platform.python_version(), **_installed()}
