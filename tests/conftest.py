@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import pplab
+from pplab.files import replacement
+from pplab.store import migrate
+from pplab.store.store import Store
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test fails on time
 settings.load_profile("busy")
 
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
+ON_ONE_WORKER = ("tests/browser/", "tests/model/", "tests/store/test_store_users.py", "tests/unit/test_experiments_race.py")
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 
 
@@ -85,12 +92,12 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Keep tests that share a server on one worker: those of a browser, those of a model. The others go where there is time."""
+    """Keep tests that share what is slow to make on one worker. The others go where there is time."""
     from xdist.scheduler import LoadScopeScheduling
 
     class OneServer(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return next((folder for folder in ("tests/browser/", "tests/model/") if nodeid.startswith(folder)), nodeid)
+            return next((shared for shared in ON_ONE_WORKER if nodeid.startswith(shared)), nodeid)
 
     return OneServer(config, log)
 
@@ -115,8 +122,36 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+create_tables = migrate._create
+
+
+@functools.cache
+def empty_tables():
+    """Return the file of a lab's tables without rows, made once a process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lab.duckdb"
+        create_tables(path, migrate.migrations())
+        return path.read_bytes()
+
+
+def copy_tables(path, steps):
+    """Make a lab's tables as a copy, where they are to be those of this version."""
+    if steps != migrate.migrations():
+        return create_tables(path, steps)
+    with replacement(path) as part:
+        part.write_bytes(empty_tables())
+    return None
+
+
+@pytest.fixture(autouse=True)
+def copied_tables(monkeypatch):
+    """Give new labs a copy of the empty tables; those of ``tests/store``, where making them is what is tested, make their own."""
+    monkeypatch.setattr(migrate, "_create", copy_tables)
+
+
 @pytest.fixture
-def lab(tmp_path):
-    """A lab of its own, closed at the end."""
+def lab(tmp_path, monkeypatch):
+    """A lab of its own, closed at the end; nobody will read what was not drained by then."""
     with pplab.Lab(store=tmp_path / ".pplab") as opened:
         yield opened
+        monkeypatch.setattr(Store, "end", functools.partialmethod(Store.end, drain=False))
