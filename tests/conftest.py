@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import os
 import signal
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import pplab
-from pplab.files import replacement
-from pplab.store import migrate
-from pplab.store.store import Store
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test fails on time
 settings.load_profile("busy")
@@ -122,36 +116,8 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-create_tables = migrate._create
-
-
-@functools.cache
-def empty_tables():
-    """Return the file of a lab's tables without rows, made once a process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lab.duckdb"
-        create_tables(path, migrate.migrations())
-        return path.read_bytes()
-
-
-def copy_tables(path, steps):
-    """Make a lab's tables as a copy, where they are to be those of this version."""
-    if steps != migrate.migrations():
-        return create_tables(path, steps)
-    with replacement(path) as part:
-        part.write_bytes(empty_tables())
-    return None
-
-
-@pytest.fixture(autouse=True)
-def copied_tables(monkeypatch):
-    """Give new labs a copy of the empty tables; those of ``tests/store``, where making them is what is tested, make their own."""
-    monkeypatch.setattr(migrate, "_create", copy_tables)
-
-
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    """A lab of its own, closed at the end; nobody will read what was not drained by then."""
+def lab(tmp_path):
+    """A lab of its own, closed at the end."""
     with pplab.Lab(store=tmp_path / ".pplab") as opened:
         yield opened
-        monkeypatch.setattr(Store, "end", functools.partialmethod(Store.end, drain=False))

@@ -16,8 +16,3 @@ def store(folder):
     opened = open_store(folder)
     yield opened
     opened.close()
-
-
-@pytest.fixture(autouse=True)
-def copied_tables():
-    """Let labs make their tables themselves."""
