@@ -18,6 +18,7 @@ from pplab.observe.spans import CAUSE
 from pplab.share.archive import open_package
 from pplab.share.package_contents import read_store, to_json_line
 from pplab.share.verify import REWRITTEN, verified_contents
+from pplab.store.run_lock import announce
 
 if TYPE_CHECKING:
     import os
@@ -105,6 +106,7 @@ def import_package(context: LabContext, path: str | os.PathLike[str]) -> ImportR
     ratings = _new_ratings(store, contents, new)
     if new or ratings:
         _enter(context, contents, new, ratings, origin)
+        announce(context.folder)  # whoever shows an experiment that was here reads its ratings again
     return ImportReport(
         experiments=tuple(e.experiment_id for e in contents.experiments),
         responses=len(contents.responses),
