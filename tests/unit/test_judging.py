@@ -329,7 +329,7 @@ def test_a_basis_that_cannot_decide_is_refused(lab, options, words):
 def test_a_decision_by_a_judge_who_has_not_judged_is_refused_and_another_one_is_a_look(experiment):
     with pytest.raises(BadInput, match="no judge has given judge_clear here"):
         experiment.verdict("judge_clear")
-    with pytest.raises(BadInput, match="a judge's by its score"):
+    with pytest.raises(BadInput, match="a judge's or people's by its score"):
         experiment.verdict(source="judge")
 
 
