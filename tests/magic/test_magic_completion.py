@@ -76,6 +76,7 @@ def test_files_are_left_to_ipython(loaded, tmp_path):
 
 
 def test_other_code_is_left_alone(loaded):
+    loaded.Completer.use_jedi = False  # what Jedi finds, and when, is its own
     loaded.user_ns["pplab_rate"] = 1
     assert offered(loaded, "x = '%pplab ru") & {"run"} == set()
     assert "pplab_rate" in offered(loaded, "pplab_ra")
