@@ -173,6 +173,8 @@ def ratings_report(
     error
         How often the preference may be wrong.
     """
+    if given.empty:
+        return _of_nothing(experiment_id, settings, own)
     graded, compared = grades(given), comparisons(given, frame)
     answers = _with_own_score(frame[frame["status"].isin(SCORED)], own, precision)
     answers = answers.assign(**{name: -answers[name] for name in lower_is_better if name in scores})
@@ -205,6 +207,26 @@ def ratings_report(
         decision=decision.headline if decision else "",
         preference=found.headline(settings) if found else "",
         chosen=_chosen(found, decision),
+    )
+
+
+def _of_nothing(experiment_id: str, settings: Mapping[int, str], own: str) -> Ratings:
+    """Return what is known where nobody rated."""
+    return Ratings(
+        experiment_id=experiment_id,
+        raters=0,
+        graded=0,
+        compared=0,
+        settings=_empty(settings),
+        score=own,
+        agreement=_agreement([]),
+        repeated=0,
+        same=0,
+        side=0,
+        between=None,
+        decision="",
+        preference="",
+        chosen=(),
     )
 
 

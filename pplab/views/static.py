@@ -365,16 +365,18 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
             chart=decision.chart(decided, summary),
             caption=decision.caption(decided, [check.label for check in plan.checks]),
         )
+    rated = exp.ratings if exp.status != "running" else None
     for other in exp.second_decisions:
-        page.words(f"A second decision, by {other.by} (one more look): {other.headline}")
+        by = f"people's {rated.graded:,} ratings" if rated and other.source == "person" else other.by
+        page.words(f"A second decision, by {by} (one more look): {other.headline}")
     for judge in exp.judges:
         if judge.warnings:
             page.notice("warning", f"Do not rely on the judge {judge.name}: {', and '.join(judge.warnings)}.")
         folded = html.folded(f"The judge {judge.name}", [escape_text(line) for line in judge.lines])
         page.add(folded, f"The judge {judge.name}: {' '.join(judge.lines)}")
-    if exp.status != "running" and (rated := exp.ratings).size:
+    if rated and rated.size:
         if rated.preference:
-            page.words(f"A second decision, by people's comparisons (one more look): {rated.preference}")
+            page.words(f"A second decision, by people's {rated.compared:,} comparisons (one more look): {rated.preference}")
         lines = rated.lines or ("Each was given once.",)
         page.add(html.folded(rated.size, [escape_text(line) for line in lines]), f"{rated.size}: {' '.join(lines)}")
     if decided is not None and plan.race and (look := plan.race.last_look) and look.out:

@@ -185,6 +185,7 @@ def test_ratings_are_scores_of_a_person_and_a_second_decision(lab, experiment):
     summary = experiment.summary()
     assert summary["person_rating"].tolist() == [0.0, 0.5, 1.0]
     assert experiment.ratings.decision == second.headline
+    assert "A second decision, by people's 39 ratings (one more look): " in static.experiment(experiment).text
 
 
 def test_before_anybody_rated_a_decision_by_ratings_is_refused_in_one_line(lab, experiment):
@@ -205,7 +206,7 @@ def test_comparisons_rank_the_settings_and_are_a_second_decision_of_their_own(la
     assert said.side == 0
     assert (said.repeated, said.same) == (4, 4)
     shown = static.experiment(experiment).text
-    assert re.search(r"A second decision, by people's comparisons \(one more look\): People prefer", shown)
+    assert re.search(r"A second decision, by people's 40 comparisons \(one more look\): People prefer", shown)
     assert "40 comparisons by one person" in shown
 
 
