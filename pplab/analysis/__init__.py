@@ -24,7 +24,7 @@ Each module is imported by its own name, so that a caller pays only for what it 
 ``settling``     what a planned experiment will be able to decide
 ``bradley_terry``    settings ranked by which of two answers people preferred; ``preference`` says it in words
 ``corrected_means``  the score of all answers, corrected by people's ratings of some
-``rating_agreement`` scores against people, a rater against himself, raters against each other
+``rating_agreement`` scores against people, raters against themselves, raters against each other
 """
 
 from __future__ import annotations

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.response_matrix import need
+from pplab.analysis.statements import ERROR
 from pplab.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 
     from pplab.analysis.response_matrix import Floats
 
-CONFIDENCE: Final = 0.95
-FEWEST_PROMPTS: Final = 3
-"""Prompts from which an interval speaks of prompts like these."""
 PRIOR_GAMES: Final = 1.0
 """Comparisons with an average setting that each setting is given: half a win and half a loss."""
 INTERACTION: Final = 0.35
@@ -163,7 +162,7 @@ def bradley_terry(comparisons: pd.DataFrame, settings: Sequence[int]) -> Bradley
     used = points[:, ranked[:, None], ranked]
     used = used[used.any(axis=(1, 2))]
     prompts = len(used)
-    scope: Literal["prompts", "these prompts"] = "prompts" if prompts >= FEWEST_PROMPTS else "these prompts"
+    scope: Literal["prompts", "these prompts"] = "prompts" if prompts >= FEW_PROMPTS else "these prompts"
     freedom = PRIOR_FREEDOM + prompts - 1 if scope == "prompts" else float("inf")
     strength, covariance = strengths(used)
     table = pd.DataFrame(
@@ -202,7 +201,7 @@ def strengths(points: Floats) -> tuple[Floats, Floats]:
     inverse = np.linalg.inv(parts.sum(axis=-3) + _prior_information(strength))
     centre = np.eye(settings) - 1 / max(settings, 1)
     spread = parts.sum(axis=-3)
-    if prompts < FEWEST_PROMPTS:
+    if prompts < FEW_PROMPTS:
         return strength @ centre, centre @ inverse @ spread @ inverse @ centre
     spread = spread + INTERACTION**2 * (parts @ parts).sum(axis=-3)
     model = centre @ inverse @ spread @ inverse @ centre
@@ -210,6 +209,22 @@ def strengths(points: Floats) -> tuple[Floats, Floats]:
     jackknife = (prompts - 1) / prompts * np.swapaxes(moved, -1, -2) @ moved
     freedom = PRIOR_FREEDOM + prompts - 1
     return strength @ centre, (PRIOR_FREEDOM * model + (prompts - 1) * jackknife) / freedom
+
+
+def informed(points: Floats, games: float) -> tuple[Floats, Floats]:
+    """Return the strengths, and their covariance as far as the model alone knows them, prior included.
+
+    Parameters
+    ----------
+    points : array, shape (settings, settings)
+        How many comparisons the setting of the row won against that of the column, ties half. One that was never compared has the
+        strength 0 and the prior's variance.
+    games
+        Comparisons with an average setting that each is given: the prior's variance is 4 / ``games``.
+    """
+    strength = _fit(points, games)
+    information = _information(points + points.T, _chances(strength)) + _prior_information(strength, games)
+    return strength, np.asarray(np.linalg.inv(information), dtype=np.float64)
 
 
 def quantile(freedom: float) -> float:
@@ -222,7 +237,7 @@ def quantile(freedom: float) -> float:
     """
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+    return float(stdtrit(freedom, 1 - ERROR / 2))
 
 
 def expected_shares(strength: Floats, covariance: Floats) -> tuple[Floats, Floats]:
@@ -292,14 +307,14 @@ def _intervals(strength: Floats, covariance: Floats, freedom: float) -> dict[str
     }
 
 
-def _fit(points: Floats) -> Floats:
+def _fit(points: Floats, prior: float = PRIOR_GAMES) -> Floats:
     """Return the strengths of the highest posterior density, by Newton's method; shape (..., settings)."""
     games = points + np.swapaxes(points, -1, -2)
     strength = np.zeros(points.shape[:-1])
     for _ in range(_MOST_STEPS):
         chance = _chances(strength)
-        slope = (points - games * chance).sum(axis=-1) + PRIOR_GAMES * (0.5 - _chance(strength))
-        step = np.linalg.solve(_information(games, chance) + _prior_information(strength), slope[..., None])[..., 0]
+        slope = (points - games * chance).sum(axis=-1) + prior * (0.5 - _chance(strength))
+        step = np.linalg.solve(_information(games, chance) + _prior_information(strength, prior), slope[..., None])[..., 0]
         longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
         strength += step / np.maximum(1.0, longest / _LONGEST_STEP)
         if longest.max(initial=0.0) < _STEADY:
@@ -313,9 +328,9 @@ def _information(games: Floats, chance: Floats) -> Floats:
     return np.asarray(np.eye(weight.shape[-1]) * weight.sum(axis=-1)[..., None] - weight)
 
 
-def _prior_information(strength: Floats) -> Floats:
+def _prior_information(strength: Floats, prior: float = PRIOR_GAMES) -> Floats:
     chance = _chance(strength)
-    return np.asarray(np.eye(strength.shape[-1]) * (PRIOR_GAMES * chance * (1 - chance))[..., None])
+    return np.asarray(np.eye(strength.shape[-1]) * (prior * chance * (1 - chance))[..., None])
 
 
 def _chances(strength: Floats) -> Floats:

@@ -6,7 +6,7 @@ rated answers were drawn at random. The weight that makes it most certain is the
 settings and is the same for all, for one setting alone has too few ratings. A score that goes against the ratings weighs nothing.
 
 Errors are those of the delete-one-prompt jackknife of all of it, the weight included, with Student's t. Where fewer than
-`FEWEST_PROMPTS` prompts have ratings, each answer is a unit of its own, and the intervals speak of these prompts only. Ratings
+`FEW_PROMPTS` prompts have ratings, each answer is a unit of its own, and the intervals speak of these prompts only. Ratings
 crowd at one end of the scale, so the interval of a mean is Wilson's, for as many yes-or-no answers as its error amounts to (that
 of Student covers .93 where it claims .95).
 
@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.response_matrix import need
+from pplab.analysis.statements import ERROR
 from pplab.errors import BadInput
 from pplab.plan.ratings import GRADES
 
@@ -35,11 +37,8 @@ if TYPE_CHECKING:
 
     from pplab.analysis.response_matrix import Floats
 
-CONFIDENCE: Final = 0.95
 FEWEST_RATED: Final = 5
 """Rated answers of a setting below which it has no interval."""
-FEWEST_PROMPTS: Final = 3
-"""Prompts with ratings from which an interval speaks of prompts like these."""
 _GRADE: Final = 1 / (len(GRADES) - 1)
 _NOTHING: Final = 1e-12
 # Sums over the answers of a unit under a setting: of all, then of the rated.
@@ -87,7 +86,7 @@ class _Answers:
         """Return how many answers of each setting are rated, and how many units have some; NaN where too few for an interval."""
         rated = self.sums[..., _RATED]
         answers, units = rated.sum(axis=0), (rated > 0).sum(axis=0)
-        enough = (answers >= FEWEST_RATED) & (units >= FEWEST_PROMPTS)
+        enough = (answers >= FEWEST_RATED) & (units >= FEW_PROMPTS)
         return np.where(enough, answers, np.nan), np.where(enough, units, np.nan)
 
 
@@ -221,7 +220,7 @@ def quantiles(units: Floats) -> Floats:
     """
     from scipy.special import stdtrit
 
-    return np.asarray(stdtrit(units - 1, 0.5 + CONFIDENCE / 2))
+    return np.asarray(stdtrit(units - 1, 1 - ERROR / 2))
 
 
 def intervals(means: Floats, moved: Floats, rated: Floats, units: Floats) -> tuple[Floats, Floats]:
@@ -247,7 +246,7 @@ def _arranged(frame: pd.DataFrame, score: str, rating: str, setting: str, prompt
         raise BadInput(
             f"a rating in '{rating}' is not between 0 and 1", hint="pplab.plan.ratings.grade_value makes one of a grade"
         )
-    by_prompt = frame.loc[rated, prompt].nunique() >= FEWEST_PROMPTS
+    by_prompt = frame.loc[rated, prompt].nunique() >= FEW_PROMPTS
     unit, _ = pd.factorize(frame[prompt]) if by_prompt else (np.arange(len(frame)), None)
     origin = float(scores.mean()) if len(scores) else 0.0
     scores = scores - origin

@@ -1,11 +1,11 @@
-"""Agreement with people: of scores with their ratings, of a rater with himself, and of several raters with each other.
+"""Agreement with people: of scores with their ratings, of raters with themselves, and of several raters with each other.
 
 The agreement of a score is the share of pairs of answers to one prompt that it puts in the order in which people put them; a pair
 that it cannot tell apart is half. It is 0.5 by chance. Length in words stands beside it, for a score that does no better than the
 longer answer says nothing of its own.
 
 Its interval (95 %) is of prompts like these, by the delete-one-prompt jackknife with Student's t, in Wilson's form; with fewer
-than `FEWEST_PROMPTS` prompts single answers, or comparisons, take their place, and it is of these prompts only.
+than `FEW_PROMPTS` prompts single answers, or comparisons, take their place, and it is of these prompts only.
 
 References
 ----------
@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.response_matrix import need
+from pplab.analysis.statements import ERROR
 from pplab.errors import BadInput
 from pplab.plan.ratings import GRADES, PREFERENCES
 
@@ -34,9 +36,6 @@ if TYPE_CHECKING:
 
     from pplab.analysis.response_matrix import Floats
 
-CONFIDENCE: Final = 0.95
-FEWEST_PROMPTS: Final = 3
-"""Prompts from which an interval speaks of prompts like these."""
 FEWEST_SHARED: Final = 5
 """Items that several raters rated below which nothing is said of their agreement."""
 WORDS: Final = "words"
@@ -154,7 +153,7 @@ def choice_agreement(comparisons: pd.DataFrame, values: pd.DataFrame) -> pd.Data
 
 
 def self_agreement(first: Sequence[str], again: Sequence[str]) -> SelfAgreement:
-    """Return how far a rater agrees with himself.
+    """Return how far a rater says the same again.
 
     Parameters
     ----------
@@ -288,7 +287,7 @@ def _agreement(pairs: _Pairs) -> tuple[int, float, float, float, float]:
         return 0, np.nan, np.nan, np.nan, np.nan
     order = pairs.order[kept]
     right, longer = (0.5 + 0.5 * order * np.sign(apart[kept]) for apart in (pairs.apart, pairs.longer))
-    units = [pairs.groups[kept]] if len(set(pairs.groups[kept])) >= FEWEST_PROMPTS else [m[kept] for m in pairs.members]
+    units = [pairs.groups[kept]] if len(set(pairs.groups[kept])) >= FEW_PROMPTS else [m[kept] for m in pairs.members]
     codes = pd.factorize(np.concatenate(units))[0].reshape(len(units), -1)
     total, won = (sum(np.bincount(code, w, codes.max() + 1) for code in codes) for w in (np.ones(len(right)), right))
     low, high = _interval(np.asarray(won), np.asarray(total), right)
@@ -303,13 +302,13 @@ def _interval(won: Floats, total: Floats, right: Floats) -> tuple[float, float]:
     from scipy.special import stdtrit
 
     share, left, units = float(right.mean()), len(right) - total, len(won)
-    if units < FEWEST_PROMPTS or not left.all():
+    if units < FEW_PROMPTS or not left.all():
         return float("nan"), float("nan")
     moved = (right.sum() - won) / left - share
     variance = (units - 1) / units * float((moved**2).sum())
     binomial = share * (1 - share)
     size = min(max(binomial / variance, 1.0), len(right)) if min(binomial, variance) > 0 else min(units, len(right))
-    t = float(stdtrit(units - 1, 0.5 + CONFIDENCE / 2))
+    t = float(stdtrit(units - 1, 1 - ERROR / 2))
     middle = (share + t * t / 2 / size) / (1 + t * t / size)
     half = t / (1 + t * t / size) * float(np.sqrt(binomial / size + t * t / 4 / size**2))
     return max(0.0, middle - half), min(1.0, middle + half)

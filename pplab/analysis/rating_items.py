@@ -1,7 +1,7 @@
 """The items of a rating: which answer, or which two side by side, a person is shown next, blind and in random order.
 
 On the scale every stretch of the order has as many answers of each setting. Pairs are chosen where a comparison tells most of
-which setting is preferred. Every tenth item is an earlier one again, which says how far the person agrees with himself.
+which setting is preferred. Every tenth item is an earlier one again, which says how far people agree with themselves.
 
 References
 ----------
@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from pplab.analysis.bradley_terry import informed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 TWICE: Final = 10
 """One item of so many is an earlier one again."""
+GAMES: Final = 4.0
+"""Comparisons with an average setting that each is given (see `informed`): what has lost a few is soon taken to be behind, and
+compared less."""
 APART: Final = 5
 """Items that lie between the two times at least."""
-PRIOR: Final = 1.0
-"""Variance of the strengths (log-odds) that is assumed before anything was compared."""
-STEPS: Final = 25
-"""Newton's steps; from the prior's mean a few are enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,10 @@ class RatingItems:
         distinct: dict[tuple[object, ...], Candidate] = {}
         for answer in answers:  # side by side each setting needs one of its own
             distinct.setdefault((answer.prompt, answer.text, answer.setting if pairs else None), answer)
-        self._answers = tuple(distinct.values())
-        self._order = () if pairs else _balanced(self._answers, self._random("order"))
-        self._duels = _duels(self._answers) if pairs else {}
+        mine = tuple(distinct.values())
+        self._settings = sorted({answer.setting for answer in mine})
+        self._order = () if pairs else _balanced(mine, self._random("order"))
+        self._duels = _duels(mine) if pairs else {}
 
     @property
     def most(self) -> int:
@@ -118,7 +120,7 @@ class RatingItems:
         open_ = sorted(settings for settings, duels in left.items() if duels)
         if not open_:
             return None
-        told = _told(rated)
+        told = _told(rated, self._settings)
         order.shuffle(open_)  # of those that tell alike any
         settings = max(open_, key=lambda pair: round(told(*pair), 6))
         compared = Counter(one.item[0].prompt for one in rated if {a.setting for a in one.item} == set(settings))
@@ -152,32 +154,19 @@ def _duels(answers: Sequence[Candidate]) -> dict[tuple[int, int], list[tuple[Can
     return found
 
 
-def _told(rated: Sequence[Rated]) -> Callable[[int, int], float]:
-    """Return how much a comparison of two settings would tell: the variance of its outcome times that of their difference.
-
-    Strengths are those of the Bradley-Terry model with a normal prior, found by Newton's method.
-    """
-    compared = [(one.item[0].setting, one.item[1].setting, one.value) for one in rated]
-    place = {setting: index for index, setting in enumerate(sorted({s for left, right, _ in compared for s in (left, right)}))}
-    theta, sides = np.zeros(len(place)), np.zeros((len(compared), len(place)))
-    won = np.array([value for *_, value in compared])
-    for row, (left, right, _) in enumerate(compared):
-        sides[row, place[left]], sides[row, place[right]] = 1.0, -1.0
-    information = np.eye(len(place)) / PRIOR
-    for _ in range(STEPS):
-        chance = 1 / (1 + np.exp(-sides @ theta))
-        information = sides.T @ (sides * (chance * (1 - chance))[:, None]) + np.eye(len(place)) / PRIOR
-        theta = theta + np.linalg.solve(information, sides.T @ (won - chance) - theta / PRIOR)
-    covariance = np.linalg.inv(information)
+def _told(rated: Sequence[Rated], settings: Sequence[int]) -> Callable[[int, int], float]:
+    """Return how much a comparison of two settings would tell: the variance of its outcome times that of their difference."""
+    place = {setting: index for index, setting in enumerate(settings)}
+    points = np.zeros((len(settings), len(settings)))
+    for one in rated:
+        left, right = (place[answer.setting] for answer in one.item)
+        points[left, right] += one.value
+        points[right, left] += 1 - one.value
+    strength, covariance = informed(points, GAMES)
 
     def told(one: int, other: int) -> float:
-        a, b = place.get(one), place.get(other)
-        known = [index for index in (a, b) if index is not None]
-        variance = PRIOR * (2 - len(known)) + sum(covariance[index, index] for index in known)
-        if a is not None and b is not None:
-            variance -= 2 * covariance[a, b]
-        lead = (theta[a] if a is not None else 0.0) - (theta[b] if b is not None else 0.0)
-        chance = 1 / (1 + np.exp(-lead))
-        return float(variance * chance * (1 - chance))
+        a, b = place[one], place[other]
+        chance = 1 / (1 + np.exp(strength[b] - strength[a]))
+        return float((covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]) * chance * (1 - chance))
 
     return told

@@ -69,7 +69,7 @@ class RatingSession:
     def __init__(self, context: LabContext, repository: ExperimentRepository, request: RateRequest) -> None:
         n = ITEMS if request.n is None else whole("n", request.n, 1, MOST_ITEMS)
         stored = repository.refresh()
-        plan = self._plan = stored.plan
+        plan = stored.plan
         if stored.row.status == "running":
             raise BadInput("this experiment is still running", hint="wait for its end, then rate its answers")
         if plan.judging is not None:

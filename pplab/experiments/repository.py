@@ -82,7 +82,7 @@ class StoredExperiment:
     control : StoredExperiment or None
         The earlier experiment that has the answers of a race's control, where there is one and this lab has it.
     given : pandas.DataFrame
-        The ratings by people that stand, as ``lab.store.ratings`` has them.
+        The ratings by people that stand, as `Queries.ratings` has them.
     """
 
     row: ExperimentRow

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from pplab.analysis.bradley_terry import (
-    FEWEST_PROMPTS,
     PRIOR_FREEDOM,
     bradley_terry,
     expected_shares,
     quantile,
     strengths,
 )
+from pplab.analysis.paired import FEW_PROMPTS
 from pplab.analysis.preference import ERROR, Preference, preference
 from pplab.errors import BadInput
 
@@ -211,11 +211,11 @@ def test_prompts_that_disagree_widen_the_interval():
     assert apart.high - apart.low > 1.3 * (alike.high - alike.low)
 
 
-@pytest.mark.parametrize("prompts", [1, FEWEST_PROMPTS - 1, FEWEST_PROMPTS])
+@pytest.mark.parametrize("prompts", [1, FEW_PROMPTS - 1, FEW_PROMPTS])
 def test_too_few_prompts_speak_of_themselves_only(prompts):
     ranking = bradley_terry(won(30, 6, prompts=prompts), [0, 1])
-    assert ranking.scope == ("prompts" if prompts >= FEWEST_PROMPTS else "these prompts")
-    assert preference(ranking).these_only == (prompts < FEWEST_PROMPTS)
+    assert ranking.scope == ("prompts" if prompts >= FEW_PROMPTS else "these prompts")
+    assert preference(ranking).these_only == (prompts < FEW_PROMPTS)
     assert ranking.difference(1, 0).p < ERROR
 
 
