@@ -6,11 +6,13 @@ What is stored is never asked for again, so that a metric that costs money is pa
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from pplab.errors import BadInput
+from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.run_setup import with_current_metrics
 from pplab.experiments.score_rows import score_id, score_rows, source_of, user_rows
 from pplab.ids import now
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from pplab.store.rows import ExperimentRow, ResponseRow, ScoreRow
 
 BATCH = 500
-"""Scores that are written together; an interrupt keeps those before."""
+"""Scores that are written together."""
+HEED_SECONDS = 0.05
+"""How often a wait for scores looks whether it was interrupted."""
 
 
 @dataclass(slots=True)
@@ -72,20 +76,22 @@ def score_stored(context: LabContext, experiment: ExperimentRow, span: Span) -> 
     unscored = _unscored(responses, plan, stored)
     tally = _Tally()
     batch: list[ScoreRow] = []
-    interrupt: KeyboardInterrupt | None = None
-    try:
-        for rows in chain(_scores_at_once(unscored, plan, span), _awaited(context, unscored, plan, span)):
-            batch += rows
-            tally.add(rows)
-            if len(batch) >= BATCH:
-                context.record(*batch, durable=True).result()
-                batch = []
-    except KeyboardInterrupt as error:
-        interrupt = error
-    if tally.scores:
-        _write(context, experiment, batch, tally)
-    if interrupt is not None:
-        raise interrupt
+    with Interrupts() as interrupts:
+        interrupts.hold()  # or one that came between a score and its row would lose it
+        scored = chain(_scores_at_once(unscored, plan, span, interrupts), _awaited(context, unscored, plan, span, interrupts))
+        try:
+            for rows in scored:
+                batch += rows
+                tally.add(rows)
+                if len(batch) >= BATCH:
+                    context.record(*batch, durable=True).result()
+                    batch = []
+        except KeyboardInterrupt:
+            interrupts.count += 1
+        if tally.scores:
+            _write(context, experiment, batch, tally)
+    if interrupts.count:
+        raise KeyboardInterrupt
 
 
 def _write(context: LabContext, experiment: ExperimentRow, rows: list[ScoreRow], tally: _Tally) -> None:
@@ -131,8 +137,8 @@ def _unscored(responses: list[ResponseRow], plan: Plan, stored: set[str]) -> lis
     return found
 
 
-def _scores_at_once(unscored: list[_Unscored], plan: Plan, span: Span) -> Iterator[list[ScoreRow]]:
-    """Yield the scores that an answer lacks by metrics that are not async."""
+def _scores_at_once(unscored: list[_Unscored], plan: Plan, span: Span, interrupts: Interrupts) -> Iterator[list[ScoreRow]]:
+    """Yield the scores that an answer lacks by metrics that are not async; an interrupt ends it."""
     from pplab.scoring.checks import answer_scores
     from pplab.scoring.registry import async_metrics, user_metrics
 
@@ -142,8 +148,11 @@ def _scores_at_once(unscored: list[_Unscored], plan: Plan, span: Span) -> Iterat
         versions = {name: version for name, version in one.versions.items() if name not in awaited}
         if not versions:
             continue
+        if interrupts.count:
+            raise KeyboardInterrupt
         row = one.row
-        scores = answer_scores(plan, _call(row), row.text, finish_reason=row.finish_reason, leave=own - versions.keys())
+        with interrupts.passing():
+            scores = answer_scores(plan, _call(row), row.text, finish_reason=row.finish_reason, leave=own - versions.keys())
         values: Mapping[str, float | None] = {
             name: getattr(scores, name) if name in SCORES else scores.metrics.get(name) for name in versions
         }
@@ -151,7 +160,9 @@ def _scores_at_once(unscored: list[_Unscored], plan: Plan, span: Span) -> Iterat
         yield score_rows(row, values, {**versions, **scores.versions}, scores.detail, **made)
 
 
-def _awaited(context: LabContext, unscored: list[_Unscored], plan: Plan, span: Span) -> Iterator[list[ScoreRow]]:
+def _awaited(
+    context: LabContext, unscored: list[_Unscored], plan: Plan, span: Span, interrupts: Interrupts
+) -> Iterator[list[ScoreRow]]:
     """Yield the scores that an answer lacks by async metrics; an interrupt stops them, and those that came are yielded first."""
     from pplab.scoring.awaited import AwaitedMetrics
     from pplab.scoring.registry import async_metrics
@@ -161,21 +172,16 @@ def _awaited(context: LabContext, unscored: list[_Unscored], plan: Plan, span: S
     if not lacking:
         return
     metrics, loop = AwaitedMetrics(plan.deadline), context.access.loop
-    interrupt: KeyboardInterrupt | None = None
     try:
         for one, scores in [(one, loop.submit(_scores_of(one, metrics, plan, names))) for one in lacking]:
-            try:
-                found = scores.result()
-            except KeyboardInterrupt as error:
-                interrupt = error
+            while not interrupts.count and not wait([scores], HEED_SECONDS).done:
+                pass
+            if interrupts.count:
                 loop.loop().call_soon_threadsafe(metrics.stop)
-                found = scores.result()
-            if found:
+            if found := scores.result():
                 yield user_rows(one.row, found, created_at=now(), correlation_id=span.correlation_id)
     finally:
         loop.loop().call_soon_threadsafe(metrics.stop)
-    if interrupt is not None:
-        raise interrupt
 
 
 async def _scores_of(one: _Unscored, metrics: AwaitedMetrics, plan: Plan, names: set[str]) -> dict[str, UserScore]:

@@ -52,6 +52,7 @@ class Kernel:
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
         self.manager = KernelManager(kernel_name="python3")
+        self.manager.shutdown_wait_time = PATIENCE_S  # a kernel that is slow to end is not one that lost something
         self.manager.start_kernel(env=env, cwd=str(folder))
         self.client = self.manager.blocking_client()
         self.client.start_channels()
