@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pplab.config.addresses import check_base_url, secret_parameters
-from pplab.config.configuration import EMBEDDED, TEMPORARY, resolve
+from pplab.config.configuration import EMBEDDED, TEMPORARY, PPLab, resolve
 from pplab.config.endpoints import read_endpoints, split_model
 from pplab.errors import BadInput, PplabError
 from pplab.forks import CopiedAsItself
@@ -21,10 +21,10 @@ from pplab.secrets import Scrubber
 from pplab.store.store import open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
 
-    from pplab.config.configuration import EffectiveConfiguration, PPLab
+    from pplab.config.configuration import EffectiveConfiguration
     from pplab.models.recording import Recording
     from pplab.store.rows import Row
 
@@ -165,37 +165,78 @@ class LabContext(CopiedAsItself):
         self._closed = True
         self.store.close()
 
-    def __reduce__(self) -> tuple[Callable[[_Address], LabContext], tuple[_Address]]:
+    def __reduce__(self) -> tuple[Callable[[LabAddress], LabContext], tuple[LabAddress]]:
         """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""
+        return open_again, (self.address(),)
+
+    def address(self, *, keys: bool = False) -> LabAddress:
+        """Return what opens this lab in another process.
+
+        Parameters
+        ----------
+        keys
+            Put in the key that was passed as an argument, for a way that nobody else sees (a pipe); the other process must have
+            the keys of the environment from its own.
+
+        Raises
+        ------
+        BadInput
+            When the lab ends with its process.
+        """
         own = self.unrecorded
         if own.folder is None:
             raise BadInput(
                 "a lab that ends with its process cannot be carried into another", hint="give it a folder: pplab.Lab('.pplab')"
             )
-        base_url = own.given[0]
-        if base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
+        base_url, api_key = own.given
+        if not keys and base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
             base_url = None  # it holds a key; the other process must have it from its environment
-        recording = None if self.recording is None else str(self.recording.path)
-        asked = own.same_server(own.model)
-        return _open_again, (_Address(str(own.folder), own.user, asked, base_url, recording, self.model, self.provider),)
+        return LabAddress(
+            folder=str(own.folder),
+            user=own.user,
+            asked=own.same_server(own.model),
+            base_url=base_url,
+            recording=None if self.recording is None else str(self.recording.path),
+            model=self.model,
+            provider=self.provider,
+            configuration={name: getattr(own.configuration, name) for name in own.configuration.names()},
+            stored_in_lab=dict(own.configuration.stored_in_lab),
+            api_key=api_key if keys else None,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Address:
-    """What opens a lab in another process, without its keys; ``model`` and ``provider`` are what it must ask there."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabAddress:
+    """What opens a lab in another process, see `LabContext.address`; ``model`` and ``provider`` are what it must ask there."""
 
     folder: str
     user: str
     asked: str
-    base_url: str | None
+    base_url: str | None = field(repr=False)
     recording: str | None
     model: str
     provider: str
+    configuration: Mapping[str, Any]
+    stored_in_lab: Mapping[str, Any]
+    api_key: str | None = field(default=None, repr=False)
+
+    def effective(self) -> EffectiveConfiguration:
+        """Return the configuration in effect in this process."""
+        configuration = PPLab(**self.configuration)
+        configuration.stored_in_lab = dict(self.stored_in_lab)
+        server = {"base_url": self.base_url, "api_key": self.api_key}
+        return resolve(store=self.folder, user=self.user, model=self.asked, configuration=configuration, **server)
 
 
-def _open_again(address: _Address) -> LabContext:
-    """Open a lab in the process it was carried to, and make sure that it asks the same model there."""
-    context = LabContext(resolve(store=address.folder, user=address.user, model=address.asked, base_url=address.base_url))
+def open_again(address: LabAddress) -> LabContext:
+    """Open a lab in the process it was carried to, and make sure that it asks the same model there.
+
+    Raises
+    ------
+    BadInput
+        When it would ask another model, or another server.
+    """
+    context = LabContext(address.effective())
     if address.recording is not None:
         context.answer_from(address.recording)
     if (context.model, context.provider) != (address.model, address.provider):

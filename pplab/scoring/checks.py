@@ -79,6 +79,16 @@ def check_functions() -> dict[str, Check]:
     return {name: known for name, (known, _) in _functions.items()}
 
 
+def own_checks() -> dict[str, tuple[Check, Callable[..., Any]]]:
+    """Return the user's functions that are known as checks, each with what a plan says of it."""
+    return dict(_functions)
+
+
+def adopt_checks(checks: Mapping[str, tuple[Check, Callable[..., Any]]]) -> None:
+    """Make functions known as checks that another process knew (its `own_checks`), with the version that they had there."""
+    _functions.update(checks)
+
+
 def answer_scores(
     plan: Plan, call: PlannedCall, text: str, *, finish_reason: str | None = None, leave: Collection[str] = ()
 ) -> Scores:

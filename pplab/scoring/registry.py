@@ -178,6 +178,11 @@ def user_metrics() -> tuple[UserMetric, ...]:
     return tuple(_users.values())
 
 
+def adopt_metrics(users: Iterable[UserMetric]) -> None:
+    """Register metrics of the user's that were registered in another process, with the version that they had there."""
+    _users.update({user.info.name: user for user in users})
+
+
 def async_metrics() -> tuple[UserMetric, ...]:
     """Return those of the user's metrics that are awaited."""
     return tuple(user for user in _users.values() if user.is_async)
