@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.experiments.response_writer import make_call
+from pplab.ids import new_id, now
+from pplab.plan.batches import call_runs
+from pplab.store.rows import BatchRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pplab.models.batches import BatchProvider
-    from pplab.models.types import Call, Place
+    from pplab.models.types import Place
+    from pplab.observe.spans import Span
     from pplab.plan.plan import Plan, PlannedCall
 
 
@@ -51,11 +56,6 @@ def by_model(plan: Plan, provider: str, calls: Mapping[str, PlannedCall]) -> lis
     return list(groups.values())
 
 
-def first_call(plan: Plan, provider: str, calls: Mapping[str, PlannedCall]) -> Call:
-    """Return the first of some calls as it is sent."""
-    return make_call(plan, provider, next(iter(calls.values())))[0]
-
-
 def cut_files(plan: Plan, lab: str, calls: Mapping[str, PlannedCall], provider: BatchProvider) -> Iterator[BatchFile]:
     """Yield the files of calls to one model, each within the provider's limits.
 
@@ -73,7 +73,7 @@ def cut_files(plan: Plan, lab: str, calls: Mapping[str, PlannedCall], provider: 
     held: dict[str, PlannedCall] = {}
     lines: list[bytes] = []
     size = 0
-    first = first_call(plan, lab, calls)
+    first, _ = make_call(plan, lab, next(iter(calls.values())))
     for custom_id, planned in calls.items():
         line = provider.request(custom_id, make_call(plan, lab, planned)[0])
         if held and (len(held) >= provider.limits.requests or size + len(line) > provider.limits.size):
@@ -86,6 +86,28 @@ def cut_files(plan: Plan, lab: str, calls: Mapping[str, PlannedCall], provider: 
         yield BatchFile(first.model, first.place, held, b"".join(lines))
 
 
-def worst_cost(plan: Plan, calls: Iterable[PlannedCall], worst: Mapping[tuple[int, int], float]) -> float:
-    """Return the most that calls can cost, from that of each prompt under each setting."""
-    return sum(worst[call.prompt_index, call.setting_index] for call in calls)
+def batch_row(experiment_id: str, plan: Plan, file: BatchFile, status: str, span: Span) -> BatchRow:
+    """Return the first row of a batch, before anything of it is sent."""
+    endpoint, provider = file.place
+    return BatchRow(
+        batch_id=new_id(),
+        revision=0,
+        created_at=now(),
+        experiment_id=experiment_id,
+        model=file.model,
+        endpoint=endpoint,
+        provider=provider or "",
+        calls=call_runs(plan, file.calls.values()),
+        requests=len(file.calls),
+        sha256=hashlib.sha256(file.content).hexdigest(),
+        size=len(file.content),
+        status=status,
+        file_id=None,
+        provider_batch_id=None,
+        submitted_at=None,
+        ends_at=None,
+        done=0,
+        failed=0,
+        error=None,
+        correlation_id=span.correlation_id,
+    )

@@ -13,6 +13,7 @@ from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import ANSWERED, RESENDABLE, SCORES
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
     import pandas as pd
@@ -39,6 +40,8 @@ class ResumeRequest:
         US dollars that the pass may spend; ``None`` keeps the plan's limit.
     max_calls : int or None
         Calls that a race may make in all; ``None`` keeps the plan's limit.
+    results : path or None
+        The file that the results of a plan in batches are read from, in place of sending anything.
     """
 
     kind: Literal["resume", "retry", "top_up"]
@@ -46,6 +49,7 @@ class ResumeRequest:
     only: tuple[str, ...] = ()
     max_cost: float | None = None
     max_calls: int | None = None
+    results: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

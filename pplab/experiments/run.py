@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
+    from pplab.experiments.batch_setup import BatchPass, MakeBatchPass
     from pplab.experiments.dependencies import Listeners, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
@@ -62,6 +63,8 @@ class Run:
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
+    batch
+        Makes the pass of a plan whose calls go in files.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Run:
         limit: CallLimit,
         decide: Callable[[], Standing],
         listeners: Listeners,
+        batch: MakeBatchPass | None = None,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
@@ -96,16 +100,22 @@ class Run:
         # No SimpleQueue: a signal at the end of its `get(timeout=)` has it wait for ever (CPython 3.11).
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
-        self.scheduler = Scheduler(
-            ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
-            plan,
-            pending,
-            dependencies,
-            most=limit.calls,
-            on_response=self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader),
-            on_text=self._queued("on_text"),
-            look=self._look if plan.race else None,
-        )
+        writer = ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced)
+        arrived = self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader)
+        self.scheduler: Scheduler | BatchPass
+        if batch is not None:
+            self.scheduler = batch(writer, plan, pending, dependencies, arrived)
+        else:
+            self.scheduler = Scheduler(
+                writer,
+                plan,
+                pending,
+                dependencies,
+                most=limit.calls,
+                on_response=arrived,
+                on_text=self._queued("on_text"),
+                look=self._look if plan.race else None,
+            )
 
     def _queued(self, *names: str) -> Callable[..., None] | None:
         """Return what the scheduler calls, which must return at once: it queues the news for the callbacks there are."""
@@ -143,6 +153,12 @@ class Run:
         self._reading = Reading(self.scheduler.plan, recorder, trace, self._dependencies.reader, note)
         for row in rows:
             self._reading.add(row)
+
+    def leave(self, reason: str) -> None:
+        """End here, since whoever waits goes; what arrived is kept, and what goes on at a provider is left going."""
+        self.scheduler.leave(reason)
+        if self._reading is not None:
+            self._reading.stop()
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """Send and read nothing more; what arrived is kept."""
@@ -184,7 +200,7 @@ class Run:
     def wait(self, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
         if self._follow(interrupts or Interrupts()):
-            self.cancel("interrupted")
+            self.leave("interrupted")
             self._finished.wait(SETTLE_SECONDS)
         elif self._listener is not None and self._followed_elsewhere:
             self._listener.join(SETTLE_SECONDS)  # so that the listeners have the last answers before whoever waits goes on

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from pplab.experiments.answer_scorer import AnswerScorer
 from pplab.experiments.awaited_scores import AwaitedScores
-from pplab.experiments.budget import Budget
+from pplab.experiments.budget import Budget, worst_cost
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.lanes import lanes
 from pplab.experiments.race import new_calls
-from pplab.experiments.response_writer import OutgoingCall, ResponseWriter
 from pplab.ids import now
 from pplab.models.types import Attempt, Reply
 from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from pplab.experiments.dependencies import RunDependencies
     from pplab.experiments.lanes import Lane
+    from pplab.experiments.response_writer import OutgoingCall, ResponseWriter
     from pplab.experiments.resume import PendingCalls
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import ResponseRow
@@ -213,11 +213,11 @@ class Scheduler:
             planned = lane.next()
             if planned is None:
                 continue
-            worst = self._worst(planned)
+            worst = worst_cost(self.plan, self._dependencies, planned)
             if not self._budget.reserve(worst):
                 lane.postpone(planned)
                 if not self._tasks:  # else the true cost of those under way may leave room
-                    self._stop = ("paused", self._over_budget(worst, "the next call"))
+                    self._stop = ("paused", self._budget.refusal(worst, "the next call"))
                 return
             self._launch(planned, worst, lane)
 
@@ -335,7 +335,7 @@ class Scheduler:
             if self._budget.reserve(call.worst):
                 call.reserved += call.worst
             else:
-                call.vetoed = self._over_budget(call.worst, "another attempt")
+                call.vetoed = self._budget.refusal(call.worst, "another attempt")
                 task = asyncio.current_task()
                 assert task is not None
                 task.cancel()
@@ -382,22 +382,10 @@ class Scheduler:
 
     # -- money ----------------------------------------------------------------------------------------------------------------
 
-    def _worst(self, planned: PlannedCall) -> float:
-        if self.plan.max_cost is None:
-            return 0.0
-        size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
-        asked, longest = self.plan.asked(planned.setting_index), self.plan.settings[planned.setting_index].value("max_tokens")
-        server = asked.provider or self._dependencies.provider
-        return self._dependencies.worst_cost(asked.name, size, longest, provider=server) or 0.0
-
     def _spent(self, call: _CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
         unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
         return (row.cost or 0.0) + unseen * call.worst
-
-    def _over_budget(self, worst: float, what: str) -> str:
-        spent = f"${self._budget.spent:.4f} spent"
-        return f"{what} could cost up to ${worst:.4f} and take the run over max_cost=${self.plan.max_cost:g} ({spent})"
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from pplab.experiments.interrupts import Interrupts
 from pplab.forks import CopiedAsItself
 
 if TYPE_CHECKING:
+    from pplab.experiments.batch_setup import BatchPass
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.run import Run
     from pplab.experiments.scheduler import Scheduler
@@ -64,8 +65,8 @@ class ExperimentUnderWay(CopiedAsItself):
     def progress(self) -> dict[str, Any]:
         """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
 
-        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then; ``unread``
-        answers that the reader still has to read.
+        ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then, or a
+        provider will be asked for its batches again, ``waiting_for`` says which; ``unread`` answers that the reader still has to read.
         """
         if self._run is None:
             return {}
@@ -83,11 +84,14 @@ class ExperimentUnderWay(CopiedAsItself):
             scheduler.go_on()
 
     def cancel(self) -> None:
-        """End the run now; what arrived is kept, the rest can be resumed."""
+        """End the run now; what arrived is kept, the rest can be resumed.
+
+        Batches are ended at their provider, too, which may take some minutes; what they have finished by then is kept.
+        """
         if self._scheduler() is not None and self._run is not None:
             self._run.cancel()
 
-    def _scheduler(self) -> Scheduler | None:
+    def _scheduler(self) -> Scheduler | BatchPass | None:
         """Return what steers the run, if it is this process that runs it; refuse to steer one that another process runs."""
         if self._run is not None:
             return self._run.scheduler

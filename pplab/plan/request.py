@@ -188,7 +188,7 @@ def _flag(name: str, value: Any) -> bool:
 
 def _in_batches(request: RunRequest) -> bool:
     """Return whether a request is to be sent in batches, or written to a file (a path); what cannot be together is refused."""
-    if request.batch in (None, False):
+    if request.batch is None or request.batch is False:
         return False
     for name in ("stream", "until"):
         if getattr(request, name):

@@ -28,6 +28,8 @@ class _ProgressBar:
         words = f"{progress.in_flight} under way"
         if progress.race is not None and (look := progress.race.last_look) is not None:
             words = f"race after {look.prompts} prompts: {len(look.out)} of {len(progress.race.reach)} settings out; {words}"
+        if progress.waiting_for:
+            words = f"waiting for {progress.waiting_for}"
         if progress.unread and not progress.in_flight:
             words = f"the reader has {counted(progress.unread, 'answer')} left to read"
         self._bar.update(self._task, completed=progress.done, total=max(1, progress.planned), description=words)
