@@ -76,7 +76,6 @@ class FilePass:
 
     def leave(self, reason: str) -> None:
         """End now, as `cancel` does."""
-        self._answers.stop()
         self.cancel(reason)
 
     async def _calls(self) -> dict[str, PlannedCall]:
@@ -84,9 +83,11 @@ class FilePass:
         return {ids[planned]: planned for planned in self._pending.calls}
 
     async def _end(self, left: dict[str, PlannedCall], status: str, why: str) -> RunOutcome:
-        status, why = self.stopping or (status, why)
-        await self._answers.end(dict.fromkeys(left.values(), why))
-        return run_outcome(self.plan, self.progress.counts + Counter(self._pending.kept), [(status, why)])
+        stop = self.stopping or (status, why)
+        if self.stopping is not None:
+            self._answers.stop()
+        await self._answers.end(dict.fromkeys(left.values(), stop[1]))
+        return run_outcome(self.plan, self.progress.counts + Counter(self._pending.kept), [stop] if left else [])
 
 
 class RequestFiles(FilePass):

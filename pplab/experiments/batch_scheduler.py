@@ -146,15 +146,22 @@ class BatchScheduler:
         """Have the provider end its batches, and end when what they have finished by then is read and kept."""
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
-        self._on_loop(self._wake.set)
+        self._on_loop(self._end_early)
 
     def leave(self, reason: str) -> None:
         """End now and leave the batches at the provider going: a resume reads them."""
         self._leaving = True
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self._on_loop(self._go)
+
+    def _end_early(self) -> None:
         self._answers.stop()
-        self._on_loop(self._left.set)
+        self._wake.set()
+
+    def _go(self) -> None:
+        self._answers.stop()
+        self._left.set()
 
     def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop

@@ -66,7 +66,8 @@ class ExperimentUnderWay(CopiedAsItself):
         """Counts of a run under way: planned, done, in_flight, concurrency, cost so far (US dollars), and by status.
 
         ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be left alone until then, or a
-        provider will be asked for its batches again, ``waiting_for`` says which; ``unread`` answers that the reader still has to read.
+        provider will be asked for its batches again, ``waiting_for`` says which; ``unread`` answers that the reader still has to
+        read.
         """
         if self._run is None:
             return {}
