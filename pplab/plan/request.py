@@ -65,6 +65,7 @@ class RunRequest:
     name: Any = None
     tags: Any = None
     note: Any = None
+    detach: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""
