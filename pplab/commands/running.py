@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from pplab.plan.request import RunRequest
 
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
-RESUME_ACCEPTS = {*RESUME_OPTIONS, "n", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"}
+RESUME_ACCEPTS = {
+    *RESUME_OPTIONS,
+    "n",
+    "detach",
+    "max_cost",
+    "max_calls",
+    "store",
+    "user",
+    "model",
+    "base_url",
+    "json",
+    "variables",
+}
 
 
 def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
@@ -42,8 +54,12 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
                 f"{arguments.judge} would judge the answers with a call each and a tenth more, which is not counted here."
             )
         return CommandResult(preflight, preflight.as_dict())
+    if arguments.detach and arguments.judge:
+        raise BadInput("--detach and --judge cannot be combined", hint="judge the answers when the run has ended: judge ID")
     if arguments.prompts is None and not arguments.json:
         _say_what_one_prompt_shows(session, lab, request)
+    if arguments.detach:
+        return _detached(session, lab.run(**request.given()))
     with session.progress(lab, arguments) as listener:
         experiment = lab.run(**request.given(), on=listener)
     if arguments.judge and experiment.status not in SUSPENDED and experiment.responses["status"].isin(SCORED).any():
@@ -93,14 +109,27 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
             f"{RESUME_OPTIONS[option]} takes no --max-calls", hint="to let a race go on, write --resume ID --max-calls N"
         )
     experiment = lab.experiment(getattr(arguments, option))
-    with session.progress(lab, arguments) as listener:
+    given: dict[str, Any] = {"max_cost": arguments.max_cost, "detach": arguments.detach}
+    with nullcontext() if arguments.detach else session.progress(lab, arguments) as listener:
         if option == "top_up":
-            experiment = experiment.top_up(arguments.n, max_cost=arguments.max_cost, on=listener)
+            experiment = experiment.top_up(arguments.n, on=listener, **given)
         elif option == "resume":
-            experiment = experiment.resume(max_cost=arguments.max_cost, max_calls=arguments.max_calls, on=listener)
+            experiment = experiment.resume(max_calls=arguments.max_calls, on=listener, **given)
         else:
-            experiment = experiment.retry_failed(max_cost=arguments.max_cost, on=listener)
-    return experiment_result(experiment)
+            experiment = experiment.retry_failed(on=listener, **given)
+    return _detached(session, experiment) if arguments.detach else experiment_result(experiment)
+
+
+def _detached(session: Session, experiment: Experiment) -> CommandResult:
+    """Return the result of a run that was handed to a process of its own: where to find it."""
+    from pplab.views import static as views
+
+    one, program = experiment.id[:8], session.program
+    words = (
+        f"The run goes on in a process of its own, also when this one ends. {program} runs lists it;"
+        f" {program} runs --follow {one} shows how it goes on, {program} results {one} what it has."
+    )
+    return CommandResult(views.plain_text(words), {"id": experiment.id, "status": experiment.status})
 
 
 def _is_unset(value: Any) -> bool:
@@ -283,6 +312,7 @@ RUN_OPTIONS = (
     Option("--deadline", "seconds one call may take in total, retries included (default 120)", number, "SECONDS"),
     Option("--seed", "derive the seed of every replicate from this number", whole_number, "N"),
     Option("--stream", "receive each answer piece by piece while it is written", None),
+    Option("--detach", "hand the run to a process of its own, which goes on when this one ends (see runs)", None),
     Option("--dry-run", "show what would be sent, and send nothing", None),
     Option("--resume", "send the calls that this experiment still lacks", metavar="ID", completes="experiment"),
     Option("--retry-failed", "send the failed calls of this experiment again", metavar="ID", completes="experiment"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pplab.errors import BadInput
 from pplab.experiments.dependencies import Progress
+from pplab.experiments.follow import follow
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.standing_runs import standing_run, steer
 from pplab.forks import CopiedAsItself
@@ -17,6 +18,7 @@ from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
     from pplab.context import LabContext
+    from pplab.experiments.dependencies import Listener
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.run import Run
     from pplab.experiments.standing_runs import StandingRun
@@ -139,12 +141,20 @@ class ExperimentUnderWay(CopiedAsItself):
             order = RunOrder(action=action, user=self._context.user, concurrency=concurrency, max_cost=max_cost)
             steer(folder, experiment_id, order)
 
-    def wait(self) -> Self:
-        """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting."""
+    def wait(self, *, on: Listener | None = None) -> Self:
+        """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting.
+
+        Parameters
+        ----------
+        on : object, optional
+            The listener, as in `Lab.run`, of a run that another process has under way.
+        """
         with Interrupts() as interrupts:
             interrupts.hold()
             if self._run is not None:
                 self._run.wait(interrupts=interrupts)
+            elif on is not None:
+                follow(self._context.store, self._repository.experiment_id, on, interrupts)
             while self._run is None and not interrupts.count and is_running(self._context.folder, self._repository.experiment_id):
                 time.sleep(POLL_SECONDS)
         return self
