@@ -14,8 +14,9 @@ from pplab.store.rows import ResponseRow
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pplab.experiments.dependencies import Listener
-    from pplab.experiments.interrupts import Interrupts
     from pplab.experiments.standing_runs import StandingRun
     from pplab.store.store import Store
 
@@ -23,11 +24,8 @@ LOOK_SECONDS: Final = 0.2
 """How often the journal is looked at; a run says as often how far it is."""
 
 
-def follow(store: Store, experiment_id: str, on: Listener, interrupts: Interrupts) -> None:
-    """Tell a listener of the answers that are stored and of those that come, until the run ends or an interrupt comes.
-
-    What the listener raises ends the following, and the run goes on.
-    """
+def follow(store: Store, experiment_id: str, on: Listener, stopped: Callable[[], object]) -> None:
+    """Tell a listener of the answers that are stored and of those that come, until the run ends or ``stopped`` says so."""
     reader = RecordReader(store.folder / "journal", "response")  # before what is stored is read, so that none is missed
     told: dict[str, int] = {}
 
@@ -36,20 +34,19 @@ def follow(store: Store, experiment_id: str, on: Listener, interrupts: Interrupt
             told[row.response_id] = row.revision
             on.arrived(row)
 
-    with interrupts.passing():
-        for row in store.response_rows(experiment_id):
-            tell(row)
-        going = True
-        while going and not interrupts.count:
-            going = is_running(store.folder, experiment_id)
-            for change in reader.poll():
-                if isinstance(change.row, ResponseRow):
-                    tell(change.row)
-            run = standing_run(store.folder, experiment_id)
-            if run is not None:
-                on.progress(_progress(run))
-            if going:
-                time.sleep(LOOK_SECONDS)
+    for row in store.response_rows(experiment_id):
+        tell(row)
+    going = True
+    while going and not stopped():
+        going = is_running(store.folder, experiment_id)
+        for change in reader.poll():
+            if isinstance(change.row, ResponseRow):
+                tell(change.row)
+        run = standing_run(store.folder, experiment_id)
+        if run is not None:
+            on.progress(_progress(run))
+        if going:
+            time.sleep(LOOK_SECONDS)
 
 
 def _progress(run: StandingRun) -> Progress:

@@ -154,7 +154,7 @@ class ExperimentUnderWay(CopiedAsItself):
             if self._run is not None:
                 self._run.wait(interrupts=interrupts)
             elif on is not None:
-                follow(self._context.store, self._repository.experiment_id, on, interrupts)
+                follow(self._context.store, self._repository.experiment_id, on, lambda: interrupts.count)
             while self._run is None and not interrupts.count and is_running(self._context.folder, self._repository.experiment_id):
                 time.sleep(POLL_SECONDS)
         return self
