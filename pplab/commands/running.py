@@ -122,14 +122,9 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
 
 def _detached(session: Session, experiment: Experiment) -> CommandResult:
     """Return the result of a run that was handed to a process of its own: where to find it."""
-    from pplab.views import static as views
+    from pplab.views.runs_table import handed_over
 
-    one, program = experiment.id[:8], session.program
-    words = (
-        f"The run goes on in a process of its own, also when this one ends. {program} runs lists it;"
-        f" {program} runs --follow {one} shows how it goes on, {program} results {one} what it has."
-    )
-    return CommandResult(views.plain_text(words), {"id": experiment.id, "status": experiment.status})
+    return CommandResult(handed_over(session.program), {"id": experiment.id, "status": experiment.status})
 
 
 def _is_unset(value: Any) -> bool:

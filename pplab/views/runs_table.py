@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from pplab.views.records import Display
+
 
 HEADINGS = {
     "id": "id",
@@ -36,6 +38,13 @@ def runs_table(frame: pd.DataFrame) -> FrameDisplay:
     for words in _words(frame):
         page.words(words)
     return page.with_frame(frame)
+
+
+def handed_over(program: str) -> Display:
+    """Return what is shown of a run that was handed to a process of its own, which is the same for every run."""
+    page = Page("Detached run").notice("success", "The run goes on in a process of its own, also when this one ends.")
+    words = f"{program} runs lists it, {program} runs --follow latest shows how it goes on, {program} results what it has so far."
+    return page.words(words).display()
 
 
 def _row(row: dict[Any, Any]) -> dict[str, Any]:
