@@ -105,16 +105,18 @@ def steer(lab: Path, experiment_id: str, order: RunOrder) -> None:
         raise BadInput("this experiment is not running", hint="pplab runs lists what is; an interrupted one is resumed")
     if said.get("user") != order.user:
         raise BadInput(f"this run belongs to {said.get('user')}", hint="only who began a run can steer it")
-    order_id = folder.give(order)
+    order_id, answer = folder.give(order), None
     ends = time.monotonic() + ANSWER_SECONDS
-    while time.monotonic() < ends:
-        if (answer := folder.answered(order_id)) is not None:
-            if answer.get("refusal"):
-                raise BadInput(str(answer["refusal"]))
+    while is_running(lab, experiment_id) and time.monotonic() < ends:  # else it has ended, by itself or by this order
+        if answer is None:
+            answer = folder.answered(order_id)
+        if answer is not None and answer.get("refusal"):
+            raise BadInput(str(answer["refusal"]))
+        if answer is not None and order.action != "cancel":  # a run that is cancelled still writes what it has
             return
-        if not is_running(lab, experiment_id):
-            return  # it has ended, by itself or by this order
         time.sleep(POLL_SECONDS)
+    if answer is not None or not is_running(lab, experiment_id):
+        return
     raise PplabError(
         f"process {said.get('process')} on {said.get('machine')}, which runs this experiment, does not answer",
         hint="it may be stopped or overloaded; the order stays until it goes on",
