@@ -7,6 +7,8 @@ BEGUN := $(shell date +%s)
 # nbval imports, for 3 s, what only the notebooks need; without bytecode, each Python that a test starts would compile pplab anew.
 PYTEST := $(BIN)/python -m pytest -p no:nbval
 unexport PYTHONDONTWRITEBYTECODE
+# Small matrices in several workers: BLAS threads would only wait for each other (340 s for 147 statistical tests, 76 s without).
+test soak: export OPENBLAS_NUM_THREADS := 1
 # llama.cpp alone: no tools, no examples, no server, no vision; and for any x86 of the last ten years, as a cached wheel may move.
 READER_ARGS := -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/tests/servers/only_llama.cmake -DGGML_NATIVE=OFF -DGGML_OPENMP=OFF \
   -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON -DGGML_CCACHE=OFF -DLLAVA_BUILD=OFF \

@@ -145,6 +145,20 @@ def joined(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words, in the largest unit of which there are two.
+
+    Examples
+    --------
+    >>> duration(12.3), duration(600), duration(9000), duration(100_000)
+    ('12 s', '10 min', '2.5 h', '28 h')
+    """
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def repetitions(count: int) -> str:
     """Return what is said behind a number of prompts about further ones that are the same as one of them.
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pplab.analysis.resampling import smallest_relabel_p, smallest_sign_flip_p
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 ALPHA = 0.05
 POWER = 0.8
@@ -47,7 +53,7 @@ def noncentrality(freedom: float, alpha: float = ALPHA, power: float = POWER) ->
     import numpy as np
     from scipy import optimize, special
 
-    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    node, weight = _nodes()
     spread = np.sqrt(special.chdtri(freedom, (1 - node) / 2) / freedom)
     critical = float(special.stdtrit(freedom, 1 - alpha / 2)) * spread
 
@@ -56,6 +62,14 @@ def noncentrality(freedom: float, alpha: float = ALPHA, power: float = POWER) ->
         return float(weight @ rejection) / 2 - power
 
     return float(optimize.brentq(excess, 0.0, float(critical.max()) + 10.0, xtol=1e-6))
+
+
+@cache
+def _nodes() -> tuple[Array, Array]:
+    """Return the nodes and weights of the quadrature, which take longer to find than what is found with them."""
+    import numpy as np
+
+    return np.polynomial.legendre.leggauss(_NODES)
 
 
 def smallest(needed: Callable[[int], float], fewest: int) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands import calibrating, doctor, judging, migrating, observing, rating, running, sharing, upkeep
+from pplab.commands import calibrating, doctor, judging, migrating, observing, rating, running, runs, sharing, upkeep
 from pplab.commands.command import COMMON_OPTIONS, Argument, Command
 from pplab.commands.completion import completions
 from pplab.commands.line import roles
@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
         upkeep.STATUS,
         *calibrating.COMMANDS,
         *running.COMMANDS,
+        *runs.COMMANDS,
         *judging.COMMANDS,
         *rating.COMMANDS,
         *observing.COMMANDS,

@@ -47,6 +47,7 @@ def completions(line: str, session: Session, commands: Mapping[str, Command]) ->
 def _values(completes: str | None, written: str, session: Session, commands: Mapping[str, Command]) -> list[str]:
     """Return the values of one sort; a lab that cannot be read has no ids to offer."""
     from pplab.config.configuration import PPLab
+    from pplab.experiments.standing_runs import standing_runs
     from pplab.observe.events import CATALOGUE
     from pplab.plan.parameters import PARAMETERS
 
@@ -59,6 +60,7 @@ def _values(completes: str | None, written: str, session: Session, commands: Map
         "event": lambda: list(CATALOGUE),
         "configuration": lambda: [f"{name}=" for name in PPLab.names()],
         "experiment": lambda: ["latest", *session.open_lab().ids("experiment")],
+        "run": lambda: [run.experiment_id for run in standing_runs(session.open_lab().folder)],
         "calibration": lambda: ["latest", *session.open_lab().ids("calibration")],
     }
     try:

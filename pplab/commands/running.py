@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
 RESUME_ACCEPTS = {
     *RESUME_OPTIONS,
-    *("batch", "in", "n", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
+    *("batch", "in", "n", "detach", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
 }
 
 
@@ -46,8 +46,12 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
                 f"{arguments.judge} would judge the answers with a call each and a tenth more, which is not counted here."
             )
         return CommandResult(preflight, preflight.as_dict())
+    if arguments.detach and arguments.judge:
+        raise BadInput("--detach and --judge cannot be combined", hint="judge the answers when the run has ended: judge ID")
     if arguments.prompts is None and not arguments.json:
         _say_what_one_prompt_shows(session, lab, request)
+    if arguments.detach:
+        return _detached(session, lab.run(**request.given()))
     with session.progress(lab, arguments) as listener:
         experiment = lab.run(**request.given(), on=listener)
     if arguments.judge and experiment.status not in SUSPENDED and experiment.responses["status"].isin(SCORED).any():
@@ -107,15 +111,23 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
     experiment = lab.experiment(getattr(arguments, option))
     if arguments.batch and not experiment.plan.batch:
         raise BadInput("this experiment was not run in batches", hint=f"write {RESUME_OPTIONS[option]} ID alone")
-    with session.progress(lab, arguments) as listener:
+    given: dict[str, Any] = {"max_cost": arguments.max_cost, "detach": arguments.detach}
+    with nullcontext() if arguments.detach else session.progress(lab, arguments) as listener:
         if option == "top_up":
-            experiment = experiment.top_up(arguments.n, max_cost=arguments.max_cost, on=listener)
+            experiment = experiment.top_up(arguments.n, on=listener, **given)
         elif option == "resume":
-            limits = {"max_cost": arguments.max_cost, "max_calls": arguments.max_calls}
-            experiment = experiment.resume(**limits, results=getattr(arguments, "in"), on=listener)
+            given |= {"max_calls": arguments.max_calls, "results": getattr(arguments, "in")}
+            experiment = experiment.resume(on=listener, **given)
         else:
-            experiment = experiment.retry_failed(max_cost=arguments.max_cost, on=listener)
-    return experiment_result(experiment)
+            experiment = experiment.retry_failed(on=listener, **given)
+    return _detached(session, experiment) if arguments.detach else experiment_result(experiment)
+
+
+def _detached(session: Session, experiment: Experiment) -> CommandResult:
+    """Return the result of a run that was handed to a process of its own: where to find it."""
+    from pplab.views.runs_table import handed_over
+
+    return CommandResult(handed_over(session.program), {"id": experiment.id, "status": experiment.status})
 
 
 def _is_unset(value: Any) -> bool:
@@ -298,6 +310,7 @@ RUN_OPTIONS = (
     Option("--deadline", "seconds one call may take in total, retries included (default 120)", number, "SECONDS"),
     Option("--seed", "derive the seed of every replicate from this number", whole_number, "N"),
     Option("--stream", "receive each answer piece by piece while it is written", None),
+    Option("--detach", "hand the run to a process of its own, which goes on when this one ends (see runs)", None),
     Option("--batch", "send the calls in batches: within 24 hours, at some providers for half the price", None),
     Option(
         "--out",

@@ -78,6 +78,10 @@ class FilePass:
         """End now, as `cancel` does."""
         self.cancel(reason)
 
+    def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - nothing is sent
+        """Take note of another plan."""
+        self.plan = plan
+
     async def _calls(self) -> dict[str, PlannedCall]:
         ids = await asyncio.to_thread(custom_ids, self.plan, self._dependencies.provider)
         return {ids[planned]: planned for planned in self._pending.calls}

@@ -81,7 +81,7 @@ class _Open:
 class BatchScheduler:
     """One pass over the calls of an experiment that are still to be made, in batches.
 
-    ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread.
+    ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread, ``limit`` on the loop's.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class BatchScheduler:
         on_response: Callable[[ResponseRow], None] | None = None,
     ) -> None:
         self.plan = plan
-        self.progress = Progress(pending.count)
+        self.progress = Progress(pending.count, max_cost=plan.max_cost)
         self._dependencies = dependencies
         self._recorder = dependencies.recorder
         self._experiment_id = experiment_id
@@ -154,6 +154,12 @@ class BatchScheduler:
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
         self._on_loop(self._go)
+
+    def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - a file is not sent call by call
+        """Go on within the budget of another plan; on the loop."""
+        self.plan = plan
+        self._budget.most = self.progress.max_cost = plan.max_cost
+        self._wake.set()
 
     def _end_early(self) -> None:
         self._answers.stop()

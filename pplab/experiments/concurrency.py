@@ -42,6 +42,12 @@ class ConcurrencyLimit:
         """How many calls may be under way."""
         return int(self._limit)
 
+    def allow(self, most: int) -> None:
+        """Let the limit grow up to another value: at once where no server has lowered it, else by and by."""
+        at_most = self._limit == self._most
+        self._most = float(most)
+        self._limit = self._most if at_most else min(self._limit, self._most)
+
     def accepted(self) -> None:
         """Take note that an attempt was answered."""
         self._limit = min(self._most, self._limit + 1.0 / self._limit)

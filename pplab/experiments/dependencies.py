@@ -69,9 +69,9 @@ class Progress:
     """The progress of a run; written by the run, read by whoever shows it.
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
-    dollars and leaves out calls whose cost is unknown. ``race`` is how far a race has come; ``planned`` grows with
-    its looks. ``unread`` counts the answers that the reader still has to read. ``waiting_for`` says in words which batches are at
-    a provider.
+    dollars and leaves out calls whose cost is unknown; ``max_cost`` is what may be spent. ``race`` is how far a race has come;
+    ``planned`` grows with its looks. ``unread`` counts the answers that the reader still has to read. ``waiting_for`` says in
+    words which batches are at a provider.
     """
 
     planned: int
@@ -81,6 +81,7 @@ class Progress:
     paused: bool = False
     waiting_until: float | None = None
     cost: float = 0.0
+    max_cost: float | None = None
     counts: Counter[str] = field(default_factory=Counter)
     race: Race | None = None
     unread: int = 0

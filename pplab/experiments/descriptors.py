@@ -27,10 +27,14 @@ LATE_IMPORTS = (
 
 @dataclass(frozen=True, slots=True)
 class CallLimit:
-    """How many calls may be under way at once, and a caveat when that is fewer than were wanted."""
+    """How many calls may be under way at once, and a caveat when that is fewer than were wanted.
+
+    ``room`` is how many there is room for, ``None`` where there is no limit to speak of.
+    """
 
     calls: int
     caveat: str = ""
+    room: int | None = None
 
 
 def call_limit(wanted: int) -> CallLimit:
@@ -54,12 +58,11 @@ def call_limit(wanted: int) -> CallLimit:
             code="system",
         )
     if left >= wanted:
-        return CallLimit(wanted)
+        return CallLimit(wanted, room=left)
     for name in LATE_IMPORTS:
         importlib.import_module(name)
-    return CallLimit(
-        left, f"at most {left} calls are made at once instead of {wanted}: this process may open {limit} files (ulimit -n)"
-    )
+    caveat = f"at most {left} calls are made at once instead of {wanted}: this process may open {limit} files (ulimit -n)"
+    return CallLimit(left, caveat, left)
 
 
 def _limit() -> int | None:

@@ -48,7 +48,7 @@ class Manager(Protocol):
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
         """What the user knows about models and their parameters."""
 
-    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
+    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run | None:
         """Send what is missing, or what failed, or more; see `pplab.experiments.manager.RunManager.resume`."""
 
     def label(self, experiment_id: str, labels: Labels) -> LabelRow:
@@ -90,7 +90,7 @@ class Experiment(ExperimentUnderWay):
     """
 
     def __init__(self, manager: Manager, repository: ExperimentRepository, run: Run | None = None) -> None:
-        super().__init__(repository, run)
+        super().__init__(manager.context, repository, run)
         self._manager = manager
 
     @property
@@ -373,31 +373,36 @@ class Experiment(ExperimentUnderWay):
         max_cost: float | None = None,
         max_calls: int | None = None,
         results: str | os.PathLike[str] | None = None,
+        detach: bool = False,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
         """Send only the calls that have no answer because they were never sent or were given up.
 
         A race goes on where it stopped, its looks counted. ``max_cost`` is what this pass may spend (US dollars); default: as
-        much as the run might. ``max_calls`` is what a race may make in all; default: as before. ``on_response`` and ``on`` as in
-        `Lab.run`.
+        much as the run might. ``max_calls`` is what a race may make in all; default: as before. ``detach``, ``on_response`` and
+        ``on`` as in `Lab.run`.
 
         An experiment in batches goes on in batches: those that are still at the provider are waited for and read, and the rest is
         sent in new ones. With ``results`` nothing is sent: answers are read from that file, which a server that is run by hand
         has written (``vllm run-batch``, or the output of OpenAI's batches); what it lacks stays missing.
         """
-        request = ResumeRequest(kind="resume", max_cost=max_cost, max_calls=max_calls, results=results)
+        request = ResumeRequest(
+            kind="resume", max_cost=max_cost, max_calls=max_calls, results=results, detach=python_value(detach)
+        )
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry_failed(
         self,
         *,
         max_cost: float | None = None,
+        detach: bool = False,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
         """Send again the calls that failed, timed out or were rejected, and those never sent; the rest is as in `resume`."""
-        return self._resume(ResumeRequest(kind="retry", max_cost=max_cost), Listeners(on=on, on_response=on_response))
+        request = ResumeRequest(kind="retry", max_cost=max_cost, detach=python_value(detach))
+        return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry(self, response_ids: Sequence[str], *, on_response: Callable[[Any], None] | None = None) -> Experiment:
         """Send just these replicates again; answers that are good already are not replaced."""
@@ -408,11 +413,12 @@ class Experiment(ExperimentUnderWay):
         n: int,
         *,
         max_cost: float | None = None,
+        detach: bool = False,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
         """Raise the number of replicates to ``n``; send only the new ones, and those never sent. The rest is as in `resume`."""
-        request = ResumeRequest(kind="top_up", n=python_value(n), max_cost=max_cost)
+        request = ResumeRequest(kind="top_up", n=python_value(n), max_cost=max_cost, detach=python_value(detach))
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def score(self, *, reader: bool = False, on: Listener | None = None) -> Experiment:

@@ -67,7 +67,7 @@ class Runs(Protocol):
     def start_plan(self, plan: Plan, listeners: Listeners, interrupts: Interrupts | None = None, *, labels: Labels) -> object:
         """Run a plan and wait for its end."""
 
-    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
+    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run | None:
         """Send what an experiment is still missing."""
 
 
@@ -168,7 +168,8 @@ def judge(runs: Runs, experiment_id: str, request: JudgeRequest, listeners: List
         for row in wanted.judgings(store):
             if going and _lacks_replies(store, row):
                 again = ResumeRequest(kind="retry", max_cost=request.max_cost)
-                going = runs.resume(row.experiment_id, again, listeners).scheduler.stopping is None
+                ran = runs.resume(row.experiment_id, again, listeners)
+                going = ran is not None and ran.scheduler.stopping is None
         if going and (new := _never_asked(store, wanted, questions)):
             plan = _plan(runs, wanted, rubric, asked, new, request.max_cost)
             runs.start_plan(plan, listeners, interrupts, labels=Labels(tags=(TAG,)))

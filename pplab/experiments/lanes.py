@@ -22,7 +22,8 @@ class Lane:
     """The calls of a run to one endpoint, with a limit, a wait and failures of their own.
 
     ``settings`` are those that ask there. ``name`` is the endpoint's name, or the host of its server; empty where the run has one
-    lane only. ``stop`` is the experiment's status and the reason, once it is decided that no more is sent here.
+    lane only. ``most`` is how many calls the endpoint takes at once, where it is known to take fewer. ``stop`` is the
+    experiment's status and the reason, once it is decided that no more is sent here.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Lane:
     calls: Iterator[PlannedCall]
     limit: ConcurrencyLimit
     failures: SameFailure
+    most: int | None = None
     in_flight: int = 0
     exhausted: bool = False
     stop: tuple[str, str] | None = None
@@ -92,15 +94,18 @@ def lanes(plan: Plan, calls: Iterable[PlannedCall], most: int, limits: Mapping[P
     for index in range(len(plan.settings)):
         settings.setdefault(plan.asked(index).place, set()).add(index)
     if len(settings) == 1:
-        limit = ConcurrencyLimit(min(most, *limits.values())) if limits else ConcurrencyLimit(most)
+        fewest = min(limits.values(), default=None)
+        limit = ConcurrencyLimit(min(most, fewest or most))
         everywhere = frozenset(range(len(plan.settings)))
-        return [Lane(name="", settings=everywhere, calls=iter(calls), limit=limit, failures=SameFailure(plan))]
+        failures = SameFailure(plan)
+        return [Lane(name="", settings=everywhere, calls=iter(calls), limit=limit, most=fewest, failures=failures)]
     return [
         Lane(
             name=(name := place[0] or place[1] or plan.model),
             settings=frozenset(indices),
             calls=_under(indices, calls),
             limit=ConcurrencyLimit(min(most, limits.get(place, most))),
+            most=limits.get(place),
             failures=SameFailure(plan, indices, f"asking {name}"),
         )
         for place, indices in settings.items()

@@ -8,8 +8,11 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from pplab.config.configuration import TEMPORARY
 from pplab.errors import BadInput
+from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.run_tasks import FurtherPass, NewRun
 from pplab.ids import new_id, now
 from pplab.inputs.values import as_list, python_value
 from pplab.observe.cell_audit import notebook_name
@@ -19,19 +22,20 @@ from pplab.plan.labels import check_labels
 from pplab.plan.plan import Plan
 from pplab.store import history
 from pplab.store.rows import ExperimentRow, LabelRow
+from pplab.store.run_control import RunFolder
 from pplab.store.run_lock import RunLock, run_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.settling import Spread
     from pplab.calibration import Calibration
     from pplab.context import LabContext
     from pplab.experiments.batch_setup import ByHand
-    from pplab.experiments.dependencies import Listeners
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
+    from pplab.experiments.race import Standing
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from pplab.plan.judging import JudgeRequest
     from pplab.plan.labels import Labels
     from pplab.plan.request import RunRequest
+
+    Detach = Callable[[LabContext, NewRun | FurtherPass], str]
 
 
 class RunManager:
@@ -48,17 +54,26 @@ class RunManager:
     ----------
     context
         Whose user, model and configuration they use, where they are written, and what answers them.
+    detach
+        Has a process of its own make a pass over an experiment; returns the experiment's id once it is begun.
+
+    Attributes
+    ----------
+    detached : bool
+        Whether this process is there for one run alone.
     """
 
-    def __init__(self, context: LabContext) -> None:
+    def __init__(self, context: LabContext, detach: Detach | None = None) -> None:
         self.context = context
+        self.detached = False
+        self._detach = detach
         self._store = context.store
         self._running: list[Run] = []
         self._known_spread: tuple[object, Spread] | None = None
         atexit.register(self.end)
 
-    def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext]]:
-        return RunManager, (self.context,)  # in another process there are no runs of this one to follow
+    def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext, Detach | None]]:
+        return RunManager, (self.context, self._detach)  # in another process there are no runs of this one to follow
 
     @property
     def capabilities(self) -> Mapping[str, Mapping[str, str]]:
@@ -187,7 +202,25 @@ class RunManager:
             from pplab.experiments.batch_setup import requests_file
 
             by_hand = requests_file(request.batch)
+        if request.detach:
+            if by_hand is not None:
+                raise BadInput("a file of requests is written at once, and nothing is left to detach", hint="leave out detach")
+            return self.experiment(self._in_own_process(NewRun(plan, of_calibration, labels), listeners))
         return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels, by_hand=by_hand)
+
+    def _in_own_process(self, task: NewRun | FurtherPass, listeners: Listeners) -> str:
+        """Have a process of its own make a pass; return the experiment's id."""
+        if listeners != Listeners():
+            raise BadInput(
+                "a detached run calls nobody in this process",
+                hint="leave out on, on_response and on_text; exp.wait() waits for it",
+            )
+        if self._detach is None or self.context.name == TEMPORARY:
+            raise BadInput(
+                "a lab that ends with its process cannot detach a run", hint="give it a folder: --store .pplab, or PPLAB_STORE"
+            )
+        self._store.must_be_writable()
+        return self._detach(self.context, task)
 
     def label(self, experiment_id: str, labels: Labels) -> LabelRow:
         """Give an experiment a name, tags or a note; what is not given stays."""
@@ -213,6 +246,12 @@ class RunManager:
             correlation_id=current_span().correlation_id,
         )
 
+    def begin_plan(
+        self, plan: Plan, listeners: Listeners, *, calibration_id: str | None = None, labels: Labels | None = None
+    ) -> tuple[str, Run]:
+        """Begin to run a plan; return the experiment's id and the run."""
+        return self._start(plan, listeners, None, calibration_id, None, labels)
+
     def start_plan(
         self,
         plan: Plan,
@@ -230,6 +269,20 @@ class RunManager:
         requests of a plan in batches are written to.
         """
         from pplab.experiments.experiment import Experiment
+
+        experiment_id, run = self._start(plan, listeners, interrupts, calibration_id, recorded, labels, by_hand)
+        return Experiment(self, self.stored(experiment_id), run)
+
+    def _start(
+        self,
+        plan: Plan,
+        listeners: Listeners,
+        interrupts: Interrupts | None,
+        calibration_id: str | None,
+        recorded: RecordedSource | None,
+        labels: Labels | None,
+        by_hand: ByHand | None = None,
+    ) -> tuple[str, Run]:
         from pplab.experiments.resume import PendingCalls
         from pplab.experiments.run_setup import software_versions, with_current_metrics
 
@@ -258,22 +311,31 @@ class RunManager:
             pending = PendingCalls(calls=plan, count=len(plan))
             if labels:
                 self.context.record(self._label_row(row.experiment_id, labels, None))
-            run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded, by_hand)
-        return Experiment(self, self.stored(row.experiment_id), run)
+            return row.experiment_id, self._run(row, plan, pending, lock, held, listeners, interrupts, recorded, by_hand)
 
-    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
+    def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run | None:
         """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
+
+        The run is returned when it has ended; none where a process of its own makes it.
 
         Raises
         ------
         StoreBusy
             When it is being run already, here or in another process.
         """
+        with Interrupts() as interrupts, Operation(self.context, request.kind):
+            if not request.detach:
+                return self.resume_pass(experiment_id, request, listeners, interrupts)
+            self._in_own_process(FurtherPass(experiment_id, dataclasses.replace(request, detach=False)), listeners)
+            return None
+
+    def resume_pass(self, experiment_id: str, request: ResumeRequest, listeners: Listeners, interrupts: Interrupts | None) -> Run:
+        """Begin what `resume` does within an operation; wait for the end if there are ``interrupts`` to heed meanwhile."""
         from pplab.experiments.resume import pending_calls
         from pplab.experiments.run_setup import with_current_metrics
         from pplab.plan.plan import check_cost, with_max_calls
 
-        with Interrupts() as interrupts, Operation(self.context, request.kind), ExitStack() as held:
+        with ExitStack() as held:
             self._store.must_be_writable()
             lock = held.enter_context(RunLock(self.context.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
@@ -393,20 +455,25 @@ class RunManager:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.race import standing
         from pplab.experiments.run import Run
+        from pplab.experiments.run_control import RunControl
         from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
         dependencies = run_dependencies(self.context, plan, recorded, by_hand=by_hand is not None)
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
+        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
         batch = None
         if plan.batch:
             from pplab.experiments.batch_setup import batch_pass
 
             earlier = self._store.batches(row.experiment_id) if row.revision else ()
             batch = batch_pass(row.experiment_id, current_span(), earlier, by_hand)
-        about = (row, plan, pending, dependencies, current_span(), lock, limit)
-        run = Run(*about, lambda: standing(stored.refresh()), listeners, batch)
+
+        def decide() -> Standing:
+            return standing(stored.refresh())
+
+        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, control, decide, listeners, batch)
         if plan.reader:
             from pplab.experiments.reading import reader_version, unread
 

@@ -42,6 +42,8 @@ class ResumeRequest:
         Calls that a race may make in all; ``None`` keeps the plan's limit.
     results : path or None
         The file that the results of a plan in batches are read from, in place of sending anything.
+    detach : bool
+        Whether a process of its own makes the pass.
     """
 
     kind: Literal["resume", "retry", "top_up"]
@@ -50,6 +52,7 @@ class ResumeRequest:
     max_cost: float | None = None
     max_calls: int | None = None
     results: str | os.PathLike[str] | None = None
+    detach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,23 +18,28 @@ from pplab.experiments.response_writer import ResponseWriter
 from pplab.experiments.scheduler import Scheduler
 from pplab.ids import now
 from pplab.log import log_error, thread
+from pplab.models.prices import unknown_price
 from pplab.observe.events import event
+from pplab.plan.plan import with_limits
+from pplab.plan.settings import ModelAsked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from pplab.experiments.batch_setup import BatchPass, MakeBatchPass
-    from pplab.experiments.dependencies import Listeners, RunDependencies
+    from pplab.experiments.dependencies import Listeners, Progress, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
     from pplab.experiments.reading import Reading
     from pplab.experiments.resume import PendingCalls
+    from pplab.experiments.run_control import RunControl
     from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
     from pplab.observe.spans import Span
     from pplab.plan.plan import Plan
     from pplab.store.rows import ExperimentRow, ResponseRow, Row
+    from pplab.store.run_control import RunOrder
 
 WAIT_SECONDS = 0.1  # how often a waiting user's progress bar is brought up to date
 SETTLE_SECONDS = 0.5  # how long an interrupted run is waited for; what it still has to write is written behind the prompt
@@ -58,6 +63,8 @@ class Run:
         Held from the beginning (by whoever makes this) to the end, so that no other process runs the same experiment meanwhile.
     limit
         How many calls may be under way at once.
+    control
+        Says how far it is, and takes orders from other processes.
     decide
         Says how a race stands on all that is stored of it, at its looks.
     listeners
@@ -76,6 +83,7 @@ class Run:
         span: Span,
         lock: AbstractContextManager[object],
         limit: CallLimit,
+        control: RunControl,
         decide: Callable[[], Standing],
         listeners: Listeners,
         batch: MakeBatchPass | None = None,
@@ -88,6 +96,8 @@ class Run:
         self._dependencies = dependencies
         self._span = span
         self._lock = lock
+        self._limit = limit
+        self._control = control
         self._decide = decide
         self._finished = threading.Event()
         self._on = on = listeners.on
@@ -100,6 +110,7 @@ class Run:
         # No SimpleQueue: a signal at the end of its `get(timeout=)` has it wait for ever (CPython 3.11).
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
+        self._planning = asyncio.Lock()  # a look at a race and new limits both change the plan
         writer = ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced)
         arrived = self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader)
         self.scheduler: Scheduler | BatchPass
@@ -167,6 +178,47 @@ class Run:
             self._reading.stop()
 
     @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self.scheduler.progress
+
+    async def obey(self, order: RunOrder) -> None:
+        """Carry out what another process of the owner wants.
+
+        Raises
+        ------
+        BadInput
+            When it cannot be done.
+        """
+        if order.action == "limit":
+            await self.limit(order.concurrency, order.max_cost)
+            return
+        {"pause": self.scheduler.pause, "go_on": self.scheduler.go_on, "cancel": self.cancel}[order.action]()
+        await self._note_order(order.action)
+
+    async def limit(self, concurrency: int | None, max_cost: float | None) -> None:
+        """Go on with other limits; what is ``None`` stays. They are stored with the plan, so that a resume has them, too."""
+        async with self._planning:
+            plan = with_limits(self.scheduler.plan, concurrency, max_cost)
+            if max_cost is not None:
+                self._refuse_unknown_price(plan)
+            self.scheduler.limit(plan, min(plan.max_concurrency, self._limit.room or plan.max_concurrency))
+            self._row = dataclasses.replace(self._row, revision=self._row.revision + 1, updated_at=now(), plan=plan.as_dict())
+            await self._note_order("limit", self._row, concurrency=concurrency, max_cost=max_cost)
+
+    def _refuse_unknown_price(self, plan: Plan) -> None:
+        for asked in plan.models or (ModelAsked(plan.model),):
+            server = asked.provider or self._dependencies.provider
+            if self._dependencies.worst_cost(asked.name, 0, 1, provider=server) is None:
+                raise unknown_price(asked.name, server)
+
+    async def _note_order(self, action: str, *rows: Row, concurrency: int | None = None, max_cost: float | None = None) -> None:
+        about: dict[str, Any] = {"entity": "experiment", "entity_id": self._row.experiment_id, **self._span.ids()}
+        about |= {"action": action, "concurrency": concurrency, "max_cost": max_cost}
+        steered: Row = event("run_steered", self._dependencies.recorder.user, **about)
+        await asyncio.wrap_future(self._dependencies.recorder.record(*rows, steered, durable=True))
+
+    @property
     def row(self) -> ExperimentRow:
         """The experiment as it stands; a run that is ending already says how."""
         stopping = self.scheduler.stopping
@@ -216,8 +268,8 @@ class Run:
                 self._call("on.progress", self._on.progress, (self.scheduler.progress,), interrupts)
         return going
 
-    def ended(self, timeout: float = END_SECONDS) -> bool:
-        """Wait until everything is written; return whether it is."""
+    def ended(self, timeout: float | None = END_SECONDS) -> bool:
+        """Wait until everything is written, ``None``: however long that takes; return whether it is."""
         return self._finished.wait(timeout)
 
     def _pass_on(self, interrupts: Interrupts) -> bool:
@@ -257,6 +309,7 @@ class Run:
             log_error(f"{name} is not called again", error)
 
     async def _execute(self) -> None:
+        control = asyncio.get_running_loop().create_task(self._control.serve(self))
         try:
             await self._write_end(await self._all_read(await self.scheduler.execute()))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it; nobody else can
@@ -264,6 +317,8 @@ class Run:
             words = self._dependencies.scrub(f"the run broke off ({type(error).__name__}: {error})")
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
+            control.cancel()
+            self._control.end()
             if self._reading is not None:
                 await asyncio.to_thread(self._reading.end)  # so that nobody else reads what it is reading
             self._lock.__exit__(None, None, None)
@@ -286,6 +341,10 @@ class Run:
 
     async def _look(self, plan: Plan, answers: int) -> Plan:
         """Look at a race, write down what was decided, and return the plan with the calls that follow."""
+        async with self._planning:
+            return await self._after_look(plan, answers)
+
+    async def _after_look(self, plan: Plan, answers: int) -> Plan:
         events: list[Row] = []
         if self._reading is not None and plan.basis == "reader":
             await asyncio.to_thread(self._reading.wait)

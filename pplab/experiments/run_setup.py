@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pplab import __version__
 from pplab.config.configuration import EMBEDDED
-from pplab.errors import BadInput
 from pplab.plan.settings import ModelAsked
 
 if TYPE_CHECKING:
@@ -73,11 +72,10 @@ def run_dependencies(
 
 def check_price(context: LabContext, model: str, provider: str) -> None:
     """Refuse a model whose price nobody knows, where a limit in money is to be kept."""
+    from pplab.models.prices import unknown_price
+
     if context.access.price(model, provider) is None:
-        raise BadInput(
-            f"the price of {model} at {provider} is unknown, so max_cost cannot be kept",
-            hint="set it with: pplab config prices='{\"" + model + "\": [input, output]}' (dollars per million tokens)",
-        )
+        raise unknown_price(model, provider)
 
 
 def concurrent_calls(context: LabContext, plan: Plan, recorded: RecordedSource | None = None) -> CallLimit:

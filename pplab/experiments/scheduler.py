@@ -67,7 +67,7 @@ class _CallInFlight:
 class Scheduler:
     """One pass over the calls of an experiment that are still to be made.
 
-    ``pause``, ``go_on`` and ``cancel`` may be called from any thread.
+    ``pause``, ``go_on`` and ``cancel`` may be called from any thread, ``limit`` on the loop's.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Scheduler:
         look: Callable[[Plan, int], Awaitable[Plan]] | None = None,
     ) -> None:
         self.plan = plan
-        self.progress = Progress(pending.count, race=plan.race)
+        self.progress = Progress(pending.count, race=plan.race, max_cost=plan.max_cost)
         self._writer = writer
         self._dependencies = dependencies
         self._kept = Counter(pending.kept)
@@ -146,6 +146,15 @@ class Scheduler:
     def leave(self, reason: str) -> None:
         """End now, since whoever waits goes: the same as `cancel`, for nothing goes on elsewhere."""
         self.cancel(reason)
+
+    def limit(self, plan: Plan, most: int) -> None:
+        """Go on within the concurrency and the budget of another plan, ``most`` calls at once at most; on the loop."""
+        self.plan, self._most = plan, most
+        for lane in self._lanes:
+            lane.limit.allow(min(most, lane.most or most))
+        self._budget.most = self.progress.max_cost = plan.max_cost
+        self._note_concurrency()
+        self._wake_up()
 
     def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pplab.config.addresses import is_this_machine
 from pplab.config.configuration import EMBEDDED
+from pplab.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,14 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, "free: it runs inside this process", "2026-11-23")
+
+
+def unknown_price(model: str, server: str) -> BadInput:
+    """Return the refusal to keep a limit in money for a model whose price nobody knows."""
+    return BadInput(
+        f"the price of {model} at {server} is unknown, so max_cost cannot be kept",
+        hint="set it with: pplab config prices='{\"" + model + "\": [input, output]}' (dollars per million tokens)",
+    )
 
 
 def price(model: str, overrides: Mapping[str, Sequence[float]] | None = None, *, address: str | None = None) -> Price | None:

@@ -76,6 +76,11 @@ CATALOGUE: dict[str, EventType] = {
             {"prompts": "int", "answers": "int", "settled": "bool", "headline": "str", "going": "list"},
         ),
         EventType(
+            "run_steered",
+            "Its owner paused a run under way, had it go on, ended it, or gave it other limits (US dollars: max_cost).",
+            {"action": "str", "concurrency": "int?", "max_cost": "float?"},
+        ),
+        EventType(
             "experiment_generated",
             "An experiment reached its final status; counts are replicates by status.",
             {"status": "str", "planned": "int", "counts": "dict"},

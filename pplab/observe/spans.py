@@ -24,6 +24,13 @@ class Span:
         self._correlation_id: str | None = None
         self._span_id: str | None = None
 
+    @classmethod
+    def known(cls, name: str, correlation_id: str, span_id: str) -> Span:
+        """Return a link that another process has begun, to be the parent of links here."""
+        span = cls(name)
+        span._correlation_id, span._span_id = correlation_id, span_id
+        return span
+
     @property
     def correlation_id(self) -> str:
         """The W3C trace id of the whole chain."""

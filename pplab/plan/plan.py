@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 MAX_CALLS = 100_000
+MAX_CONCURRENCY = 10_000
 SEED_LIMIT = 2**53  # what every JSON reader keeps exactly
 
 
@@ -347,7 +348,7 @@ def make_plan(
     options["deadline"] = _positive("deadline", in_units(options.get("deadline", 120.0), timedelta(seconds=1)))
     if not isinstance(options.get("stream", False), bool):
         raise BadInput(f"stream={options['stream']!r} is neither True nor False", hint="give one of them")
-    options["max_concurrency"] = whole("max_concurrency", options.get("max_concurrency", 32), 1, 10_000)
+    options["max_concurrency"] = whole("max_concurrency", options.get("max_concurrency", 32), 1, MAX_CONCURRENCY)
     if options.get("max_cost") is not None:
         options["max_cost"] = check_cost(options["max_cost"])
     if not isinstance(model, str) or not model.strip():
@@ -412,6 +413,15 @@ def _parameters_of(settings: Any) -> list[dict[str, Any]]:
 def check_cost(value: object) -> float:
     """Return US dollars that may be spent, or raise `BadInput`."""
     return _positive("max_cost", value, zero=True)
+
+
+def with_limits(plan: Plan, concurrency: object = None, max_cost: object = None) -> Plan:
+    """Return the plan with other limits of calls under way at once and of US dollars, or raise `BadInput`; ``None`` keeps one."""
+    if concurrency is None and max_cost is None:
+        raise BadInput("there is no limit to change", hint="write concurrency=8 or max_cost=2.50")
+    if concurrency is not None:
+        plan = replace(plan, max_concurrency=whole("concurrency", concurrency, 1, MAX_CONCURRENCY))
+    return plan if max_cost is None else replace(plan, max_cost=check_cost(max_cost))
 
 
 def with_race(plan: Plan, *, margin: object = None, max_calls: object = None, control: Control | None = None) -> Plan:

@@ -66,6 +66,7 @@ class RunRequest:
     tags: Any = None
     note: Any = None
     batch: Any = None
+    detach: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
+from pplab.experiments.standing_runs import runs_frame
 from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
 from pplab.verbs.run_options import takes_options_of
@@ -77,6 +78,7 @@ class RunningVerbs:
         tags: Sequence[str] = (),
         note: str | None = None,
         batch: bool | str | os.PathLike[str] = False,
+        detach: bool = False,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
@@ -149,6 +151,10 @@ class RunningVerbs:
             reads them, while `Experiment.cancel` ends them there. A path such as ``"requests.jsonl"`` writes the requests there
             instead, one model a file, and sends nothing: have them answered by ``vllm run-batch`` or the like, then
             ``exp.resume(results="results.jsonl")``.
+        detach : bool, default False
+            Hand the run to a process of its own and return at once: it goes on when this process ends. `Lab.runs` lists it,
+            `Experiment.wait` waits for it, ``pause``, ``go_on``, ``limit`` and ``cancel`` steer it, from any process. Not in a
+            lab that ends with its process.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
         on_text : callable, optional
@@ -160,7 +166,8 @@ class RunningVerbs:
         Returns
         -------
         Experiment
-            Also when calls failed, and when it was interrupted (Ctrl-C, the kernel's interrupt); see its ``status``.
+            Also when calls failed, and when it was interrupted (Ctrl-C, the kernel's interrupt); see its ``status``. With
+            ``detach`` it is still running.
         """
         request = RunRequest(
             prompt=prompt,
@@ -190,6 +197,7 @@ class RunningVerbs:
             tags=tags,
             note=note,
             batch=batch,
+            detach=detach,
         )
         with Interrupts() as interrupts, Operation(self, "run"):
             return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)
@@ -211,6 +219,17 @@ class RunningVerbs:
         The parameters are those of `run`. Nothing is sent, so no listener is called.
         """
         return self._runs.preflight(request)
+
+    @verb
+    def runs(self) -> pd.DataFrame:
+        """Return one row a run under way in this lab, whichever process began it, oldest first.
+
+        ``state`` is ``running``, ``waiting`` (the server asked for that, until ``waiting_until``, UTC), ``paused``, or
+        ``interrupted``: its process died, and `Experiment.resume` completes it. ``done`` of ``planned`` calls have an outcome,
+        ``failed`` of them no answer; ``rate`` is answers a second over the last ten seconds, ``seconds_left`` what the rest takes
+        at that rate; ``cost`` and ``max_cost`` are US dollars. Only its ``user`` can steer a run.
+        """
+        return runs_frame(self._runs.context.store)
 
     @check_call
     def probe(

@@ -7,9 +7,7 @@ for ``--full``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from html import escape
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis import unjudged
@@ -19,6 +17,7 @@ from pplab.plan.vocabulary import FAULTS, ORIGINALITY, SCORED
 from pplab.views import answer_table, decision, html, migration_table, model_settings, ratings_tables, text, trace_table
 from pplab.views.charts import svg
 from pplab.views.escape import escape_text
+from pplab.views.page import FrameDisplay, Page
 from pplab.views.records import Card, Display, badges, last_turns, with_given, with_originality
 from pplab.views.static_views import STATIC_VIEWS
 from pplab.views.summary_charts import estimate, summary_charts
@@ -38,68 +37,12 @@ AGREEMENT = "How often a score puts two answers to a prompt in the order in whic
 NOT_COMPARABLE = "This output has ids, times and durations: it is different on every run, so a notebook test cannot compare it."
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class FrameDisplay(Display):
-    """A display that also holds the data behind it as ``.df``."""
-
-    df: Any = None
-
-
-class _Page:
-    """Collects the two forms of a view side by side."""
-
-    def __init__(self, title: str) -> None:
-        self._title = title
-        self._html: list[str] = []
-        self._text: list[str] = []
-
-    def notice(self, kind: Any, words: str) -> _Page:
-        return self.add(html.notice(kind, words), text.notice(kind, words))
-
-    def pairs(self, pairs: Mapping[str, object]) -> _Page:
-        return self.add(html.key_values(pairs), text.key_values(pairs))
-
-    def table(self, rows: Any, chart: str = "", **options: Any) -> _Page:
-        markup = html.table(rows, **options)
-        return self.add(html.beside(chart, markup) if chart else markup, text.table(rows, **options))
-
-    def cards(self, cards: Sequence[Card]) -> _Page:
-        return self.add(html.cards(cards), text.cards(cards))
-
-    def words(self, words: str) -> _Page:
-        lines = [escape_text(line) for line in words.splitlines()]
-        return self.add(
-            "".join(f'<p style="margin:6px 0">{escape(line)}</p>' for line in lines), "\n".join(fill(x, 96) for x in lines)
-        )
-
-    def folded(self, title: str, words: str) -> _Page:
-        """Add words that HTML shows when they are opened; plain text leaves them out."""
-        return self.details(title, escape(escape_text(words)))
-
-    def details(self, title: str, markup: str) -> _Page:
-        """Add what HTML shows when it is opened, if there is any; plain text leaves it out."""
-        if not markup:
-            return self
-        return self.add(f"<details><summary>{escape(title)}</summary>{markup}</details>", "")
-
-    def add(self, markup: str, plain: str) -> _Page:
-        self._html.append(markup)
-        self._text.append(plain)
-        return self
-
-    def display(self) -> Display:
-        return Display(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text))
-
-    def with_frame(self, frame: Any) -> FrameDisplay:
-        return FrameDisplay(html=html.page(self._title, *self._html), text=text.page(self._title, *self._text), df=frame)
-
-
 # -- where am I ---------------------------------------------------------------------------------------------------------------
 
 
 def status(data: Mapping[str, Any], latest: Any, program: str) -> Display:
     counts = data["counts"]
-    page = _Page("Precision + Personality Lab").pairs(
+    page = Page("Precision + Personality Lab").pairs(
         {
             "lab": data["lab"],
             "model": data["model"] if data["provider"] == "embedded" else f"{data['model']} at {data['provider']}",
@@ -115,7 +58,7 @@ def status(data: Mapping[str, Any], latest: Any, program: str) -> Display:
 
 def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
     rows = [{"name": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
-    page = _Page("Configuration").table(rows)
+    page = Page("Configuration").table(rows)
     for line in keys:
         page.words(line)
     return page.display()
@@ -123,7 +66,7 @@ def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) ->
 
 def doctor(checks: Sequence[Mapping[str, str]]) -> Display:
     problems = [c for c in checks if c["state"] == "problem"]
-    page = _Page("Doctor").table([{"check": c["check"], "state": c["state"], "details": c["found"]} for c in checks])
+    page = Page("Doctor").table([{"check": c["check"], "state": c["state"], "details": c["found"]} for c in checks])
     words = (
         "Everything is in order."
         if not problems
@@ -145,13 +88,13 @@ def document(markdown: str) -> Display:
 
 def questions(quiz: Sequence[Any]) -> FrameDisplay:
     rows = [{"question": q.id, "text": q.text, "answers": ", ".join(f"{o.value} ({o.label})" for o in q.options)} for q in quiz]
-    page = _Page("Calibration quiz").table(rows)
+    page = Page("Calibration quiz").table(rows)
     page.words("Answer with --answers FILE (JSON: question to answer), or take --preset precise, balanced or expressive.")
     return page.with_frame(rows)
 
 
 def calibration(calibration: Any) -> Display:
-    page = _Page("Calibration").notice("success", "The calibration is saved.")
+    page = Page("Calibration").notice("success", "The calibration is saved.")
     scores = ", ".join(f"{name} {score:g} of 100" for name, score in calibration.scores.items())
     page.words(f"{_sentence(scores)} Confidence {calibration.confidence:.2f}.")
     table, points = calibration.table, calibration.points
@@ -167,7 +110,7 @@ def calibration(calibration: Any) -> Display:
 
 def settings_of_model(settings: Any) -> Display:
     """Return what a model can be told of a calibration, why, and how to run it."""
-    page = _Page(f"Settings for {settings.model}")
+    page = Page(f"Settings for {settings.model}")
     page.add(model_settings.markup(settings.reasons), model_settings.plain(settings.reasons))
     factors = {**settings.sweep, **({"persona": list(settings.systems)} if len(settings.systems) > 1 else {})}
     varied = " x ".join(f"{name} {', '.join(map(value_text, values))}" for name, values in factors.items())
@@ -180,7 +123,7 @@ def settings_of_model(settings: Any) -> Display:
     ).display()
 
 
-def _ranges(page: _Page, calibration: Any) -> None:
+def _ranges(page: Page, calibration: Any) -> None:
     ranges = [
         {
             "parameter": name,
@@ -201,7 +144,7 @@ def studio(calibration: Any, model: str) -> Display:
         if calibration
         else "none"
     )
-    page = _Page("Experiment studio").pairs({"model": model, "calibration": scores})
+    page = Page("Experiment studio").pairs({"model": model, "calibration": scores})
     if calibration:
         _ranges(page, calibration)
     example = "%%pplab run --calibration latest --sweep temperature --n 5" if calibration else "%%pplab run --n 5"
@@ -251,7 +194,7 @@ def _integer(value: Any) -> int | None:
 
 
 def experiments(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
-    page = _Page("Experiments")
+    page = Page("Experiments")
     if full:
         return page.notice("warning", NOT_COMPARABLE).table(frame).with_frame(frame)
     labelled = {name: name for name in ("name", "tags") if frame[name].notna().any()}
@@ -263,7 +206,7 @@ def experiments(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
 
 
 def audit(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
-    page = _Page("Audit")
+    page = Page("Audit")
     if full:
         columns = ["seq", "occurred_at", "event", "actor", "entity", "entity_id", "correlation_id", "payload"]
         return page.notice("warning", NOT_COMPARABLE).table(frame[columns], limit=500).with_frame(frame)
@@ -275,7 +218,7 @@ def audit(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
 
 
 def timing(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
-    page = _Page("Timing")
+    page = Page("Timing")
     if full:
         names = ["recorded_at", "started_at", "kind", "name", "execution_count", "status", "duration_ns", "correlation_id"]
         columns = [c for c in names if c in frame.columns]
@@ -287,16 +230,16 @@ def timing(frame: pd.DataFrame, *, full: bool) -> FrameDisplay:
 
 
 def verification(report: Any) -> Display:
-    return _Page("Verification").notice("success" if report.ok else "error", _sentence(report.words)).display()
+    return Page("Verification").notice("success" if report.ok else "error", _sentence(report.words)).display()
 
 
 def rebuild(report: Any) -> Display:
-    page = _Page("Rebuild").table(report.df)
+    page = Page("Rebuild").table(report.df)
     return page.notice("success" if report.equal or report.swapped else "error", _sentence(report.words)).display()
 
 
 def export(export: Any) -> Display:
-    page = _Page("Export")
+    page = Page("Export")
     page.notice("success", f"{_counted(export.rows, 'row')} of {export.what} written as {export.format}.")
     if export.link:
         page.add(f"<p>{html.file_link(export.link)}</p>", export.link)
@@ -335,9 +278,9 @@ def experiment_forms(exp: Any, frame: pd.DataFrame) -> tuple[Display, Display]:
     return head, page.cards([*cards, *left]).display()
 
 
-def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _Page:
+def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> Page:
     plan = exp.plan
-    page = _Page(f"Experiment: {exp.name}" if exp.name else "Experiment")
+    page = Page(f"Experiment: {exp.name}" if exp.name else "Experiment")
     decided = exp.verdict() if exp.status != "running" else None
     moved = exp.migration if plan.race and plan.race.control else None
     if decided is not None:
@@ -395,7 +338,7 @@ def _overview(exp: Any, frame: pd.DataFrame, metrics: Sequence[MetricInfo]) -> _
 
 def full_experiment(exp: Any) -> FrameDisplay:
     """Return everything stored of an experiment's responses, as a table."""
-    page = _Page("Experiment").notice("warning", NOT_COMPARABLE)
+    page = Page("Experiment").notice("warning", NOT_COMPARABLE)
     with exp.reading():
         frame = exp.responses
         page.pairs(
@@ -438,12 +381,12 @@ def _sentence(words: str) -> str:
 
 def report(result: Any) -> Display:
     """Return a result of the analysis: its words."""
-    return _Page("").words(result.words).display()
+    return Page("").words(result.words).display()
 
 
 def ratings(said: Any) -> FrameDisplay:
     """Return what ratings say: in words, then of each setting, then how far scores agree with people."""
-    page = _Page("Ratings").words(said.words)
+    page = Page("Ratings").words(said.words)
     if said.size:
         page.table(ratings_tables.setting_rows(said), caption=ratings_tables.caption(said))
         rows = ratings_tables.agreement_rows(said)
@@ -454,17 +397,17 @@ def ratings(said: Any) -> FrameDisplay:
 def suggested_prompts(result: Any) -> FrameDisplay:
     """Return a table of the user's prompt and the variants of it, with what to do with them."""
     rows = [{"prompt": prompt, "generated": model or "no"} for prompt, model in result.rows]
-    return _Page("Prompts").table(rows, limit=len(rows)).words(result.words).with_frame(result.df)
+    return Page("Prompts").table(rows, limit=len(rows)).words(result.words).with_frame(result.df)
 
 
 def verdict(decided: Any) -> Display:
     """Return a decision: its three lines."""
-    return _Page("").add(*decision.lines(decided)).display()
+    return Page("").add(*decision.lines(decided)).display()
 
 
 def migration(moved: Any, *, latency: bool = False) -> FrameDisplay:
     """Return a migration: its three lines, its table and pairs of answers; ``latency``: also how long answers took."""
-    page = _Page("Migration").add(*decision.lines(moved.decision)).words(moved.latency if latency else "")
+    page = Page("Migration").add(*decision.lines(moved.decision)).words(moved.latency if latency else "")
     return page.add(*migration_table.parts(moved.decision)).with_frame(moved.table)
 
 
@@ -475,7 +418,7 @@ def trace(chain: Any, *, full: bool) -> FrameDisplay:
     import pandas as pd
 
     frame = pd.DataFrame([dataclasses.asdict(n) for n in chain.nodes])
-    page = _Page("Trace")
+    page = Page("Trace")
     if full:
         return page.notice("warning", NOT_COMPARABLE).table(frame, limit=500).with_frame(frame)
     rows, chart = trace_table.kinds(chain)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pplab.analysis.phrasing import counted
@@ -28,8 +29,12 @@ class _ProgressBar:
         words = f"{progress.in_flight} under way"
         if progress.race is not None and (look := progress.race.last_look) is not None:
             words = f"race after {look.prompts} prompts: {len(look.out)} of {len(progress.race.reach)} settings out; {words}"
-        if progress.waiting_for:
+        if progress.paused:
+            words = f"paused; {words}"
+        elif progress.waiting_for:
             words = f"waiting for {progress.waiting_for}"
+        elif progress.waiting_until is not None and not progress.in_flight:
+            words = f"the server asks to wait until {datetime.fromtimestamp(progress.waiting_until).astimezone():%H:%M:%S}"
         if progress.unread and not progress.in_flight:
             words = f"the reader has {counted(progress.unread, 'answer')} left to read"
         self._bar.update(self._task, completed=progress.done, total=max(1, progress.planned), description=words)

@@ -131,7 +131,11 @@ def test_what_goes_wrong_in_passing_costs_no_answer_and_asks_nothing_twice(tmp_p
         assert len(server.batches) == 1
         assert set(server.asked.values()) == {1}
         assert len(lab.sql("SELECT * FROM responses")) == 12
-        assert batches(lab, "status, done, failed")[0] == ("completed", len(server.files["batch_0-output_file_id"].splitlines()), 0)
+        assert batches(lab, "status, done, failed")[0] == (
+            "completed",
+            len(server.files["batch_0-output_file_id"].splitlines()),
+            0,
+        )
 
 
 def test_each_line_with_an_error_has_the_status_that_a_single_call_would_have(tmp_path: Path) -> None:
@@ -362,7 +366,9 @@ def test_requests_are_written_and_results_read_for_a_server_that_is_run_by_hand(
         assert experiment.status == "paused"
         assert experiment.reason.startswith("its requests are in asked.jsonl and asked-2.jsonl: have them answered, then resume")
         assert batches(lab, "status, requests") == [("written", 4), ("written", 2)]
-        lines = [json.loads(line) for name in ("asked", "asked-2") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        lines = [
+            json.loads(line) for name in ("asked", "asked-2") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
+        ]
         results = [
             {"custom_id": line["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": answer(line["body"])[1]}}
             for line in lines

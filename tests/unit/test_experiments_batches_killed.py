@@ -80,7 +80,9 @@ def test_a_killed_process_costs_no_answer_and_asks_nothing_twice(
     with BatchServer() as server:
         command = [sys.executable, "-c", PROGRAM, str(folder), server.base_url, step]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        ended = subprocess.run(command, input=f"{KEY}\n", env=environment, text=True, capture_output=True, check=False, timeout=120)
+        ended = subprocess.run(
+            command, input=f"{KEY}\n", env=environment, text=True, capture_output=True, check=False, timeout=120
+        )
         assert ended.returncode == -signal.SIGKILL, ended.stderr
         with pplab.Lab(store=folder, user="ada", model="m", base_url=server.base_url, api_key=KEY) as lab:
             before = set(lab.sql("SELECT response_id FROM responses WHERE status = 'ok'")["response_id"])

@@ -43,6 +43,7 @@ LINE = {
     "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
     "note": (["--note", "as before"], "as before"),
     "batch": (["--batch"], True),
+    "detach": (["--detach"], True),
 }
 
 

@@ -49,6 +49,7 @@ def draft(**part):
         written={},
         n=2,
         stream=False,
+        detach=False,
     )
     return {**blank, **part}
 
@@ -163,6 +164,31 @@ def test_running_never_keeps_the_kernel_busy_and_cancelling_keeps_what_arrived(t
         receive(studio, kind="cancel")
         settle("pplab-studio")
         assert (studio.state, lab.experiment().status) == ("ready", "interrupted")
+        studio.close()
+
+
+def test_a_detached_run_is_shown_and_steered_and_outlives_the_studio(tmp_path, server):
+    with lab_at(tmp_path, server, "play:hang") as lab:
+        studio = Studio(lab)
+        run(studio, prompt=PROMPT, n=3, detach=True)
+        reach(lambda: studio.problem or (studio._cards.counts and studio._cards.counts["in_flight"] == 3))
+        assert studio.problem is None
+        receive(studio, kind="pause")
+        reach(lambda: studio._cards.counts["paused"])
+        studio.close()
+        settle("pplab-studio")
+        assert lab.runs()[["state", "detached"]].to_numpy().tolist() == [["paused", True]]
+        lab.experiment().cancel()
+        assert lab.experiment().wait().status == "interrupted"
+
+
+def test_a_detached_run_ends_in_the_studio_as_any_other(tmp_path, server):
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        studio = Studio(lab)
+        run(studio, prompt=PROMPT, n=2, detach=True)
+        settle("pplab-studio")
+        assert (studio.problem, studio.state, lab.experiment().status) == (None, "ready", "completed")
+        assert studio._cards.state == "done"
         studio.close()
 
 
@@ -285,6 +311,7 @@ DRAFTS = st.builds(
     values=st.fixed_dictionaries({}, optional=LEGAL),
     n=st.integers(1, 50),
     stream=st.booleans(),
+    detach=st.booleans(),
 )
 
 

@@ -35,6 +35,7 @@ export class Form {
   readonly #models = h("input", { type: "text", class: "pplab-field", placeholder: "model, other-model@endpoint" });
   readonly #n = h("input", { type: "number", min: 1, max: 1000, step: 1, class: "pplab-field" });
   readonly #stream = h("input", { type: "checkbox" });
+  readonly #detach = h("input", { type: "checkbox" });
   readonly #beyond = h("input", { type: "checkbox" });
   readonly #allow = h("label", { class: "pplab-check" }, this.#beyond, h("span", {}, "Beyond the calibrated ranges"));
 
@@ -48,6 +49,12 @@ export class Form {
     this.#models.title = options.embedded ? "Set a base URL, a key or an endpoint to ask another model" : "";
     this.#listen();
     const stream = h("label", { class: "pplab-check" }, this.#stream, h("span", {}, "Show text as it is written"));
+    const detach = h(
+      "label",
+      { class: "pplab-check" },
+      this.#detach,
+      h("span", {}, "Keep running when the kernel ends"),
+    );
     const small = h(
       "div",
       { class: "pplab-studio-small" },
@@ -64,6 +71,7 @@ export class Form {
       small,
       this.#suggestions,
       stream,
+      detach,
     );
     const settings = h(
       "div",
@@ -89,6 +97,7 @@ export class Form {
     put(this.#n, String(draft.n));
     this.#calibrations.value = draft.calibration;
     this.#stream.checked = draft.stream;
+    this.#detach.checked = draft.detach;
     this.#beyond.checked = draft.beyond;
     this.#allow.hidden = !this.#calibration;
     const { persona = "", personas = {} } = this.#calibration ?? {};
@@ -182,6 +191,7 @@ export class Form {
     onInput(this.#models, () => ({ models: this.#models.value }));
     onInput(this.#n, () => ({ n: Math.max(1, Math.round(Number(this.#n.value)) || 1) }));
     this.#stream.addEventListener("change", () => this.#options.onEdit({ stream: this.#stream.checked }, false));
+    this.#detach.addEventListener("change", () => this.#options.onEdit({ detach: this.#detach.checked }, false));
     this.#beyond.addEventListener("change", () => this.#setBeyond(this.#beyond.checked));
     this.#calibrations.addEventListener("change", () => this.#setCalibration(this.#calibrations.value));
   }

@@ -14,6 +14,7 @@ const DRAFT: Draft = {
   written: {},
   n: 5,
   stream: false,
+  detach: false,
 };
 const OFFERED: CalibrationChoice = {
   id: "c-1",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 from pplab.calibration import Calibration
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, PplabError, in_words
+from pplab.experiments.follow import follow
 from pplab.log import log_error, thread
 from pplab.models.capabilities import offered_parameters
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -156,6 +157,7 @@ class Studio(LabWidget):
             written={},
             n=5,
             stream=False,
+            detach=False,
         )
         super().__init__(
             lab,
@@ -179,11 +181,11 @@ class Studio(LabWidget):
         return static.studio(self._calibration, self.lab.model)
 
     def close(self) -> None:
-        """End the studio and its run, which can be resumed; closing twice does nothing."""
+        """End the studio and its run, which can be resumed, unless that is detached; closing twice does nothing."""
         if "_cards" not in self.__dict__:
             return  # never opened: what it was to begin with was refused
         self._ending.set()
-        if self.experiment is not None:
+        if self.experiment is not None and self.experiment.running:
             self.experiment.cancel()
         self._cards.close()
         super().close()
@@ -257,11 +259,12 @@ class Studio(LabWidget):
         """Run to the end on a thread of its own: the kernel stays free for other cells."""
         try:
             with self.timed("run") as timing:
-                self.experiment = experiment = self.lab.start(**request.given(), on=self._cards, on_text=self._cards.writing)
+                told: dict[str, Any] = {} if request.detach else {"on": self._cards, "on_text": self._cards.writing}
+                self.experiment = experiment = self.lab.start(**request.given(), **told)
                 timing["correlation_id"] = experiment.correlation_id
                 self._cards.begin(experiment)
                 self.state = "running"
-                self._follow(experiment)
+                self._follow(experiment, elsewhere=bool(request.detach))
         except Exception as error:  # noqa: BLE001 - shown in the widget, with a Retry button
             if not self._ending.is_set():
                 self._failed = dict(message)
@@ -269,11 +272,14 @@ class Studio(LabWidget):
         finally:
             self.state = "ready"
 
-    def _follow(self, experiment: Experiment) -> None:
+    def _follow(self, experiment: Experiment, *, elsewhere: bool) -> None:
         """Wait until a run has ended, and show what it came to."""
-        if self._ending.is_set():  # closed while the run began
-            experiment.cancel()
-        experiment.wait()
+        if elsewhere:
+            follow(self.lab.context.store, experiment.id, self._cards, self._ending.is_set)
+        else:
+            if self._ending.is_set():  # closed while the run began
+                experiment.cancel()
+            experiment.wait()
         if not self._ending.is_set():
             self._cards.show_experiment(experiment)
 

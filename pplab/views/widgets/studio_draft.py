@@ -31,7 +31,7 @@ class Draft(TypedDict):
     ``values`` has each parameter with a slider that is sent, ``written`` each other one as it is written: one value, or several
     to sweep. ``models`` are the models to compare, separated by commas; ``systems`` the personas, one without text being the
     calibration's. ``calibration`` is an id or empty, ``table`` the file of prompts or empty, ``beyond`` whether values outside
-    of the calibrated ranges are wanted.
+    of the calibrated ranges are wanted, ``detach`` whether the run has a process of its own.
     """
 
     prompt: str
@@ -44,6 +44,7 @@ class Draft(TypedDict):
     written: dict[str, str]
     n: int
     stream: bool
+    detach: bool
 
 
 class ParameterScale(TypedDict):
@@ -125,7 +126,8 @@ def request_of(draft: Draft) -> RunRequest:
     --------
     >>> nobody = (Persona(name="", text=""),)
     >>> draft = Draft(prompt="Hi", table="", systems=nobody, models="embedded", calibration="", beyond=False,
-    ...               values={"temperature": (0.0, 1.0), "top_p": (0.9,)}, written={"seed": "7"}, n=3, stream=False)
+    ...               values={"temperature": (0.0, 1.0), "top_p": (0.9,)}, written={"seed": "7"}, n=3, stream=False,
+    ...               detach=False)
     >>> request = request_of(draft)
     >>> request.models, request.sweep, request.parameters
     (['embedded'], {'temperature': [0.0, 1.0]}, {'top_p': 0.9, 'seed': 7})
@@ -144,6 +146,7 @@ def request_of(draft: Draft) -> RunRequest:
         data=table,
         system=None if several else _line(draft["systems"][0]["text"]) or None,
         stream=draft["stream"],
+        detach=draft["detach"],
     )
 
 
@@ -188,7 +191,7 @@ def code_of(draft: Draft, model: str) -> str:
     for flag, text in given.items():
         if text:  # what begins with a dash would read as an option of its own
             words += [f"{flag}={shlex.quote(text)}"] if text.startswith("-") else [flag, shlex.quote(text)]
-    words += ["--stream"] if draft["stream"] else []
+    words += [flag for flag, wanted in (("--stream", draft["stream"]), ("--detach", draft["detach"])) if wanted]
     return f"{' '.join(words)}\n{draft['prompt'].rstrip()}"
 
 

@@ -29,6 +29,7 @@ export interface Draft {
   readonly written: Readonly<Record<string, string>>;
   readonly n: number;
   readonly stream: boolean;
+  readonly detach: boolean;
 }
 
 export interface Persona {

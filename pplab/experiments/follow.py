@@ -1,0 +1,55 @@
+"""Following a run that another process has under way: its progress and its answers, told to a listener here."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
+
+from pplab.experiments.dependencies import Progress
+from pplab.experiments.standing_runs import standing_run
+from pplab.observe.live import RecordReader
+from pplab.store.rows import ResponseRow
+from pplab.store.run_lock import is_running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pplab.experiments.dependencies import Listener
+    from pplab.experiments.standing_runs import StandingRun
+    from pplab.store.store import Store
+
+LOOK_SECONDS: Final = 0.2
+"""How often the journal is looked at; a run says as often how far it is."""
+
+
+def follow(store: Store, experiment_id: str, on: Listener, stopped: Callable[[], object]) -> None:
+    """Tell a listener of the answers that are stored and of those that come, until the run ends or ``stopped`` says so."""
+    reader = RecordReader(store.folder / "journal", "response")  # before what is stored is read, so that none is missed
+    told: dict[str, int] = {}
+
+    def tell(row: ResponseRow) -> None:
+        if row.experiment_id == experiment_id and told.get(row.response_id, -1) < row.revision:
+            told[row.response_id] = row.revision
+            on.arrived(row)
+
+    for row in store.response_rows(experiment_id):
+        tell(row)
+    going = True
+    while going and not stopped():
+        going = is_running(store.folder, experiment_id)
+        for change in reader.poll():
+            if isinstance(change.row, ResponseRow):
+                tell(change.row)
+        run = standing_run(store.folder, experiment_id)
+        if run is not None:
+            on.progress(_progress(run))
+        if going:
+            time.sleep(LOOK_SECONDS)
+
+
+def _progress(run: StandingRun) -> Progress:
+    known = {field.name for field in fields(Progress)} - {"counts", "race"}
+    said = {name: value for name, value in run.said.items() if name in known}
+    return Progress(**said, counts=Counter(run.said.get("counts") or {}))

@@ -1,0 +1,108 @@
+"""The control of a run by the process that runs it: it says how far it is, and takes orders from other processes of its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import platform
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from pplab.errors import PplabError
+from pplab.ids import now
+from pplab.log import log_error
+
+if TYPE_CHECKING:
+    from pplab.experiments.dependencies import Progress
+    from pplab.store.run_control import GivenOrder, RunFolder, RunOrder
+
+LOOK_SECONDS: Final = 0.2
+"""How often a run looks for orders and says how far it is."""
+RATE_SECONDS: Final = 10.0
+"""The rate of a run is that of this last while."""
+
+
+class Controlled(Protocol):
+    """A run as its control sees it."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+
+    async def obey(self, order: RunOrder) -> None:
+        """Carry out an order; raise `PplabError` where it cannot be."""
+
+
+class RunControl:
+    """What says how far a run is and takes orders for it, on the run's loop.
+
+    Whatever goes wrong here is logged and leaves the run going.
+
+    Parameters
+    ----------
+    folder
+        Where it says so, and where the orders lie.
+    owner
+        Whose orders are taken; those of other users, and files of other users of the system, are refused.
+    detached
+        Whether the run has a process of its own.
+    """
+
+    def __init__(self, folder: RunFolder, owner: str, *, detached: bool) -> None:
+        self._folder = folder
+        self._about = {
+            "user": owner,
+            "detached": detached,
+            "process": os.getpid(),
+            "machine": platform.node(),
+            "started_at": now(),
+        }
+        self._owner = owner
+        self._arrivals: deque[tuple[float, int]] = deque()
+
+    async def serve(self, run: Controlled) -> None:
+        """Say how far the run is and carry out orders until cancelled."""
+        self._quietly("the progress of a run cannot be shown", self._folder.begin)
+        while True:
+            for given in self._quietly("orders for a run cannot be read", self._folder.orders) or ():
+                refusal = await self._obey(run, given)
+                self._quietly("an order for a run was not answered", self._folder.answer, given.id, refusal)
+            self._quietly("the progress of a run cannot be shown", self._folder.publish, self._said(run.progress))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def end(self) -> None:
+        """Take away what showed the run."""
+        self._quietly("the folder of a run was left", self._folder.remove)
+
+    async def _obey(self, run: Controlled, given: GivenOrder) -> str | None:
+        """Carry out an order; return why not, if it was not."""
+        if given.foreign or given.order.user != self._owner:
+            return f"this run belongs to {self._owner}"
+        try:
+            await run.obey(given.order)
+        except PplabError as error:
+            return str(error)
+        return None
+
+    def _said(self, progress: Progress) -> dict[str, Any]:
+        said = {f.name: getattr(progress, f.name) for f in dataclasses.fields(progress) if f.name != "race"}
+        return {**self._about, **said, "counts": dict(progress.counts), "rate": self._rate(progress.done)}
+
+    def _rate(self, done: int) -> float:
+        """Return the answers a second of the last while."""
+        at = time.monotonic()
+        self._arrivals.append((at, done))
+        while self._arrivals[0][0] < at - RATE_SECONDS:
+            self._arrivals.popleft()
+        began, before = self._arrivals[0]
+        return (done - before) / max(at - began, LOOK_SECONDS)
+
+    @staticmethod
+    def _quietly(what: str, do: Any, *about: Any) -> Any:
+        try:
+            return do(*about)
+        except OSError as error:  # a full disk, a folder that is gone: the run itself says what matters
+            log_error(what, error)
+            return None
