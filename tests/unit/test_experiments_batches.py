@@ -309,14 +309,13 @@ def test_an_intent_without_an_id_is_looked_for_at_the_provider_and_sent_anew_onl
 
 
 def test_where_the_provider_keeps_no_list_an_intent_is_sent_anew(tmp_path: Path) -> None:
-    with BatchServer("no_list", "create_500", "create_500", "create_500", "create_500", "create_500") as server:
-        with lab_at(tmp_path, server) as lab:
-            experiment = lab.run(prompts(3), n=1, batch=True)
-            assert experiment.status == "paused"
-            assert "HTTP 500" in experiment.reason
-            assert batches(lab) == ["intended"]
-            assert experiment.resume().status == "completed"
-            assert batches(lab) == ["not_submitted", "completed"]
+    with BatchServer("no_list", *["create_500"] * 5) as server, lab_at(tmp_path, server) as lab:
+        experiment = lab.run(prompts(3), n=1, batch=True)
+        assert experiment.status == "paused"
+        assert "HTTP 500" in experiment.reason
+        assert batches(lab) == ["intended"]
+        assert experiment.resume().status == "completed"
+        assert batches(lab) == ["not_submitted", "completed"]
 
 
 # -- money --------------------------------------------------------------------------------------------------------------------
@@ -428,7 +427,7 @@ def test_a_recording_in_front_and_single_answers_are_refused(tmp_path: Path) -> 
         single = lab.run("one by one", n=1)
         with pytest.raises(BadInput, match="this experiment was not run in batches"):
             single.resume(results="x.jsonl")
-        with pytest.raises(BadInput, match="there is no file 'x.jsonl'"):
+        with pytest.raises(BadInput, match=r"there is no file 'x\.jsonl'"):
             experiment.resume(results="x.jsonl")
         lab.use_recording(tmp_path / "calls.jsonl")
         with pytest.raises(BadInput, match="a recording answers call by call"):
