@@ -35,6 +35,7 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
         "data": arguments.prompts,
         "tags": arguments.tag,
         "checks": arguments.check or None,
+        "batch": arguments.out or arguments.batch or None,
     }
     options = vars(arguments)  # models and personas are swept, and have no option of their own
     fields |= {f.name: options.get(f.name) for f in dataclasses.fields(RunRequest) if f.name not in fields}

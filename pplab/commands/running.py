@@ -26,22 +26,14 @@ if TYPE_CHECKING:
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
 RESUME_ACCEPTS = {
     *RESUME_OPTIONS,
-    "n",
-    "detach",
-    "max_cost",
-    "max_calls",
-    "store",
-    "user",
-    "model",
-    "base_url",
-    "json",
-    "variables",
+    *("batch", "in", "detach", "n", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
 }
 
 
 def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
     """Run a new experiment, or send what an earlier one still lacks."""
     lab = session.lab(arguments)
+    _check_files(arguments)
     resume = [name for name in RESUME_OPTIONS if getattr(arguments, name)]
     if resume:
         return _resume(session, lab, arguments, resume)
@@ -68,6 +60,14 @@ def run(session: Session, arguments: argparse.Namespace) -> CommandResult:
         if report.missing:
             session.say(report.lines[0])
     return experiment_result(experiment)
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    """Refuse the files of batches where there is nothing to write or to read."""
+    if arguments.out is not None and not arguments.batch:
+        raise BadInput("--out writes the requests of batches, and --batch was not given", hint="write --batch --out FILE")
+    if getattr(arguments, "in") is not None and arguments.resume is None:
+        raise BadInput("--in reads the results of an experiment", hint="write --resume ID --batch --in FILE")
 
 
 def _check_judge(lab: Lab, arguments: argparse.Namespace) -> None:
@@ -109,12 +109,15 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
             f"{RESUME_OPTIONS[option]} takes no --max-calls", hint="to let a race go on, write --resume ID --max-calls N"
         )
     experiment = lab.experiment(getattr(arguments, option))
+    if arguments.batch and not experiment.plan.batch:
+        raise BadInput("this experiment was not run in batches", hint=f"write {RESUME_OPTIONS[option]} ID alone")
     given: dict[str, Any] = {"max_cost": arguments.max_cost, "detach": arguments.detach}
     with nullcontext() if arguments.detach else session.progress(lab, arguments) as listener:
         if option == "top_up":
             experiment = experiment.top_up(arguments.n, on=listener, **given)
         elif option == "resume":
-            experiment = experiment.resume(max_calls=arguments.max_calls, on=listener, **given)
+            results = getattr(arguments, "in")
+            experiment = experiment.resume(max_calls=arguments.max_calls, results=results, on=listener, **given)
         else:
             experiment = experiment.retry_failed(on=listener, **given)
     return _detached(session, experiment) if arguments.detach else experiment_result(experiment)
@@ -308,6 +311,13 @@ RUN_OPTIONS = (
     Option("--seed", "derive the seed of every replicate from this number", whole_number, "N"),
     Option("--stream", "receive each answer piece by piece while it is written", None),
     Option("--detach", "hand the run to a process of its own, which goes on when this one ends (see runs)", None),
+    Option("--batch", "send the calls in batches: within 24 hours, at some providers for half the price", None),
+    Option(
+        "--out",
+        "with --batch: write the requests to this .jsonl file, for a server run by hand",
+        metavar="FILE",
+    ),
+    Option("--in", "with --resume ID --batch: read the answers from this file of results", metavar="FILE"),
     Option("--dry-run", "show what would be sent, and send nothing", None),
     Option("--resume", "send the calls that this experiment still lacks", metavar="ID", completes="experiment"),
     Option("--retry-failed", "send the failed calls of this experiment again", metavar="ID", completes="experiment"),
@@ -331,6 +341,7 @@ COMMANDS = (
             "run --prompts topics.csv --sweep prompt=@short.txt,@long.txt --sweep system=@plain.txt,@warm.txt",
             'run "Explain {topic}." --prompts topics.csv --sweep temperature=0,0.4,0.8,1.2 --until settled',
             'run "{question}" --prompts sums.csv --expected answer --check number(tolerance=1%) --sweep temperature=0,1',
+            'run "Explain {topic}." --prompts topics.csv --batch --max-cost 2',
         ),
     ),
     Command(

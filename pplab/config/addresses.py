@@ -48,7 +48,7 @@ def chat_url(base_url: str) -> str:
     >>> chat_url("http://localhost:8000/x?api-version=1")
     'http://localhost:8000/x/chat/completions?api-version=1'
     """
-    return _below(base_url, CHAT)
+    return below(base_url, CHAT)
 
 
 def models_url(base_url: str) -> str:
@@ -59,10 +59,17 @@ def models_url(base_url: str) -> str:
     >>> models_url("http://localhost:8000/v1?key=abc")
     'http://localhost:8000/v1/models?key=abc'
     """
-    return _below(base_url, "/models")
+    return below(base_url, "/models")
 
 
-def _below(base_url: str, path: str) -> str:
+def below(base_url: str, path: str) -> str:
+    """Return the address of something else that a server has: the path comes before the query.
+
+    Examples
+    --------
+    >>> below("http://localhost:8000/v1?key=abc", "/batches")
+    'http://localhost:8000/v1/batches?key=abc'
+    """
     parts = urlsplit(base_url)
     return urlunsplit(parts._replace(path=parts.path.rstrip("/") + path))
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pplab.experiments.dependencies import RunDependencies
+    from pplab.plan.plan import Plan, PlannedCall
+
 TOLERANCE = 1e-12  # dollars: sums of floats may differ by this much
 
 
@@ -36,3 +42,17 @@ class Budget:
         """Give back what was set aside and count what was spent."""
         self._reserved -= reserved
         self.spent += spent
+
+    def refusal(self, worst: float, what: str) -> str:
+        """Return in words why something is not paid for."""
+        return f"{what} could cost up to ${worst:.4f} and take the run over max_cost=${self.most:g} (${self.spent:.4f} spent)"
+
+
+def worst_cost(plan: Plan, dependencies: RunDependencies, planned: PlannedCall) -> float:
+    """Return the most that a call can cost, in US dollars; 0 where no limit is to be kept."""
+    if plan.max_cost is None:
+        return 0.0
+    size = sum(len(m["content"].encode()) for m in plan.messages(planned))
+    asked, longest = plan.asked(planned.setting_index), plan.settings[planned.setting_index].value("max_tokens")
+    server = asked.provider or dependencies.provider
+    return dependencies.worst_cost(asked.name, size, longest, provider=server) or 0.0

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from pplab.models.batches import BatchProvider
     from pplab.models.types import Place, Source
     from pplab.plan.plan import PlannedCall
     from pplab.plan.race import Race
@@ -69,7 +70,8 @@ class Progress:
 
     ``waiting_until`` (UNIX seconds) is when the server will be asked again, ``None`` when nothing waits. ``cost`` is in US
     dollars and leaves out calls whose cost is unknown; ``max_cost`` is what may be spent. ``race`` is how far a race has come;
-    ``planned`` grows with its looks. ``unread`` counts the answers that the reader still has to read.
+    ``planned`` grows with its looks. ``unread`` counts the answers that the reader still has to read. ``waiting_for`` says in
+    words which batches are at a provider.
     """
 
     planned: int
@@ -83,6 +85,7 @@ class Progress:
     counts: Counter[str] = field(default_factory=Counter)
     race: Race | None = None
     unread: int = 0
+    waiting_for: str = ""
 
 
 class Listener(Protocol):
@@ -112,7 +115,7 @@ class RunDependencies:
     bytes of its messages and its token limit, both with the ``provider`` that serves it. ``score_aside``: scoring may take long
     or run the user's own code. ``provider`` and ``endpoint`` are those of the lab's own server. ``endpoint_limits`` is how many
     calls may be under way at once at an endpoint that takes fewer than the run asks for. ``reader`` names the weights of the
-    reader, as the configuration does.
+    reader, as the configuration does. ``batches`` are the providers of a run whose calls go in files, by `Call.place`.
     """
 
     recorder: Recorder
@@ -127,3 +130,4 @@ class RunDependencies:
     endpoint: str | None = None
     reader: str = ""
     endpoint_limits: Mapping[Place, int] = field(default_factory=dict)
+    batches: Mapping[Place, BatchProvider] = field(default_factory=dict)

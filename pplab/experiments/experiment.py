@@ -373,6 +373,7 @@ class Experiment(ExperimentUnderWay):
         max_cost: float | None = None,
         max_calls: int | None = None,
         detach: bool = False,
+        results: str | os.PathLike[str] | None = None,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
@@ -381,8 +382,13 @@ class Experiment(ExperimentUnderWay):
         A race goes on where it stopped, its looks counted. ``max_cost`` is what this pass may spend (US dollars); default: as
         much as the run might. ``max_calls`` is what a race may make in all; default: as before. ``detach``, ``on_response`` and
         ``on`` as in `Lab.run`.
+
+        An experiment in batches goes on in batches: those that are still at the provider are waited for and read, and the rest is
+        sent in new ones. With ``results`` nothing is sent: answers are read from that file, which a server that is run by hand
+        has written (``vllm run-batch``, or the output of OpenAI's batches); what it lacks stays missing.
         """
-        request = ResumeRequest(kind="resume", max_cost=max_cost, max_calls=max_calls, detach=python_value(detach))
+        limits: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
+        request = ResumeRequest(kind="resume", detach=python_value(detach), results=results, **limits)
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry_failed(

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pplab.analysis.settling import Spread
     from pplab.calibration import Calibration
     from pplab.context import LabContext
+    from pplab.experiments.batch_setup import ByHand
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.preflight import Preflight
-    from pplab.experiments.race import Standing
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
@@ -99,7 +99,7 @@ class RunManager:
         own = [run for run in self._running if not run.inherited]  # a fork leaves its parent's runs alone
         for run in own:
             if run.running:
-                run.cancel("the lab was closed")
+                run.leave("the lab was closed")
         for run in own:
             run.ended()
 
@@ -196,9 +196,16 @@ class RunManager:
         plan, calibration = self.plan(request)
         labels = check_labels(request.name, request.tags or None, request.note)
         of_calibration = calibration.id if calibration else None
+        by_hand = None
+        if plan.batch:
+            from pplab.experiments.batch_setup import requests_file
+
+            by_hand = requests_file(request.batch)
         if request.detach:
+            if by_hand is not None:
+                raise BadInput("requests that are written to a file need no process of their own", hint="leave out detach")
             return self.experiment(self._in_own_process(NewRun(plan, of_calibration, labels), listeners))
-        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels)
+        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels, by_hand=by_hand)
 
     def _in_own_process(self, task: NewRun | FurtherPass, listeners: Listeners) -> str:
         """Have a process of its own make a pass; return the experiment's id."""
@@ -242,7 +249,7 @@ class RunManager:
         self, plan: Plan, listeners: Listeners, *, calibration_id: str | None = None, labels: Labels | None = None
     ) -> tuple[str, Run]:
         """Begin to run a plan; return the experiment's id and the run."""
-        return self._start(plan, listeners, None, calibration_id, None, labels)
+        return self._start(plan, listeners, None, calibration_id=calibration_id, labels=labels)
 
     def start_plan(
         self,
@@ -253,14 +260,17 @@ class RunManager:
         calibration_id: str | None = None,
         recorded: RecordedSource | None = None,
         labels: Labels | None = None,
+        by_hand: ByHand | None = None,
     ) -> Experiment:
         """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
 
-        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called.
+        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called; ``by_hand`` is the file that the
+        requests of a plan in batches are written to.
         """
         from pplab.experiments.experiment import Experiment
 
-        experiment_id, run = self._start(plan, listeners, interrupts, calibration_id, recorded, labels)
+        about: dict[str, Any] = {"calibration_id": calibration_id, "recorded": recorded, "labels": labels, "by_hand": by_hand}
+        experiment_id, run = self._start(plan, listeners, interrupts, **about)
         return Experiment(self, self.stored(experiment_id), run)
 
     def _start(
@@ -268,9 +278,11 @@ class RunManager:
         plan: Plan,
         listeners: Listeners,
         interrupts: Interrupts | None,
-        calibration_id: str | None,
-        recorded: RecordedSource | None,
-        labels: Labels | None,
+        *,
+        calibration_id: str | None = None,
+        recorded: RecordedSource | None = None,
+        labels: Labels | None = None,
+        by_hand: ByHand | None = None,
     ) -> tuple[str, Run]:
         from pplab.experiments.resume import PendingCalls
         from pplab.experiments.run_setup import software_versions, with_current_metrics
@@ -300,7 +312,7 @@ class RunManager:
             pending = PendingCalls(calls=plan, count=len(plan))
             if labels:
                 self.context.record(self._label_row(row.experiment_id, labels, None))
-            return row.experiment_id, self._run(row, plan, pending, lock, held, listeners, interrupts, recorded)
+            return row.experiment_id, self._run(row, plan, pending, lock, held, listeners, interrupts, recorded, by_hand)
 
     def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run | None:
         """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
@@ -331,6 +343,7 @@ class RunManager:
             self._refuse_another_model(row)
             plan, pending = pending_calls(row, history.outcomes(self._store, experiment_id), request)
             plan = with_current_metrics(plan, plan.metrics)
+            by_hand = self._results(plan, request)
             if request.max_cost is not None:
                 plan = dataclasses.replace(plan, max_cost=check_cost(python_value(request.max_cost)))
             if request.max_calls is not None:
@@ -347,7 +360,20 @@ class RunManager:
                 status="running",
                 reason=None,
             )
-            return self._run(row, plan, pending, lock, held, listeners, interrupts)
+            return self._run(row, plan, pending, lock, held, listeners, interrupts, by_hand=by_hand)
+
+    @staticmethod
+    def _results(plan: Plan, request: ResumeRequest) -> ByHand | None:
+        """Return the file of results that a pass reads, if it does; refuse what does not belong to a plan in batches."""
+        if plan.batch and request.only:
+            raise BadInput("single answers are not asked for again in batches", hint="retry_failed sends all that failed")
+        if request.results is None:
+            return None
+        if not plan.batch:
+            raise BadInput("this experiment was not run in batches, so there are no results to read", hint="leave them out")
+        from pplab.experiments.batch_setup import results_file
+
+        return results_file(request.results)
 
     def score(self, experiment_id: str) -> None:
         """Score an experiment's stored answers by the metrics registered now; see `pplab.experiments.rescore.score_stored`.
@@ -425,6 +451,7 @@ class RunManager:
         listeners: Listeners,
         interrupts: Interrupts | None,
         recorded: RecordedSource | None = None,
+        by_hand: ByHand | None = None,
     ) -> Run:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.race import standing
@@ -432,16 +459,19 @@ class RunManager:
         from pplab.experiments.run_control import RunControl
         from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
-        dependencies = run_dependencies(self.context, plan, recorded)
+        dependencies = run_dependencies(self.context, plan, recorded, by_hand=by_hand is not None)
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
+        batch = None
+        if plan.batch:
+            from pplab.experiments.batch_setup import batch_pass
+
+            earlier = self._store.batches(row.experiment_id) if row.revision else ()
+            batch = batch_pass(row.experiment_id, current_span(), earlier, by_hand)
         control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
-
-        def decide() -> Standing:
-            return standing(stored.refresh())
-
-        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, control, decide, listeners)
+        about = (row, plan, pending, dependencies, current_span(), lock, limit)
+        run = Run(*about, control, lambda: standing(stored.refresh()), listeners, batch)
         if plan.reader:
             from pplab.experiments.reading import reader_version, unread
 

@@ -12,6 +12,8 @@ from pplab.analysis.records import Report
 from pplab.analysis.settling import Settling, Spread, settling
 from pplab.experiments.tokens import FEW, PER_MESSAGE, counter
 from pplab.inputs.visible import visible
+from pplab.models.batch_prices import batch_discount, batch_share
+from pplab.models.batches import LONGEST_WAIT_S
 from pplab.plan.plan import PlannedCall
 from pplab.plan.vocabulary import MARGIN
 
@@ -108,6 +110,8 @@ class Preflight(Report):
         Whether a small model on this machine reads the answers.
     first_look : int or None
         The calls of a race before it may end; ``calls`` and the upper ends of the ranges are then what it takes at most.
+    batch : bool
+        Whether the calls go in batches; ``seconds`` are then up to the longest wait.
     """
 
     calls: int
@@ -134,6 +138,7 @@ class Preflight(Report):
     reader: bool = False
     expected: tuple[str | None, ...] = ()
     first_look: int | None = None
+    batch: bool = False
 
     @property
     def words(self) -> str:
@@ -152,7 +157,9 @@ class Preflight(Report):
             f"Time: {_coarse(self.seconds[0])} to {_coarse(self.seconds[1])} ({self.time_basis}).",
             self.settling.words,
         ]
-        if _coarse(self.seconds[0]) == _coarse(self.seconds[1]):
+        if self.batch:
+            lines[4] = f"Time: up to {round(self.seconds[1] / 3600)} hours ({self.time_basis})."
+        elif _coarse(self.seconds[0]) == _coarse(self.seconds[1]):
             lines[4] = f"Time: {_coarse(self.seconds[1])} ({self.time_basis})."
         if self.wordings:
             named = zip(self.wordings, self.first_prompts, strict=True)
@@ -200,6 +207,9 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] 
     seconds, time_basis = _total_time(plan, parts)
     least, most = len(plan) / len(every), plan.longest / len(every)  # of a race: the share that it makes at least, and at most
     tokens = (sum(part.output_tokens[0] for part in parts), sum(part.output_tokens[1] for part in parts))
+    if plan.batch:
+        seconds, time_basis = (0.0, float(LONGEST_WAIT_S)), "the longest that a batch may take; many are done much sooner"
+        cost_basis = "; ".join([cost_basis, *_discounts(models)])
     return Preflight(
         calls=plan.longest,
         prompts=len(plan.prompts),
@@ -225,7 +235,19 @@ def preflight(plan: Plan, models: Sequence[ModelFacts], warnings: Sequence[str] 
         reader=plan.reader,
         expected=(plan.expected or ())[:FIRST_PROMPTS],
         first_look=len(plan) if plan.race else None,
+        batch=plan.batch,
     )
+
+
+def _discounts(models: Sequence[ModelFacts]) -> list[str]:
+    """Return in words what share of a known price batches cost, server by server."""
+    known = {facts.asked.provider or "": batch_discount(facts.asked.provider or "") for facts in models if facts.price}
+    return [
+        f"at the full price, for no discount on batches is known of {host}"
+        if discount is None
+        else f"at {discount.share:.0%} of the price, which {discount.name} asks for batches ({discount.source}, {discount.read})"
+        for host, discount in known.items()
+    ]
 
 
 def _forecasts(plan: Plan, models: Sequence[ModelFacts]) -> list[_Forecast]:
@@ -240,7 +262,8 @@ def _forecasts(plan: Plan, models: Sequence[ModelFacts]) -> list[_Forecast]:
         provider, calls, count = facts.asked.provider or "", each * len(indices), _counter(facts)
         input_tokens = _input_tokens(plan, indices, count, PER_MESSAGE if provider != "embedded" else 0)
         output, output_basis = _output(plan, indices, facts.stats)
-        cost, cost_basis = _cost(facts.price, calls, input_tokens, output, exact=count.exact)
+        price = facts.price and facts.price.times(batch_share(provider)) if plan.batch else facts.price
+        cost, cost_basis = _cost(price, calls, input_tokens, output, exact=count.exact)
         at_once = min(at_place[facts.asked.place], plan.max_concurrency, facts.limit or plan.max_concurrency)
         one, one_basis = _one_call(facts.stats)
         seconds, time_basis = _time(provider, calls, at_once, one, one_basis, facts.stats, input_tokens, output)

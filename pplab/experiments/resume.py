@@ -13,6 +13,7 @@ from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import ANSWERED, RESENDABLE, SCORES
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Mapping
 
     import pandas as pd
@@ -41,6 +42,8 @@ class ResumeRequest:
         Calls that a race may make in all; ``None`` keeps the plan's limit.
     detach : bool
         Whether a process of its own makes the pass.
+    results : path or None
+        The file that the results of a plan in batches are read from, in place of sending anything.
     """
 
     kind: Literal["resume", "retry", "top_up"]
@@ -49,6 +52,7 @@ class ResumeRequest:
     max_cost: float | None = None
     max_calls: int | None = None
     detach: bool = False
+    results: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.errors import PplabError
+from pplab.errors import BadInput, PplabError
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.race import after_look, further, is_decided
 from pplab.experiments.response_writer import ResponseWriter
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
+    from pplab.experiments.batch_setup import BatchPass, MakeBatchPass
     from pplab.experiments.dependencies import Listeners, Progress, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
@@ -69,6 +70,8 @@ class Run:
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
+    batch
+        Makes the pass of a plan whose calls go in files.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Run:
         control: RunControl,
         decide: Callable[[], Standing],
         listeners: Listeners,
+        batch: MakeBatchPass | None = None,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
@@ -107,16 +111,22 @@ class Run:
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
         self._planning = asyncio.Lock()  # a look at a race and new limits both change the plan
-        self.scheduler = Scheduler(
-            ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
-            plan,
-            pending,
-            dependencies,
-            most=limit.calls,
-            on_response=self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader),
-            on_text=self._queued("on_text"),
-            look=self._look if plan.race else None,
-        )
+        writer = ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced)
+        arrived = self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader)
+        self.scheduler: Scheduler | BatchPass
+        if batch is not None:
+            self.scheduler = batch(writer, plan, pending, dependencies, arrived)
+        else:
+            self.scheduler = Scheduler(
+                writer,
+                plan,
+                pending,
+                dependencies,
+                most=limit.calls,
+                on_response=arrived,
+                on_text=self._queued("on_text"),
+                look=self._look if plan.race else None,
+            )
 
     def _queued(self, *names: str) -> Callable[..., None] | None:
         """Return what the scheduler calls, which must return at once: it queues the news for the callbacks there are."""
@@ -155,6 +165,12 @@ class Run:
         for row in rows:
             self._reading.add(row)
 
+    def leave(self, reason: str) -> None:
+        """End here, since whoever waits goes; what arrived is kept, and what goes on at a provider is left going."""
+        self.scheduler.leave(reason)
+        if self._reading is not None:
+            self._reading.stop()
+
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """Send and read nothing more; what arrived is kept."""
         self.scheduler.cancel(reason)
@@ -184,6 +200,10 @@ class Run:
         """Go on with other limits; what is ``None`` stays. They are stored with the plan, so that a resume has them, too."""
         async with self._planning:
             plan = with_limits(self.scheduler.plan, concurrency, max_cost)
+            if plan.batch and concurrency is not None:
+                raise BadInput(
+                    "how many calls of a batch are made at once is its provider's affair", hint="leave out concurrency"
+                )
             if max_cost is not None:
                 self._refuse_unknown_price(plan)
             self.scheduler.limit(plan, min(plan.max_concurrency, self._limit.room or plan.max_concurrency))
@@ -236,7 +256,7 @@ class Run:
     def wait(self, interrupts: Interrupts | None = None) -> None:
         """Return when the run has ended; an interrupt ends it, keeps what arrived and returns within a second."""
         if self._follow(interrupts or Interrupts()):
-            self.cancel("interrupted")
+            self.leave("interrupted")
             self._finished.wait(SETTLE_SECONDS)
         elif self._listener is not None and self._followed_elsewhere:
             self._listener.join(SETTLE_SECONDS)  # so that the listeners have the last answers before whoever waits goes on

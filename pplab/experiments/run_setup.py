@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pplab import __version__
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from pplab.plan.vocabulary import MetricInfo
 
 
-def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource | None) -> RunDependencies:
+def run_dependencies(
+    context: LabContext, plan: Plan, recorded: RecordedSource | None, *, by_hand: bool = False
+) -> RunDependencies:
     """Return what a run of ``plan`` in this lab is given; ``recorded`` answers in place of the model.
+
+    ``by_hand``: its batch files are written or read here, and nothing is sent.
 
     Raises
     ------
@@ -32,6 +36,7 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
         When the plan has a ``max_cost`` and nobody knows the model's price.
     """
     from pplab.experiments.dependencies import RunDependencies
+    from pplab.models.servers import Servers
     from pplab.plan.checks import FUNCTION
     from pplab.scoring.checks import answer_scores
     from pplab.scoring.registry import registered
@@ -42,6 +47,7 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
 
         reader_version(context.configuration.reader)  # refused before anything is sent where there is nothing to read with
     access = context.access
+    batches = access.batches(plan.models, by_hand=by_hand) if plan.batch else {}
     provider = recorded.provider if recorded else context.provider
     for asked in plan.models or (ModelAsked(plan.model),):
         server = asked.provider or provider
@@ -49,17 +55,18 @@ def run_dependencies(context: LabContext, plan: Plan, recorded: RecordedSource |
             check_price(context, asked.name, server)
     return RunDependencies(
         recorder=context,
-        source=recorded or access.source(plan.models),
+        source=recorded or (Servers({}) if plan.batch else access.source(plan.models)),
         score=answer_scores,
         score_aside=any(not m.built_in for m in registered()) or any(check.kind == FUNCTION for check in plan.checks),
         metrics_version=METRICS_VERSION,
-        cost=access.cost,
-        worst_cost=access.worst_cost,
+        cost=partial(access.cost, batch=plan.batch),
+        worst_cost=partial(access.worst_cost, batch=plan.batch),
         scrub=context.scrub,
         provider=provider,
         endpoint=context.endpoint,
         reader=context.configuration.reader,
         endpoint_limits={} if recorded else access.endpoint_limits(plan.models),
+        batches=batches,
     )
 
 
@@ -75,7 +82,7 @@ def concurrent_calls(context: LabContext, plan: Plan, recorded: RecordedSource |
     """Return how many calls of a plan may be under way at once; answers that need no connection are not limited."""
     from pplab.experiments.descriptors import CallLimit, call_limit
 
-    if recorded is not None or all(asked.provider == EMBEDDED for asked in plan.models or [context.access.own]):
+    if recorded is not None or plan.batch or all(asked.provider == EMBEDDED for asked in plan.models or [context.access.own]):
         return CallLimit(plan.max_concurrency)
     return call_limit(min(plan.max_concurrency, len(plan)))
 

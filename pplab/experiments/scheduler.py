@@ -8,35 +8,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from pplab.experiments.answer_scorer import AnswerScorer
 from pplab.experiments.awaited_scores import AwaitedScores
-from pplab.experiments.budget import Budget
+from pplab.experiments.budget import Budget, worst_cost
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.lanes import lanes
 from pplab.experiments.race import new_calls
-from pplab.experiments.response_writer import MissingScores, OutgoingCall, ResponseWriter
 from pplab.ids import now
-from pplab.log import log_error
 from pplab.models.types import Attempt, Reply
 from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from pplab.experiments.dependencies import RunDependencies, ScoreRecord
+    from pplab.experiments.dependencies import RunDependencies
     from pplab.experiments.lanes import Lane
+    from pplab.experiments.response_writer import OutgoingCall, ResponseWriter
     from pplab.experiments.resume import PendingCalls
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import ResponseRow
 
-INLINE_CHARS = 6_000  # text and prompt up to this long are scored between two answers (about 2 ms); longer ones aside
-SCORERS = 4
 BACKLOG = 256  # answers that may wait for the disk before new calls wait for them
 BATCH = 500  # rows of calls never sent that are written together
 BILLED_BY_NOBODY = frozenset({"unreachable"})
@@ -119,7 +116,7 @@ class Scheduler:
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
         self._wake: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._scorers: ThreadPoolExecutor | None = None
+        self._scorer = AnswerScorer(dependencies)
         self._awaited = AwaitedScores(plan, dependencies.recorder, self._count, self._break_off)
 
     # -- control, from any thread -------------------------------------------------------------------------------------------
@@ -154,6 +151,10 @@ class Scheduler:
         self._budget.most = self.progress.max_cost = plan.max_cost
         self._note_concurrency()
         self._wake_up()
+
+    def leave(self, reason: str) -> None:
+        """End now, since whoever waits goes: the same as `cancel`, for nothing goes on elsewhere."""
+        self.cancel(reason)
 
     def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop
@@ -194,8 +195,7 @@ class Scheduler:
             for lane in self._lanes:
                 await self._cancel_unsent(lane.unsent(self._stop[1] if self._stop else ""))
         finally:
-            if self._scorers is not None:
-                self._scorers.shutdown(wait=False)
+            self._scorer.close()
         return self._outcome()
 
     async def _race_on(self, look: Callable[[Plan, int], Awaitable[Plan]]) -> bool:
@@ -222,11 +222,11 @@ class Scheduler:
             planned = lane.next()
             if planned is None:
                 continue
-            worst = self._worst(planned)
+            worst = worst_cost(self.plan, self._dependencies, planned)
             if not self._budget.reserve(worst):
                 lane.postpone(planned)
                 if not self._tasks:  # else the true cost of those under way may leave room
-                    self._stop = ("paused", self._over_budget(worst, "the next call"))
+                    self._stop = ("paused", self._budget.refusal(worst, "the next call"))
                 return
             self._launch(planned, worst, lane)
 
@@ -307,7 +307,7 @@ class Scheduler:
         self._note_arrival(call)
         duration = time.perf_counter_ns() - start
         self._stop_if_hopeless(reply, outgoing.planned, call.lane)
-        scores = await self._score(reply, outgoing) if reply.status in SCORED else None
+        scores = await self._scorer.score(self.plan, outgoing.planned, reply) if reply.status in SCORED else None
         row, rows = self._writer.rows(outgoing, reply, call.attempts, scores, duration)
         await asyncio.wrap_future(recorder.record(*rows, durable=True))
         self._budget.settle(call.reserved, self._spent(call, row))
@@ -344,7 +344,7 @@ class Scheduler:
             if self._budget.reserve(call.worst):
                 call.reserved += call.worst
             else:
-                call.vetoed = self._over_budget(call.worst, "another attempt")
+                call.vetoed = self._budget.refusal(call.worst, "another attempt")
                 task = asyncio.current_task()
                 assert task is not None
                 task.cancel()
@@ -382,20 +382,6 @@ class Scheduler:
             lane.stop = ("partial", failure)
         self._wake_up()
 
-    async def _score(self, reply: Reply, outgoing: OutgoingCall) -> ScoreRecord:
-        job = partial(self._dependencies.score, self.plan, outgoing.planned, reply.text, finish_reason=reply.finish_reason)
-        try:
-            length = len(reply.text) + len(self.plan.question(outgoing.planned))
-            if not self._dependencies.score_aside and length <= INLINE_CHARS:
-                return job()
-            assert self._loop is not None
-            if self._scorers is None:
-                self._scorers = ThreadPoolExecutor(SCORERS, thread_name_prefix="pplab-score")
-            return await self._loop.run_in_executor(self._scorers, job)
-        except Exception as error:  # noqa: BLE001 - an answer that was paid for is stored, whatever a metric makes of it
-            log_error("an answer could not be scored", error)
-            return MissingScores(f"scoring failed: {type(error).__name__}: {error}")
-
     def _count(self, row: ResponseRow) -> None:
         self.progress.done += 1
         self.progress.counts[row.status] += 1
@@ -405,22 +391,10 @@ class Scheduler:
 
     # -- money ----------------------------------------------------------------------------------------------------------------
 
-    def _worst(self, planned: PlannedCall) -> float:
-        if self.plan.max_cost is None:
-            return 0.0
-        size = sum(len(m["content"].encode()) for m in self.plan.messages(planned))
-        asked, longest = self.plan.asked(planned.setting_index), self.plan.settings[planned.setting_index].value("max_tokens")
-        server = asked.provider or self._dependencies.provider
-        return self._dependencies.worst_cost(asked.name, size, longest, provider=server) or 0.0
-
     def _spent(self, call: _CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
         unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
         return (row.cost or 0.0) + unseen * call.worst
-
-    def _over_budget(self, worst: float, what: str) -> str:
-        spent = f"${self._budget.spent:.4f} spent"
-        return f"{what} could cost up to ${worst:.4f} and take the run over max_cost=${self.plan.max_cost:g} ({spent})"
 
     # -- the end --------------------------------------------------------------------------------------------------------------
 
@@ -439,17 +413,29 @@ class Scheduler:
         return sum((self.progress.counts + self._kept)[s] for s in ANSWERED)
 
     def _outcome(self) -> RunOutcome:
-        counts = self.progress.counts + self._kept
-        answered = self._answered()
-        if answered == len(self.plan):
-            return RunOutcome("completed", None, counts)
         stops = [self._stop] if self._stop is not None else []
         if not stops or stops[0][0] != "interrupted":
             stops += [lane.stop for lane in self._lanes if lane.stop is not None]
-        words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
-        reason = "; ".join(dict.fromkeys(why for _, why in stops)) or f"{words} of {len(self.plan)} replicates"
-        suspended = next((status for status, _ in stops if status in SUSPENDED), None)
-        return RunOutcome(suspended or ("partial" if answered else "failed"), reason, counts)
+        return run_outcome(self.plan, self.progress.counts + self._kept, stops)
+
+
+def run_outcome(plan: Plan, counts: Counter[str], stops: Sequence[tuple[str, str]]) -> RunOutcome:
+    """Return how a pass ended.
+
+    Parameters
+    ----------
+    plan, counts
+        What was asked, and the replicates of the experiment by status.
+    stops
+        What ended the pass early: the experiment's status for it, and why.
+    """
+    answered = sum(counts[s] for s in ANSWERED)
+    if answered == len(plan):
+        return RunOutcome("completed", None, counts)
+    words = ", ".join(f"{n} {s}" for s, n in sorted(counts.items()) if s not in ANSWERED)
+    reason = "; ".join(dict.fromkeys(why for _, why in stops)) or f"{words} of {len(plan)} replicates"
+    suspended = next((status for status, _ in stops if status in SUSPENDED), None)
+    return RunOutcome(suspended or ("partial" if answered else "failed"), reason, counts)
 
 
 def _may_be_billed(attempt: Attempt) -> bool:

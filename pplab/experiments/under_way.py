@@ -84,7 +84,8 @@ class ExperimentUnderWay(CopiedAsItself):
         """Counts of a run under way, in whichever process: planned, done, in_flight, concurrency, cost (US dollars), by status.
 
         ``max_cost`` is what it may spend; ``paused`` after `pause`; ``waiting_until`` (UNIX seconds) when the server asked to be
-        left alone until then; ``unread`` answers that the reader still has to read.
+        left alone until then, or a provider will be asked for its batches again, ``waiting_for`` says which; ``unread`` answers
+        that the reader still has to read.
         """
         names = [f.name for f in dataclasses.fields(Progress) if f.name != "race"]
         if self._run is None:
@@ -108,7 +109,10 @@ class ExperimentUnderWay(CopiedAsItself):
             self._steer("go_on")
 
     def cancel(self) -> None:
-        """End the run now; what arrived is kept, the rest can be resumed."""
+        """End the run now; what arrived is kept, the rest can be resumed.
+
+        Batches are ended at their provider, too, which may take some minutes; what they have finished by then is kept.
+        """
         if self._run is not None:
             self._run.cancel()
         else:

@@ -15,6 +15,7 @@ from pplab.config.configuration import EMBEDDED
 from pplab.config.endpoints import Server, read_endpoints
 from pplab.errors import BadInput, Offline
 from pplab.forks import Guard
+from pplab.models.batch_prices import batch_share
 from pplab.models.event_loop import LoopThread
 from pplab.models.servers import Servers
 from pplab.plan.settings import ModelAsked
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pplab.config.configuration import EffectiveConfiguration
     from pplab.config.endpoints import Endpoint
+    from pplab.models.batches import BatchProvider
     from pplab.models.client import ModelClient
     from pplab.models.prices import Price
     from pplab.models.recording import RecordedSource, Recording
@@ -128,6 +130,34 @@ class ModelAccess:
         if (error := self._approval_error(servers.values())) is not None:
             raise error
         return Servers({place: self._client(server) for place, server in servers.items()})
+
+    def batches(self, models: Sequence[ModelAsked] = (), *, by_hand: bool = False) -> dict[Place, BatchProvider]:
+        """Return the providers of a plan's models (none: of the lab's own) that take their calls in files.
+
+        ``by_hand``: files are only written and read here, so that nothing is sent and no key is needed.
+
+        Raises
+        ------
+        Offline, BadInput
+            Naming the model that cannot be asked, or takes no batches.
+        """
+        from pplab.models.batches import OpenAIBatches
+
+        asked = list(models) or [self.own]
+        if self._recording is not None:
+            raise BadInput(
+                "a recording answers call by call, and this run goes in batches",
+                hint="leave out the recording, or batch",
+            )
+        for model in asked:
+            if self.server(model).provider == EMBEDDED and model.name == EMBEDDED:
+                raise BadInput("the embedded model answers at once and takes no batches", hint="leave out batch")
+        servers = {model.place: self.server(model) if by_hand else self._within_reach(model) for model in asked}
+        if any(server.provider == EMBEDDED for server in servers.values()):
+            self._within_reach(next(model for model in asked if self.server(model).provider == EMBEDDED))
+        if not by_hand and (error := self._approval_error(servers.values())) is not None:
+            raise error
+        return {place: OpenAIBatches(self._client(server)) for place, server in servers.items()}
 
     def _within_reach(self, asked: ModelAsked) -> Server:
         """Return the server of a model, or refuse one that nothing can be sent to."""
@@ -244,20 +274,32 @@ class ModelAccess:
         return prices.price(model, self._effective.configuration.prices, address=self._address(provider))
 
     def cost(
-        self, model: str, input_tokens: int | None, output_tokens: int | None, *, provider: str | None = None
+        self,
+        model: str,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        *,
+        provider: str | None = None,
+        batch: bool = False,
     ) -> float | None:
-        """Return the US dollars of one call, or ``None`` if the price or a count is unknown; ``provider`` as in `price`."""
+        """Return the US dollars of one call, or ``None`` if the price or a count is unknown; ``provider`` as in `price`.
+
+        ``batch``: it comes in a batch, where its provider is known to ask less.
+        """
         from pplab.models import prices
 
         own = self._effective.configuration.prices
-        return prices.cost(model, input_tokens, output_tokens, own, address=self._address(provider))
+        single = prices.cost(model, input_tokens, output_tokens, own, address=self._address(provider))
+        return single * batch_share(provider or self._effective.provider) if batch and single is not None else single
 
-    def worst_cost(self, model: str, size: int, max_tokens: int | None, *, provider: str | None = None) -> float | None:
+    def worst_cost(
+        self, model: str, size: int, max_tokens: int | None, *, provider: str | None = None, batch: bool = False
+    ) -> float | None:
         """Return the most one call can cost: a token for each of the ``size`` bytes sent, and every token of the answer's limit.
 
         Byte-level tokenizers never make more tokens than there are bytes; `MESSAGE_TOKENS` is for what surrounds the messages.
         """
-        return self.cost(model, size + MESSAGE_TOKENS, max_tokens or ASSUMED_MAX_TOKENS, provider=provider)
+        return self.cost(model, size + MESSAGE_TOKENS, max_tokens or ASSUMED_MAX_TOKENS, provider=provider, batch=batch)
 
     def _address(self, provider: str | None) -> str | None:
         """Return the address of the server whose prices apply; ``None`` for the embedded model, which has none."""

@@ -14,7 +14,9 @@ from pplab.config.addresses import chat_url, models_url, secret_parameters
 from pplab.errors import BadInput, Offline
 from pplab.log import log_error
 from pplab.models.capabilities import setting_effects, token_limit_name
-from pplab.models.http import Exchange, Request, connect, exchange, fetch_json
+from pplab.models.fetch import fetch_json
+from pplab.models.http import Exchange, Request, connect, exchange, read_answer
+from pplab.models.queries import Queries
 from pplab.models.retry import backoff, requested_wait
 from pplab.models.route import Route, basic
 from pplab.models.types import Attempt, Call, Reply
@@ -24,7 +26,7 @@ from pplab.plan.vocabulary import FINAL
 from pplab.secrets import MASK, split_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import httpx2
     import openai
@@ -192,10 +194,17 @@ class ModelClient:
             retries += not adapted
             billed_before = billed_before or outcome.may_be_billed
             await asyncio.sleep(wait)
-        reply = outcome.reply
-        words = [reply.error, note]
-        if billed_before and not outcome.may_be_billed and reply.status not in FINAL:
-            words.append("an earlier attempt was sent and may have been billed")
+        notes = [note]
+        if billed_before and not outcome.may_be_billed and outcome.reply.status not in FINAL:
+            notes.append("an earlier attempt was sent and may have been billed")
+        reply = replace(self._reply(call, wire, outcome, notes), attempts=tuple(attempts))
+        paused = replace(reply, status="cancelled") if decision == "pause" else reply
+        return replace(paused, resume_at=None if wait is None else time.time() + wait)
+
+    def _reply(self, call: Call, wire: WireParameters, outcome: Exchange, notes: Sequence[str] = ()) -> Reply:
+        """Return the reply to a call that the outcome of its last request is, in the user's names for its parameters."""
+        reply, proxy = outcome.reply, self._route.proxy
+        words = [reply.error, *notes]
         if reply.error_code == "auth":
             words.append(self._access_hint)
         rejected = wire.asked(reply.rejected)
@@ -205,13 +214,51 @@ class ModelClient:
             words.append(f"asked through the proxy {proxy}")
         return replace(
             reply,
-            status="cancelled" if decision == "pause" else reply.status,
             error="; ".join(filter(None, words)) or None,
             requested=dict(call.parameters),
             rejected=rejected,
             applied=None if reply.applied is None else wire.asked(reply.applied),
-            attempts=tuple(attempts),
-            resume_at=None if wait is None else time.time() + wait,
+        )
+
+    # -- batches: the same requests and answers, carried in files -------------------------------------------------------------
+
+    async def learn(self, call: Call) -> None:
+        """Ask the server what it is, where the names of a call's parameters depend on that; see `body`."""
+        await self._learn_kind(self._connected(), call, asyncio.get_running_loop().time() + KIND_S)
+
+    def body(self, call: Call) -> Mapping[str, Any]:
+        """Return the body of the request that `complete` sends for a call."""
+        return self._request(call, self._wire(call), 0.0, 0.0).body
+
+    def read(self, call: Call, http_status: int, body: bytes, *, started_at: str, latency_ms: float) -> Reply:
+        """Return the reply to a call whose answer came in a file.
+
+        Parameters
+        ----------
+        call
+            The call, as it was asked.
+        http_status, body
+            The answer.
+        started_at, latency_ms
+            When it was asked, and how long its answer took to come (milliseconds): what is known of its one attempt.
+        """
+        wire = self._wire(call)
+        outcome = read_answer(self._request(call, wire, 0.0, 0.0), http_status, body, scrub=self._scrub)
+        decision = "accept" if outcome.reply.status in FINAL else "stop"
+        attempt = replace(_attempt(1, outcome, decision, None), started_at=started_at, latency_ms=latency_ms)
+        return replace(self._reply(call, wire, outcome), latency_ms=None, attempts=(attempt,))
+
+    @property
+    def queries(self) -> Queries:
+        """What else the server can be asked, with the same key, headers and route."""
+        return Queries(
+            api=self._connected,
+            url=self._url,
+            headers=self._headers,
+            authorized=self._key is not None,
+            scrub=self._scrub,
+            proxy=self._route.proxy,
+            access_hint=self._access_hint,
         )
 
     async def aclose(self) -> None:

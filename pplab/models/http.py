@@ -88,7 +88,7 @@ class Exchange:
     raw_sha256: str | None = None
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """An answer with an error status, carried past the client package, which would read its body without a limit."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -175,7 +175,7 @@ async def exchange(
     try:
         async with asyncio.timeout_at(request.ends) as timer:
             await answer.receive(api)
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return answer.refused(refused)
     except _TooLargeError:
         failure = Failure("too_large", f"the answer is longer than {LARGEST_BODY // 2**20} MB and was given up")
@@ -187,6 +187,18 @@ async def exchange(
             if failure.code == "transport":
                 log_error("a call failed with an unexpected exception", error)
     return answer.outcome(failure)
+
+
+def read_answer(request: Request, http_status: int, body: bytes, *, scrub: Callable[[str], str]) -> Exchange:
+    """Return the outcome of a request whose answer came another way: as a line of a batch's results.
+
+    Its latency is that of reading it, which says nothing about the server.
+    """
+    answer = _Answer(request, scrub, None)
+    if http_status >= 300:
+        return answer.refused(RefusedError(http_status, {}, body[:LARGEST_REFUSAL]))
+    answer.arrived(http_status, body)
+    return answer.outcome(None)
 
 
 class _Answer:
@@ -214,7 +226,7 @@ class _Answer:
             self._request.url,
             cast_to=httpx2.Response,
             body=self._request.body,
-            options=_options(api, self._request.headers, authorized=self._request.authorized),
+            options=request_options(api, self._request.headers, authorized=self._request.authorized),
             stream=True,
             stream_cls=openai.AsyncStream[Any],
         )
@@ -225,6 +237,11 @@ class _Answer:
                 await self._read(pieces)
         finally:
             await response.aclose()
+
+    def arrived(self, status: int, body: bytes) -> None:
+        """Take an answer that is there already, whole."""
+        self._read_headers(status, {})
+        self._append(body[:LARGEST_BODY])
 
     async def _read(self, pieces: AsyncIterator[bytes]) -> None:
         async for piece in pieces:
@@ -271,7 +288,7 @@ class _Answer:
 
     # -- outcomes -------------------------------------------------------------------------------------------------------------
 
-    def refused(self, refused: _RefusedError) -> Exchange:
+    def refused(self, refused: RefusedError) -> Exchange:
         """Return the outcome of an answer with an error status."""
         self._read_headers(refused.status, refused.headers)
         self._append(refused.body)
@@ -387,7 +404,7 @@ class _Answer:
         return self._scrub(self._body.decode("utf-8", "surrogateescape"))
 
 
-def _options(api: openai.AsyncOpenAI, headers: Mapping[str, str], *, authorized: bool) -> Any:
+def request_options(api: openai.AsyncOpenAI, headers: Mapping[str, str], *, authorized: bool) -> Any:
     """Return the package's options of one request in full, for it makes a deep copy of each default (a tenth of a call's time).
 
     ``security`` leaves out the administrator's key, which the package would take from the environment.
@@ -406,45 +423,6 @@ def _options(api: openai.AsyncOpenAI, headers: Mapping[str, str], *, authorized:
     }
 
 
-async def fetch_json(api: openai.AsyncOpenAI, url: str, headers: Mapping[str, str], *, authorized: bool, ends: float) -> Any:
-    """Return the JSON that a server answers a GET with, or ``None`` where it does not answer with JSON; only to be read once.
-
-    Raises
-    ------
-    ConnectionError
-        If the server cannot be reached, or has not answered by then (``ends`` is on the event loop's clock).
-    """
-    import httpx2
-    import openai
-
-    body = bytearray()
-    try:
-        async with asyncio.timeout_at(ends):
-            unread = await api.get(
-                url,
-                cast_to=httpx2.Response,
-                options=_options(api, headers, authorized=authorized),
-                stream=True,
-                stream_cls=openai.AsyncStream[Any],
-            )
-            response = cast("httpx2.Response", unread)
-            try:
-                async with aclosing(response.aiter_bytes()) as pieces:
-                    async for piece in pieces:
-                        body += piece
-                        if len(body) > LARGEST_REFUSAL:
-                            return None
-            finally:
-                await response.aclose()
-    except _RefusedError:
-        return None
-    except Exception as error:
-        raise ConnectionError(one_line(str(error))) from error
-    with suppress(ValueError):  # a web page is no answer either
-        return parse_json(body.decode("utf-8", "replace"))
-    return None
-
-
 async def _raise_refusal(response: httpx2.Response) -> None:
     """Read an answer with an error status, up to a limit, and raise it (an event hook of the HTTP client)."""
     if response.status_code < 300:
@@ -458,4 +436,4 @@ async def _raise_refusal(response: httpx2.Response) -> None:
                 body += piece
                 if len(body) > LARGEST_REFUSAL:
                     break
-    raise _RefusedError(response.status_code, dict(response.headers), bytes(body[:LARGEST_REFUSAL]))
+    raise RefusedError(response.status_code, dict(response.headers), bytes(body[:LARGEST_REFUSAL]))

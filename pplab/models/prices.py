@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,11 @@ class Price:
             if input_tokens > start:
                 rates = (dollars[0], dollars[1])
         return rates
+
+    def times(self, share: float) -> Price:
+        """Return a share of the price, such as batches cost."""
+        tiers = tuple((start, share * dollars_in, share * dollars_out) for start, dollars_in, dollars_out in self.tiers)
+        return replace(self, input=share * self.input, output=share * self.output, tiers=tiers)
 
 
 FREE = Price(0.0, 0.0, "free: it runs inside this process", "2026-11-23")

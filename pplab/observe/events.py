@@ -61,6 +61,16 @@ CATALOGUE: dict[str, EventType] = {
             {"request_key": "str", "status": "str", "error_code": "str?", "error": "str?", "attempts": "int"},
         ),
         EventType(
+            "batch_submitted",
+            "A provider took a file of requests, which it works through in its own time.",
+            {"provider": "str", "model": "str", "requests": "int", "sha256": "str"},
+        ),
+        EventType(
+            "batch_ended",
+            "A batch came to its end and its results were stored; done and failed are its requests.",
+            {"status": "str", "done": "int", "failed": "int"},
+        ),
+        EventType(
             "race_looked_at",
             "A race was decided on so far; going are the settings that are asked further.",
             {"prompts": "int", "answers": "int", "settled": "bool", "headline": "str", "going": "list"},

@@ -67,7 +67,8 @@ class Plan:
     further columns of each prompt's row of the table it came from, as text, lists and objects as JSON. ``checks`` say whether an
     answer is right, by what is ``expected`` of each prompt (``None``: nobody knows); where there are any, they decide, else the
     scores of ``basis``: a source, or the column of a judge's. ``reader``: a small model on the user's machine reads the answers,
-    too. ``judging`` says which answers of another experiment its prompts ask about.
+    too. ``judging`` says which answers of another experiment its prompts ask about. ``batch``: its calls are sent in files, which
+    a provider works through in its own time, and not one by one.
 
     ``looks`` counts the decisions that could be taken on the experiment: one when it ends, and one more for each resume, retry or
     top-up that adds to answers which were there (see `pplab.analysis.statements.error_of_look`); of a race all that it may take.
@@ -101,6 +102,7 @@ class Plan:
     reader: bool = False
     basis: str = "surface"
     judging: Judging | None = None
+    batch: bool = False
 
     def __len__(self) -> int:
         each = sum(self.race.reach) if self.race else len(self.prompts) * len(self.settings)
@@ -219,7 +221,7 @@ class Plan:
         for name in ("metrics", "models", "systems", "wordings", "conversations", "rows", "checks", "expected"):
             if not data[name]:
                 del data[name]
-        for name, usual in (("looks", 1), ("reader", False), ("basis", "surface")):
+        for name, usual in (("looks", 1), ("reader", False), ("basis", "surface"), ("batch", False)):
             if data[name] == usual:
                 del data[name]
         for name in ("race", "judging"):

@@ -66,6 +66,7 @@ class RunRequest:
     tags: Any = None
     note: Any = None
     detach: Any = None
+    batch: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""
@@ -158,6 +159,7 @@ def build_plan(
         expected=expected and tuple(text and scrub(text) for text in expected),
         basis=(basis := _basis(request.basis, checks, race=_is_race(request))),
         reader=reader or _flag("reader", request.reader) or basis == "reader",
+        batch=_in_batches(request),
     )
     return with_race(plan, margin=request.margin, max_calls=request.max_calls) if _is_race(request) else plan
 
@@ -183,6 +185,17 @@ def _flag(name: str, value: Any) -> bool:
     if value not in (None, True, False):
         raise BadInput(f"{name}={value!r} is neither True nor False", hint=f"write {name}=True")
     return bool(value)
+
+
+def _in_batches(request: RunRequest) -> bool:
+    """Return whether a request is to be sent in batches, or written to a file (a path); what cannot be together is refused."""
+    if request.batch is None or request.batch is False:
+        return False
+    for name in ("stream", "until"):
+        if getattr(request, name):
+            why = "an answer in a batch comes whole" if name == "stream" else "a race looks at its answers while they come"
+            raise BadInput(f"batch and {name} were both given, and {why}", hint="leave one of them out")
+    return True
 
 
 def _is_race(request: RunRequest) -> bool:

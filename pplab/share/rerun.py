@@ -136,7 +136,8 @@ class Rerun:
         own = [name for name in scored if not judge_of(name)]
         chosen, of_utility = margins_for([*SCORES, *own], margins), utility_margin(margin)
         recorded = self._recorded_source(row)
-        plan = dataclasses.replace(Plan.from_dict(row.plan).anew(), reader=False, basis="surface")  # it goes by code alone
+        # It goes by code alone, and call by call: somebody waits for it.
+        plan = dataclasses.replace(Plan.from_dict(row.plan).anew(), reader=False, basis="surface", batch=False)
         plan = self._with_models(row, plan, model) if recorded is None else dataclasses.replace(plan, max_cost=None)
         if n is not None:
             plan = _with_replicates(plan, n)

@@ -180,7 +180,7 @@ class _Drain:
         self._write_experiments(batch.get("experiment", []), partials)
         self._write_responses(batch.get("response", []), partials)
         partials.merge_into(self.cursor)
-        for name in ("export", "label", "rating"):
+        for name in ("export", "label", "rating", "batch"):
             self._write_revised(RECORD_TYPES[name], batch.get(name, []))
         self._write_events(batch.get("event", []))
         self.scored.update(row["experiment_id"] for row in batch.get("score", []))

@@ -13,7 +13,7 @@ from pplab.plan.vocabulary import SCORES
 from pplab.store.ratings import AS_SCORES, STANDING
 from pplab.store.ratings import COLUMNS as RATING_COLUMNS
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType, parse_time, time_text
-from pplab.store.rows import CalibrationRow, ExperimentRow, ExportRow, LabelRow, RatingRow, ResponseRow, ScoreRow
+from pplab.store.rows import BatchRow, CalibrationRow, ExperimentRow, ExportRow, LabelRow, RatingRow, ResponseRow, ScoreRow
 from pplab.store.scores import ALL_SCORES, COLUMNS
 
 if TYPE_CHECKING:
@@ -242,6 +242,13 @@ class Queries(ABC):
             id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
             where = _Where().equal(experiment_id=id_, rater=rater)
             return _records(cursor, RatingRow, f"{where} ORDER BY rater, created_at, position, rating_id", where.values)
+
+    def batches(self, experiment_id: str) -> list[BatchRow]:
+        """Return the batches of one experiment as records, oldest first."""
+        with self.reading() as cursor:
+            id_ = _find(cursor, RECORD_TYPES["experiment"], experiment_id)
+            where = _Where().equal(experiment_id=id_)
+            return _records(cursor, BatchRow, f"{where} ORDER BY created_at, batch_id", where.values)
 
     def attempts(self, experiment_id: str | None = None, *, response_id: str | None = None) -> pd.DataFrame:
         """Return one row an HTTP request, by response and number."""

@@ -126,6 +126,7 @@ RECORD_TYPES: dict[str, RecordType] = {
         _record_type("response", rows.ResponseRow, "responses", "response_id"),
         _record_type("score", rows.ScoreRow, "scores", "score_id"),
         _record_type("rating", rows.RatingRow, "ratings", "rating_id"),
+        _record_type("batch", rows.BatchRow, "batches", "batch_id"),
         _record_type("attempt", rows.AttemptRow, "call_attempts", "attempt_id"),
         _record_type("export", rows.ExportRow, "experiment_exports", "export_id"),
         _record_type("event", rows.EventRow, "audit_logs", "event_id"),

@@ -178,6 +178,39 @@ class RatingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRow:
+    """A file of requests that a provider works through in its own time; a higher revision replaces a lower one.
+
+    The first revision is written before anything is sent, so that what was paid for is found again. ``calls`` are its calls as
+    runs of setting, first place and how many (see `pplab.plan.batches`). ``status`` is the provider's word (``validating``,
+    ``in_progress``, ``finalizing``, ``completed``, ``failed``, ``expired``, ``cancelling``, ``cancelled``) or one of ours:
+    ``intended`` (whether it was submitted is not known), ``not_submitted``, ``lost`` (the provider does not know it any more),
+    ``written`` (for a server that is run by hand).
+    """
+
+    batch_id: str
+    revision: int
+    created_at: str
+    experiment_id: str
+    model: str
+    endpoint: str | None
+    provider: str
+    calls: list[list[int]]
+    requests: int
+    sha256: str
+    size: int
+    status: str
+    file_id: str | None
+    provider_batch_id: str | None
+    submitted_at: str | None
+    ends_at: str | None
+    done: int
+    failed: int
+    error: str | None
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
     """One HTTP request of a call."""
 
@@ -284,6 +317,7 @@ Row = (
     | ResponseRow
     | ScoreRow
     | RatingRow
+    | BatchRow
     | AttemptRow
     | ExportRow
     | EventRow

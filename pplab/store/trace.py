@@ -25,8 +25,8 @@ class Node:
     Attributes
     ----------
     kind
-        ``calibration``, ``experiment``, ``response``, ``attempt``, ``score``, ``rating``, ``summary``, ``event``, ``export``,
-        ``operation`` (a row of ``system_metrics``) or ``cell``.
+        ``calibration``, ``experiment``, ``response``, ``attempt``, ``score``, ``rating``, ``batch``, ``summary``,
+        ``event``, ``export``, ``operation`` (a row of ``system_metrics``) or ``cell``.
     id
         Its id; of a summary ``<user>/<calibration id>``.
     label
@@ -38,7 +38,7 @@ class Node:
     record
         What it holds beyond the label, long texts cut: without ids, times and costs, so the same on every run. Only the first
         ten of a kind have one, since an experiment may have 100,000 responses; attempts, scores, ratings,
-        operations, cells, events and summaries have none, for their label says what they are.
+        batches, operations, cells, events and summaries have none, for their label says what they are.
     """
 
     kind: str
@@ -104,6 +104,7 @@ _LABELS = {
     "attempt": "concat_ws(' ', 'attempt', attempt, decision, http_status, error_code)",
     "score": "concat_ws(' ', metric, source)",
     "rating": "concat_ws(' ', if(other_id IS NULL, 'answer', 'pair'), choice)",
+    "batch": "concat_ws(' ', model, status)",
     "export": f"concat_ws(' ', format, {_ENDED.format('export_id')})",
     "event": "event",
     "metric": "concat_ws(' ', kind, name, status)",
@@ -207,6 +208,8 @@ def _include(cursor: DuckDBPyConnection, scope: _Scope, kind: str, id_: str) -> 
     elif kind == "rating":
         for response in _column(cursor, "SELECT unnest([response_id, other_id]) FROM ratings WHERE rating_id = ?", id_):
             _include(cursor, scope, "response", response)
+    elif kind == "batch":
+        scope.experiments.update(_column(cursor, "SELECT experiment_id FROM batches WHERE batch_id = ?", id_))
     elif kind == "export":
         scope.exports.add(id_)
         query = "SELECT unnest(from_json(experiment_ids, '[\"VARCHAR\"]')) FROM experiment_exports WHERE export_id = ?"
@@ -257,6 +260,7 @@ def _complete(cursor: DuckDBPyConnection, scope: _Scope) -> None:
         f"SELECT DISTINCT correlation_id FROM responses WHERE {_among('experiment_id', 'experiments')}{chosen}",
         f"SELECT DISTINCT correlation_id FROM scores WHERE {_among('experiment_id', 'experiments')}{chosen}",
         f"SELECT DISTINCT correlation_id FROM ratings WHERE {_ratings_of(scope)}",
+        f"SELECT DISTINCT correlation_id FROM batches WHERE {_among('experiment_id', 'experiments')}",
         f"SELECT correlation_id FROM experiment_exports WHERE {_among('export_id', 'exports')}",
     ):
         scope.correlations.update(_column(cursor, query))
@@ -310,6 +314,7 @@ _LINKS = {
     "attempt": ("span_id", "parent_span_id", "[response_id]"),
     "score": ("NULL", "NULL", "[response_id]"),
     "rating": ("NULL", "NULL", "[response_id, other_id]"),
+    "batch": ("NULL", "NULL", "[experiment_id]"),
     "export": ("NULL", "NULL", "from_json(experiment_ids, '[\"VARCHAR\"]')"),
     "event": ("span_id", "parent_span_id", "[entity_id]"),
     "metric": ("span_id", "parent_span_id", "[]"),
@@ -323,6 +328,7 @@ _ORDERS = {
     "attempt": "response_id, attempt",
     "score": "experiment_id, metric, response_id, created_at",
     "rating": "experiment_id, rater, created_at, position, rating_id",
+    "batch": "experiment_id, created_at, batch_id",
     "event": "seq",
 }
 
@@ -348,6 +354,7 @@ def _records(cursor: DuckDBPyConnection, scope: _Scope) -> list[_Record]:
         "attempt": _among("experiment_id", "experiments") + chosen,
         "score": _among("experiment_id", "experiments") + chosen,
         "rating": _ratings_of(scope),
+        "batch": _among("experiment_id", "experiments"),
         "export": _among("export_id", "exports"),
         "event": f"({mine} OR {_among('entity_id', 'entities')}) {foreign} {alien}",
         "metric": f"{mine} {foreign}",
@@ -378,6 +385,7 @@ _ID_RELATIONS = {
     "attempt": "was requested by",
     "score": "was scored as",
     "rating": "was rated as",
+    "batch": "was sent in",
     "export": "was exported as",
     "event": "was recorded as",
 }

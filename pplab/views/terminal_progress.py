@@ -31,6 +31,8 @@ class _ProgressBar:
             words = f"race after {look.prompts} prompts: {len(look.out)} of {len(progress.race.reach)} settings out; {words}"
         if progress.paused:
             words = f"paused; {words}"
+        elif progress.waiting_for:
+            words = f"waiting for {progress.waiting_for}"
         elif progress.waiting_until is not None and not progress.in_flight:
             words = f"the server asks to wait until {datetime.fromtimestamp(progress.waiting_until).astimezone():%H:%M:%S}"
         if progress.unread and not progress.in_flight:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pplab.store.trace import Node, Trace
 
 ORDER = (
-    *("calibration", "cell", "operation", "experiment", "response", "attempt", "score", "rating", "summary", "event", "export"),
+    *("calibration", "cell", "operation", "experiment", "batch", "response", "attempt", "score", "rating"),
+    *("summary", "event", "export"),
 )
 """The kinds of records, causes first."""
 

@@ -7,6 +7,7 @@ from dataclasses import MISSING, fields
 
 from pplab.store.rows import (
     AttemptRow,
+    BatchRow,
     CalibrationRow,
     CellRow,
     EventRow,
@@ -78,6 +79,11 @@ def score(response_id, experiment_id, **given):
 def rating(response_id, experiment_id, rating_id=None, **given):
     given = {"rater": "ada", "choice": "4"} | given
     return build(RatingRow, rating_id=rating_id or new_id(), response_id=response_id, experiment_id=experiment_id, **given)
+
+
+def batch(experiment_id, batch_id=None, **given):
+    given = {"model": "m", "status": "in_progress"} | given
+    return build(BatchRow, batch_id=batch_id or new_id(), experiment_id=experiment_id, **given)
 
 
 def label(experiment_id, **given):

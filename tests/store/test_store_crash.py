@@ -75,6 +75,7 @@ def test_four_writers_and_a_reader_who_never_stops_get_every_row_exactly_once(fo
         "experiment_labels": 0,
         "scores": 0,
         "ratings": 0,
+        "batches": 0,
         "calibrations": 0,
         "experiments": 4 * RUNS,
         "responses": 16 * RUNS,

@@ -57,7 +57,7 @@ def test_every_kind_of_row_reaches_its_table(store):
     answer = response(one.experiment_id)
     about = answer.response_id, one.experiment_id
     store.append(calibration(), one, answer, attempt(*about), score(*about), label(one.experiment_id), export(), event())
-    store.append(rating(*about), metric(), cell())
+    store.append(rating(*about), batch(one.experiment_id), metric(), cell())
     assert set(store.counts().values()) == {1}
 
 

@@ -43,6 +43,7 @@ LINE = {
     "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
     "note": (["--note", "as before"], "as before"),
     "detach": (["--detach"], True),
+    "batch": (["--batch"], True),
 }
 
 
@@ -103,6 +104,11 @@ def test_an_option_that_does_not_exist_is_refused_with_the_nearest_one(verb, wro
 def test_what_belongs_to_a_race_is_refused_without_one(options, words, lab):
     with pytest.raises(BadInput, match=words):
         lab.preflight("Say hello.", **options)
+
+
+def test_a_file_for_the_requests_of_batches_is_what_batch_says_in_python():
+    _, arguments = command_table.parse(["run", "Say hello.", "--batch", "--out", "asked.jsonl"], program="pplab")
+    assert request_of(Session(lambda: None, "terminal"), arguments).batch == "asked.jsonl"
 
 
 def test_a_request_lists_what_was_given_and_nothing_else():
