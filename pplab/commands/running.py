@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
 RESUME_ACCEPTS = {
     *RESUME_OPTIONS,
-    *("batch", "in", "detach", "n", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
+    *("batch", "in", "n", "detach", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
 }
 
 
@@ -116,8 +116,8 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
         if option == "top_up":
             experiment = experiment.top_up(arguments.n, on=listener, **given)
         elif option == "resume":
-            results = getattr(arguments, "in")
-            experiment = experiment.resume(max_calls=arguments.max_calls, results=results, on=listener, **given)
+            given |= {"max_calls": arguments.max_calls, "results": getattr(arguments, "in")}
+            experiment = experiment.resume(on=listener, **given)
         else:
             experiment = experiment.retry_failed(on=listener, **given)
     return _detached(session, experiment) if arguments.detach else experiment_result(experiment)

@@ -85,6 +85,7 @@ class BatchAnswers:
             row, of_one = self._writer.rows(outgoing, reply, reply.attempts, scores, round(1e9 * waited))
             written.append((row, scores is not None))
             rows += of_one
+            await asyncio.sleep(0)  # others on this loop wait for one answer at most
         if rows:
             await asyncio.wrap_future(self._recorder.record(*rows, durable=True))
         for row, scored in written:

@@ -74,22 +74,24 @@ class FilePass:
         """End after the answers that are being stored."""
         self.stopping = self.stopping or ("interrupted", reason)
 
-    def limit(self, plan: Plan, most: int) -> None:
-        """Do nothing: nothing is sent."""
-
     def leave(self, reason: str) -> None:
         """End now, as `cancel` does."""
-        self._answers.stop()
         self.cancel(reason)
+
+    def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - nothing is sent
+        """Take note of another plan."""
+        self.plan = plan
 
     async def _calls(self) -> dict[str, PlannedCall]:
         ids = await asyncio.to_thread(custom_ids, self.plan, self._dependencies.provider)
         return {ids[planned]: planned for planned in self._pending.calls}
 
     async def _end(self, left: dict[str, PlannedCall], status: str, why: str) -> RunOutcome:
-        status, why = self.stopping or (status, why)
-        await self._answers.end(dict.fromkeys(left.values(), why))
-        return run_outcome(self.plan, self.progress.counts + Counter(self._pending.kept), [(status, why)])
+        stop = self.stopping or (status, why)
+        if self.stopping is not None:
+            self._answers.stop()
+        await self._answers.end(dict.fromkeys(left.values(), stop[1]))
+        return run_outcome(self.plan, self.progress.counts + Counter(self._pending.kept), [stop] if left else [])
 
 
 class RequestFiles(FilePass):

@@ -81,7 +81,7 @@ class _Open:
 class BatchScheduler:
     """One pass over the calls of an experiment that are still to be made, in batches.
 
-    ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread.
+    ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread, ``limit`` on the loop's.
 
     Parameters
     ----------
@@ -146,21 +146,28 @@ class BatchScheduler:
         """Have the provider end its batches, and end when what they have finished by then is read and kept."""
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
-        self._on_loop(self._wake.set)
-
-    def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - how many calls the provider makes at once is its affair
-        """Go on within the budget of another plan; on the loop."""
-        self.plan = plan
-        self._budget.most = self.progress.max_cost = plan.max_cost
-        self._wake.set()
+        self._on_loop(self._end_early)
 
     def leave(self, reason: str) -> None:
         """End now and leave the batches at the provider going: a resume reads them."""
         self._leaving = True
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self._on_loop(self._go)
+
+    def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - a file is not sent call by call
+        """Go on within the budget of another plan; on the loop."""
+        self.plan = plan
+        self._budget.most = self.progress.max_cost = plan.max_cost
+        self._wake.set()
+
+    def _end_early(self) -> None:
         self._answers.stop()
-        self._on_loop(self._left.set)
+        self._wake.set()
+
+    def _go(self) -> None:
+        self._answers.stop()
+        self._left.set()
 
     def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop

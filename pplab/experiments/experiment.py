@@ -372,8 +372,8 @@ class Experiment(ExperimentUnderWay):
         *,
         max_cost: float | None = None,
         max_calls: int | None = None,
-        detach: bool = False,
         results: str | os.PathLike[str] | None = None,
+        detach: bool = False,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
@@ -387,8 +387,9 @@ class Experiment(ExperimentUnderWay):
         sent in new ones. With ``results`` nothing is sent: answers are read from that file, which a server that is run by hand
         has written (``vllm run-batch``, or the output of OpenAI's batches); what it lacks stays missing.
         """
-        limits: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
-        request = ResumeRequest(kind="resume", detach=python_value(detach), results=results, **limits)
+        request = ResumeRequest(
+            kind="resume", max_cost=max_cost, max_calls=max_calls, results=results, detach=python_value(detach)
+        )
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry_failed(

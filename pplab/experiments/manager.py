@@ -203,7 +203,7 @@ class RunManager:
             by_hand = requests_file(request.batch)
         if request.detach:
             if by_hand is not None:
-                raise BadInput("requests that are written to a file need no process of their own", hint="leave out detach")
+                raise BadInput("a file of requests is written at once, and nothing is left to detach", hint="leave out detach")
             return self.experiment(self._in_own_process(NewRun(plan, of_calibration, labels), listeners))
         return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels, by_hand=by_hand)
 
@@ -463,13 +463,13 @@ class RunManager:
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
+        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
         batch = None
         if plan.batch:
             from pplab.experiments.batch_setup import batch_pass
 
             earlier = self._store.batches(row.experiment_id) if row.revision else ()
             batch = batch_pass(row.experiment_id, current_span(), earlier, by_hand)
-        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
         about = (row, plan, pending, dependencies, current_span(), lock, limit)
         run = Run(*about, control, lambda: standing(stored.refresh()), listeners, batch)
         if plan.reader:

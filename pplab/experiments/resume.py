@@ -40,10 +40,10 @@ class ResumeRequest:
         US dollars that the pass may spend; ``None`` keeps the plan's limit.
     max_calls : int or None
         Calls that a race may make in all; ``None`` keeps the plan's limit.
-    detach : bool
-        Whether a process of its own makes the pass.
     results : path or None
         The file that the results of a plan in batches are read from, in place of sending anything.
+    detach : bool
+        Whether a process of its own makes the pass.
     """
 
     kind: Literal["resume", "retry", "top_up"]
@@ -51,8 +51,8 @@ class ResumeRequest:
     only: tuple[str, ...] = ()
     max_cost: float | None = None
     max_calls: int | None = None
-    detach: bool = False
     results: str | os.PathLike[str] | None = None
+    detach: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,10 @@ class Scheduler:
             self._stop = ("interrupted", reason)
         self._on_loop(self._abandon)
 
+    def leave(self, reason: str) -> None:
+        """End now, since whoever waits goes: the same as `cancel`, for nothing goes on elsewhere."""
+        self.cancel(reason)
+
     def limit(self, plan: Plan, most: int) -> None:
         """Go on within the concurrency and the budget of another plan, ``most`` calls at once at most; on the loop."""
         self.plan, self._most = plan, most
@@ -151,10 +155,6 @@ class Scheduler:
         self._budget.most = self.progress.max_cost = plan.max_cost
         self._note_concurrency()
         self._wake_up()
-
-    def leave(self, reason: str) -> None:
-        """End now, since whoever waits goes: the same as `cancel`, for nothing goes on elsewhere."""
-        self.cancel(reason)
 
     def _on_loop(self, what: Callable[[], None]) -> None:
         loop = self._loop

@@ -22,7 +22,7 @@ ANSWER_SECONDS: Final = 10.0
 POLL_SECONDS: Final = 0.02
 COLUMNS: Final = (
     *("experiment_id", "name", "user", "state", "planned", "done", "failed", "in_flight", "concurrency", "cost", "max_cost"),
-    *("rate", "seconds_left", "waiting_until", "started_at", "detached", "process", "machine"),
+    *("rate", "seconds_left", "waiting_until", "waiting_for", "started_at", "detached", "process", "machine"),
 )
 """The columns of `Lab.runs`."""
 

@@ -65,8 +65,8 @@ class RunRequest:
     name: Any = None
     tags: Any = None
     note: Any = None
-    detach: Any = None
     batch: Any = None
+    detach: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""

@@ -77,8 +77,8 @@ class RunningVerbs:
         name: str | None = None,
         tags: Sequence[str] = (),
         note: str | None = None,
-        detach: bool = False,
         batch: bool | str | os.PathLike[str] = False,
+        detach: bool = False,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
         on: Listener | None = None,
@@ -145,16 +145,16 @@ class RunningVerbs:
             Of a race: the most calls it makes.
         name, tags, note : str, list of str, str, optional
             What the experiment is called, by which it is found again; see `Experiment.label`.
-        detach : bool, default False
-            Hand the run to a process of its own and return at once: it goes on when this process ends. `Lab.runs` lists it,
-            `Experiment.wait` waits for it, ``pause``, ``go_on``, ``limit`` and ``cancel`` steer it, from any process. Not in a
-            lab that ends with its process.
         batch : bool or path, default False
             Send the calls in batches: files that the provider works through within 24 hours, at OpenAI and some others for half
             the price. The run waits for them; an interrupt, or the end of the kernel, leaves them going, and `Experiment.resume`
             reads them, while `Experiment.cancel` ends them there. A path such as ``"requests.jsonl"`` writes the requests there
             instead, one model a file, and sends nothing: have them answered by ``vllm run-batch`` or the like, then
             ``exp.resume(results="results.jsonl")``.
+        detach : bool, default False
+            Hand the run to a process of its own and return at once: it goes on when this process ends. `Lab.runs` lists it,
+            `Experiment.wait` waits for it, ``pause``, ``go_on``, ``limit`` and ``cancel`` steer it, from any process. Not in a
+            lab that ends with its process.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
         on_text : callable, optional
@@ -196,8 +196,8 @@ class RunningVerbs:
             name=name,
             tags=tags,
             note=note,
-            detach=detach,
             batch=batch,
+            detach=detach,
         )
         with Interrupts() as interrupts, Operation(self, "run"):
             return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)

@@ -67,6 +67,8 @@ def _state(row: dict[str, Any]) -> str:
         return f"the server asks to wait until {row['waiting_until']:%H:%M:%S} UTC"
     if row["state"] == "interrupted":
         return "interrupted: its process ended"
+    if row["state"] == "running" and row["waiting_for"]:
+        return f"waiting for {row['waiting_for']}"
     return f"{row['state']}, detached" if row["detached"] else str(row["state"])
 
 

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from store_records import (
     attempt,
+    batch,
     calibration,
     cell,
     event,

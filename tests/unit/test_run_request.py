@@ -42,8 +42,8 @@ LINE = {
     "name": (["--name", "baseline"], "baseline"),
     "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
     "note": (["--note", "as before"], "as before"),
-    "detach": (["--detach"], True),
     "batch": (["--batch"], True),
+    "detach": (["--detach"], True),
 }
 
 
