@@ -479,6 +479,7 @@ class RunManager:
             run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
+        held.callback(control.end)
         run.start(self.context.access.loop)
         held.pop_all()
         self._running = [*(r for r in self._running if r.running), run]

@@ -242,6 +242,7 @@ class Run:
 
     def start(self, loop: LoopThread) -> None:
         """Write the experiment down as running and send its first calls."""
+        self._control.begin(self.progress)
         self._dependencies.recorder.record(self._row, durable=True).result()
         if self._reading is not None:
             self._reading.start()
