@@ -22,7 +22,7 @@ from pplab.store.rows import ExperimentRow, LabelRow
 from pplab.store.run_lock import RunLock, run_stamp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pplab.analysis.judge_report import JudgeReport
     from pplab.analysis.settling import Spread
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pplab.experiments.repository import ExperimentRepository, StoredExperiment
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
+    from pplab.experiments.scheduler import Scheduler
     from pplab.models.recording import RecordedSource
     from pplab.plan.judging import JudgeRequest
     from pplab.plan.labels import Labels
@@ -176,12 +177,18 @@ class RunManager:
 
     # -- running --------------------------------------------------------------------------------------------------------------
 
-    def start(self, request: RunRequest, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
-        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
+    def start(
+        self,
+        request: RunRequest,
+        listeners: Listeners,
+        interrupts: Interrupts | None = None,
+        engine: Callable[..., Scheduler] | None = None,
+    ) -> Experiment:
+        """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile. ``engine`` is that of a `Run`."""
         plan, calibration = self.plan(request)
         labels = check_labels(request.name, request.tags or None, request.note)
         of_calibration = calibration.id if calibration else None
-        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels)
+        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels, engine=engine)
 
     def label(self, experiment_id: str, labels: Labels) -> LabelRow:
         """Give an experiment a name, tags or a note; what is not given stays."""
@@ -216,10 +223,11 @@ class RunManager:
         calibration_id: str | None = None,
         recorded: RecordedSource | None = None,
         labels: Labels | None = None,
+        engine: Callable[..., Scheduler] | None = None,
     ) -> Experiment:
         """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
 
-        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called.
+        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called; ``engine`` is that of a `Run`.
         """
         from pplab.experiments.experiment import Experiment
         from pplab.experiments.resume import PendingCalls
@@ -250,7 +258,7 @@ class RunManager:
             pending = PendingCalls(calls=plan, count=len(plan))
             if labels:
                 self.context.record(self._label_row(row.experiment_id, labels, None))
-            run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded)
+            run = self._run(row, plan, pending, lock, held, listeners, interrupts, recorded, engine)
         return Experiment(self, self.stored(row.experiment_id), run)
 
     def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run:
@@ -366,17 +374,19 @@ class RunManager:
         listeners: Listeners,
         interrupts: Interrupts | None,
         recorded: RecordedSource | None = None,
+        engine: Callable[..., Scheduler] | None = None,
     ) -> Run:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.race import standing
         from pplab.experiments.run import Run
         from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
-        dependencies = run_dependencies(self.context, plan, recorded)
+        dependencies = run_dependencies(self.context, plan, recorded, self.context)
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
-        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, lambda: standing(stored.refresh()), listeners)
+        span, decide = current_span(), lambda: standing(stored.refresh())
+        run = Run(row, plan, pending, dependencies, span, lock, limit, decide, listeners, engine)
         if plan.reader:
             from pplab.experiments.reading import reader_version, unread
 

@@ -62,6 +62,8 @@ class Run:
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
+    engine
+        Makes what sends the calls, from what a `Scheduler` is made from; default: a `Scheduler`.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Run:
         limit: CallLimit,
         decide: Callable[[], Standing],
         listeners: Listeners,
+        engine: Callable[..., Scheduler] | None = None,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
@@ -96,7 +99,7 @@ class Run:
         # No SimpleQueue: a signal at the end of its `get(timeout=)` has it wait for ever (CPython 3.11).
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
-        self.scheduler = Scheduler(
+        self.scheduler = (engine or Scheduler)(
             ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
             plan,
             pending,
@@ -134,13 +137,11 @@ class Run:
 
     def reading(self, rows: Iterable[ResponseRow]) -> None:
         """Have the reader read the answers of this pass while they arrive, after these stored ones; called before it starts."""
-        from pplab.experiments.reading import Reading
 
         def note(left: int) -> None:
             self.scheduler.progress.unread = left
 
-        recorder, trace = self._dependencies.recorder, self._span.correlation_id
-        self._reading = Reading(self.scheduler.plan, recorder, trace, self._dependencies.reader, note)
+        self._reading = self.scheduler.reading(self._span.correlation_id, note)
         for row in rows:
             self._reading.add(row)
 
