@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pplab.cluster.carried import carry, unpack
+from pplab.cluster.elsewhere import OtherProcesses
 from pplab.context import open_again
 from pplab.errors import PplabError, in_words, told_by
 from pplab.experiments.manager import RunManager
@@ -121,7 +122,7 @@ def main() -> None:
     try:
         handed: _HandedOver = unpack(data)
         context = open_again(handed.lab)
-        runs = RunManager(context)
+        runs = RunManager(context, OtherProcesses())
         runs.detached = True
         CAUSE.set(Span.known("detached", handed.correlation_id, handed.span_id))
         experiment_id, run = handed.task.begin(runs)

@@ -18,6 +18,7 @@ from pplab.experiments.batch_answers import CHUNK, Arrived, BatchAnswers, result
 from pplab.experiments.batch_calls import batch_row, by_model, custom_ids, cut_files
 from pplab.experiments.budget import Budget, worst_cost
 from pplab.experiments.dependencies import Progress
+from pplab.experiments.reads_here import ReadsHere
 from pplab.experiments.response_writer import make_call
 from pplab.experiments.scheduler import run_outcome
 from pplab.ids import now
@@ -78,7 +79,7 @@ class _Open:
         self.ids = frozenset(self.calls)
 
 
-class BatchScheduler:
+class BatchScheduler(ReadsHere):
     """One pass over the calls of an experiment that are still to be made, in batches.
 
     ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread, ``limit`` on the loop's.

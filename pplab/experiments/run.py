@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.batch_setup import BatchPass, MakeBatchPass
     from pplab.experiments.dependencies import Listeners, Progress, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
     from pplab.experiments.reading import Reading
     from pplab.experiments.resume import PendingCalls
     from pplab.experiments.run_control import RunControl
+    from pplab.experiments.run_tasks import Engine
     from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
     from pplab.observe.spans import Span
@@ -70,8 +70,8 @@ class Run:
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
-    batch
-        Makes the pass of a plan whose calls go in files.
+    engine
+        Makes what sends the calls, from what a `Scheduler` is made from; default: a `Scheduler`.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Run:
         control: RunControl,
         decide: Callable[[], Standing],
         listeners: Listeners,
-        batch: MakeBatchPass | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
@@ -111,22 +111,16 @@ class Run:
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
         self._planning = asyncio.Lock()  # a look at a race and new limits both change the plan
-        writer = ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced)
-        arrived = self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader)
-        self.scheduler: Scheduler | BatchPass
-        if batch is not None:
-            self.scheduler = batch(writer, plan, pending, dependencies, arrived)
-        else:
-            self.scheduler = Scheduler(
-                writer,
-                plan,
-                pending,
-                dependencies,
-                most=limit.calls,
-                on_response=arrived,
-                on_text=self._queued("on_text"),
-                look=self._look if plan.race else None,
-            )
+        self.scheduler = (engine or Scheduler)(
+            ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
+            plan,
+            pending,
+            dependencies,
+            most=limit.calls,
+            on_response=self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader),
+            on_text=self._queued("on_text"),
+            look=self._look if plan.race else None,
+        )
 
     def _queued(self, *names: str) -> Callable[..., None] | None:
         """Return what the scheduler calls, which must return at once: it queues the news for the callbacks there are."""
@@ -155,13 +149,11 @@ class Run:
 
     def reading(self, rows: Iterable[ResponseRow]) -> None:
         """Have the reader read the answers of this pass while they arrive, after these stored ones; called before it starts."""
-        from pplab.experiments.reading import Reading
 
         def note(left: int) -> None:
             self.scheduler.progress.unread = left
 
-        recorder, trace = self._dependencies.recorder, self._span.correlation_id
-        self._reading = Reading(self.scheduler.plan, recorder, trace, self._dependencies.reader, note)
+        self._reading = self.scheduler.reading(self._span.correlation_id, note)
         for row in rows:
             self._reading.add(row)
 
