@@ -29,11 +29,8 @@ if TYPE_CHECKING:
     from pplab.store.rows import Row
 
 
-class LabContext(CopiedAsItself):
-    """Who uses a lab, where it is stored, and what answers its calls.
-
-    A verb of `Lab` leaves a trace (`pplab.operation`); whatever reads by itself, such as a widget that is up to date or a
-    dashboard, asks the context's ``store`` or the lab's manager instead, and leaves none.
+class ModelContext(CopiedAsItself):
+    """Who asks models, and what answers; nothing is stored.
 
     Parameters
     ----------
@@ -48,7 +45,6 @@ class LabContext(CopiedAsItself):
         The same without a recording.
     scrub : Scrubber
         Removes keys from text.
-    store : Store
     access : ModelAccess
         What answers calls.
     recording : Recording or None
@@ -58,13 +54,8 @@ class LabContext(CopiedAsItself):
     def __init__(self, effective_configuration: EffectiveConfiguration) -> None:
         self.effective_configuration = self.unrecorded = effective_configuration
         self.scrub = Scrubber(*effective_configuration.secrets)
-        self.store = open_store(effective_configuration.folder or TEMPORARY)
-        self.store.add_secret(*effective_configuration.secrets)
         self.access = ModelAccess(effective_configuration, self.scrub, self._add_secrets)
         self.recording: Recording | None = None
-        self._closed = False
-        if effective_configuration.recording:
-            self.answer_from(effective_configuration.recording)
 
     @property
     def user(self) -> str:
@@ -108,7 +99,6 @@ class LabContext(CopiedAsItself):
     def _add_secrets(self, *secrets: str) -> None:
         for secret in secrets:
             self.scrub.add(secret)
-        self.store.add_secret(*secrets)
 
     @property
     def configuration(self) -> PPLab:
@@ -120,6 +110,41 @@ class LabContext(CopiedAsItself):
         """The variables of the environment that the model's endpoint names and that hold nothing."""
         endpoint = self.effective_configuration.endpoint
         return tuple(name for name in (endpoint.variables if endpoint else ()) if not os.environ.get(name))
+
+    def use(self, recording: Recording | None) -> None:
+        """Put a recording in front of the model from here on; ``None`` takes it away."""
+        self.recording = recording
+        self.effective_configuration = recorded_model(self.unrecorded, recording) if recording else self.unrecorded
+        self.access.use_recording(recording, self.effective_configuration)
+
+
+class LabContext(ModelContext):
+    """Who uses a lab, where it is stored, and what answers its calls.
+
+    A verb of `Lab` leaves a trace (`pplab.operation`); whatever reads by itself, such as a widget that is up to date or a
+    dashboard, asks the context's ``store`` or the lab's manager instead, and leaves none.
+
+    Parameters
+    ----------
+    effective_configuration
+        The configuration in effect.
+
+    Attributes
+    ----------
+    store : Store
+    """
+
+    def __init__(self, effective_configuration: EffectiveConfiguration) -> None:
+        self.store = open_store(effective_configuration.folder or TEMPORARY)
+        self.store.add_secret(*effective_configuration.secrets)
+        super().__init__(effective_configuration)
+        self._closed = False
+        if effective_configuration.recording:
+            self.answer_from(effective_configuration.recording)
+
+    def _add_secrets(self, *secrets: str) -> None:
+        super()._add_secrets(*secrets)
+        self.store.add_secret(*secrets)
 
     @property
     def folder(self) -> Path:
@@ -154,9 +179,7 @@ class LabContext(CopiedAsItself):
 
         if self.recording is not None:
             self.recording.sort_lines()
-        self.recording = None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days)
-        self.effective_configuration = recorded_model(self.unrecorded, self.recording) if self.recording else self.unrecorded
-        self.access.use_recording(self.recording, self.effective_configuration)
+        self.use(None if path is None else Recording(path, scrub=self.scrub, max_age_days=max_age_days))
         return self.recording
 
     def close(self) -> None:
@@ -169,7 +192,7 @@ class LabContext(CopiedAsItself):
         """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""
         return open_again, (self.address(),)
 
-    def address(self, *, keys: bool = False) -> LabAddress:
+    def address(self, *, keys: bool = False, store: bool = True) -> LabAddress:
         """Return what opens this lab in another process.
 
         Parameters
@@ -177,14 +200,16 @@ class LabContext(CopiedAsItself):
         keys
             Put in the key that was passed as an argument, for a way that nobody else sees (a pipe); the other process must have
             the keys of the environment from its own.
+        store
+            Put in the lab's folder; without it the address is good for asking the same models, in a `ModelContext`.
 
         Raises
         ------
         BadInput
-            When the lab ends with its process.
+            When the lab ends with its process, and its folder is wanted.
         """
         own = self.unrecorded
-        if own.folder is None:
+        if store and own.folder is None:
             raise BadInput(
                 "a lab that ends with its process cannot be carried into another", hint="give it a folder: pplab.Lab('.pplab')"
             )
@@ -192,7 +217,7 @@ class LabContext(CopiedAsItself):
         if not keys and base_url and (check_base_url(base_url)[1] or secret_parameters(base_url)):
             base_url = None  # it holds a key; the other process must have it from its environment
         return LabAddress(
-            folder=str(own.folder),
+            folder=str(own.folder) if store else TEMPORARY,
             user=own.user,
             asked=own.same_server(own.model),
             base_url=base_url,
@@ -227,6 +252,15 @@ class LabAddress:
         server = {"base_url": self.base_url, "api_key": self.api_key}
         return resolve(store=self.folder, user=self.user, model=self.asked, configuration=configuration, **server)
 
+    def check(self, context: ModelContext) -> None:
+        """Refuse a context that would ask another model, or another server, than is asked where the address comes from."""
+        if (context.model, context.provider) != (self.model, self.provider):
+            raise BadInput(
+                f"the lab asks {self.model} at {self.provider} where it came from,"
+                f" and would ask {context.model} at {context.provider} in this process",
+                hint="set the same environment here (OPENAI_API_KEY, PPLAB_BASE_URL), or give base_url to pplab.Lab",
+            )
+
 
 def open_again(address: LabAddress) -> LabContext:
     """Open a lab in the process it was carried to, and make sure that it asks the same model there.
@@ -239,11 +273,9 @@ def open_again(address: LabAddress) -> LabContext:
     context = LabContext(address.effective())
     if address.recording is not None:
         context.answer_from(address.recording)
-    if (context.model, context.provider) != (address.model, address.provider):
-        there = f"{context.model} at {context.provider}"
+    try:
+        address.check(context)
+    except BadInput:
         context.close()
-        raise BadInput(
-            f"the lab asks {address.model} at {address.provider} where it came from, and would ask {there} in this process",
-            hint="set the same environment here (OPENAI_API_KEY, PPLAB_BASE_URL), or give base_url to pplab.Lab",
-        )
+        raise
     return context

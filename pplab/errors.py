@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 LIMIT = 600  # characters of a message or a hint; what a user gave may be megabytes long
 
@@ -109,6 +109,21 @@ class Interrupted(PplabError):
 
     code = "interrupted"
     exit_code = 130
+
+
+def told_by(words: Mapping[str, Any]) -> PplabError:
+    """Return the error that another process had, of the kind that it was there, from its `PplabError.as_dict`.
+
+    Examples
+    --------
+    >>> told_by({"code": "bad_input", "message": "n=0 is out of range", "hint": ""})
+    BadInput('n=0 is out of range')
+    """
+    kinds = [PplabError]
+    for kind in kinds:  # grows by those below
+        kinds += kind.__subclasses__()
+    kind = next((kind for kind in kinds if kind.code == words["code"]), PplabError)
+    return kind(words["message"], hint=words["hint"], code=words["code"])
 
 
 def in_words(error: Exception, doing: str) -> PplabError:

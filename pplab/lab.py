@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from pplab.cluster.elsewhere import OtherProcesses
 from pplab.config.configuration import resolve
 from pplab.context import LabContext
 from pplab.errors import BadInput
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from pplab.config.configuration import PPLab
     from pplab.experiments.dependencies import Listener
     from pplab.experiments.experiment import Experiment
-    from pplab.experiments.run_tasks import FurtherPass, NewRun
     from pplab.models.recording import Recording
     from pplab.share.export import Export
     from pplab.share.import_package import ImportReport
@@ -61,12 +61,6 @@ if TYPE_CHECKING:
     PathName = str | os.PathLike[str]
     Stored = Experiment | str | os.PathLike[str]
     """An experiment, its id, or the path of a package."""
-
-
-def _detach(context: LabContext, task: NewRun | FurtherPass) -> str:
-    from pplab.cluster.detached import detach
-
-    return detach(context, task)
 
 
 class Lab(RunningVerbs, JudgingVerbs, CopiedAsItself):
@@ -111,7 +105,7 @@ class Lab(RunningVerbs, JudgingVerbs, CopiedAsItself):
     ) -> None:
         own = configuration if configuration is not None else settings
         effective = resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=own)
-        self.__setstate__(RunManager(LabContext(effective), _detach))
+        self.__setstate__(RunManager(LabContext(effective), OtherProcesses()))
 
     def __getstate__(self) -> RunManager:
         return self._runs  # which opens its context again in the process it is carried to

@@ -53,12 +53,24 @@ def carry(task: Any) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Return a task that `carry` made into bytes; metrics, checks and the places of modules are then known in this process."""
+    """Return a task that `carry` made into bytes; metrics, checks and the places of modules are then known in this process.
+
+    Raises
+    ------
+    BadInput
+        When a metric or check needs a module that is not found here.
+    """
     carried: _Carried = pickle.loads(data)  # noqa: S301 - from the process that started this one, over its pipe
     sys.path[:] = dict.fromkeys([*sys.path, *carried.path])
     metrics: tuple[UserMetric, ...]
     checks: Mapping[str, Any]
-    metrics, checks = pickle.loads(carried.functions)  # noqa: S301
+    try:
+        metrics, checks = pickle.loads(carried.functions)  # noqa: S301
+    except Exception as error:
+        raise BadInput(
+            f"your metrics and checks cannot be used in another process: {one_line(str(error))}",
+            hint="what they import must be found from the folder in which the run is begun",
+        ) from error
     adopt_metrics(metrics)
     adopt_checks(checks)
     return pickle.loads(carried.task)  # noqa: S301

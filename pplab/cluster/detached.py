@@ -2,25 +2,25 @@
 
 Everything that the new process needs, a key that was passed as an argument included, comes over its standard input; keys of the
 environment it has from its own. It answers with one line, the experiment's id or what is wrong, and then has no tie to the
-process that began it.
+process that began it. It finds modules where that process does, and nowhere else.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pplab.cluster.carried import carry, unpack
+from pplab.cluster.elsewhere import OtherProcesses
 from pplab.context import open_again
-from pplab.errors import BadInput, PplabError, in_words
+from pplab.errors import PplabError, in_words, told_by
 from pplab.experiments.manager import RunManager
 from pplab.log import log_error, thread
 from pplab.observe.cell_audit import notebook_name
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from pplab.context import LabAddress, LabContext
     from pplab.experiments.run_tasks import FurtherPass, NewRun
 
+BEGIN: Final = (
+    "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); from pplab.cluster.detached import main; main()"
+)
+"""What the new process executes: the places of modules are the first line of its input."""
 START_SECONDS: Final = 120.0
 """How long a process may take to begin its run: it imports pplab and opens the lab, on a busy machine."""
 if sys.platform == "win32":
@@ -63,14 +67,15 @@ def detach(context: LabContext, task: NewRun | FurtherPass) -> str:
     """
     span = current_span()
     data = carry(_HandedOver(context.address(keys=True), task, span.correlation_id, span.span_id))
+    places = json.dumps([place for place in sys.path if isinstance(place, str)]).encode() + b"\n"
     environment = dict(os.environ)
     if name := notebook_name(vars(sys.modules["__main__"])):
         environment["JPY_SESSION_NAME"] = name
-    process = subprocess.Popen(  # nothing on its command line is the user's
-        [sys.executable, "-m", "pplab.cluster.detached"],
+    process = subprocess.Popen(  # noqa: S603 - nothing on its command line is the user's
+        [sys.executable, "-P", "-c", BEGIN],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
         env=environment,
         **OWN_SESSION,
     )
@@ -81,7 +86,7 @@ def detach(context: LabContext, task: NewRun | FurtherPass) -> str:
     try:
         with process.stdin, process.stdout:
             with suppress(BrokenPipeError):  # it ended, and what it said is read
-                process.stdin.write(data)
+                process.stdin.write(places + data)
                 process.stdin.close()
             said = process.stdout.read()
     except BaseException:  # an interrupt: nobody will have heard of the run
@@ -94,13 +99,15 @@ def detach(context: LabContext, task: NewRun | FurtherPass) -> str:
 
 
 def _experiment_id(said: bytes) -> str:
+    """Return the id in the last line of what a process said, which is its answer; before it stands what Python had to say."""
+    *_, last = said.decode("utf-8", "replace").splitlines() or [""]
     try:
-        answer = json.loads(said)
+        answer = json.loads(last)
     except ValueError:
-        raise PplabError("the process of the run ended before it began", hint="the lab's pplab.log may say why") from None
+        hint = f"it said: {last}" if last else "it was killed, or took too long to begin"
+        raise PplabError("the process of the run ended before it began", hint=hint) from None
     if error := answer.get("error"):
-        kind = BadInput if error["code"] == BadInput.code else PplabError
-        raise kind(error["message"], hint=error["hint"], code=error["code"])
+        raise told_by(error)
     return str(answer["id"])
 
 
@@ -111,14 +118,11 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdin, sys.stdout, sys.stderr):  # whatever the user's metrics print, with whatever is in it
         os.dup2(nowhere, stream.fileno())
-    try:
-        handed: _HandedOver = unpack(data)
-    except (EOFError, pickle.UnpicklingError):  # whoever began this ended before it had said what to do
-        return
     context = None
     try:
+        handed: _HandedOver = unpack(data)
         context = open_again(handed.lab)
-        runs = RunManager(context)
+        runs = RunManager(context, OtherProcesses())
         runs.detached = True
         CAUSE.set(Span.known("detached", handed.correlation_id, handed.span_id))
         experiment_id, run = handed.task.begin(runs)
@@ -126,8 +130,7 @@ def main() -> None:
         words = in_words(error, "run")
         if context is not None:
             words.scrub(context.scrub)
-        json.dump({"error": words.as_dict()}, answer)
-        answer.close()
+        _answer(answer, {"error": words.as_dict()})
         return
     ended = threading.Event()
 
@@ -135,21 +138,21 @@ def main() -> None:
         ended.set()
 
     signal.signal(signal.SIGTERM, end)
-    json.dump({"id": experiment_id}, answer)
-    try:
-        answer.close()
-    except OSError as error:  # whoever began this has ended since; the run goes on
-        log_error("nobody heard that a run was begun", error)
+    _answer(answer, {"id": experiment_id})
     thread(_wait_for, run, ended, name="pplab-ended").start()
     ended.wait()
     runs.end()
     context.close()
 
 
+def _answer(answer: TextIO, words: dict[str, Any]) -> None:
+    try:
+        answer.write(f"\n{json.dumps(words)}")
+        answer.close()
+    except OSError as error:  # whoever began this has ended since
+        log_error("nobody heard whether a run was begun", error)
+
+
 def _wait_for(run: Any, ended: threading.Event) -> None:
     run.ended(None)
     ended.set()
-
-
-if __name__ == "__main__":
-    main()

@@ -308,6 +308,8 @@ RUN_OPTIONS = (
     Option("--max-cost", "a limit in US dollars; the run pauses before the call that could exceed it", number, "USD"),
     Option("--max-concurrency", "how many calls may be under way at once (default 32)", whole_number, "N"),
     Option("--deadline", "seconds one call may take in total, retries included (default 120)", number, "SECONDS"),
+    Option("--processes", "how many processes of this machine make and score the calls (default 1)", whole_number, "N"),
+    Option("--on", "have the workers of a Dask cluster make the calls (needs pplab[cluster])", metavar="dask://HOST:PORT"),
     Option("--seed", "derive the seed of every replicate from this number", whole_number, "N"),
     Option("--stream", "receive each answer piece by piece while it is written", None),
     Option("--detach", "hand the run to a process of its own, which goes on when this one ends (see runs)", None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands.command import Argument, Command, Option, number, whole_number
+from pplab.commands.command import Argument, Command, Option
 from pplab.commands.result import CommandResult
 from pplab.commands.running import experiment_result
 from pplab.errors import BadInput
@@ -23,7 +23,7 @@ ACTIONS = {
     "cancel": "--cancel",
     "limit": "--limit",
 }
-LIMITS = {"concurrency": whole_number, "max_cost": number}
+LIMITS = ("concurrency", "max_cost")
 
 
 def runs(session: Session, arguments: argparse.Namespace) -> CommandResult:
@@ -75,12 +75,13 @@ def _steer(lab: Lab, action: str, wanted: str, limits: list[str]) -> None:
 
 
 def _limits(words: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    """Return the limits that were given, as words; `Experiment.limit` reads them as numbers."""
+    found = {}
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or name not in LIMITS:
             raise BadInput(f"'{word}' is no limit", hint="write concurrency=8 or max_cost=2.50")
-        found[name] = LIMITS[name](value)
+        found[name] = value
     return found
 
 

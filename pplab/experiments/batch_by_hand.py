@@ -11,6 +11,7 @@ from pplab.experiments.batch_answers import CHUNK, Arrived, BatchAnswers, result
 from pplab.experiments.batch_calls import batch_row, by_model, custom_ids, cut_files
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.open_batch import WRITTEN
+from pplab.experiments.reads_here import ReadsHere
 from pplab.experiments.response_writer import make_call
 from pplab.experiments.scheduler import run_outcome
 from pplab.files import write_atomically
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import ResponseRow
 
 
-class FilePass:
+class FilePass(ReadsHere):
     """A pass over calls by way of a file; what steers a run has little to do here.
 
     Parameters

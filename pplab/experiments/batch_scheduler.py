@@ -28,6 +28,7 @@ from pplab.experiments.open_batch import (
     count_of,
     waiting_words,
 )
+from pplab.experiments.reads_here import ReadsHere
 from pplab.experiments.response_writer import make_call
 from pplab.experiments.scheduler import run_outcome
 from pplab.log import log_error
@@ -54,7 +55,7 @@ class _LeftError(Exception):
     """Whoever waited has gone."""
 
 
-class BatchScheduler:
+class BatchScheduler(ReadsHere):
     """One pass over the calls of an experiment that are still to be made, in batches.
 
     ``pause``, ``go_on``, ``cancel`` and ``leave`` may be called from any thread, ``limit`` on the loop's.

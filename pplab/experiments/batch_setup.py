@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from pplab.store.rows import BatchRow, ResponseRow
 
 BatchPass: TypeAlias = BatchScheduler | RequestFiles | ResultFile
-MakeBatchPass: TypeAlias = Callable[
-    ["ResponseWriter", "Plan", "PendingCalls", "RunDependencies", "Callable[[ResponseRow], None] | None"], BatchPass
-]
+MakeBatchPass: TypeAlias = Callable[..., BatchPass]
 ENDINGS = ("jsonl",)
 
 
@@ -78,7 +76,9 @@ def batch_pass(experiment_id: str, span: Span, stored: Sequence[BatchRow], by_ha
         plan: Plan,
         pending: PendingCalls,
         dependencies: RunDependencies,
+        *,
         on_response: Callable[[ResponseRow], None] | None,
+        **_: Any,
     ) -> BatchPass:
         made: BatchPass = kind(writer, plan, pending, dependencies, on_response=on_response, **about)
         return made

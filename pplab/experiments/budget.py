@@ -33,10 +33,14 @@ class Budget:
 
     def reserve(self, worst: float) -> bool:
         """Set ``worst`` aside, if it is left."""
-        if self.most is not None and self.spent + self._reserved + worst > self.most + TOLERANCE:
+        if not self.leaves(worst):
             return False
         self._reserved += worst
         return True
+
+    def leaves(self, amount: float) -> bool:
+        """Return whether ``amount`` could be set aside now."""
+        return self.most is None or self.spent + self._reserved + amount <= self.most + TOLERANCE
 
     def settle(self, reserved: float, spent: float) -> None:
         """Give back what was set aside and count what was spent."""

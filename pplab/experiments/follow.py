@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import fields
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.standing_runs import standing_run
@@ -14,9 +14,10 @@ from pplab.store.rows import ResponseRow
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pplab.experiments.dependencies import Listener
+    from pplab.experiments.interrupts import Interrupts
     from pplab.experiments.standing_runs import StandingRun
     from pplab.store.store import Store
 
@@ -24,29 +25,36 @@ LOOK_SECONDS: Final = 0.2
 """How often the journal is looked at; a run says as often how far it is."""
 
 
-def follow(store: Store, experiment_id: str, on: Listener, stopped: Callable[[], object]) -> None:
-    """Tell a listener of the answers that are stored and of those that come, until the run ends or ``stopped`` says so."""
+def follow(store: Store, experiment_id: str, on: Listener, interrupts: Interrupts) -> None:
+    """Tell a listener of the answers that are stored and of those that come, until the run ends or an interrupt comes."""
     reader = RecordReader(store.folder / "journal", "response")  # before what is stored is read, so that none is missed
     told: dict[str, int] = {}
 
-    def tell(row: ResponseRow) -> None:
-        if row.experiment_id == experiment_id and told.get(row.response_id, -1) < row.revision:
-            told[row.response_id] = row.revision
-            on.arrived(row)
+    def tell(rows: Iterable[ResponseRow]) -> None:
+        for row in rows:
+            if row.experiment_id == experiment_id and told.get(row.response_id, -1) < row.revision and not interrupts.count:
+                told[row.response_id] = row.revision
+                _call(on.arrived, row, interrupts)
 
-    for row in store.response_rows(experiment_id):
-        tell(row)
+    tell(store.response_rows(experiment_id))
     going = True
-    while going and not stopped():
+    while going and not interrupts.count:
         going = is_running(store.folder, experiment_id)
-        for change in reader.poll():
-            if isinstance(change.row, ResponseRow):
-                tell(change.row)
+        tell(change.row for change in reader.poll() if isinstance(change.row, ResponseRow))
         run = standing_run(store.folder, experiment_id)
-        if run is not None:
-            on.progress(_progress(run))
+        if run is not None and not interrupts.count:
+            _call(on.progress, _progress(run), interrupts)
         if going:
             time.sleep(LOOK_SECONDS)
+
+
+def _call(callback: Callable[[Any], None], about: Any, interrupts: Interrupts) -> None:
+    """Call a listener's function, which an interrupt ends as it would end any of the user's own code."""
+    try:
+        with interrupts.passing():
+            callback(about)
+    except KeyboardInterrupt:
+        interrupts.count += 1
 
 
 def _progress(run: StandingRun) -> Progress:

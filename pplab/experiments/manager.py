@@ -12,9 +12,10 @@ from pplab.config.configuration import TEMPORARY
 from pplab.errors import BadInput
 from pplab.experiments.dependencies import Listeners
 from pplab.experiments.interrupts import Interrupts
-from pplab.experiments.run_tasks import FurtherPass, NewRun
+from pplab.experiments.planner import Planner
+from pplab.experiments.run_tasks import FurtherPass, Means, NewRun
 from pplab.ids import new_id, now
-from pplab.inputs.values import as_list, python_value
+from pplab.inputs.values import python_value
 from pplab.observe.cell_audit import notebook_name
 from pplab.observe.spans import current_span
 from pplab.operation import Operation
@@ -23,39 +24,32 @@ from pplab.plan.plan import Plan
 from pplab.store import history
 from pplab.store.rows import ExperimentRow, LabelRow
 from pplab.store.run_control import RunFolder
-from pplab.store.run_lock import RunLock, run_stamp
+from pplab.store.run_lock import RunLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from pplab.analysis.judge_report import JudgeReport
-    from pplab.analysis.settling import Spread
-    from pplab.calibration import Calibration
     from pplab.context import LabContext
     from pplab.experiments.batch_setup import ByHand
     from pplab.experiments.experiment import Experiment
-    from pplab.experiments.preflight import Preflight
-    from pplab.experiments.race import Standing
-    from pplab.experiments.repository import ExperimentRepository, StoredExperiment
+    from pplab.experiments.repository import StoredExperiment
     from pplab.experiments.resume import PendingCalls, ResumeRequest
     from pplab.experiments.run import Run
+    from pplab.experiments.run_tasks import Elsewhere, Engine
     from pplab.models.recording import RecordedSource
     from pplab.plan.judging import JudgeRequest
     from pplab.plan.labels import Labels
     from pplab.plan.request import RunRequest
 
-    Detach = Callable[[LabContext, NewRun | FurtherPass], str]
 
-
-class RunManager:
+class RunManager(Planner):
     """The runs of one lab.
 
     Parameters
     ----------
     context
         Whose user, model and configuration they use, where they are written, and what answers them.
-    detach
-        Has a process of its own make a pass over an experiment; returns the experiment's id once it is begun.
+    elsewhere
+        What makes passes in other processes; ``None``: none can be.
 
     Attributes
     ----------
@@ -63,22 +57,15 @@ class RunManager:
         Whether this process is there for one run alone.
     """
 
-    def __init__(self, context: LabContext, detach: Detach | None = None) -> None:
-        self.context = context
+    def __init__(self, context: LabContext, elsewhere: Elsewhere | None = None) -> None:
+        super().__init__(context)
         self.detached = False
-        self._detach = detach
-        self._store = context.store
+        self._elsewhere = elsewhere
         self._running: list[Run] = []
-        self._known_spread: tuple[object, Spread] | None = None
         atexit.register(self.end)
 
-    def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext, Detach | None]]:
-        return RunManager, (self.context, self._detach)  # in another process there are no runs of this one to follow
-
-    @property
-    def capabilities(self) -> Mapping[str, Mapping[str, str]]:
-        """What the user knows about models and their parameters."""
-        return self.context.access.capabilities
+    def __reduce__(self) -> tuple[type[RunManager], tuple[LabContext, Elsewhere | None]]:
+        return RunManager, (self.context, self._elsewhere)  # in another process there are no runs of this one to follow
 
     def experiment(self, wanted: str) -> Experiment:
         """Return a stored experiment by id (or a unique beginning of it), or the latest one."""
@@ -87,12 +74,6 @@ class RunManager:
         repository = self.stored(wanted)
         repository.refresh()  # so that one that is not there is refused now
         return Experiment(self, repository)
-
-    def stored(self, wanted: str) -> ExperimentRepository:
-        """Return what is stored of an experiment."""
-        from pplab.experiments.repository import ExperimentRepository
-
-        return ExperimentRepository(self._store, wanted)
 
     def end(self) -> None:
         """End every run of this lab that is under way, at its closing or the program's end; what arrived is written."""
@@ -104,111 +85,25 @@ class RunManager:
         for run in own:
             run.ended()
 
-    # -- planning -------------------------------------------------------------------------------------------------------------
-
-    def plan(self, request: RunRequest) -> tuple[Plan, Calibration | None]:
-        """Return the plan of a request, and the calibration it works in."""
-        from pplab.plan.request import build_plan
-        from pplab.scoring.checks import check, check_functions
-
-        for one in as_list(request.checks):
-            if callable(one):
-                check(one)
-        calibration = self.calibration(request.calibration)
-        context = self.context
-        plan = build_plan(
-            request,
-            model=context.model,
-            calibration=calibration,
-            scrub=context.scrub,
-            resolve=context.asked,
-            functions=check_functions(),
-            reader=bool(context.configuration.reader),
-            **self.defaults(),
-        )
-        if plan.models and request.max_concurrency is None:
-            plan = dataclasses.replace(plan, max_concurrency=context.access.max_concurrency(plan.models))
-        return plan, calibration
-
-    def defaults(self) -> dict[str, Any]:
-        """Return the options of a plan that the configuration decides."""
-        return {"deadline": self.context.configuration.deadline, "max_concurrency": self.context.access.max_concurrency()}
-
-    def calibration(self, wanted: Any) -> Calibration | None:
-        """Return a calibration, itself or by its id; ``None`` for none."""
-        from pplab.calibration import Calibration
-        from pplab.experiments.calibrate import stored_calibration
-
-        if wanted is None or isinstance(wanted, Calibration):
-            return wanted
-        if not isinstance(wanted, str):
-            raise BadInput("calibration must be a Calibration or an id", hint="pass what lab.calibrate returned, or 'latest'")
-        return stored_calibration(self.context, wanted)
-
-    def preflight(self, request: RunRequest) -> Preflight:
-        """Return what a run would be; nothing is sent, and nothing is written down."""
-        from pplab.experiments.calibrate import without_temperature
-        from pplab.experiments.caveats import caveats
-        from pplab.experiments.preflight import ModelFacts, preflight
-        from pplab.experiments.run_setup import concurrent_calls
-        from pplab.plan.request import draws_settings, given_parameters
-
-        plan, calibration = self.plan(request)
-        if plan.reader:
-            from pplab.experiments.reading import reader_version
-
-            reader_version(self.context.configuration.reader)  # refused here as it would be there
-        access = self.context.access
-        if plan.batch:
-            access.check_batches(plan.models)  # likewise
-        models = plan.models or (access.own,)
-        limits = access.endpoint_limits(plan.models)
-        with self._store.reading():
-            stats = [history.model_stats(self._store, asked.provider or "", asked.name) for asked in models]
-            probes = self._store.audit("probe_completed")
-        facts = [
-            ModelFacts(asked, access.price(asked.name, asked.provider), of_one, limits.get(asked.place))
-            for asked, of_one in zip(models, stats, strict=True)
-        ]
-        warnings = caveats(plan, self.context.provider, self.capabilities, probes)
-        if calibration and draws_settings(request):
-            warnings = (*warnings, *without_temperature(plan, calibration, given_parameters(request), models))
-        if caveat := concurrent_calls(self.context, plan).caveat:
-            warnings = (*warnings, caveat)
-        return preflight(plan, facts, warnings, self._spread(plan, calibration))
-
-    def _spread(self, plan: Plan, calibration: Calibration | None) -> Spread:
-        """Return how much answers to one prompt vary in this lab, read anew once more was run."""
-        from pplab.analysis.settling import CHECKED_SPREAD, Spread
-        from pplab.experiments.repository import share_of_precision
-        from pplab.experiments.spread import spread_of_lab
-
-        if plan.checks:
-            return Spread(CHECKED_SPREAD)
-        precision = share_of_precision(**calibration.scores) if calibration else share_of_precision()
-        models = tuple(dict.fromkeys(asked.name for asked in plan.models or (self.context.access.own,)))
-        key = run_stamp(self._store.path), models, precision
-        if self._known_spread is None or self._known_spread[0] != key:
-            self._known_spread = key, spread_of_lab(self._store, models, precision, self.stored)
-        return self._known_spread[1]
-
     # -- running --------------------------------------------------------------------------------------------------------------
 
     def start(self, request: RunRequest, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
         """Plan and run; wait for the end if there are ``interrupts`` to heed meanwhile."""
         plan, calibration = self.plan(request)
         labels = check_labels(request.name, request.tags or None, request.note)
-        of_calibration = calibration.id if calibration else None
-        by_hand = None
+        means = Means(processes=request.processes)
         if plan.batch:
             from pplab.experiments.batch_setup import requests_file
 
-            by_hand = requests_file(request.batch)
-        if request.detach:
-            if by_hand is not None:
-                raise BadInput("a file of requests is written at once, and nothing is left to detach", hint="leave out detach")
-            return self.experiment(self._in_own_process(NewRun(plan, of_calibration, labels), listeners))
-        return self.start_plan(plan, listeners, interrupts, calibration_id=of_calibration, labels=labels, by_hand=by_hand)
+            means = dataclasses.replace(means, by_hand=requests_file(request.batch))
+        task = NewRun(plan, calibration.id if calibration else None, labels, means)
+        if not request.detach:
+            return self.start_task(task, listeners, interrupts)
+        if request.processes is not None and not isinstance(request.processes, (int, str)):
+            raise BadInput("a client of Dask cannot be carried into another process", hint="write on='dask://HOST:PORT'")
+        if means.by_hand is not None:
+            raise BadInput("a file of requests is written at once, and nothing is left to detach", hint="leave out detach")
+        return self.experiment(self._in_own_process(task, listeners))
 
     def _in_own_process(self, task: NewRun | FurtherPass, listeners: Listeners) -> str:
         """Have a process of its own make a pass; return the experiment's id."""
@@ -217,12 +112,12 @@ class RunManager:
                 "a detached run calls nobody in this process",
                 hint="leave out on, on_response and on_text; exp.wait() waits for it",
             )
-        if self._detach is None or self.context.name == TEMPORARY:
+        if self._elsewhere is None or self.context.name == TEMPORARY:
             raise BadInput(
                 "a lab that ends with its process cannot detach a run", hint="give it a folder: --store .pplab, or PPLAB_STORE"
             )
         self._store.must_be_writable()
-        return self._detach(self.context, task)
+        return self._elsewhere.detach(self.context, task)
 
     def label(self, experiment_id: str, labels: Labels) -> LabelRow:
         """Give an experiment a name, tags or a note; what is not given stays."""
@@ -248,12 +143,6 @@ class RunManager:
             correlation_id=current_span().correlation_id,
         )
 
-    def begin_plan(
-        self, plan: Plan, listeners: Listeners, *, calibration_id: str | None = None, labels: Labels | None = None
-    ) -> tuple[str, Run]:
-        """Begin to run a plan; return the experiment's id and the run."""
-        return self._start(plan, listeners, None, calibration_id, None, labels)
-
     def start_plan(
         self,
         plan: Plan,
@@ -263,40 +152,34 @@ class RunManager:
         calibration_id: str | None = None,
         recorded: RecordedSource | None = None,
         labels: Labels | None = None,
-        by_hand: ByHand | None = None,
     ) -> Experiment:
         """Run a plan; wait for the end if there are ``interrupts`` to heed meanwhile.
 
-        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called; ``by_hand`` is the file that the
-        requests of a plan in batches are written to.
+        ``recorded`` answers in place of the model; ``labels`` are what the experiment is called.
         """
+        return self.start_task(NewRun(plan, calibration_id, labels, Means(recorded=recorded)), listeners, interrupts)
+
+    def start_task(self, task: NewRun, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
+        """Run what a task says; wait for the end if there are ``interrupts`` to heed meanwhile."""
         from pplab.experiments.experiment import Experiment
 
-        experiment_id, run = self._start(plan, listeners, interrupts, calibration_id, recorded, labels, by_hand)
+        experiment_id, run = self.begin_task(task, listeners, interrupts)
         return Experiment(self, self.stored(experiment_id), run)
 
-    def _start(
-        self,
-        plan: Plan,
-        listeners: Listeners,
-        interrupts: Interrupts | None,
-        calibration_id: str | None,
-        recorded: RecordedSource | None,
-        labels: Labels | None,
-        by_hand: ByHand | None = None,
-    ) -> tuple[str, Run]:
+    def begin_task(self, task: NewRun, listeners: Listeners, interrupts: Interrupts | None = None) -> tuple[str, Run]:
+        """Do what `start_task` does; return the experiment's id and the run."""
         from pplab.experiments.resume import PendingCalls
         from pplab.experiments.run_setup import software_versions, with_current_metrics
 
         self._store.must_be_writable()
-        plan = with_current_metrics(plan)
+        plan, recorded = with_current_metrics(task.plan), task.means.recorded
         row = ExperimentRow(
             experiment_id=new_id(),
             revision=0,
             created_at=(at := now()),
             updated_at=at,
             user=self.context.user,
-            calibration_id=calibration_id,
+            calibration_id=task.calibration_id,
             model=plan.model,
             provider=plan.providers or (recorded.provider if recorded else self.context.provider),
             models=[asked.label for asked in plan.models] or [plan.model],
@@ -311,9 +194,9 @@ class RunManager:
         with ExitStack() as held:
             lock = held.enter_context(RunLock(self.context.folder, row.experiment_id))
             pending = PendingCalls(calls=plan, count=len(plan))
-            if labels:
-                self.context.record(self._label_row(row.experiment_id, labels, None))
-            return row.experiment_id, self._run(row, plan, pending, lock, held, listeners, interrupts, recorded, by_hand)
+            if task.labels:
+                self.context.record(self._label_row(row.experiment_id, task.labels, None))
+            return row.experiment_id, self._run(row, plan, pending, lock, held, listeners, interrupts, task.means)
 
     def resume(self, experiment_id: str, request: ResumeRequest, listeners: Listeners) -> Run | None:
         """Send what an experiment is still missing (``resume``), that and what failed (``retry``), or more of it (``top_up``).
@@ -344,7 +227,7 @@ class RunManager:
             self._refuse_another_model(row)
             plan, pending = pending_calls(row, history.outcomes(self._store, experiment_id), request)
             plan = with_current_metrics(plan, plan.metrics)
-            by_hand = self._results(plan, request)
+            means = Means(by_hand=self._results(plan, request), processes=request.processes)
             if request.max_cost is not None:
                 plan = dataclasses.replace(plan, max_cost=check_cost(python_value(request.max_cost)))
             if request.max_calls is not None:
@@ -361,7 +244,7 @@ class RunManager:
                 status="running",
                 reason=None,
             )
-            return self._run(row, plan, pending, lock, held, listeners, interrupts, by_hand=by_hand)
+            return self._run(row, plan, pending, lock, held, listeners, interrupts, means)
 
     @staticmethod
     def _results(plan: Plan, request: ResumeRequest) -> ByHand | None:
@@ -442,6 +325,17 @@ class RunManager:
                 hint="open the lab with the model and base_url of the experiment",
             )
 
+    def _engine(self, row: ExperimentRow, plan: Plan, means: Means) -> Engine | None:
+        """Return what makes the calls of a pass, where it is no `Scheduler` of this process."""
+        if plan.batch:
+            from pplab.experiments.batch_setup import batch_pass
+
+            if means.processes is not None:
+                raise BadInput("the calls of a batch are made by its provider", hint="leave out processes and on")
+            earlier = self._store.batches(row.experiment_id) if row.revision else ()
+            return batch_pass(row.experiment_id, current_span(), earlier, means.by_hand)
+        return None if self._elsewhere is None else self._elsewhere.engine(self.context, means.processes)
+
     def _run(
         self,
         row: ExperimentRow,
@@ -451,8 +345,7 @@ class RunManager:
         held: ExitStack,
         listeners: Listeners,
         interrupts: Interrupts | None,
-        recorded: RecordedSource | None = None,
-        by_hand: ByHand | None = None,
+        means: Means,
     ) -> Run:
         """Send calls and, if there are ``interrupts`` to heed, wait for them. Once begun, the run gives up what is ``held``."""
         from pplab.experiments.race import standing
@@ -460,22 +353,14 @@ class RunManager:
         from pplab.experiments.run_control import RunControl
         from pplab.experiments.run_setup import answerable, concurrent_calls, run_dependencies
 
-        dependencies = run_dependencies(self.context, plan, recorded, by_hand=by_hand is not None)
+        recorded, by_hand = means.recorded, means.by_hand is not None
+        dependencies = run_dependencies(self.context, plan, recorded, self.context, by_hand=by_hand)
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
         control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
-        batch = None
-        if plan.batch:
-            from pplab.experiments.batch_setup import batch_pass
-
-            earlier = self._store.batches(row.experiment_id) if row.revision else ()
-            batch = batch_pass(row.experiment_id, current_span(), earlier, by_hand)
-
-        def decide() -> Standing:
-            return standing(stored.refresh())
-
-        run = Run(row, plan, pending, dependencies, current_span(), lock, limit, control, decide, listeners, batch)
+        about = (row, plan, pending, dependencies, current_span(), lock, limit)
+        run = Run(*about, control, lambda: standing(stored.refresh()), listeners, self._engine(row, plan, means))
         if plan.reader:
             from pplab.experiments.reading import reader_version, unread
 
@@ -483,6 +368,7 @@ class RunManager:
             run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
+        held.callback(control.end)
         run.start(self.context.access.loop)
         held.pop_all()
         self._running = [*(r for r in self._running if r.running), run]

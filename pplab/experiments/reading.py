@@ -86,11 +86,11 @@ def in_portions(rows: Sequence[ResponseRow]) -> Iterator[list[ResponseRow]]:
         yield portion
 
 
-def open_reader(configured: str) -> Reader:
-    """Return the reader that the configuration names, on half of the cores."""
+def open_reader(configured: str, *, share: int = 1) -> Reader:
+    """Return the reader that the configuration names, on half of the cores, or on one of ``share`` equal parts of these."""
     from pplab.reader.reader import Reader
 
-    return Reader(weights_path(configured), threads=min(MOST_THREADS, max(1, (os.cpu_count() or 1) // 2)))
+    return Reader(weights_path(configured), threads=min(MOST_THREADS, max(1, (os.cpu_count() or 1) // 2 // share)))
 
 
 def read_portion(reader: Reader, rows: Sequence[ResponseRow], plan: Plan, recorder: Recorder, correlation_id: str) -> None:
@@ -182,10 +182,14 @@ class Reading:
                         read_portion(reader, portion, self._plan, self._recorder, self._correlation_id)
                         self._read(len(portion))
         except Exception as error:  # noqa: BLE001 - answers go on arriving; whoever waits must hear of it
-            log_error("the reader gave up", error)
-            with self._changed:
-                self.failure = str(error) if isinstance(error, PplabError) else f"{type(error).__name__}: {error}"
-                self._changed.notify_all()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """Read no more, and say why."""
+        log_error("the reader gave up", error)
+        with self._changed:
+            self.failure = str(error) if isinstance(error, PplabError) else f"{type(error).__name__}: {error}"
+            self._changed.notify_all()
 
     def _next(self) -> list[ResponseRow] | None:
         """Return everything that waits, at least one answer; ``None`` at the end."""

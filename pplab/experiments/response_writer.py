@@ -70,10 +70,10 @@ class ResponseWriter:
     def __init__(
         self, experiment_id: str, plan: Plan, dependencies: RunDependencies, span: Span, replaced: Mapping[str, int]
     ) -> None:
-        self._experiment_id = experiment_id
+        self.experiment_id = experiment_id
         self._plan = plan
         self._dependencies = dependencies
-        self._span = span
+        self.span = span
         self._replaced = replaced
         self._user = dependencies.recorder.user
         self._factor_values = [setting_columns(plan, index, dependencies.endpoint) for index in range(len(plan.settings))]
@@ -81,9 +81,9 @@ class ResponseWriter:
     def prepare(self, planned: PlannedCall) -> OutgoingCall:
         """Return a planned call as it is to be sent."""
         call, seed = make_call(self._plan, self._dependencies.provider, planned)
-        row_id = response_id(self._experiment_id, planned)
+        row_id = response_id(self.experiment_id, planned)
         revision = self._replaced[row_id] + 1 if row_id in self._replaced else 0
-        return OutgoingCall(planned, call, seed, Span("call", self._span), row_id, revision)
+        return OutgoingCall(planned, call, seed, Span("call", self.span), row_id, revision)
 
     def start_event(self, outgoing: OutgoingCall) -> EventRow:
         """Return the event that a call is about to be sent."""
@@ -129,7 +129,7 @@ class ResponseWriter:
         return ResponseRow(
             response_id=outgoing.response_id,
             revision=outgoing.revision,
-            experiment_id=self._experiment_id,
+            experiment_id=self.experiment_id,
             created_at=now(),
             prompt_index=planned.prompt_index,
             prompt=self._plan.prompt(planned),
@@ -161,7 +161,7 @@ class ResponseWriter:
             usage=dict(reply.usage) if reply.usage is not None else None,
             attempts=attempts,
             request_key=call.request_key,
-            correlation_id=self._span.correlation_id,
+            correlation_id=self.span.correlation_id,
             span_id=outgoing.span.span_id,
             parameters=self._plan.settings[planned.setting_index].given(),
             fault=_fault(reply, scores),
@@ -177,7 +177,7 @@ class ResponseWriter:
         return AttemptRow(
             attempt_id=new_id(),
             response_id=outgoing.response_id,
-            experiment_id=self._experiment_id,
+            experiment_id=self.experiment_id,
             attempt=attempt.attempt,
             started_at=attempt.started_at,
             latency_ms=attempt.latency_ms,

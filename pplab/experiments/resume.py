@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
@@ -44,6 +44,8 @@ class ResumeRequest:
         The file that the results of a plan in batches are read from, in place of sending anything.
     detach : bool
         Whether a process of its own makes the pass.
+    processes : int, str, Client or None
+        How many processes of this machine make the calls, or which Dask cluster.
     """
 
     kind: Literal["resume", "retry", "top_up"]
@@ -53,6 +55,7 @@ class ResumeRequest:
     max_calls: int | None = None
     results: str | os.PathLike[str] | None = None
     detach: bool = False
+    processes: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
-from pplab.errors import PplabError
+from pplab.errors import BadInput, PplabError
 from pplab.experiments.interrupts import Interrupts
 from pplab.experiments.race import after_look, further, is_decided
 from pplab.experiments.response_writer import ResponseWriter
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
-    from pplab.experiments.batch_setup import BatchPass, MakeBatchPass
     from pplab.experiments.dependencies import Listeners, Progress, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.experiments.race import Standing
     from pplab.experiments.reading import Reading
     from pplab.experiments.resume import PendingCalls
     from pplab.experiments.run_control import RunControl
+    from pplab.experiments.run_tasks import Engine
     from pplab.experiments.scheduler import RunOutcome
     from pplab.models.event_loop import LoopThread
     from pplab.observe.spans import Span
@@ -70,8 +70,8 @@ class Run:
     listeners
         Who follows it: called in the thread that waits (`wait`), or in one of their own (`listen`), never on the loop, so that
         they may take their time.
-    batch
-        Makes the pass of a plan whose calls go in files.
+    engine
+        Makes what sends the calls, from what a `Scheduler` is made from; default: a `Scheduler`.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Run:
         control: RunControl,
         decide: Callable[[], Standing],
         listeners: Listeners,
-        batch: MakeBatchPass | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self.failure: PplabError | None = None
         self._pid = os.getpid()
@@ -111,22 +111,16 @@ class Run:
         self._news: queue.Queue[tuple[str, tuple[object, ...]] | None] = queue.Queue()
         self._reading: Reading | None = None
         self._planning = asyncio.Lock()  # a look at a race and new limits both change the plan
-        writer = ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced)
-        arrived = self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader)
-        self.scheduler: Scheduler | BatchPass
-        if batch is not None:
-            self.scheduler = batch(writer, plan, pending, dependencies, arrived)
-        else:
-            self.scheduler = Scheduler(
-                writer,
-                plan,
-                pending,
-                dependencies,
-                most=limit.calls,
-                on_response=arrived,
-                on_text=self._queued("on_text"),
-                look=self._look if plan.race else None,
-            )
+        self.scheduler = (engine or Scheduler)(
+            ResponseWriter(row.experiment_id, plan, dependencies, span, pending.replaced),
+            plan,
+            pending,
+            dependencies,
+            most=limit.calls,
+            on_response=self._arrived(self._queued("on.arrived", "on_response"), reads=plan.reader),
+            on_text=self._queued("on_text"),
+            look=self._look if plan.race else None,
+        )
 
     def _queued(self, *names: str) -> Callable[..., None] | None:
         """Return what the scheduler calls, which must return at once: it queues the news for the callbacks there are."""
@@ -155,13 +149,11 @@ class Run:
 
     def reading(self, rows: Iterable[ResponseRow]) -> None:
         """Have the reader read the answers of this pass while they arrive, after these stored ones; called before it starts."""
-        from pplab.experiments.reading import Reading
 
         def note(left: int) -> None:
             self.scheduler.progress.unread = left
 
-        recorder, trace = self._dependencies.recorder, self._span.correlation_id
-        self._reading = Reading(self.scheduler.plan, recorder, trace, self._dependencies.reader, note)
+        self._reading = self.scheduler.reading(self._span.correlation_id, note)
         for row in rows:
             self._reading.add(row)
 
@@ -200,6 +192,10 @@ class Run:
         """Go on with other limits; what is ``None`` stays. They are stored with the plan, so that a resume has them, too."""
         async with self._planning:
             plan = with_limits(self.scheduler.plan, concurrency, max_cost)
+            if plan.batch and concurrency is not None:
+                raise BadInput(
+                    "how many calls of a batch are made at once is its provider's affair", hint="leave out concurrency"
+                )
             if max_cost is not None:
                 self._refuse_unknown_price(plan)
             self.scheduler.limit(plan, min(plan.max_concurrency, self._limit.room or plan.max_concurrency))
@@ -238,6 +234,7 @@ class Run:
 
     def start(self, loop: LoopThread) -> None:
         """Write the experiment down as running and send its first calls."""
+        self._control.begin(self.progress)
         self._dependencies.recorder.record(self._row, durable=True).result()
         if self._reading is not None:
             self._reading.start()

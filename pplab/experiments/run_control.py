@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pplab.errors import PplabError
+from pplab.errors import in_words
 from pplab.ids import now
 from pplab.log import log_error
 
@@ -62,19 +62,34 @@ class RunControl:
         self._owner = owner
         self._arrivals: deque[tuple[float, int]] = deque()
 
-    async def serve(self, run: Controlled) -> None:
-        """Say how far the run is and carry out orders until cancelled."""
+    def begin(self, progress: Progress) -> None:
+        """Show the run, which from here on can be given orders."""
         self._quietly("the progress of a run cannot be shown", self._folder.begin)
-        while True:
-            for given in self._quietly("orders for a run cannot be read", self._folder.orders) or ():
-                refusal = await self._obey(run, given)
-                self._quietly("an order for a run was not answered", self._folder.answer, given.id, refusal)
-            self._quietly("the progress of a run cannot be shown", self._folder.publish, self._said(run.progress))
-            await asyncio.sleep(LOOK_SECONDS)
+        self._publish(progress)
+
+    async def serve(self, run: Controlled) -> None:
+        """Say how far the run is and carry out orders until cancelled.
+
+        An order that must wait, such as new limits while a race is looked at, keeps none that comes after it waiting.
+        """
+        async with asyncio.TaskGroup() as orders:
+            while True:
+                for given in self._quietly("orders for a run cannot be read", self._folder.orders) or ():
+                    orders.create_task(self._take(run, given))
+                self._publish(run.progress)
+                await asyncio.sleep(LOOK_SECONDS)
 
     def end(self) -> None:
         """Take away what showed the run."""
         self._quietly("the folder of a run was left", self._folder.remove)
+
+    def _publish(self, progress: Progress) -> None:
+        self._quietly("the progress of a run cannot be shown", self._folder.publish, self._said(progress))
+
+    async def _take(self, run: Controlled, given: GivenOrder) -> None:
+        refusal = await self._obey(run, given)
+        self._publish(run.progress)  # so that whoever gave it sees what came of it
+        self._quietly("an order for a run was not answered", self._folder.answer, given.id, refusal)
 
     async def _obey(self, run: Controlled, given: GivenOrder) -> str | None:
         """Carry out an order; return why not, if it was not."""
@@ -82,8 +97,8 @@ class RunControl:
             return f"this run belongs to {self._owner}"
         try:
             await run.obey(given.order)
-        except PplabError as error:
-            return str(error)
+        except Exception as error:  # noqa: BLE001 - whatever came of an order, the run goes on
+            return str(in_words(error, given.order.action))
         return None
 
     def _said(self, progress: Progress) -> dict[str, Any]:
@@ -103,6 +118,6 @@ class RunControl:
     def _quietly(what: str, do: Any, *about: Any) -> Any:
         try:
             return do(*about)
-        except OSError as error:  # a full disk, a folder that is gone: the run itself says what matters
+        except Exception as error:  # noqa: BLE001 - a full disk, a file that somebody else made: the run says what matters
             log_error(what, error)
             return None

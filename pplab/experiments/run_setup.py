@@ -14,8 +14,8 @@ from pplab.plan.settings import ModelAsked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pplab.context import LabContext
-    from pplab.experiments.dependencies import RunDependencies
+    from pplab.context import LabContext, ModelContext
+    from pplab.experiments.dependencies import Recorder, RunDependencies
     from pplab.experiments.descriptors import CallLimit
     from pplab.models.recording import RecordedSource
     from pplab.models.types import Source
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run_dependencies(
-    context: LabContext, plan: Plan, recorded: RecordedSource | None, *, by_hand: bool = False
+    context: ModelContext, plan: Plan, recorded: RecordedSource | None, recorder: Recorder, *, by_hand: bool = False
 ) -> RunDependencies:
     """Return what a run of ``plan`` in this lab is given; ``recorded`` answers in place of the model.
 
@@ -54,7 +54,7 @@ def run_dependencies(
         if plan.max_cost is not None:
             check_price(context, asked.name, server)
     return RunDependencies(
-        recorder=context,
+        recorder=recorder,
         source=recorded or (Servers({}) if plan.batch else access.source(plan.models)),
         score=answer_scores,
         score_aside=any(not m.built_in for m in registered()) or any(check.kind == FUNCTION for check in plan.checks),
@@ -70,7 +70,7 @@ def run_dependencies(
     )
 
 
-def check_price(context: LabContext, model: str, provider: str) -> None:
+def check_price(context: ModelContext, model: str, provider: str) -> None:
     """Refuse a model whose price nobody knows, where a limit in money is to be kept."""
     from pplab.models.prices import unknown_price
 

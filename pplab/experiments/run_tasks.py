@@ -1,17 +1,44 @@
-"""The passes over an experiment that another process can make: a new run, and a further pass over a stored one."""
+"""The passes over an experiment that this process or another one can make, by what means, and who makes them elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pplab.experiments.dependencies import Listeners
 
 if TYPE_CHECKING:
+    from pplab.context import LabContext
+    from pplab.experiments.batch_setup import BatchPass, ByHand
     from pplab.experiments.interrupts import Interrupts
     from pplab.experiments.resume import ResumeRequest
+    from pplab.experiments.scheduler import Scheduler
+    from pplab.models.recording import RecordedSource
     from pplab.plan.labels import Labels
     from pplab.plan.plan import Plan
+
+Engine: TypeAlias = Callable[..., "Scheduler | BatchPass"]
+"""Makes what makes the calls of a pass, from what a `Scheduler` is made from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """By what means the calls of a pass are made, where it is not by one process that asks the model.
+
+    Attributes
+    ----------
+    recorded : RecordedSource or None
+        What answers in place of the model.
+    by_hand : ByHand or None
+        The file of a plan in batches that is written or read in place of sending anything.
+    processes : int, str, Client or None
+        How many processes of this machine make the calls, or which Dask cluster: its address or its client.
+    """
+
+    recorded: RecordedSource | None = None
+    by_hand: ByHand | None = None
+    processes: Any = None
 
 
 class Followed(Protocol):
@@ -27,9 +54,7 @@ class Followed(Protocol):
 class Runs(Protocol):
     """The run manager of a lab, as far as a task needs it."""
 
-    def begin_plan(
-        self, plan: Plan, listeners: Listeners, *, calibration_id: str | None = None, labels: Labels | None = None
-    ) -> tuple[str, Followed]:
+    def begin_task(self, task: NewRun, listeners: Listeners) -> tuple[str, Followed]:
         """Begin a new run; return the experiment's id and the run."""
 
     def resume_pass(
@@ -40,15 +65,16 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A new run: its plan, the calibration it works in, and what it is called."""
+    """A new run: its plan, the calibration it works in, what it is called, and by what means it is made."""
 
     plan: Plan
     calibration_id: str | None = None
     labels: Labels | None = None
+    means: Means = Means()
 
     def begin(self, runs: Runs) -> tuple[str, Followed]:
         """Begin it; return the experiment's id and the run."""
-        return runs.begin_plan(self.plan, Listeners(), calibration_id=self.calibration_id, labels=self.labels)
+        return runs.begin_task(self, Listeners())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +87,13 @@ class FurtherPass:
     def begin(self, runs: Runs) -> tuple[str, Followed]:
         """Begin it; return the experiment's id and the run."""
         return self.experiment_id, runs.resume_pass(self.experiment_id, self.request, Listeners(), None)
+
+
+class Elsewhere(Protocol):
+    """What makes passes in other processes."""
+
+    def detach(self, context: LabContext, task: NewRun | FurtherPass) -> str:
+        """Have a process of its own make a pass; return the experiment's id once it is begun."""
+
+    def engine(self, context: LabContext, processes: Any) -> Engine | None:
+        """Return the engine of a run in some processes or on a cluster, ``None`` for one in this process."""

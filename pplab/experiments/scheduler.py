@@ -20,6 +20,7 @@ from pplab.experiments.budget import Budget, worst_cost
 from pplab.experiments.dependencies import Progress
 from pplab.experiments.lanes import lanes
 from pplab.experiments.race import new_calls
+from pplab.experiments.reads_here import ReadsHere
 from pplab.ids import now
 from pplab.models.types import Attempt, Reply
 from pplab.plan.vocabulary import ANSWERED, SCORED, SUSPENDED
@@ -50,7 +51,7 @@ class RunOutcome:
 
 
 @dataclass(slots=True)
-class _CallInFlight:
+class CallInFlight:
     """A call that was sent and has no outcome yet."""
 
     outgoing: OutgoingCall
@@ -64,7 +65,7 @@ class _CallInFlight:
     vetoed: str | None = None
 
 
-class Scheduler:
+class Scheduler(ReadsHere):
     """One pass over the calls of an experiment that are still to be made.
 
     ``pause``, ``go_on`` and ``cancel`` may be called from any thread, ``limit`` on the loop's.
@@ -111,7 +112,7 @@ class Scheduler:
         self._lanes = lanes(plan, pending.calls, self._most, dependencies.endpoint_limits)
         self._note_concurrency()
         self._budget = Budget(plan.max_cost)
-        self._tasks: dict[asyncio.Task[None], _CallInFlight] = {}
+        self._tasks: dict[asyncio.Task[None], CallInFlight] = {}
         self._waiting: dict[int, float] = {}  # until when a lane waits (UNIX seconds), by its identity
         self._stop: tuple[str, str] | None = None  # (experiment status, reason in words)
         self._wake: asyncio.Event | None = None
@@ -182,7 +183,7 @@ class Scheduler:
             while True:
                 self._send_what_fits()
                 if self._stop is not None or not (self._tasks or any(lane.going for lane in self._lanes)):
-                    if self._stop is not None or self._look is None or not await self._race_on(self._look):
+                    if self._stop is not None or not await self._further_calls():
                         break
                     continue
                 self._wake.clear()
@@ -197,6 +198,10 @@ class Scheduler:
         finally:
             self._scorer.close()
         return self._outcome()
+
+    async def _further_calls(self) -> bool:
+        """Return whether more is to be sent, once all calls have come back."""
+        return self._look is not None and await self._race_on(self._look)
 
     async def _race_on(self, look: Callable[[Plan, int], Awaitable[Plan]]) -> bool:
         """Look at a race whose calls have all come back; return whether more of them are to be sent.
@@ -263,7 +268,7 @@ class Scheduler:
 
     def _launch(self, planned: PlannedCall, worst: float, lane: Lane) -> None:
         assert self._loop is not None
-        in_flight = _CallInFlight(self._writer.prepare(planned), lane, worst, worst, self._loop.time())
+        in_flight = CallInFlight(self._writer.prepare(planned), lane, worst, worst, self._loop.time())
         task = self._loop.create_task(self._call(in_flight))
         self._tasks[task] = in_flight
         lane.in_flight += 1
@@ -283,14 +288,14 @@ class Scheduler:
         self._stop = self._stop or ("partial", f"the run stopped: {self._dependencies.scrub(str(error))}")
         self._wake_up()
 
-    def _note_arrival(self, call: _CallInFlight) -> None:
+    def _note_arrival(self, call: CallInFlight) -> None:
         if not call.arrived:
             call.arrived = True
             call.lane.in_flight -= 1
             self.progress.in_flight -= 1
             self._wake_up()
 
-    async def _call(self, call: _CallInFlight) -> None:
+    async def _call(self, call: CallInFlight) -> None:
         recorder, outgoing = self._dependencies.recorder, call.outgoing
         recorder.record(self._writer.start_event(outgoing))
         start = time.perf_counter_ns()
@@ -316,7 +321,7 @@ class Scheduler:
         else:
             self._count(row)
 
-    def _text_callback(self, call: _CallInFlight) -> Callable[[str], None] | None:
+    def _text_callback(self, call: CallInFlight) -> Callable[[str], None] | None:
         if not self.plan.stream:
             return None
         on_text = self._on_text
@@ -328,7 +333,7 @@ class Scheduler:
 
         return arrive
 
-    def _note_attempt(self, call: _CallInFlight, attempt: Attempt) -> None:
+    def _note_attempt(self, call: CallInFlight, attempt: Attempt) -> None:
         """Take note of an attempt: how the server bears so many calls, and whether another one can be paid for."""
         assert self._loop is not None
         at = self._loop.time()
@@ -341,7 +346,7 @@ class Scheduler:
         self._note_concurrency()
         call.began = at + (attempt.wait_s or 0.0)
         if attempt.decision == "retry" and _may_be_billed(attempt):
-            if self._budget.reserve(call.worst):
+            if self._affords(call):
                 call.reserved += call.worst
             else:
                 call.vetoed = self._budget.refusal(call.worst, "another attempt")
@@ -349,7 +354,7 @@ class Scheduler:
                 assert task is not None
                 task.cancel()
 
-    def _abandoned(self, call: _CallInFlight, elapsed_ms: float) -> Reply:
+    def _abandoned(self, call: CallInFlight, elapsed_ms: float) -> Reply:
         """Return the outcome of a call that was given up, with what is known of the attempt under way."""
         assert self._loop is not None
         stop = self._stop or call.lane.stop
@@ -391,7 +396,11 @@ class Scheduler:
 
     # -- money ----------------------------------------------------------------------------------------------------------------
 
-    def _spent(self, call: _CallInFlight, row: ResponseRow) -> float:
+    def _affords(self, call: CallInFlight) -> bool:
+        """Set aside what another attempt of a call can cost, if it is left."""
+        return self._budget.reserve(call.worst)
+
+    def _spent(self, call: CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""
         unseen = sum(_may_be_billed(a) for a in (call.attempts if row.cost is None else call.attempts[:-1]))
         return (row.cost or 0.0) + unseen * call.worst

@@ -54,8 +54,8 @@ class StandingRun:
 
 def standing_run(lab: Path, experiment_id: str) -> StandingRun | None:
     """Return the run of an experiment, or ``None`` where there is none."""
-    said = RunFolder(lab, experiment_id).progress()
     alive = is_running(lab, experiment_id)
+    said = RunFolder(lab, experiment_id).progress()  # read after: one that has ended since is gone, and was not interrupted
     return None if said is None else StandingRun(experiment_id, said, alive)
 
 
@@ -77,8 +77,8 @@ def runs_frame(store: Store) -> pd.DataFrame:
         counted = {"failed": _failed(said.get("counts") or {}), "seconds_left": run.seconds_left}
         rows.append({name: said.get(name) for name in COLUMNS} | own | counted)
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    moments = {"waiting_until": pd.to_datetime(frame["waiting_until"], unit="s", utc=True)}
-    moments["started_at"] = pd.to_datetime(frame["started_at"], utc=True)
+    moments = {"waiting_until": pd.to_datetime(frame["waiting_until"], unit="s", utc=True, errors="coerce")}
+    moments["started_at"] = pd.to_datetime(frame["started_at"], utc=True, errors="coerce")
     floats = {name: frame[name].astype("float64") for name in ("cost", "max_cost", "rate", "seconds_left")}
     return frame.assign(**{name: values.dt.tz_localize(None) for name, values in moments.items()}, **floats)
 
@@ -89,8 +89,8 @@ def _failed(counts: dict[str, int]) -> int:
     return sum(n for status, n in counts.items() if status not in ANSWERED)
 
 
-def steer(lab: Path, experiment_id: str, order: RunOrder) -> None:
-    """Have the process that runs an experiment carry out an order, and return when it has.
+def steer(lab: Path, experiment_id: str, order: RunOrder) -> bool:
+    """Have the process that runs an experiment carry out an order; return when it has, ``False`` where the run ended first.
 
     Raises
     ------
@@ -105,18 +105,22 @@ def steer(lab: Path, experiment_id: str, order: RunOrder) -> None:
         raise BadInput("this experiment is not running", hint="pplab runs lists what is; an interrupted one is resumed")
     if said.get("user") != order.user:
         raise BadInput(f"this run belongs to {said.get('user')}", hint="only who began a run can steer it")
-    order_id, answer = folder.give(order), None
+    if (order_id := folder.give(order)) is None:
+        return False
+    answer = None
     ends = time.monotonic() + ANSWER_SECONDS
-    while is_running(lab, experiment_id) and time.monotonic() < ends:  # else it has ended, by itself or by this order
+    while time.monotonic() < ends:
         if answer is None:
             answer = folder.answered(order_id)
         if answer is not None and answer.get("refusal"):
             raise BadInput(str(answer["refusal"]))
         if answer is not None and order.action != "cancel":  # a run that is cancelled still writes what it has
-            return
+            return True
+        if folder.progress() is None or not is_running(lab, experiment_id):
+            return answer is not None  # it has ended, by itself or by this order
         time.sleep(POLL_SECONDS)
-    if answer is not None or not is_running(lab, experiment_id):
-        return
+    if answer is not None:
+        return True  # a metric or the reader may take its time
     raise PplabError(
         f"process {said.get('process')} on {said.get('machine')}, which runs this experiment, does not answer",
         hint="it may be stopped or overloaded; the order stays until it goes on",

@@ -133,17 +133,18 @@ class ExperimentUnderWay(CopiedAsItself):
         BadInput
             When the experiment is not running, or a value is none.
         """
-        with_limits(self._repository.stored.plan, concurrency, max_cost)  # refused here as it would be there
-        if not is_running(self._context.folder, self._repository.experiment_id):
+        plan = with_limits(self._repository.stored.plan, concurrency, max_cost)  # refused here as it would be there
+        at_once = None if concurrency is None else plan.max_concurrency
+        if not self._steer("limit", concurrency=at_once, max_cost=None if max_cost is None else plan.max_cost):
             raise BadInput("this experiment is not running", hint="its next resume takes max_cost")
-        self._steer("limit", concurrency=concurrency, max_cost=max_cost)
 
-    def _steer(self, action: Action, *, concurrency: int | None = None, max_cost: float | None = None) -> None:
-        """Have whichever process runs the experiment do something; where none does, there is nothing to do."""
+    def _steer(self, action: Action, *, concurrency: int | None = None, max_cost: float | None = None) -> bool:
+        """Have whichever process runs the experiment do something; return whether one does."""
         folder, experiment_id = self._context.folder, self._repository.experiment_id
-        if is_running(folder, experiment_id):
-            order = RunOrder(action=action, user=self._context.user, concurrency=concurrency, max_cost=max_cost)
-            steer(folder, experiment_id, order)
+        if not is_running(folder, experiment_id):
+            return False
+        order = RunOrder(action=action, user=self._context.user, concurrency=concurrency, max_cost=max_cost)
+        return steer(folder, experiment_id, order)
 
     def wait(self, *, on: Listener | None = None) -> Self:
         """Return when the run has ended, in whichever process; an interrupt ends it, as in `Lab.run`, or ends the waiting.
@@ -158,7 +159,7 @@ class ExperimentUnderWay(CopiedAsItself):
             if self._run is not None:
                 self._run.wait(interrupts=interrupts)
             elif on is not None:
-                follow(self._context.store, self._repository.experiment_id, on, lambda: interrupts.count)
+                follow(self._context.store, self._repository.experiment_id, on, interrupts)
             while self._run is None and not interrupts.count and is_running(self._context.folder, self._repository.experiment_id):
                 time.sleep(POLL_SECONDS)
         return self

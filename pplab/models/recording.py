@@ -173,6 +173,17 @@ class Recording:
             self._answered += 1
             return attempts[min(at, len(attempts) - 1)]
 
+    def carried(self) -> tuple[str, bytes, dict[str, int]]:
+        """Return the file's name, its content, and how many outcomes of each call were used, for a `CarriedRecording`."""
+        with self._guard:
+            content = self.path.read_bytes() if self.path.exists() else b""
+            return self.name, content, dict(self._positions)
+
+    def used(self, key: str) -> None:
+        """Take note that the next outcome of a call was used, or added to the file, by another process for this one."""
+        with self._guard:
+            self._positions[key] += 1
+
     def report(self) -> RecordingReport:
         """Return counts of what is recorded (by any process) and of what was used here, and the calls that may be stale."""
         with self._guard:
@@ -268,14 +279,18 @@ class Recording:
         stamp = _stamp(stat)
         if stamp == self._last_stamp:
             return
+        self._take(self.path.read_bytes())
+        self._last_stamp = stamp
+
+    def _take(self, content: bytes) -> None:
+        """Take the calls of a file's content in place of those known so far."""
         self._attempts = {}
-        for recorded in self._read(self.path.read_bytes()):
+        for recorded in self._read(content):
             attempts = self._attempts.setdefault(recorded.request.key, [])
             if recorded.attempt == len(
                 attempts
             ):  # two processes may have recorded the same attempt: the first in the file counts
                 attempts.append(recorded)
-        self._last_stamp = stamp
 
     def _read(self, data: bytes) -> list[RecordedCall]:
         calls: list[RecordedCall] = []
@@ -293,6 +308,44 @@ class Recording:
                     hint="delete the line, or restore the file",
                 ) from None
         return sorted(calls, key=RecordedCall.sort_key)
+
+
+class CarriedRecording(Recording):
+    """A recording in a process that works for another one: answers as that one would, and hands back what it would add.
+
+    Parameters
+    ----------
+    carried
+        What `Recording.carried` returned there.
+    scrub
+        Removes secrets from text.
+    hand_back
+        Given each line that the other process is to add to its file.
+    """
+
+    def __init__(
+        self, carried: tuple[str, bytes, dict[str, int]], *, scrub: Callable[[str], str], hand_back: Callable[[str], None]
+    ) -> None:
+        name, content, positions = carried
+        self._content: bytes | None = content
+        self._hand_back = hand_back
+        super().__init__(name, scrub=scrub)
+        self._positions.update(positions)
+
+    def add(self, recorded: RecordedCall) -> None:
+        """Hand back one more outcome of a call, and answer from it from here on."""
+        key = recorded.request.key
+        with self._guard:
+            attempts = self._attempts.setdefault(key, [])
+            attempts.append(recorded)
+            self._positions[key] = len(attempts)
+        self._hand_back(to_line(recorded, self._scrub))
+
+    def _refresh(self) -> None:
+        """Read what was carried, once; the file may not be here."""
+        content, self._content = self._content, None
+        if content:
+            self._take(content)
 
 
 def _stamp(stat: os.stat_result) -> tuple[int, int, int]:

@@ -36,7 +36,7 @@ class RunRequest:
     """Everything a user asks of a run, as it was given and not yet checked; `Lab.run` documents each field.
 
     `Lab.run`, the ``run`` command and the studio each make one, and `build_plan` turns it into a plan. ``None`` is what was not
-    given. Who listens to the run is no part of it.
+    given. ``processes`` is how many make the calls, or the cluster that does. Who listens to the run is no part of it.
     """
 
     prompt: Any = None
@@ -67,6 +67,7 @@ class RunRequest:
     note: Any = None
     batch: Any = None
     detach: Any = None
+    processes: Any = None
 
     def given(self) -> dict[str, Any]:
         """Return the options that were given, as the keywords of `Lab.run`."""

@@ -107,6 +107,13 @@ def decode(line: bytes) -> tuple[RecordType, dict[str, Any]]:
     return record_type, _values(record_type, parsed["r"])
 
 
+def read_row(line: bytes) -> Row:
+    """Return the record that `encode` made into a line, in this version of the program."""
+    parsed = json.loads(line)
+    row: Row = RECORD_TYPES[parsed["k"]].row(**parsed["r"])
+    return row
+
+
 def _values(record_type: RecordType, record: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     present = 0

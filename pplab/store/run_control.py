@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pplab.errors import StoreError
@@ -28,6 +30,18 @@ ORDER: Final = ".order.json"
 ANSWER: Final = ".answer.json"
 KEPT_SECONDS: Final = 60.0
 """How long the answer to an order is kept for whoever gave it."""
+MOST_BYTES: Final = 10_000
+"""What is longer is no order."""
+AS_IT_IS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Follow no link, and wait for no other end of a pipe: others may write to a folder that is shared."""
+SAID: Final[dict[str, Any]] = {
+    **dict.fromkeys(("planned", "done", "in_flight", "concurrency"), int),
+    **dict.fromkeys(("cost", "rate"), (int, float)),
+    **dict.fromkeys(("max_cost", "waiting_until"), (int, float, NoneType)),
+    **dict.fromkeys(("user", "started_at"), str),
+    "counts": dict,
+}
+"""What a run says of itself, at least, and of which type."""
 
 Action = Literal["pause", "go_on", "cancel", "limit"]
 
@@ -87,18 +101,22 @@ class RunFolder:
 
     def publish(self, progress: dict[str, Any]) -> None:
         """Say how far the run is, in place of what was said before."""
+        self._path.mkdir(parents=True, exist_ok=True)  # whoever tidied up in the lab may have removed it
         with replacement(self._path / PROGRESS) as part:
             part.write_text(json.dumps(progress), "utf-8")
 
     def orders(self) -> list[GivenOrder]:
-        """Take the orders that are there, in the order in which they were given; each is taken once."""
+        """Take the orders that are there, in the order in which they were given; each is taken once.
+
+        What is no order is passed over, and removed where that is possible.
+        """
         taken = []
         for path in sorted(self._path.glob(f"*{ORDER}")):
-            foreign = os.name == "posix" and path.stat().st_uid != os.getuid()
-            order = _order(path)
-            path.unlink()
-            if order is not None:
-                taken.append(GivenOrder(path.name.removesuffix(ORDER), order, foreign))
+            given = _given(path)
+            with suppress(OSError):  # a folder of that name
+                path.unlink()
+                if given is not None:
+                    taken.append(given)
         return taken
 
     def answer(self, order_id: str, refusal: str | None) -> None:
@@ -121,22 +139,25 @@ class RunFolder:
         """Return how far the run is, as it said last; ``None`` where it has said nothing."""
         try:
             said = json.loads((self._path / PROGRESS).read_text("utf-8"))
-        except (OSError, ValueError):  # not there yet, or not any more, or not ours to read
+        except (OSError, ValueError, RecursionError):  # not there yet, or not any more, or not ours to read
             return None
-        return said if isinstance(said, dict) else None
+        known = isinstance(said, dict) and all(isinstance(said.get(name), kind) for name, kind in SAID.items())
+        return said if known else None
 
-    def give(self, order: RunOrder) -> str:
-        """Give an order; return its id.
+    def give(self, order: RunOrder) -> str | None:
+        """Give an order; return its id, or ``None`` where the folder is gone: the run has ended.
 
         Raises
         ------
         StoreError
-            When the folder is not there, or another system user's.
+            When the folder is another system user's, or the disk is full.
         """
         order_id = f"{time.time_ns():020}-{new_id()}"
         try:
             with replacement(self._path / f"{order_id}{ORDER}") as part:
                 part.write_text(json.dumps(asdict(order)), "utf-8")
+        except FileNotFoundError:
+            return None
         except PermissionError:
             raise StoreError(
                 "this run belongs to another user of this system", hint="ask whoever began it; pplab runs says who that is"
@@ -166,11 +187,19 @@ def run_folders(lab: Path) -> list[RunFolder]:
     return [RunFolder(lab, name) for name in names]
 
 
-def _order(path: Path) -> RunOrder | None:
+def _given(path: Path) -> GivenOrder | None:
+    """Return the order that a file holds, or ``None`` where it is no file, or holds none."""
     try:
-        said = json.loads(path.read_text("utf-8"))
+        with os.fdopen(os.open(path, os.O_RDONLY | AS_IT_IS), "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+                return None
+            said = json.loads(file.read())
         known = {field.name for field in fields(RunOrder)}
         order = RunOrder(**{name: value for name, value in said.items() if name in known})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    return order if order.action in get_args(Action) else None
+    if order.action not in get_args(Action):
+        return None
+    foreign = os.name == "posix" and about.st_uid != os.getuid()
+    return GivenOrder(path.name.removesuffix(ORDER), order, foreign)

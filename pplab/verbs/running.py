@@ -79,9 +79,10 @@ class RunningVerbs:
         note: str | None = None,
         batch: bool | str | os.PathLike[str] = False,
         detach: bool = False,
+        processes: int | None = None,
         on_response: Callable[[ResponseRow], None] | None = None,
         on_text: Callable[[PlannedCall, str], None] | None = None,
-        on: Listener | None = None,
+        on: Listener | Any = None,
     ) -> Experiment:
         """Sample answers and return the experiment when all have arrived.
 
@@ -155,13 +156,18 @@ class RunningVerbs:
             Hand the run to a process of its own and return at once: it goes on when this process ends. `Lab.runs` lists it,
             `Experiment.wait` waits for it, ``pause``, ``go_on``, ``limit`` and ``cancel`` steer it, from any process. Not in a
             lab that ends with its process.
+        processes : int, default 1
+            How many processes of this machine make and score the calls. Each has its share of ``max_concurrency``; the budget,
+            the order and what is stored are those of one. Worth it where your own metrics, checks or the reader take long.
         on_response : callable, optional
             Called with each response (``.response_id``, ``.status``, ``.text``) after it is safe in the journal.
         on_text : callable, optional
-            Called with each planned call and piece of its answer, with ``stream``.
+            Called with each planned call and piece of its answer, with ``stream``, in one process.
         on : object, optional
-            Whose ``arrived(response)`` is called likewise, and ``progress(progress)`` (``.planned``, ``.done``, ``.in_flight``,
-            ``.cost``, ``.counts``) about ten times a second.
+            The Dask cluster that makes the calls: a client of ``distributed``, or ``"dask://HOST:PORT"``. Its workers need the
+            same pplab, and have keys from their own environment. Or a listener, whose ``arrived(response)`` is called like
+            ``on_response``, and ``progress(progress)`` (``.planned``, ``.done``, ``.in_flight``, ``.cost``, ``.counts``) about
+            ten times a second; a run that has a listener takes its cluster as ``processes``.
 
         Returns
         -------
@@ -198,9 +204,17 @@ class RunningVerbs:
             note=note,
             batch=batch,
             detach=detach,
+            processes=processes,
         )
+        listeners = Listeners(on=on, on_response=on_response, on_text=on_text)
         with Interrupts() as interrupts, Operation(self, "run"):
-            return self._runs.start(request, Listeners(on=on, on_response=on_response, on_text=on_text), interrupts)
+            return self._start(request, listeners, interrupts)
+
+    def _start(self, request: RunRequest, listeners: Listeners, interrupts: Interrupts | None = None) -> Experiment:
+        from pplab.cluster.shards import placed
+
+        request, listeners = placed(request, listeners)
+        return self._runs.start(request, listeners, interrupts)
 
     @verb
     @takes_options_of(run)
@@ -209,7 +223,7 @@ class RunningVerbs:
 
         The parameters are those of `run`.
         """
-        return self._runs.start(request, listeners)
+        return self._start(request, listeners)
 
     @verb
     @takes_options_of(run)

@@ -44,6 +44,7 @@ LINE = {
     "note": (["--note", "as before"], "as before"),
     "batch": (["--batch"], True),
     "detach": (["--detach"], True),
+    "processes": (["--processes", "2"], 2),
 }
 
 

@@ -9,6 +9,7 @@ from pplab.calibration import Calibration
 from pplab.config.configuration import EMBEDDED
 from pplab.errors import BadInput, PplabError, in_words
 from pplab.experiments.follow import follow
+from pplab.experiments.interrupts import Interrupts
 from pplab.log import log_error, thread
 from pplab.models.capabilities import offered_parameters
 from pplab.views.widgets.base import LabWidget, chosen, owned
@@ -144,6 +145,7 @@ class Studio(LabWidget):
         self.lab = lab
         self.experiment: Experiment | None = None
         self._ending = threading.Event()
+        self._following = Interrupts()
         self._stale, self._checking = False, False
         self._calibration, choices = _calibration_choices(lab, calibration)
         draft = Draft(
@@ -185,6 +187,7 @@ class Studio(LabWidget):
         if "_cards" not in self.__dict__:
             return  # never opened: what it was to begin with was refused
         self._ending.set()
+        self._following.count += 1
         if self.experiment is not None and self.experiment.running:
             self.experiment.cancel()
         self._cards.close()
@@ -275,7 +278,7 @@ class Studio(LabWidget):
     def _follow(self, experiment: Experiment, *, elsewhere: bool) -> None:
         """Wait until a run has ended, and show what it came to."""
         if elsewhere:
-            follow(self.lab.context.store, experiment.id, self._cards, self._ending.is_set)
+            follow(self.lab.context.store, experiment.id, self._cards, self._following)
         else:
             if self._ending.is_set():  # closed while the run began
                 experiment.cancel()
