@@ -36,14 +36,14 @@ def request_of(session: Session, arguments: argparse.Namespace) -> RunRequest:
         "tags": arguments.tag,
         "checks": arguments.check or None,
         "batch": arguments.out or arguments.batch or None,
-        "processes": _where(arguments),
+        "processes": where(arguments),
     }
     options = vars(arguments)  # models and personas are swept, and have no option of their own
     fields |= {f.name: options.get(f.name) for f in dataclasses.fields(RunRequest) if f.name not in fields}
     return RunRequest(**fields)
 
 
-def _where(arguments: argparse.Namespace) -> int | str | None:
+def where(arguments: argparse.Namespace) -> int | str | None:
     """Return how many processes make the calls, or the cluster that does."""
     if arguments.on is not None and arguments.processes is not None:
         raise BadInput("--processes and --on were both given", hint="give one of them")

@@ -9,7 +9,7 @@ from pplab.commands.command import Argument, Command, Option, number, whole_numb
 from pplab.commands.judging import RUBRIC, judged
 from pplab.commands.options import FULL, MODEL_OPTIONS
 from pplab.commands.result import CommandResult
-from pplab.commands.run_request import given_prompt, request_of
+from pplab.commands.run_request import given_prompt, request_of, where
 from pplab.errors import BadInput, Interrupted, PplabError
 from pplab.operation import Operation
 from pplab.plan.vocabulary import BASES, SCORED, SUSPENDED
@@ -26,7 +26,22 @@ if TYPE_CHECKING:
 RESUME_OPTIONS = {"resume": "--resume", "retry_failed": "--retry-failed", "top_up": "--top-up"}
 RESUME_ACCEPTS = {
     *RESUME_OPTIONS,
-    *("batch", "in", "n", "detach", "max_cost", "max_calls", "store", "user", "model", "base_url", "json", "variables"),
+    *(
+        "batch",
+        "in",
+        "n",
+        "detach",
+        "processes",
+        "on",
+        "max_cost",
+        "max_calls",
+        "store",
+        "user",
+        "model",
+        "base_url",
+        "json",
+        "variables",
+    ),
 }
 
 
@@ -104,6 +119,8 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
         raise BadInput("--top-up needs --n", hint="write --top-up ID --n 20 to have 20 replicates in total")
     if option != "top_up" and arguments.n is not None:
         raise BadInput(f"{RESUME_OPTIONS[option]} takes no --n", hint="to add replicates, write --top-up ID --n 20")
+    if option != "resume" and where(arguments) is not None:
+        raise BadInput(f"{RESUME_OPTIONS[option]} takes no processes", hint="--resume ID --processes N does")
     if option != "resume" and arguments.max_calls is not None:
         raise BadInput(
             f"{RESUME_OPTIONS[option]} takes no --max-calls", hint="to let a race go on, write --resume ID --max-calls N"
@@ -116,7 +133,7 @@ def _resume(session: Session, lab: Lab, arguments: argparse.Namespace, options: 
         if option == "top_up":
             experiment = experiment.top_up(arguments.n, on=listener, **given)
         elif option == "resume":
-            given |= {"max_calls": arguments.max_calls, "results": getattr(arguments, "in")}
+            given |= {"max_calls": arguments.max_calls, "results": getattr(arguments, "in"), "processes": where(arguments)}
             experiment = experiment.resume(on=listener, **given)
         else:
             experiment = experiment.retry_failed(on=listener, **given)

@@ -374,6 +374,7 @@ class Experiment(ExperimentUnderWay):
         max_calls: int | None = None,
         results: str | os.PathLike[str] | None = None,
         detach: bool = False,
+        processes: Any = None,
         on_response: Callable[[Any], None] | None = None,
         on: Listener | None = None,
     ) -> Experiment:
@@ -381,15 +382,14 @@ class Experiment(ExperimentUnderWay):
 
         A race goes on where it stopped, its looks counted. ``max_cost`` is what this pass may spend (US dollars); default: as
         much as the run might. ``max_calls`` is what a race may make in all; default: as before. ``detach``, ``on_response`` and
-        ``on`` as in `Lab.run`.
+        ``on`` are as in `Lab.run`, and so is ``processes``, which may also be the address or client of a cluster.
 
         An experiment in batches goes on in batches: those that are still at the provider are waited for and read, and the rest is
         sent in new ones. With ``results`` nothing is sent: answers are read from that file, which a server that is run by hand
         has written (``vllm run-batch``, or the output of OpenAI's batches); what it lacks stays missing.
         """
-        request = ResumeRequest(
-            kind="resume", max_cost=max_cost, max_calls=max_calls, results=results, detach=python_value(detach)
-        )
+        limits: dict[str, Any] = {"max_cost": max_cost, "max_calls": max_calls}
+        request = ResumeRequest(kind="resume", results=results, detach=python_value(detach), processes=processes, **limits)
         return self._resume(request, Listeners(on=on, on_response=on_response))
 
     def retry_failed(
