@@ -404,7 +404,7 @@ def test_requests_are_written_and_results_read_for_a_server_that_is_run_by_hand(
         assert experiment.reason.startswith("its requests are in asked.jsonl and asked-3.jsonl: have them answered, then resume")
         assert batches(lab, "status, requests") == [("written", 4), ("written", 2)]
         lines = [
-            json.loads(line) for name in ("asked", "asked-2") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
+            json.loads(line) for name in ("asked", "asked-3") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
         ]
         results = [
             {"custom_id": line["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": answer(line["body"])[1]}}
