@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pplab.analysis.phrasing import counted, joined
 from pplab.experiments.batch_answers import CHUNK, Arrived, BatchAnswers, results_in
 from pplab.experiments.batch_calls import batch_row, by_model, custom_ids, cut_files
-from pplab.experiments.batch_scheduler import WRITTEN
 from pplab.experiments.dependencies import Progress
+from pplab.experiments.open_batch import WRITTEN
 from pplab.experiments.reads_here import ReadsHere
 from pplab.experiments.response_writer import make_call
 from pplab.experiments.scheduler import run_outcome

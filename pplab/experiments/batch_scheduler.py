@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from pplab.analysis.phrasing import counted
@@ -18,13 +17,22 @@ from pplab.experiments.batch_answers import CHUNK, Arrived, BatchAnswers, result
 from pplab.experiments.batch_calls import batch_row, by_model, custom_ids, cut_files
 from pplab.experiments.budget import Budget, worst_cost
 from pplab.experiments.dependencies import Progress
+from pplab.experiments.open_batch import (
+    CLOSED,
+    INTENDED,
+    LOST,
+    NOT_SUBMITTED,
+    SENT_AGAIN,
+    WORDS,
+    OpenBatch,
+    count_of,
+    waiting_words,
+)
 from pplab.experiments.reads_here import ReadsHere
 from pplab.experiments.response_writer import make_call
 from pplab.experiments.scheduler import run_outcome
-from pplab.ids import now
 from pplab.log import log_error
 from pplab.models.queries import QueryError
-from pplab.observe.events import event
 from pplab.plan.batches import calls_of_runs
 
 if TYPE_CHECKING:
@@ -35,48 +43,16 @@ if TYPE_CHECKING:
     from pplab.experiments.response_writer import ResponseWriter
     from pplab.experiments.resume import PendingCalls
     from pplab.experiments.scheduler import RunOutcome
-    from pplab.models.batches import BatchProvider, BatchState
+    from pplab.models.batches import BatchState
     from pplab.observe.spans import Span
     from pplab.plan.plan import Plan, PlannedCall
     from pplab.store.rows import BatchRow, ResponseRow
 
 T = TypeVar("T")
 
-INTENDED, NOT_SUBMITTED, LOST, WRITTEN = "intended", "not_submitted", "lost", "written"
-WORDS = {
-    "completed": "came back without every result",
-    "failed": "failed as a whole",
-    "expired": "expired",
-    "cancelled": "was cancelled",
-    LOST: "is not known to the provider any more",
-}
-"""What became of a batch that has ended with calls unanswered."""
-SENT_AGAIN = frozenset({"expired", "cancelled", LOST})  # where sending the rest again helps; else something must be put right
-CLOSED = frozenset({"completed", "failed", "expired", "cancelled", NOT_SUBMITTED, LOST, WRITTEN})
-"""The statuses of batches that nothing is expected of any more."""
-
 
 class _LeftError(Exception):
     """Whoever waited has gone."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """A batch at a provider: its row, its calls that have no outcome, by id, and all of its ids."""
-
-    row: BatchRow
-    provider: BatchProvider
-    calls: dict[str, PlannedCall]
-    reserved: float = 0.0
-    spent: float = 0.0
-    done: int = 0
-    failed: int = 0
-    counted: tuple[int, int] = (0, 0)
-    cancelled: bool = False
-    ids: frozenset[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.ids = frozenset(self.calls)
 
 
 class BatchScheduler(ReadsHere):
@@ -116,13 +92,13 @@ class BatchScheduler(ReadsHere):
         self._pending = pending
         self._answers = BatchAnswers(writer, plan, dependencies, self.progress, on_response)
         self._budget = Budget(plan.max_cost)
-        self._open: list[_Open] = []
+        self._open: list[OpenBatch] = []
         self._waiting: dict[str, PlannedCall] = {}  # calls in no batch, by id
         self._without: dict[PlannedCall, str] = {}  # calls that will have no answer in this pass, and why
         self._stop: tuple[str, str] | None = None
         self._stops: list[tuple[str, str]] = []
         self._pause = 0.0
-        self._leaving = False
+        self._leaving = self._cancelling = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
         self._left = asyncio.Event()
@@ -145,6 +121,7 @@ class BatchScheduler(ReadsHere):
 
     def cancel(self, reason: str = "cancelled by the user") -> None:
         """Have the provider end its batches, and end when what they have finished by then is read and kept."""
+        self._cancelling = True
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
         self._on_loop(self._end_early)
@@ -194,7 +171,7 @@ class BatchScheduler(ReadsHere):
         for batch in self._open:
             self._without |= dict.fromkeys(batch.calls.values(), "its batch is at the provider: a resume reads its answer")
         if there:
-            words = f"{counted(len(self._open), 'batch').replace('batchs', 'batches')} at the provider: resume reads the answers"
+            words = f"{count_of(self._open)} at the provider: resume reads the answers"
             self._stop = (self._stop[0], f"{self._stop[1]}; {words}") if self._stop else ("paused", words)
         why = self._stop[1] if self._stop else next((why for _, why in self._stops), "never sent")
         self._without |= dict.fromkeys(self._waiting.values(), why)
@@ -210,7 +187,7 @@ class BatchScheduler(ReadsHere):
         while True:
             while file is not None and self._stop is None and not self.progress.paused and await self._submit(file):
                 file = await asyncio.to_thread(next, files, None)
-            if self._stop is not None and self._stop[0] == "interrupted":
+            if self._cancelling:
                 await self._cancel_there()
             if not self._open and (file is None or self._stop is not None):
                 return
@@ -234,19 +211,19 @@ class BatchScheduler(ReadsHere):
 
     async def _submit(self, file: BatchFile) -> bool:
         """Submit a file; return whether that is done with it, and the next one can be."""
-        worst = sum(worst_cost(self.plan, self._dependencies, planned) for planned in file.calls.values())
+        worst = await asyncio.to_thread(self._worst, file)
         if not self._budget.reserve(worst):
             if not self._open:  # else the true cost of those at the provider may leave room
                 self._stop = ("paused", self._budget.refusal(worst, f"the next batch of {counted(len(file.calls), 'request')}"))
             return False
         provider = self._dependencies.batches[file.place]
         row = batch_row(self._experiment_id, self.plan, file, INTENDED, self._span)
-        await self._record(row)
+        await asyncio.wrap_future(self._recorder.record(row, durable=True))
         await asyncio.to_thread(self._answers.announce, file.calls.values())
-        batch = _Open(row, provider, dict(file.calls), reserved=worst)
+        batch = OpenBatch(row, provider, dict(file.calls), self._recorder, self._span, worst)
 
         async def uploaded(file_id: str) -> None:
-            await self._change(batch, file_id=file_id)
+            await batch.change(file_id=file_id)
 
         try:
             state = await self._unless_left(provider.submit(row.batch_id, file.content, uploaded))
@@ -259,37 +236,28 @@ class BatchScheduler(ReadsHere):
         await self._submitted(batch, state)
         return True
 
-    async def _submitted(self, batch: _Open, state: BatchState) -> None:
+    def _worst(self, file: BatchFile) -> float:
+        return sum(worst_cost(self.plan, self._dependencies, planned) for planned in file.calls.values())
+
+    async def _submitted(self, batch: OpenBatch, state: BatchState) -> None:
         """Write down at once that the provider has a batch, and wait for it."""
         self._open.append(batch)
         self._pause = batch.provider.limits.first_look
-        file_id = state.file_id or batch.row.file_id
-        about: dict[str, Any] = {"entity": "batch", "entity_id": batch.row.batch_id, **self._span.ids()}
-        about |= {name: getattr(batch.row, name) for name in ("provider", "model", "requests", "sha256")}
-        submitted = event("batch_submitted", self._recorder.user, **about)
-        await self._change(
-            batch,
-            submitted,
-            status=state.status,
-            provider_batch_id=state.id,
-            file_id=file_id,
-            submitted_at=batch.row.submitted_at or now(),
-            ends_at=state.ends_at,
-        )
+        await batch.submitted(state)
         self._note()
 
-    async def _not_submitted(self, batch: _Open, error: QueryError) -> None:
+    async def _not_submitted(self, batch: OpenBatch, error: QueryError) -> None:
         words = f"a batch could not be submitted to {batch.row.provider}: {error}"
         self._stop = self._stop or ("paused" if error.retry else "partial", words)
         if not error.unknown:  # otherwise the next pass looks whether it is there
-            await self._change(batch, status=NOT_SUBMITTED, error=str(error))
+            await batch.change(status=NOT_SUBMITTED, error=str(error))
 
     async def _take_up(self, row: BatchRow) -> None:
         """Wait further for a batch of an earlier pass; one of which nobody knows whether it was submitted is looked for."""
         members = set(calls_of_runs(self.plan, row.calls))
         calls = {custom_id: planned for custom_id, planned in self._waiting.items() if planned in members}
         provider = self._dependencies.batches[row.endpoint, row.provider]
-        batch = _Open(row, provider, calls)
+        batch = OpenBatch(row, provider, calls, self._recorder, self._span)
         if row.provider_batch_id is None:
             try:
                 state = await self._unless_left(provider.find(row.batch_id))
@@ -298,7 +266,7 @@ class BatchScheduler(ReadsHere):
                 self._give_up(batch, "whether its batch was submitted is not known")
                 return
             if state is None:
-                await self._change(batch, status=NOT_SUBMITTED)
+                await batch.change(status=NOT_SUBMITTED)
                 return
             await self._submitted(batch, state)
         else:
@@ -308,7 +276,7 @@ class BatchScheduler(ReadsHere):
             del self._waiting[custom_id]
         self._pause = provider.limits.first_look / 4  # it may have ended long ago
 
-    def _give_up(self, batch: _Open, why: str) -> None:
+    def _give_up(self, batch: OpenBatch, why: str) -> None:
         """Expect no more answers of a batch in this pass."""
         for custom_id in batch.calls:
             self._waiting.pop(custom_id, None)
@@ -333,17 +301,17 @@ class BatchScheduler(ReadsHere):
             self._pause = min(2 * self._pause, *(batch.provider.limits.longest_look for batch in self._open))
 
     async def _cancel_there(self) -> None:
-        for batch in self._open:
+        for batch in list(self._open):
             if batch.cancelled or batch.row.provider_batch_id is None:
                 continue
             batch.cancelled = True
             self._pause = batch.provider.limits.first_look
             try:
                 await self._unless_left(batch.provider.cancel(batch.row.provider_batch_id))
-            except QueryError as error:
-                log_error("a batch could not be cancelled at its provider", error)
+            except QueryError as error:  # it would be waited for until it has ended by itself
+                self._leave_there(batch, f"a batch at {batch.row.provider} could not be cancelled: {error}")
 
-    async def _look(self, batch: _Open) -> None:
+    async def _look(self, batch: OpenBatch) -> None:
         assert batch.row.provider_batch_id is not None
         try:
             state = await self._unless_left(batch.provider.look(batch.row.provider_batch_id))
@@ -351,31 +319,39 @@ class BatchScheduler(ReadsHere):
                 await self._close(batch, LOST, "")
                 return
             counts = state.done, state.failed
-            if state.results and batch.calls and (state.ended or counts != batch.counted):
+            if state.results and batch.calls and (state.ended or counts != batch.counts):
                 await self._read(batch, state)
-            batch.counted = counts
+            batch.counts = counts
+            batch.failures = 0
         except QueryError as error:
             self._answer_later(batch, error)
             return
         if state.ended:
             await self._close(batch, state.status, state.error, state)
         elif (state.status, *counts) != (batch.row.status, batch.row.done, batch.row.failed):
-            await self._change(batch, durable=False, status=state.status, done=state.done, failed=state.failed)
+            await batch.change(durable=False, status=state.status, done=state.done, failed=state.failed)
         self._note()
 
-    def _answer_later(self, batch: _Open, error: QueryError) -> None:
-        """Take note that a batch could not be looked at: it is looked at again, where that can help."""
-        if not error.retry:
-            words = f"a batch at {batch.row.provider} cannot be looked at: {error}"
-            self._stops.append(("paused", words))
-            self._give_up(batch, words)
-            self._budget.settle(batch.reserved, batch.reserved)
-            self._open.remove(batch)
+    def _answer_later(self, batch: OpenBatch, error: QueryError) -> None:
+        """Take note that a batch could not be looked at: it is looked at again, where that can help.
+
+        One that was cancelled is not waited for without end.
+        """
+        batch.failures += 1
+        if not error.retry or (batch.cancelled and batch.failures > batch.provider.limits.retries):
+            self._leave_there(batch, f"a batch at {batch.row.provider} cannot be looked at: {error}")
         else:
             log_error("a batch could not be looked at, and will be again", error)
+
+    def _leave_there(self, batch: OpenBatch, words: str) -> None:
+        """Wait no more for a batch that may be going on: the next pass does."""
+        self._stops.append(("paused", words))
+        self._give_up(batch, words)
+        self._budget.settle(batch.reserved, batch.reserved)
+        self._open.remove(batch)
         self._note()
 
-    async def _read(self, batch: _Open, state: BatchState) -> None:
+    async def _read(self, batch: OpenBatch, state: BatchState) -> None:
         """Read the results that are there, and store those that are new."""
         for file_id in state.results:
             with tempfile.TemporaryFile() as file:
@@ -384,7 +360,7 @@ class BatchScheduler(ReadsHere):
                 if there:
                     await self._store(batch, file)
 
-    async def _store(self, batch: _Open, file: IO[bytes]) -> None:
+    async def _store(self, batch: OpenBatch, file: IO[bytes]) -> None:
         arrived: list[Arrived] = []
         since = batch.row.submitted_at or batch.row.created_at
         for result in results_in(file, batch.provider.result, batch.ids.__contains__):
@@ -394,10 +370,8 @@ class BatchScheduler(ReadsHere):
             if result.not_executed:
                 self._without[planned] = f"the provider did not begin it: {result.not_executed}"
                 continue
-            del batch.calls[result.custom_id]
+            batch.take(result)
             self._without.pop(planned, None)
-            batch.done += result.http_status < 300
-            batch.failed += result.http_status >= 300
             arrived.append(Arrived(planned, result, batch.provider, since))
             if len(arrived) >= CHUNK:
                 batch.spent += await self._answers.store(arrived)
@@ -407,20 +381,16 @@ class BatchScheduler(ReadsHere):
                     raise _LeftError
         batch.spent += await self._answers.store(arrived)
 
-    async def _close(self, batch: _Open, status: str, error: str, state: BatchState | None = None) -> None:
+    async def _close(self, batch: OpenBatch, status: str, error: str, state: BatchState | None = None) -> None:
         """Write down that a batch has ended, and what becomes of the calls that it has not answered."""
         self._open.remove(batch)
         self._budget.settle(batch.reserved, batch.spent)
-        done = max(batch.done, state.done if state else 0)
-        failed = max(batch.failed, state.failed if state else 0)
         words = f"{WORDS[status]} ({error})" if error else WORDS[status]
         if batch.calls and (self._stop is None or self._stop[0] != "interrupted"):
             said = f"a batch {words}: {counted(len(batch.calls), 'request')} without an answer, which resume sends again"
             self._stops.append(("paused" if status in SENT_AGAIN else "partial", said))
         self._give_up(batch, f"its batch {words}")
-        about: dict[str, Any] = {"entity": "batch", "entity_id": batch.row.batch_id, **self._span.ids()}
-        ended = event("batch_ended", self._recorder.user, **about, status=status, done=done, failed=failed)
-        await self._change(batch, ended, status=status, done=done, failed=failed, error=error or None)
+        await batch.ended(status, error, state)
         self._note()
 
     # -- notes ----------------------------------------------------------------------------------------------------------------
@@ -428,21 +398,7 @@ class BatchScheduler(ReadsHere):
     def _note(self) -> None:
         """Say what is waited for."""
         self.progress.in_flight = sum(len(batch.calls) for batch in self._open)
-        if not self._open:
-            self.progress.waiting_for = ""
-            return
-        hosts = ", ".join(dict.fromkeys(batch.row.provider for batch in self._open))
-        done = sum(sum(batch.counted) for batch in self._open)
-        total = sum(batch.row.requests for batch in self._open)
-        batches = "a batch" if len(self._open) == 1 else f"{len(self._open):,} batches"
-        self.progress.waiting_for = f"{batches} at {hosts}: {done:,} of {counted(total, 'request')} done"
-
-    async def _change(self, batch: _Open, *events: Any, durable: bool = True, **changes: Any) -> None:
-        batch.row = replace(batch.row, revision=batch.row.revision + 1, **changes)
-        await self._record(batch.row, *events, durable=durable)
-
-    async def _record(self, *rows: Any, durable: bool = True) -> None:
-        await asyncio.wrap_future(self._recorder.record(*rows, durable=durable))
+        self.progress.waiting_for = waiting_words(self._open)
 
     async def _unless_left(self, asked: Coroutine[Any, Any, T]) -> T:
         """Return what something asked for gives, unless whoever waits goes meanwhile."""

@@ -100,6 +100,8 @@ class Planner:
 
             reader_version(self.context.configuration.reader)  # refused here as it would be there
         access = self.context.access
+        if plan.batch:
+            access.check_batches(plan.models)  # likewise
         models = plan.models or (access.own,)
         limits = access.endpoint_limits(plan.models)
         with self._store.reading():

@@ -143,21 +143,25 @@ class ModelAccess:
         """
         from pplab.models.batches import OpenAIBatches
 
+        self.check_batches(models)
         asked = list(models) or [self.own]
+        servers = {}
+        for model in asked:  # one without an address is refused by hand, too
+            nothing_sent = by_hand and self.server(model).provider != EMBEDDED
+            servers[model.place] = self.server(model) if nothing_sent else self._within_reach(model)
+        if not by_hand and (error := self._approval_error(servers.values())) is not None:
+            raise error
+        return {place: OpenAIBatches(self._client(server)) for place, server in servers.items()}
+
+    def check_batches(self, models: Sequence[ModelAsked] = ()) -> None:
+        """Refuse what never takes its calls in files: a recording, and the embedded model."""
         if self._recording is not None:
             raise BadInput(
                 "a recording answers call by call, and this run goes in batches",
                 hint="leave out the recording, or batch",
             )
-        for model in asked:
-            if self.server(model).provider == EMBEDDED and model.name == EMBEDDED:
-                raise BadInput("the embedded model answers at once and takes no batches", hint="leave out batch")
-        servers = {model.place: self.server(model) if by_hand else self._within_reach(model) for model in asked}
-        if any(server.provider == EMBEDDED for server in servers.values()):
-            self._within_reach(next(model for model in asked if self.server(model).provider == EMBEDDED))
-        if not by_hand and (error := self._approval_error(servers.values())) is not None:
-            raise error
-        return {place: OpenAIBatches(self._client(server)) for place, server in servers.items()}
+        if any(self.server(model).provider == EMBEDDED and model.name == EMBEDDED for model in models or [self.own]):
+            raise BadInput("the embedded model answers at once and takes no batches", hint="leave out batch")
 
     def _within_reach(self, asked: ModelAsked) -> Server:
         """Return the server of a model, or refuse one that nothing can be sent to."""

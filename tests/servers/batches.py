@@ -51,7 +51,8 @@ class BatchServer:
     faults
         What goes wrong, each word once: ``upload_429``, ``upload_reset``, ``create_429``, ``create_reset`` (the batch is made and
         the connection lost), ``create_500``, ``no_such_file``, ``look_500``, ``torn`` (a download ends within a line),
-        ``expire``, ``fail``, ``cancel``, ``duplicates``, ``unknown``, ``missing``, ``no_list``, ``no_batches``.
+        ``expire``, ``fail``, ``cancel``, ``duplicates``, ``unknown``, ``missing``; and as long as they are there ``no_list``,
+        ``no_batches``, ``no_cancel``, ``silent`` (no batch can be looked at).
     looks
         How often a batch is looked at before it has ended.
     share
@@ -123,6 +124,10 @@ class BatchServer:
         if parts == ["batches"]:
             return self.list(handler, parse_qs(url.query))
         if parts[0] == "batches" and parts[1] in self.batches:
+            if "silent" in self.faults and not post:
+                return reply(handler, 500, error("The server had an error"))
+            if "no_cancel" in self.faults and post:
+                return reply(handler, 501, error("not yet"))
             if post:
                 return self.cancel(handler, self.batches[parts[1]])
             return self.look(handler, self.batches[parts[1]])

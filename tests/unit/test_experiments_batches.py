@@ -11,6 +11,7 @@ import pytest
 
 import pplab
 from pplab.errors import BadInput, Offline
+from pplab.experiments.batch_scheduler import BatchScheduler
 from pplab.models.batches import BatchLimits, OpenAIBatches
 from tests.servers.batches import BatchServer, answer
 from tests.unit.experiment_labs import KEY, SOAK
@@ -250,6 +251,22 @@ def test_a_closed_lab_leaves_its_batches_going_and_a_later_one_reads_them(tmp_pa
             assert batches(later) == ["completed", "completed"]
 
 
+def test_whoever_leaves_cancels_nothing_however_busy_the_loop_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_loop = BatchScheduler._on_loop
+    with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
+        experiment = lab.start(prompts(4), n=1, batch=True)
+        until(lambda: experiment.progress["in_flight"] == 4)
+        late: list[Any] = []
+        monkeypatch.setattr(BatchScheduler, "_on_loop", lambda *about: late.append(about))
+        lab.manager._running[-1].leave("gone")
+        looks = server.count("GET", "/batches/batch_0")
+        until(lambda: server.count("GET", "/batches/batch_0") > looks + 2)  # it went on meanwhile
+        for about in late:
+            on_loop(*about)
+        assert experiment.wait().status == "interrupted"
+        assert not server.count("POST", "/batches/batch_0/cancel")
+
+
 def test_cancelling_ends_batches_at_the_provider_and_keeps_what_they_have_finished(tmp_path: Path) -> None:
     with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
         experiment = lab.start(prompts(10), n=1, batch=True)
@@ -260,6 +277,26 @@ def test_cancelling_ends_batches_at_the_provider_and_keeps_what_they_have_finish
         assert statuses(experiment) == {"ok": 5, "cancelled": 5}
         assert server.count("POST", "/batches/batch_0/cancel") == 1
         assert batches(lab) == ["cancelled"]
+
+
+@pytest.mark.parametrize("fault", ["no_cancel", "silent"])
+def test_a_batch_that_cannot_be_cancelled_is_left_to_a_resume(tmp_path: Path, fault: str) -> None:
+    with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
+        experiment = lab.start(prompts(4), n=1, batch=True)
+        until(lambda: experiment.progress["in_flight"] == 4)
+        server.faults.append(fault)
+        experiment.cancel()
+        experiment.wait()
+        assert experiment.status == "interrupted"
+        assert "a batch at 127.0.0.1" in experiment.reason
+        assert ("could not be cancelled" if fault == "no_cancel" else "cannot be looked at") in experiment.reason
+        server.faults.clear()
+        server.looks = 1
+        assert experiment.resume().reason in (
+            None,
+            "a batch was cancelled: 2 requests without an answer, which resume sends again",
+        )
+        assert server.count("POST", "/batches") == 1
 
 
 def test_a_pause_submits_nothing_more_until_it_is_over(tmp_path: Path, limits: Any) -> None:
