@@ -436,7 +436,8 @@ class RunManager:
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
-        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
+        folder = RunFolder(self.context.folder, row.experiment_id)
+        control = RunControl(folder, self.context.user, detached=self.detached)
 
         def decide() -> Standing:
             return standing(stored.refresh())
@@ -449,7 +450,7 @@ class RunManager:
             run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
-        held.callback(control.end)
+        held.callback(folder.remove)
         run.start(self.context.access.loop)
         held.pop_all()
         self._running = [*(r for r in self._running if r.running), run]
