@@ -144,6 +144,7 @@ class Scheduler:
         """End now: calls under way are abandoned, what arrived is kept."""
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self.progress.paused = False  # it ends now, which takes a while where many calls were never sent
         self._on_loop(self._abandon)
 
     def limit(self, plan: Plan, most: int) -> None:
