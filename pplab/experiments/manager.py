@@ -368,7 +368,7 @@ class RunManager(Planner):
             run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
-        held.callback(control.end)
+        held.callback(folder.remove)
         run.start(self.context.access.loop)
         held.pop_all()
         self._running = [*(r for r in self._running if r.running), run]
