@@ -358,7 +358,8 @@ class RunManager(Planner):
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
-        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
+        folder = RunFolder(self.context.folder, row.experiment_id)
+        control = RunControl(folder, self.context.user, detached=self.detached)
         about = (row, plan, pending, dependencies, current_span(), lock, limit)
         run = Run(*about, control, lambda: standing(stored.refresh()), listeners, self._engine(row, plan, means))
         if plan.reader:
