@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pplab.cluster.carried import carry, unpack
-from pplab.cluster.elsewhere import OtherProcesses
 from pplab.context import open_again
 from pplab.errors import PplabError, in_words, told_by
 from pplab.experiments.manager import RunManager
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pplab.context import LabAddress, LabContext
-    from pplab.experiments.run_tasks import FurtherPass, NewRun
+    from pplab.experiments.run_tasks import Elsewhere, FurtherPass, NewRun
 
 BEGIN: Final = (
     "import json, sys; sys.path[:] = json.loads(sys.stdin.buffer.readline()); from pplab.cluster.detached import main; main()"
@@ -47,15 +46,16 @@ else:
 
 @dataclass(frozen=True, slots=True)
 class _HandedOver:
-    """What the new process is given: the lab, the pass to make, and the operation that asked for it."""
+    """What the new process is given: the lab, the pass to make and what may help it, and the operation that asked for it."""
 
     lab: LabAddress
     task: NewRun | FurtherPass
+    elsewhere: Elsewhere
     correlation_id: str
     span_id: str
 
 
-def detach(context: LabContext, task: NewRun | FurtherPass) -> str:
+def detach(context: LabContext, task: NewRun | FurtherPass, elsewhere: Elsewhere) -> str:
     """Have a process of its own make a pass over an experiment; return the experiment's id once it is begun.
 
     Raises
@@ -66,7 +66,7 @@ def detach(context: LabContext, task: NewRun | FurtherPass) -> str:
         When the process ended, or said nothing in time.
     """
     span = current_span()
-    data = carry(_HandedOver(context.address(keys=True), task, span.correlation_id, span.span_id))
+    data = carry(_HandedOver(context.address(keys=True), task, elsewhere, span.correlation_id, span.span_id))
     places = json.dumps([place for place in sys.path if isinstance(place, str)]).encode() + b"\n"
     environment = dict(os.environ)
     if name := notebook_name(vars(sys.modules["__main__"])):
@@ -122,7 +122,7 @@ def main() -> None:
     try:
         handed: _HandedOver = unpack(data)
         context = open_again(handed.lab)
-        runs = RunManager(context, OtherProcesses())
+        runs = RunManager(context, handed.elsewhere)
         runs.detached = True
         CAUSE.set(Span.known("detached", handed.correlation_id, handed.span_id))
         experiment_id, run = handed.task.begin(runs)

@@ -16,7 +16,7 @@ class OtherProcesses:
         """Have a process of its own make a pass; see `pplab.cluster.detached.detach`."""
         from pplab.cluster.detached import detach
 
-        return detach(context, task)
+        return detach(context, task, self)
 
     def engine(self, context: LabContext, processes: Any) -> Engine | None:
         """Return the engine of a run in some place; see `pplab.cluster.shards.engine`."""

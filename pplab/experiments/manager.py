@@ -358,7 +358,8 @@ class RunManager(Planner):
         limit = concurrent_calls(self.context, plan, recorded)
         pending = dataclasses.replace(pending, calls=answerable(plan, pending.calls, dependencies.source))
         stored = self.stored(row.experiment_id)
-        control = RunControl(RunFolder(self.context.folder, row.experiment_id), self.context.user, detached=self.detached)
+        folder = RunFolder(self.context.folder, row.experiment_id)
+        control = RunControl(folder, self.context.user, detached=self.detached)
         about = (row, plan, pending, dependencies, current_span(), lock, limit)
         run = Run(*about, control, lambda: standing(stored.refresh()), listeners, self._engine(row, plan, means))
         if plan.reader:
@@ -368,7 +369,7 @@ class RunManager(Planner):
             run.reading(unread(self._store, row.experiment_id, version) if row.revision else ())
         if interrupts is not None:
             interrupts.hold()
-        held.callback(control.end)
+        held.callback(folder.remove)
         run.start(self.context.access.loop)
         held.pop_all()
         self._running = [*(r for r in self._running if r.running), run]

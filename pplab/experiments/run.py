@@ -315,7 +315,7 @@ class Run:
             self.failure = error if isinstance(error, PplabError) else PplabError(words, hint="what arrived is kept; resume it")
         finally:
             control.cancel()
-            self._control.end()
+            await self._control.end()
             if self._reading is not None:
                 await asyncio.to_thread(self._reading.end)  # so that nobody else reads what it is reading
             self._lock.__exit__(None, None, None)

@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pplab.errors import in_words
@@ -38,7 +39,8 @@ class Controlled(Protocol):
 class RunControl:
     """What says how far a run is and takes orders for it, on the run's loop.
 
-    Whatever goes wrong here is logged and leaves the run going.
+    Whatever goes wrong here is logged and leaves the run going. Files are written and read in a thread of its own, one after the
+    other: to replace one takes milliseconds on a busy disk, and longer on a slow share, and the run's loop has answers to take.
 
     Parameters
     ----------
@@ -61,11 +63,12 @@ class RunControl:
         }
         self._owner = owner
         self._arrivals: deque[tuple[float, int]] = deque()
+        self._files = ThreadPoolExecutor(1, thread_name_prefix="pplab-control")
 
     def begin(self, progress: Progress) -> None:
         """Show the run, which from here on can be given orders."""
         self._quietly("the progress of a run cannot be shown", self._folder.begin)
-        self._publish(progress)
+        self._quietly("the progress of a run cannot be shown", self._folder.publish, self._said(progress))
 
     async def serve(self, run: Controlled) -> None:
         """Say how far the run is and carry out orders until cancelled.
@@ -74,22 +77,23 @@ class RunControl:
         """
         async with asyncio.TaskGroup() as orders:
             while True:
-                for given in self._quietly("orders for a run cannot be read", self._folder.orders) or ():
+                for given in await self._aside("orders for a run cannot be read", self._folder.orders) or ():
                     orders.create_task(self._take(run, given))
-                self._publish(run.progress)
+                await self._publish(run.progress)
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def end(self) -> None:
-        """Take away what showed the run."""
-        self._quietly("the folder of a run was left", self._folder.remove)
+    async def end(self) -> None:
+        """Take away what showed the run, after whatever of it was still being written."""
+        await self._aside("the folder of a run was left", self._folder.remove)
+        self._files.shutdown(wait=False)
 
-    def _publish(self, progress: Progress) -> None:
-        self._quietly("the progress of a run cannot be shown", self._folder.publish, self._said(progress))
+    async def _publish(self, progress: Progress) -> None:
+        await self._aside("the progress of a run cannot be shown", self._folder.publish, self._said(progress))
 
     async def _take(self, run: Controlled, given: GivenOrder) -> None:
         refusal = await self._obey(run, given)
-        self._publish(run.progress)  # so that whoever gave it sees what came of it
-        self._quietly("an order for a run was not answered", self._folder.answer, given.id, refusal)
+        await self._publish(run.progress)  # so that whoever gave it sees what came of it
+        await self._aside("an order for a run was not answered", self._folder.answer, given.id, refusal)
 
     async def _obey(self, run: Controlled, given: GivenOrder) -> str | None:
         """Carry out an order; return why not, if it was not."""
@@ -113,6 +117,9 @@ class RunControl:
             self._arrivals.popleft()
         began, before = self._arrivals[0]
         return (done - before) / max(at - began, LOOK_SECONDS)
+
+    async def _aside(self, what: str, do: Any, *about: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._files, self._quietly, what, do, *about)
 
     @staticmethod
     def _quietly(what: str, do: Any, *about: Any) -> Any:

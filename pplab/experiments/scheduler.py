@@ -142,6 +142,7 @@ class Scheduler(ReadsHere):
         """End now: calls under way are abandoned, what arrived is kept."""
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self.progress.paused = False  # it ends now, which takes a while where many calls were never sent
         self._on_loop(self._abandon)
 
     def leave(self, reason: str) -> None:

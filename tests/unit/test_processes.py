@@ -80,12 +80,16 @@ def test_a_forked_child_asks_a_server_over_connections_of_its_own_and_its_parent
 
 
 @forks
-def test_a_run_under_way_is_waited_for_in_a_forked_child_and_not_steered_from_there(tmp_path):
+def test_a_run_under_way_is_steered_and_waited_for_in_a_forked_child(tmp_path):
     with FaultServer(latency_ms=2000) as server, lab_at(tmp_path, server, "fast") as lab:
         exp = lab.start("Say hello.", n=6, max_concurrency=2)
-        assert "run by another process" in in_fork(exp.cancel)
+        assert in_fork(lambda: exp.limit(concurrency=3)) == "None"
+        assert exp.progress["concurrency"] == 3
         assert in_fork(lambda: (exp.wait().status, len(exp.responses))) == "('completed', 6)"
         assert exp.wait().status == "completed"
+        exp = lab.start("Say hello.", n=6, max_concurrency=2)
+        assert in_fork(exp.cancel) == "None"
+        assert exp.wait().status == "interrupted"
 
 
 @forks

@@ -8,6 +8,7 @@ import os
 import shutil
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from pplab import Experiment, Lab
 
-SOON_S = 5.0  # a run looks five times a second; the rest is for a machine with other work
+SOON_S = 8.0  # a run looks five times a second; the rest is for a machine with other work
 DOLLAR = 1_000_000.0  # dollars for a million tokens: one a token
 
 
@@ -116,6 +117,7 @@ def test_pause_limits_and_cancel_from_elsewhere_take_effect_at_once(lab: Lab, se
     server.let()
     assert other.resume().status == "completed"
     assert len(server.arrivals) == 8 + 35
+    assert not begun.progress["paused"]
     steered = lab.audit("run_steered")
     actions = [json.loads(payload)["action"] for payload in steered["payload"]]
     assert actions == ["limit", "pause", "limit", "go_on", "cancel"]
@@ -164,6 +166,23 @@ def test_limits_that_make_no_sense_are_refused_in_one_line_and_change_nothing(la
     with pytest.raises(BadInput, match="not running"):
         other.limit(concurrency=3)
     assert lab.audit("run_steered").empty
+
+
+def test_new_limits_hold_for_all_endpoints_together_and_leave_each_its_own(lab: Lab, server: GatedServer, tmp_path: Path) -> None:
+    where = {"base_url": server.base_url}
+    endpoints = {"a": where, "b": where | {"max_concurrency": 1}}
+    with pplab.Lab(tmp_path / "two", "ada", configuration=PPLab(endpoints=endpoints)) as two:
+        begun = two.start("hello", n=9, models=["m@a", "n@b"], max_concurrency=2)
+        server.await_calls(2)
+        elsewhere(two, begun).limit(concurrency=5)
+        server.await_calls(5)
+        assert Counter(body["model"] for body in server.bodies) == {"m": 4, "n": 1}
+        assert begun.progress["in_flight"] == begun.progress["concurrency"] == 5
+        elsewhere(two, begun).limit(concurrency=9)
+        server.await_calls(9)
+        assert Counter(body["model"] for body in server.bodies) == {"m": 8, "n": 1}
+        server.let()
+        assert begun.wait().status == "completed"
 
 
 def test_new_limits_wait_for_a_look_at_a_race_and_an_order_after_them_does_not(
