@@ -111,7 +111,7 @@ class RequestFiles(FilePass):
         for group in by_model(self.plan, provider, calls):
             call, _ = make_call(self.plan, provider, next(iter(group.values())))
             for file in cut_files(self.plan, provider, group, self._dependencies.batches[call.place]):
-                path = numbered(self._file, len(written) + 1)
+                path = _free(self._file, len(written) + 1)
                 write_atomically(path, file.content)
                 written.append(path.name)
                 row = batch_row(self._experiment_id, self.plan, file, WRITTEN, self._span)
@@ -141,6 +141,13 @@ class ResultFile(FilePass):
                     arrived = []
         await self._answers.store(arrived)
         return await self._end(calls, "paused", f"{self._file.name} has no result of {counted(len(calls), 'request')}")
+
+
+def _free(file: Path, number: int) -> Path:
+    """Return the path of one of several files that takes no other file's place."""
+    while (path := numbered(file, number)).exists():
+        number += 1
+    return path
 
 
 def numbered(file: Path, number: int) -> Path:

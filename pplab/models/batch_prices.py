@@ -21,7 +21,7 @@ class BatchDiscount:
 
 
 BATCH_DISCOUNTS = (
-    BatchDiscount("OpenAI", r"api\.openai\.com", 0.5, "developers.openai.com/api/docs/guides/batch", "2026-11-29"),
+    BatchDiscount("OpenAI", r"api\.openai\.com", 0.5, "help.openai.com/en/articles/9197833-batch-api-faq", "2026-11-29"),
     BatchDiscount(
         "Azure OpenAI",
         r"[\w-]+\.(?:openai\.azure|services\.ai\.azure|cognitiveservices\.azure)\.com",
@@ -29,7 +29,6 @@ BATCH_DISCOUNTS = (
         "learn.microsoft.com/azure/foundry/openai/how-to/batch (of the global standard price)",
         "2026-11-29",
     ),
-    BatchDiscount("Groq", r"api\.groq\.com", 0.5, "console.groq.com/docs/batch", "2026-11-29"),
     BatchDiscount("Cerebras", r"api\.cerebras\.ai", 0.5, "inference-docs.cerebras.ai/capabilities/batch", "2026-11-29"),
 )
 """Providers that are known to give one for every model. Together gives it for some models only, so it is not here."""

@@ -1,7 +1,8 @@
 """Batches of a provider: files of requests that it works through in its own time. OpenAI's way, and what a second one must offer.
 
-Limits of OpenAI: 50,000 requests and 200 MB a file, 24 hours a batch (developers.openai.com/api/docs/guides/batch, and the
-parameters of ``batches.create`` in openai 3.57; read 2026-11-29). vLLM's production stack, LiteLLM and others take the same.
+Limits of OpenAI: 50,000 requests and 200 MB a file, 24 hours a batch (the parameters of ``batches.create`` in openai 3.57, and
+learn.microsoft.com/azure/foundry/reference/rest/batches-create-batch); what a batch that expires has finished is charged
+(help.openai.com/en/articles/9197833-batch-api-faq). Read 2026-11-29. Other servers take the same requests.
 """
 
 from __future__ import annotations

@@ -374,7 +374,7 @@ def test_a_file_is_submitted_only_if_its_worst_case_fits(tmp_path: Path, limits:
 def test_batches_cost_half_where_the_provider_is_known_to_ask_half(tmp_path: Path) -> None:
     with BatchServer() as server, lab_at(tmp_path, server) as lab:
         cost = lab.manager.context.access.cost
-        for host, share in {"api.openai.com": 0.5, "api.groq.com": 0.5, "x.openai.azure.com": 0.5, "127.0.0.1:1": 1.0}.items():
+        for host, share in {"api.openai.com": 0.5, "api.cerebras.ai": 0.5, "x.openai.azure.com": 0.5, "127.0.0.1:1": 1.0}.items():
             lab.configuration.prices = {"gpt-4o-mini": [0.15, 0.6]}
             assert cost("gpt-4o-mini", 1000, 1000, provider=host, batch=True) == share * cost(
                 "gpt-4o-mini", 1000, 1000, provider=host
@@ -397,13 +397,14 @@ def test_the_preflight_shows_half_the_price_and_the_longest_wait(tmp_path: Path)
 def test_requests_are_written_and_results_read_for_a_server_that_is_run_by_hand(tmp_path: Path, limits: Any) -> None:
     limits(requests=4)
     asked = {"model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    (tmp_path / "asked-2.jsonl").write_text("kept")
     with BatchServer() as server, pplab.Lab(store=tmp_path / "lab", **asked) as lab:
         experiment = lab.run(prompts(6), n=1, batch="asked.jsonl")
         assert experiment.status == "paused"
-        assert experiment.reason.startswith("its requests are in asked.jsonl and asked-2.jsonl: have them answered, then resume")
+        assert experiment.reason.startswith("its requests are in asked.jsonl and asked-3.jsonl: have them answered, then resume")
         assert batches(lab, "status, requests") == [("written", 4), ("written", 2)]
         lines = [
-            json.loads(line) for name in ("asked", "asked-2") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
+            json.loads(line) for name in ("asked", "asked-3") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
         ]
         results = [
             {"custom_id": line["custom_id"], "response": {"status_code": 200, "request_id": "r", "body": answer(line["body"])[1]}}
@@ -419,7 +420,7 @@ def test_requests_are_written_and_results_read_for_a_server_that_is_run_by_hand(
         assert experiment.resume(results=tmp_path / "all.jsonl").status == "partial"
         assert statuses(experiment) == {"ok": 5, "failed": 1}
         assert not server.requests
-        assert KEY not in (tmp_path / "asked.jsonl").read_text()
+        assert (tmp_path / "asked-2.jsonl").read_text() == "kept"
 
 
 def test_files_by_hand_need_neither_a_key_nor_a_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
