@@ -42,6 +42,7 @@ LINE = {
     "name": (["--name", "baseline"], "baseline"),
     "tags": (["--tag", "tone", "--tag", "v2"], ["tone", "v2"]),
     "note": (["--note", "as before"], "as before"),
+    "processes": (["--processes", "3"], 3),
 }
 
 
@@ -82,6 +83,14 @@ def test_an_option_of_the_command_becomes_its_field(field):
     request = request_of(Session(lambda: None, "terminal"), arguments)
     assert getattr(request, field) == value
     assert request.prompt == "Say hello."
+
+
+def test_a_cluster_takes_the_place_of_processes():
+    _, arguments = command_table.parse(["run", "Say hello.", "--on", "dask://10.0.0.1:8786"], program="pplab")
+    assert request_of(Session(lambda: None, "terminal"), arguments).processes == "dask://10.0.0.1:8786"
+    _, arguments = command_table.parse(["run", "Say hello.", "--on", "dask://x:1", "--processes", "2"], program="pplab")
+    with pytest.raises(BadInput, match="--processes and --on were both given"):
+        request_of(Session(lambda: None, "terminal"), arguments)
 
 
 @pytest.mark.parametrize("verb", ["run", "start", "preflight"])
