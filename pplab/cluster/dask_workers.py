@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distributed import WorkerPlugin, get_worker, secede
@@ -35,7 +34,7 @@ SETUP_S = 30.0
 """How long a task waits for a worker that has just joined to be ready."""
 
 
-class ShardPlugin(WorkerPlugin):
+class ShardPlugin(WorkerPlugin):  # type: ignore[misc] # its types are not read
     """What a Dask worker keeps of one run: its engine. A plugin of the worker, so that those that join later have it, too.
 
     Parameters
@@ -58,6 +57,7 @@ class ShardPlugin(WorkerPlugin):
         try:
             self.engine = ShardWorker(unpack(self._work))
         except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
+            log_error("a worker cannot work for a run", error)
             refusal = error if isinstance(error, PplabError) else PplabError(f"{type(error).__name__}: {error}")
             self.engine = Refusal(refusal.message, refusal.hint, refusal.code)
 
@@ -155,11 +155,12 @@ class DaskWorkers:
                     crew.joined(address)
                 last_seen = time.monotonic() if there else last_seen
                 if time.monotonic() - last_seen > ALONE_S:
-                    crew.refused(Refusal("the cluster has no workers left", "", "failed"))
+                    crew.gone(Refusal("the cluster has no workers left", "", "failed"))
                     return
                 await asyncio.sleep(LOOK_S)
         except Exception as error:  # noqa: BLE001 - the run must hear of it, whatever the cluster raises
-            crew.refused(Refusal(f"the cluster cannot be used: {one_line(str(error))}", "", "failed"))
+            log_error("the cluster cannot be used", error)
+            crew.gone(Refusal(f"the cluster cannot be used: {one_line(str(error))}", "", "failed"))
 
     def send(self, worker: str, message: Shard | Portion | Order) -> None:
         """Hand a message to a worker: calls in tasks of a few, so that each reports soon."""
@@ -182,7 +183,8 @@ class DaskWorkers:
             make_shard, self._plugin.name, message, workers=[worker], allow_other_workers=False, pure=False, retries=0
         )
         self._futures[worker].add(future)
-        future.add_done_callback(partial(asyncio.get_running_loop().call_soon_threadsafe, self._task_ended, worker))
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda ended: loop.call_soon_threadsafe(self._task_ended, worker, ended))
 
     def _task_ended(self, worker: str, future: Future[Any]) -> None:
         """Have what a task returned fetched, together with all that end meanwhile."""
@@ -207,16 +209,15 @@ class DaskWorkers:
             return [self._result(future) for future in futures]
 
     def _result(self, future: Future[Any]) -> Report | Refusal | None:
-        if future.status in ("cancelled", "lost"):
+        gone = ("cancelled", "lost")
+        if future.status in gone:
             return None
         try:
             report: Report | Refusal = future.result(timeout=FETCH_S)
         except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
-            return (
-                None
-                if future.status in ("cancelled", "lost")
-                else Refusal(f"a shard broke off: {one_line(str(error))}", "", "failed")
-            )
+            log_error("a shard broke off", error)
+            words = f"a shard broke off: {one_line(str(error))}"
+            return None if future.status in gone else Refusal(words, "", "failed")
         return report
 
     def _pass_on(self, worker: str, future: Future[Any], result: Report | Refusal | None) -> None:
@@ -225,7 +226,7 @@ class DaskWorkers:
             return
         self._futures[worker].discard(future)
         if isinstance(result, Refusal):
-            self._crew.refused(result)
+            self._crew.gone(result)
         elif result is not None:
             self._crew.reported(worker, result)
 

@@ -44,6 +44,8 @@ def placed(request: RunRequest, listeners: Listeners) -> tuple[RunRequest, Liste
 
     Examples
     --------
+    >>> from pplab.experiments.dependencies import Listeners
+    >>> from pplab.plan.request import RunRequest
     >>> request, listeners = placed(RunRequest(prompt="Hello"), Listeners(on="dask://10.0.0.1:8786"))
     >>> request.processes, listeners.on
     ('dask://10.0.0.1:8786', None)

@@ -16,7 +16,7 @@ from pplab.cluster.carried import unpack
 from pplab.cluster.messages import Refusal, packed, read, unpacked, write
 from pplab.cluster.shard_worker import ShardWorker
 from pplab.errors import PplabError
-from pplab.log import thread
+from pplab.log import log_error, thread
 
 if TYPE_CHECKING:
     from pplab.cluster.outbox import Outbox
@@ -35,6 +35,7 @@ def main() -> None:
     try:
         worker = ShardWorker(unpack(first))
     except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
+        log_error("a worker cannot work for a run", error)
         refusal = error if isinstance(error, PplabError) else PplabError(f"{type(error).__name__}: {error}")
         write(reports, packed(Refusal(refusal.message, refusal.hint, refusal.code)))
         return

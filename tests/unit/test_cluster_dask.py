@@ -29,22 +29,21 @@ def server():
 
 @pytest.fixture(scope="module")
 def client():
-    """Four workers on this machine, which have the key from their own environment.
+    """Four workers on this machine.
 
     Everything is imported before Dask's threads are: pytest parses our modules, and in two threads Python 3.11 cannot do that.
     """
     with pplab.Lab(store=":temp:") as lab:
         lab.run("Say hello.", n=1)
-    os.environ["OPENAI_API_KEY"] = KEY
-    try:
-        with (
-            LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL) as cluster,
-            Client(cluster) as client,
-        ):
-            os.environ.pop("OPENAI_API_KEY")
-            yield client
-    finally:
-        os.environ.pop("OPENAI_API_KEY", None)
+    options = {"n_workers": 4, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with LocalCluster(**options) as cluster, Client(cluster) as client:
+        yield client
+
+
+def set_key(value):
+    """Give a worker a key of its own, or take it away."""
+    os.environ.pop("OPENAI_API_KEY", None)
+    os.environ.update({"OPENAI_API_KEY": value} if value else {})
 
 
 def test_every_call_is_made_and_stored_once_though_a_worker_is_killed(client, tmp_path):
@@ -104,9 +103,12 @@ def test_no_key_is_in_any_message_and_the_workers_use_their_own(client, server, 
 
     monkeypatch.setattr(client, "submit", watched)
     monkeypatch.setattr(client, "register_plugin", lambda plugin, **named: (sent.append(plugin._work), register(plugin, **named)))
-    with lab_at(tmp_path, server, "play:ok") as lab:
-        experiment = lab.run("keys of their own", n=8, on=client)
-        assert experiment.status == "completed"
+    client.run(set_key, KEY)
+    try:
+        with lab_at(tmp_path, server, "play:ok") as lab:
+            assert lab.run("keys of their own", n=8, on=client).status == "completed"
+    finally:
+        client.run(set_key, None)
     assert {request["headers"]["authorization"] for request in server.seen("keys of their own")} == {f"Bearer {KEY}"}
     assert len(sent) > 1
     assert not [message for message in sent if KEY.encode() in message]
@@ -120,6 +122,17 @@ def test_cancelling_ends_the_calls_under_way_on_the_cluster(client, server, tmp_
         assert experiment.wait().status == "interrupted"
         assert set(experiment.responses["status"]) == {"cancelled"}
         assert experiment.responses["error"].str.contains("may have been billed").sum() >= 1
+
+
+def test_workers_that_would_ask_another_server_say_so(client, tmp_path):
+    client.run(set_key, KEY)
+    try:
+        with recorded_lab(tmp_path, 6) as lab:
+            experiment = lab.run(PROMPT, n=6, on=client)
+            assert experiment.status == "failed"
+            assert "would ask m at api.openai.com in this process" in experiment.reason
+    finally:
+        client.run(set_key, None)
 
 
 def test_the_address_of_a_scheduler_is_enough(client, tmp_path):
