@@ -273,6 +273,12 @@ class Crew:
         """Take note that no worker can work for this run, and why."""
         self.failed(PplabError(refusal.message, hint=refusal.hint, code=refusal.code))
 
+    def gone(self, refusal: Refusal) -> None:
+        """Take note that none of the workers is there any more, and why."""
+        self.refused(refusal)
+        for name in list(self._members):
+            self.lost(name, refusal.message)
+
     def failed(self, error: BaseException) -> None:
         """Take note of what keeps the run from going on: no more calls are made."""
         self._failed(error)

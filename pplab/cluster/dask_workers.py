@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pplab import __version__
+from distributed import WorkerPlugin, get_worker, secede
+
 from pplab.cluster.carried import unpack
 from pplab.cluster.messages import Portion, Refusal, Shard
 from pplab.cluster.shard_worker import ShardWorker
-from pplab.errors import BadInput, PplabError, one_line
+from pplab.errors import PplabError, one_line
 from pplab.ids import new_id
 from pplab.log import log_error
 from pplab.scoring.registry import unregister, user_metrics
@@ -22,76 +22,19 @@ if TYPE_CHECKING:
     from pplab.cluster.crew import Crew
     from pplab.cluster.messages import Order, Report
 
-DASK = "dask://"
-CONNECT_S = 10.0
 LOOK_S = 0.25
 """How often to look which workers the cluster has."""
 ALONE_S = 30.0
 """How long the run waits for a worker when the cluster has none left."""
+FETCH_S = 10.0
+"""How long a worker may take to hand over one report."""
 SHARD_CALLS = 16
 """The most calls of one task: what is lost with a worker, besides its calls under way, is what such a task has not reported."""
 SETUP_S = 30.0
 """How long a task waits for a worker that has just joined to be ready."""
 
 
-def connected(where: Any) -> tuple[Client, bool]:
-    """Return the client of a cluster, and whether it was made here.
-
-    Parameters
-    ----------
-    where
-        A client, or an address such as ``dask://10.0.0.1:8786``.
-
-    Raises
-    ------
-    BadInput
-        When ``distributed`` is not installed, nothing answers there, there are no workers, or these have another pplab.
-    """
-    try:
-        from distributed import Client
-    except ImportError:
-        raise BadInput("a run on a cluster needs the package distributed", hint="pip install 'pplab[cluster]'") from None
-    own = isinstance(where, str)
-    if own:
-        scheme, _, host = where.partition("://")
-        if scheme != "dask" or not host:
-            raise BadInput(f"{where!r} is no cluster", hint=f"write {DASK}HOST:PORT")
-        try:
-            client = Client(f"tcp://{host}", timeout=CONNECT_S, set_as_default=False)
-        except (OSError, ValueError) as error:
-            raise BadInput(f"no Dask scheduler answers at {host}: {one_line(str(error))}", hint="start it there") from None
-    else:
-        client = where
-    if getattr(client, "asynchronous", False):
-        raise BadInput("the client of the cluster is an asynchronous one", hint="give Client(address), or dask://HOST:PORT")
-    try:
-        _check_workers(client)
-    except BaseException:
-        if own:
-            client.close()
-        raise
-    return client, own
-
-
-def _check_workers(client: Client) -> None:
-    """Refuse a cluster whose workers could not make the calls."""
-    if not client.nthreads():
-        raise BadInput("the cluster has no workers", hint="start some: dask worker ADDRESS")
-    for address, version in client.run(_version, on_error="return").items():
-        if isinstance(version, BaseException):
-            raise BadInput(
-                f"pplab cannot be used on the worker {address}: {one_line(str(version))}",
-                hint=f"install pplab {__version__} there",
-            )
-        if version != __version__:
-            raise BadInput(f"the worker {address} has pplab {version}, and here is {__version__}", hint="install the same there")
-
-
-def _version() -> str:
-    return __version__
-
-
-class ShardPlugin:
+class ShardPlugin(WorkerPlugin):  # type: ignore[misc] # its types are not read
     """What a Dask worker keeps of one run: its engine. A plugin of the worker, so that those that join later have it, too.
 
     Parameters
@@ -114,6 +57,7 @@ class ShardPlugin:
         try:
             self.engine = ShardWorker(unpack(self._work))
         except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
+            log_error("a worker cannot work for a run", error)
             refusal = error if isinstance(error, PplabError) else PplabError(f"{type(error).__name__}: {error}")
             self.engine = Refusal(refusal.message, refusal.hint, refusal.code)
 
@@ -131,8 +75,6 @@ class ShardPlugin:
 
 def _engine(name: str) -> ShardWorker | Refusal:
     """Return the engine of a run in this worker; one that has just joined may need a moment."""
-    from distributed import get_worker
-
     until = time.monotonic() + SETUP_S
     while True:
         plugin = get_worker().plugins.get(name)
@@ -146,17 +88,16 @@ def _engine(name: str) -> ShardWorker | Refusal:
 
 def make_shard(name: str, message: Shard | Portion) -> Report | Refusal:
     """Make the calls of a shard, or read a portion, in a Dask worker; return all that its engine has to report by then."""
-    from distributed import secede
-
     secede()  # it waits for servers, and takes no thread of the worker's
     engine = _engine(name)
     return engine if isinstance(engine, Refusal) else engine.finish(message)
 
 
-def _give(name: str, order: Order) -> None:
-    engine = _engine(name)
-    if isinstance(engine, ShardWorker):
-        engine.take(order)
+def _give(name: str, order: Order, dask_worker: Any) -> None:
+    """Give an order to the engine of a run in a Dask worker, on its event loop, where nothing may wait."""
+    plugin = dask_worker.plugins.get(name)
+    if plugin is not None and isinstance(plugin.engine, ShardWorker):
+        plugin.engine.take(order)
 
 
 class DaskWorkers:
@@ -186,6 +127,9 @@ class DaskWorkers:
         self._crew: Crew | None = None
         self._watch: asyncio.Task[None] | None = None
         self._orders: set[asyncio.Task[Any]] = set()
+        self._registered = False
+        self._ended: list[tuple[str, Future[Any]]] = []
+        self._fetch: asyncio.Task[None] | None = None
 
     def start(self, crew: Crew) -> None:
         """Begin."""
@@ -199,27 +143,29 @@ class DaskWorkers:
         last_seen = time.monotonic()
         try:
             await asyncio.to_thread(client.register_plugin, self._plugin, name=self._plugin.name)
+            self._registered = True
             while True:
                 there = set(await asyncio.to_thread(client.nthreads))
-                for address in self._futures.keys() - there:
-                    for future in self._futures.pop(address):
-                        future.cancel()
+                for address in [*self._futures.keys() - there]:
+                    lost = self._futures.pop(address)
                     crew.lost(address, "it left the cluster")
+                    await asyncio.to_thread(client.cancel, list(lost))
                 for address in there - self._futures.keys():
                     self._futures[address] = set()
                     crew.joined(address)
                 last_seen = time.monotonic() if there else last_seen
                 if time.monotonic() - last_seen > ALONE_S:
-                    crew.refused(Refusal("the cluster has no workers left", "", "failed"))
+                    crew.gone(Refusal("the cluster has no workers left", "", "failed"))
                     return
                 await asyncio.sleep(LOOK_S)
         except Exception as error:  # noqa: BLE001 - the run must hear of it, whatever the cluster raises
-            crew.refused(Refusal(f"the cluster cannot be used: {one_line(str(error))}", "", "failed"))
+            log_error("the cluster cannot be used", error)
+            crew.gone(Refusal(f"the cluster cannot be used: {one_line(str(error))}", "", "failed"))
 
     def send(self, worker: str, message: Shard | Portion | Order) -> None:
         """Hand a message to a worker: calls in tasks of a few, so that each reports soon."""
         if isinstance(message, Shard):
-            size = max(1, min(SHARD_CALLS, self.concurrency // 4))
+            size = max(1, min(SHARD_CALLS, self.concurrency // 2))
             for first in range(0, len(message.calls), size):
                 self._submit(worker, Shard(message.calls[first : first + size]))
         elif isinstance(message, Portion):
@@ -238,18 +184,41 @@ class DaskWorkers:
         )
         self._futures[worker].add(future)
         loop = asyncio.get_running_loop()
-        future.add_done_callback(partial(self._task_ended, loop, worker))
+        future.add_done_callback(lambda ended: loop.call_soon_threadsafe(self._task_ended, worker, ended))
 
-    def _task_ended(self, loop: asyncio.AbstractEventLoop, worker: str, future: Future[Any]) -> None:
-        """Fetch what a task returned; on a thread of the client's."""
-        if future.status == "cancelled":
-            return
+    def _task_ended(self, worker: str, future: Future[Any]) -> None:
+        """Have what a task returned fetched, together with all that end meanwhile."""
+        if worker in self._futures:
+            self._ended.append((worker, future))
+            if self._fetch is None or self._fetch.done():
+                self._fetch = asyncio.get_running_loop().create_task(self._fetch_all())
+
+    async def _fetch_all(self) -> None:
+        while self._ended:
+            ended, self._ended = self._ended, []
+            results = await asyncio.to_thread(self._results, [future for _, future in ended])
+            for (worker, future), result in zip(ended, results, strict=True):
+                self._pass_on(worker, future, result)
+
+    def _results(self, futures: list[Future[Any]]) -> list[Report | Refusal | None]:
+        """Return what some tasks returned; of one whose worker is no longer there, nothing."""
         try:
-            result = future.result()
-        except Exception as error:  # noqa: BLE001 - a worker that goes while it is asked raises whatever it likes
-            log_error("a shard of the cluster ended", error)
-            result = None if future.status == "lost" else Refusal(f"a shard broke off: {one_line(str(error))}", "", "failed")
-        loop.call_soon_threadsafe(self._pass_on, worker, future, result)
+            return list(self._client.gather(futures))
+        except Exception as error:  # noqa: BLE001 - of one of them, whose worker may have gone while it was asked
+            log_error("a shard was not fetched", error)
+            return [self._result(future) for future in futures]
+
+    def _result(self, future: Future[Any]) -> Report | Refusal | None:
+        gone = ("cancelled", "lost")
+        if future.status in gone:
+            return None
+        try:
+            report: Report | Refusal = future.result(timeout=FETCH_S)
+        except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
+            log_error("a shard broke off", error)
+            words = f"a shard broke off: {one_line(str(error))}"
+            return None if future.status in gone else Refusal(words, "", "failed")
+        return report
 
     def _pass_on(self, worker: str, future: Future[Any], result: Report | Refusal | None) -> None:
         assert self._crew is not None
@@ -257,7 +226,7 @@ class DaskWorkers:
             return
         self._futures[worker].discard(future)
         if isinstance(result, Refusal):
-            self._crew.refused(result)
+            self._crew.gone(result)
         elif result is not None:
             self._crew.reported(worker, result)
 
@@ -266,17 +235,18 @@ class DaskWorkers:
 
     async def end(self) -> None:
         """Give the workers up."""
-        if self._watch is not None:
-            self._watch.cancel()
-        for futures in self._futures.values():
-            for future in futures:
-                future.cancel()
+        for task in (self._watch, self._fetch):
+            if task is not None:
+                task.cancel()
+        left = [future for futures in self._futures.values() for future in futures]
         self._futures = {}
-        await asyncio.to_thread(self._give_up)
+        await asyncio.to_thread(self._give_up, left)
 
-    def _give_up(self) -> None:
+    def _give_up(self, left: list[Future[Any]]) -> None:
         try:
-            self._client.unregister_worker_plugin(self._plugin.name)
+            self._client.cancel(left)
+            if self._registered:
+                self._client.unregister_worker_plugin(self._plugin.name)
         except Exception as error:  # noqa: BLE001 - the run is over, and its answers are safe
             log_error("the workers of the cluster could not be given up", error)
         if self._own:

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pplab.cluster.messages import LENGTH, Refusal, packed, unpacked
+from pplab.log import log_error
 
 if TYPE_CHECKING:
     from pplab.cluster.crew import Crew
@@ -74,27 +75,34 @@ class LocalWorkers:
 
     async def _follow(self) -> None:
         """Start a process and pass on what it reports until it ends."""
-        crew = self._crew
-        assert crew is not None
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "pplab.cluster.worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            process_group=0,  # an interrupt at the terminal is the run's
-        )
-        name = str(process.pid)
+        assert self._crew is not None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "pplab.cluster.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                process_group=0,  # an interrupt at the terminal is the run's
+            )
+            await self._pass_on(self._crew, process)
+        except Exception as error:  # noqa: BLE001 - the run must hear of it: it waits for what this worker has
+            log_error("a worker process cannot be followed", error)
+            self._crew.failed(error)
+
+    async def _pass_on(self, crew: Crew, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
+        name = str(process.pid)
         self._processes[name] = process
-        joined = False
+        joined = refused = False
         if self._ended:
             process.stdin.close()
         else:
             _write(process.stdin, self._work)
         while (message := await _next_message(process.stdout)) is not None:
             if isinstance(message, Refusal):
+                refused = True
                 crew.refused(message)
                 continue
             if not joined:
@@ -106,7 +114,7 @@ class LocalWorkers:
         del self._processes[name]
         if joined:
             crew.lost(name, how)
-        elif not self._ended:
+        elif not refused and not self._ended:
             crew.refused(Refusal(f"a worker process could not begin: {how}", "", "failed"))
 
 

@@ -113,10 +113,14 @@ class Outbox:
         self._news = True
         self._changed.notify_all()
 
-    def next_report(self) -> Report:
-        """Return what there is to tell, once there is anything."""
+    def wait(self) -> None:
+        """Return when there is something to tell."""
         with self._changed:
             self._changed.wait_for(lambda: self._news)
+
+    def take(self) -> Report:
+        """Return what there is to tell, which is not told again."""
+        with self._changed:
             return self._take()
 
     def report_after(self, wanted: set[str]) -> Report:

@@ -14,7 +14,7 @@ from pplab.experiments.response_writer import ResponseWriter, response_id
 from pplab.experiments.resume import PendingCalls
 from pplab.experiments.run_setup import run_dependencies
 from pplab.experiments.scheduler import Scheduler
-from pplab.log import thread
+from pplab.log import log_error, thread
 from pplab.models.recording import CarriedRecording
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ class ShardWorker:
         try:
             outcome = await self._scheduler.execute()
         except BaseException as error:  # noqa: BLE001 - the run must hear of it; nobody else can
+            log_error("a worker broke off", error)
             self.outbox.fail(f"{type(error).__name__}: {error}")
         else:
             if not self._cancelled:
@@ -152,6 +153,7 @@ class ShardWorker:
                     read_portion(reader, rows, work.plan, self.outbox, work.span.correlation_id)
                     self.outbox.read(rows)
         except Exception as error:  # noqa: BLE001 - the run must hear of it
+            log_error("the reader gave up", error)
             self.outbox.fail(str(error) or type(error).__name__, reader=True)
 
     def close(self) -> None:

@@ -44,6 +44,8 @@ def placed(request: RunRequest, listeners: Listeners) -> tuple[RunRequest, Liste
 
     Examples
     --------
+    >>> from pplab.experiments.dependencies import Listeners
+    >>> from pplab.plan.request import RunRequest
     >>> request, listeners = placed(RunRequest(prompt="Hello"), Listeners(on="dask://10.0.0.1:8786"))
     >>> request.processes, listeners.on
     ('dask://10.0.0.1:8786', None)
@@ -117,9 +119,11 @@ def _local_workers(count: int, most: int, work: Callable[..., bytes]) -> Workers
 
 
 def _dask_workers(where: Any, most: int, work: Callable[..., bytes]) -> Workers:
-    from pplab.cluster.dask_workers import DaskWorkers, connected
+    from pplab.cluster.dask_client import connected
 
     client, own = connected(where)
+    from pplab.cluster.dask_workers import DaskWorkers  # imports distributed, which may not be installed
+
     try:
         count = len(client.nthreads())
         return DaskWorkers(client, count, -(-most // count), work(count, keys=False), own=own)

@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from pplab.cluster.carried import unpack
-from pplab.cluster.messages import packed, read, unpacked, write
+from pplab.cluster.messages import Refusal, packed, read, unpacked, write
 from pplab.cluster.shard_worker import ShardWorker
 from pplab.errors import PplabError
-from pplab.log import thread
+from pplab.log import log_error, thread
 
 if TYPE_CHECKING:
     from pplab.cluster.outbox import Outbox
+
+TOGETHER_S = 0.002
+"""How long what is to be reported waits for company: a report costs as much as what a call has to report."""
 
 
 def main() -> None:
@@ -31,8 +35,9 @@ def main() -> None:
     try:
         worker = ShardWorker(unpack(first))
     except Exception as error:  # noqa: BLE001 - the run says in words what is wrong
+        log_error("a worker cannot work for a run", error)
         refusal = error if isinstance(error, PplabError) else PplabError(f"{type(error).__name__}: {error}")
-        write(reports, packed((refusal.message, refusal.hint, refusal.code)))
+        write(reports, packed(Refusal(refusal.message, refusal.hint, refusal.code)))
         return
     thread(_report, worker.outbox, reports, name="pplab-reports").start()
     while (data := read(messages)) is not None:
@@ -52,7 +57,9 @@ def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def _report(outbox: Outbox, reports: BinaryIO) -> None:
     while True:
-        data = packed(outbox.next_report())
+        outbox.wait()
+        time.sleep(TOGETHER_S)
+        data = packed(outbox.take())
         try:
             write(reports, data)
         except BrokenPipeError:  # nobody is there to be told

@@ -102,6 +102,7 @@ class RunControl:
         try:
             await run.obey(given.order)
         except Exception as error:  # noqa: BLE001 - whatever came of an order, the run goes on
+            log_error(f"a run could not {given.order.action}", error)
             return str(in_words(error, given.order.action))
         return None
 

@@ -60,6 +60,7 @@ HOMES = (
     ("nh3", ("views/html.py",)),
     ("markdown_it", ("views/html.py",)),
     ("llama_cpp", ("reader/model.py",)),
+    ("distributed", ("cluster/dask_client.py", "cluster/dask_workers.py")),
 )
 NOT_IMPORTED = {
     "ipykernel": "the kernel in which the widgets are, from version 7 on",
@@ -210,11 +211,12 @@ def test_each_heavy_package_has_one_home(package, homes):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("excel", "reader"))
+    extras = (project["optional-dependencies"][name] for name in ("excel", "reader", "cluster"))
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in chain(project["dependencies"], *extras)}
     names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
     modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}
-    installed = packages_distributions() | {"llama_cpp": ["llama-cpp-python"]}  # takes minutes to build, so it may not be here
+    # What takes minutes to build, or is for clusters only, may not be here.
+    installed = packages_distributions() | {"llama_cpp": ["llama-cpp-python"], "distributed": ["distributed"]}
     imported = {installed[name][0].lower() for name in modules}
     assert declared - imported == set(NOT_IMPORTED)
     assert imported - declared == set()

@@ -87,6 +87,14 @@ def test_an_option_of_the_command_becomes_its_field(field):
     assert request.prompt == "Say hello."
 
 
+def test_a_cluster_takes_the_place_of_processes():
+    _, arguments = command_table.parse(["run", "Say hello.", "--on", "dask://10.0.0.1:8786"], program="pplab")
+    assert request_of(Session(lambda: None, "terminal"), arguments).processes == "dask://10.0.0.1:8786"
+    _, arguments = command_table.parse(["run", "Say hello.", "--on", "dask://x:1", "--processes", "2"], program="pplab")
+    with pytest.raises(BadInput, match="--processes and --on were both given"):
+        request_of(Session(lambda: None, "terminal"), arguments)
+
+
 @pytest.mark.parametrize("verb", ["run", "start", "preflight"])
 @pytest.mark.parametrize(("wrong", "right"), [("sed", "seed"), ("sweeps", "sweep"), ("max_costs", "max_cost"), ("datas", "data")])
 def test_an_option_that_does_not_exist_is_refused_with_the_nearest_one(verb, wrong, right, lab):
