@@ -138,6 +138,7 @@ class Crew:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unread: list[_HandedPortion] = []
         self._change = asyncio.Event()
+        self._limit: Order | None = None
         self._losses = 0
         self._over = False
 
@@ -216,6 +217,15 @@ class Crew:
         for name in self._members:
             self._workers.send(name, order)
 
+    def limit(self, concurrency: int, max_cost: float | None) -> None:
+        """Give every worker, and those that join later, another share of the calls under way at once; see `Order`."""
+        self._limit = Order("limit", concurrency=concurrency, max_cost=max_cost)
+        self._workers.concurrency = concurrency
+        for member in self._members.values():
+            member.concurrency = concurrency
+        self.order(self._limit)
+        self._changed()
+
     def stop(self) -> None:
         """Have no more calls made than those that workers have."""
         self._over = True
@@ -264,6 +274,8 @@ class Crew:
         if self._over:
             return
         self._members[name] = _Member(name, self._workers.concurrency)
+        if self._limit is not None:
+            self._workers.send(name, self._limit)
         unread, self._unread = self._unread, []
         for portion in unread:
             self._hand_portion(portion)

@@ -66,10 +66,15 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the user wants of the run: ``pause``, ``go_on``, or ``cancel`` for a reason."""
+    """What the user wants of the run: ``pause``, ``go_on``, ``cancel`` for a reason, or ``limit``.
+
+    With ``limit`` come the worker's share of the calls under way at once, and the US dollars that all may spend.
+    """
 
     kind: str
     reason: str = ""
+    concurrency: int = 0
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,11 @@ class ShardScheduler(Scheduler):
             lane.add(calls)
         self._wake_up()
 
+    def share(self, most: int, max_cost: float | None) -> None:
+        """Go on with another share of the calls under way at once, and another limit of money for all; on the loop."""
+        self.plan = replace(self.plan, max_cost=max_cost)
+        self._allow(most)
+
     async def _further_calls(self) -> bool:
         assert self._wake is not None
         self._wake.clear()
@@ -129,6 +134,9 @@ class ShardWorker:
                 self._reads = True
                 thread(self._read, name="pplab-reader").start()
         elif isinstance(message, Order):
+            if message.kind == "limit":
+                self._scheduler.share(message.concurrency, message.max_cost)
+                return
             self._cancelled = self._cancelled or message.kind == "cancel"
             arguments = (message.reason,) if message.kind == "cancel" else ()
             getattr(self._scheduler, message.kind)(*arguments)

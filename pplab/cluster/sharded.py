@@ -99,6 +99,12 @@ class ShardedScheduler(Scheduler):
         self._order(Order("go_on"))
         super().go_on()
 
+    def limit(self, plan: Plan, most: int) -> None:
+        """Go on within the concurrency and the budget of another plan; on the loop."""
+        super().limit(plan, most)
+        if self._crew is not None:
+            self._crew.limit(-(-most // self._workers.count), plan.max_cost)
+
     def _order(self, order: Order) -> None:
         if self._crew is not None:
             self._on_loop(partial(self._crew.order, order))

@@ -151,10 +151,15 @@ class Scheduler(ReadsHere):
 
     def limit(self, plan: Plan, most: int) -> None:
         """Go on within the concurrency and the budget of another plan, ``most`` calls at once at most; on the loop."""
-        self.plan, self._most = plan, most
+        self.plan = plan
+        self._budget.most = self.progress.max_cost = plan.max_cost
+        self._allow(most)
+
+    def _allow(self, most: int) -> None:
+        """Have so many calls under way at once at most from here on."""
+        self._most = most
         for lane in self._lanes:
             lane.limit.allow(min(most, lane.most or most))
-        self._budget.most = self.progress.max_cost = plan.max_cost
         self._note_concurrency()
         self._wake_up()
 

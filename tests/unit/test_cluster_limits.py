@@ -1,0 +1,22 @@
+"""The limits of a run in several processes, changed while it runs."""
+
+from __future__ import annotations
+
+from experiment_labs import lab_at
+from shard_labs import PROMPT, until
+
+from tests.servers import FaultServer
+
+
+def test_workers_take_on_another_limit_while_they_run(tmp_path):
+    with FaultServer() as server, lab_at(tmp_path, server, "play:hang") as lab:
+        exp = lab.start(PROMPT, n=9, processes=2, max_concurrency=2)
+        until(lambda: len(server.seen(PROMPT)) == 2)
+        exp.limit(concurrency=6)
+        until(lambda: len(server.seen(PROMPT)) == 6)
+        assert exp.progress["concurrency"] == 6
+        assert lab.experiment(exp.id).plan.max_concurrency == 6
+        exp.cancel()
+        exp.wait()
+        assert len(server.seen(PROMPT)) == 6
+        assert exp.status == "interrupted"
