@@ -124,6 +124,7 @@ class BatchScheduler(ReadsHere):
         self._cancelling = True
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self.progress.paused = False  # it ends, which takes a while
         self._on_loop(self._end_early)
 
     def leave(self, reason: str) -> None:
@@ -131,6 +132,7 @@ class BatchScheduler(ReadsHere):
         self._leaving = True
         if self._stop is None or self._stop[0] != "interrupted":
             self._stop = ("interrupted", reason)
+        self.progress.paused = False
         self._on_loop(self._go)
 
     def limit(self, plan: Plan, most: int) -> None:  # noqa: ARG002 - a file is not sent call by call
