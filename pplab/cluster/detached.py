@@ -127,7 +127,7 @@ def main() -> None:
         CAUSE.set(Span.known("detached", handed.correlation_id, handed.span_id))
         experiment_id, run = handed.task.begin(runs)
     except Exception as error:  # noqa: BLE001 - told to whoever began this, who raises it
-        log_error("a run was not begun", error)
+        log_error("a detached run was not begun", error)
         words = in_words(error, "run")
         if context is not None:
             words.scrub(context.scrub)

@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from pplab.errors import in_words
+from pplab.errors import PplabError, in_words
 from pplab.ids import now
 from pplab.log import log_error
 
@@ -101,8 +101,10 @@ class RunControl:
             return f"this run belongs to {self._owner}"
         try:
             await run.obey(given.order)
+        except PplabError as error:
+            return str(error)
         except Exception as error:  # noqa: BLE001 - whatever came of an order, the run goes on
-            log_error(f"a run could not {given.order.action}", error)
+            log_error("an order for a run was not carried out", error)
             return str(in_words(error, given.order.action))
         return None
 

@@ -84,9 +84,9 @@ def runs_frame(store: Store) -> pd.DataFrame:
 
 
 def _failed(counts: dict[str, int]) -> int:
-    from pplab.plan.vocabulary import ANSWERED
+    from pplab.plan.vocabulary import FAILED
 
-    return sum(n for status, n in counts.items() if status not in ANSWERED)
+    return sum(counts.get(status, 0) for status in FAILED)
 
 
 def steer(lab: Path, experiment_id: str, order: RunOrder) -> bool:

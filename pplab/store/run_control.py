@@ -130,7 +130,7 @@ class RunFolder:
 
     def remove(self) -> None:
         """Remove the folder: nobody runs the experiment any more."""
-        with suppress(FileNotFoundError):  # there is none, or another process was first
+        with suppress(FileNotFoundError):  # it is gone already
             shutil.rmtree(self._path)
 
     # -- for everybody else ---------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class RunFolder:
             said: dict[str, Any] = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        with suppress(OSError):  # the run takes it away after a minute
+        with suppress(OSError):  # whoever runs it removes it in a while
             path.unlink()
         return said
 
