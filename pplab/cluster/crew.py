@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pplab.cluster.messages import Order, Portion, Shard
+from pplab.cluster.messages import Cancel, Portion, Shard
 from pplab.errors import PplabError
 from pplab.models.recording_format import from_line
 from pplab.store.journal_format import read_row
@@ -37,7 +37,7 @@ class Workers(Protocol):
     def start(self, crew: Crew) -> None:
         """Begin; each worker joins the crew when it is ready."""
 
-    def send(self, worker: str, message: Shard | Portion | Order) -> None:
+    def send(self, worker: str, message: Shard | Portion | Cancel) -> None:
         """Hand a message to a worker; one that is lost gets it in vain."""
 
     def replace(self, worker: str) -> None:
@@ -211,10 +211,10 @@ class Crew:
         calls, member.outgoing = member.outgoing, []
         self._workers.send(member.name, Shard(tuple(calls)))
 
-    def order(self, order: Order) -> None:
-        """Hand an order to every worker."""
+    def cancel(self, reason: str) -> None:
+        """Have every worker abandon what is under way."""
         for name in self._members:
-            self._workers.send(name, order)
+            self._workers.send(name, Cancel(reason))
 
     def stop(self) -> None:
         """Have no more calls made than those that workers have."""

@@ -65,11 +65,10 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What the user wants of the run: ``pause``, ``go_on``, or ``cancel`` for a reason."""
+class Cancel:
+    """That the run ends now, and why: calls under way are abandoned."""
 
-    kind: str
-    reason: str = ""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import queue
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pplab.cluster.messages import Order, Portion, Shard
+from pplab.cluster.messages import Cancel, Portion, Shard
 from pplab.cluster.outbox import Outbox
 from pplab.context import ModelContext
 from pplab.experiments.reading import open_reader, read_portion
@@ -128,10 +128,9 @@ class ShardWorker:
             if not self._reads:
                 self._reads = True
                 thread(self._read, name="pplab-reader").start()
-        elif isinstance(message, Order):
-            self._cancelled = self._cancelled or message.kind == "cancel"
-            arguments = (message.reason,) if message.kind == "cancel" else ()
-            getattr(self._scheduler, message.kind)(*arguments)
+        elif isinstance(message, Cancel):
+            self._cancelled = True
+            self._scheduler.cancel(message.reason)
 
     async def _execute(self) -> None:
         try:
