@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pplab.cluster.messages import Order, Portion, Shard
+from pplab.cluster.messages import Cancel, Limit, Portion, Shard
 from pplab.errors import PplabError
 from pplab.models.recording_format import from_line
 from pplab.store.journal_format import read_row
@@ -37,7 +37,7 @@ class Workers(Protocol):
     def start(self, crew: Crew) -> None:
         """Begin; each worker joins the crew when it is ready."""
 
-    def send(self, worker: str, message: Shard | Portion | Order) -> None:
+    def send(self, worker: str, message: Shard | Portion | Cancel | Limit) -> None:
         """Hand a message to a worker; one that is lost gets it in vain."""
 
     def replace(self, worker: str) -> None:
@@ -138,7 +138,7 @@ class Crew:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unread: list[_HandedPortion] = []
         self._change = asyncio.Event()
-        self._limit: Order | None = None
+        self._limit: Limit | None = None
         self._losses = 0
         self._over = False
 
@@ -212,18 +212,18 @@ class Crew:
         calls, member.outgoing = member.outgoing, []
         self._workers.send(member.name, Shard(tuple(calls)))
 
-    def order(self, order: Order) -> None:
-        """Hand an order to every worker."""
+    def cancel(self, reason: str) -> None:
+        """Have every worker abandon what is under way."""
         for name in self._members:
-            self._workers.send(name, order)
+            self._workers.send(name, Cancel(reason))
 
     def limit(self, concurrency: int, max_cost: float | None) -> None:
-        """Give every worker, and those that join later, another share of the calls under way at once; see `Order`."""
-        self._limit = Order("limit", concurrency=concurrency, max_cost=max_cost)
+        """Give every worker, and those that join later, another share of the calls under way at once; see `Limit`."""
+        self._limit = Limit(concurrency, max_cost)
         self._workers.concurrency = concurrency
         for member in self._members.values():
             member.concurrency = concurrency
-        self.order(self._limit)
+            self._workers.send(member.name, self._limit)
         self._changed()
 
     def stop(self) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
     from pplab.cluster.crew import Crew
-    from pplab.cluster.messages import Order, Report
+    from pplab.cluster.messages import Cancel, Limit, Report
 
 LOOK_S = 0.25
 """How often to look which workers the cluster has."""
@@ -93,11 +93,11 @@ def make_shard(name: str, message: Shard | Portion) -> Report | Refusal:
     return engine if isinstance(engine, Refusal) else engine.finish(message)
 
 
-def _give(name: str, order: Order, dask_worker: Any) -> None:
-    """Give an order to the engine of a run in a Dask worker, on its event loop, where nothing may wait."""
+def _tell(name: str, message: Cancel | Limit, dask_worker: Any) -> None:
+    """Tell an engine in a Dask worker that its run is cancelled or limited, on the worker's event loop, where nothing may wait."""
     plugin = dask_worker.plugins.get(name)
     if plugin is not None and isinstance(plugin.engine, ShardWorker):
-        plugin.engine.take(order)
+        plugin.engine.take(message)
 
 
 class DaskWorkers:
@@ -126,7 +126,7 @@ class DaskWorkers:
         self._futures: dict[str, set[Future[Any]]] = {}
         self._crew: Crew | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._orders: set[asyncio.Task[Any]] = set()
+        self._telling: set[asyncio.Task[Any]] = set()
         self._registered = False
         self._ended: list[tuple[str, Future[Any]]] = []
         self._fetch: asyncio.Task[None] | None = None
@@ -162,7 +162,7 @@ class DaskWorkers:
             log_error("the cluster cannot be used", error)
             crew.gone(Refusal(f"the cluster cannot be used: {one_line(str(error))}", "", "failed"))
 
-    def send(self, worker: str, message: Shard | Portion | Order) -> None:
+    def send(self, worker: str, message: Shard | Portion | Cancel | Limit) -> None:
         """Hand a message to a worker: calls in tasks of a few, so that each reports soon."""
         if isinstance(message, Shard):
             size = max(1, min(SHARD_CALLS, self.concurrency // 2))
@@ -171,10 +171,11 @@ class DaskWorkers:
         elif isinstance(message, Portion):
             self._submit(worker, message)
         else:
-            order = asyncio.to_thread(self._client.run, _give, self._plugin.name, message, workers=[worker], on_error="ignore")
-            task = asyncio.get_running_loop().create_task(order)
-            self._orders.add(task)
-            task.add_done_callback(self._orders.discard)
+            client, name = self._client, self._plugin.name
+            telling = asyncio.to_thread(client.run, _tell, name, message, workers=[worker], on_error="ignore")
+            task = asyncio.get_running_loop().create_task(telling)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
 
     def _submit(self, worker: str, message: Shard | Portion) -> None:
         if worker not in self._futures:

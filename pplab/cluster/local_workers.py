@@ -12,7 +12,7 @@ from pplab.log import log_error
 
 if TYPE_CHECKING:
     from pplab.cluster.crew import Crew
-    from pplab.cluster.messages import Order, Portion, Report, Shard
+    from pplab.cluster.messages import Cancel, Limit, Portion, Report, Shard
 
 END_S = 2.0
 """How long a worker may take to end before it is killed."""
@@ -54,7 +54,7 @@ class LocalWorkers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def send(self, worker: str, message: Shard | Portion | Order) -> None:
+    def send(self, worker: str, message: Shard | Portion | Cancel | Limit) -> None:
         """Hand a message to a worker."""
         process = self._processes.get(worker)
         if process is not None and process.stdin is not None and not process.stdin.is_closing():

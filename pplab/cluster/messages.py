@@ -65,16 +65,18 @@ class Portion:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What the user wants of the run: ``pause``, ``go_on``, ``cancel`` for a reason, or ``limit``.
+class Limit:
+    """Another share of the calls under way at once for a worker, and another limit of US dollars for all of them together."""
 
-    With ``limit`` come the worker's share of the calls under way at once, and the US dollars that all may spend.
-    """
+    concurrency: int
+    max_cost: float | None
 
-    kind: str
-    reason: str = ""
-    concurrency: int = 0
-    max_cost: float | None = None
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """That the run ends now, and why: calls under way are abandoned."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import queue
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pplab.cluster.messages import Order, Portion, Shard
+from pplab.cluster.messages import Cancel, Limit, Portion, Shard
 from pplab.cluster.outbox import Outbox
 from pplab.context import ModelContext
 from pplab.experiments.reading import open_reader, read_portion
@@ -133,13 +133,11 @@ class ShardWorker:
             if not self._reads:
                 self._reads = True
                 thread(self._read, name="pplab-reader").start()
-        elif isinstance(message, Order):
-            if message.kind == "limit":
-                self._scheduler.share(message.concurrency, message.max_cost)
-                return
-            self._cancelled = self._cancelled or message.kind == "cancel"
-            arguments = (message.reason,) if message.kind == "cancel" else ()
-            getattr(self._scheduler, message.kind)(*arguments)
+        elif isinstance(message, Limit):
+            self._scheduler.share(message.concurrency, message.max_cost)
+        elif isinstance(message, Cancel):
+            self._cancelled = True
+            self._scheduler.cancel(message.reason)
 
     async def _execute(self) -> None:
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pplab.cluster.crew import CallEnd, Crew
-from pplab.cluster.messages import Assignment, Order
+from pplab.cluster.messages import Assignment
 from pplab.cluster.sharded_reading import ShardedReading
 from pplab.experiments.scheduler import MAY_BE_BILLED, Scheduler
 from pplab.models.types import Attempt, Reply
@@ -87,34 +86,18 @@ class ShardedScheduler(Scheduler):
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(self._crew.read(rows), self._loop)
 
-    # -- control, from any thread ---------------------------------------------------------------------------------------------
-
-    def pause(self) -> None:
-        """Send nothing new until `go_on`; calls under way are finished."""
-        super().pause()
-        self._order(Order("pause"))
-
-    def go_on(self) -> None:
-        """Go on after `pause`."""
-        self._order(Order("go_on"))
-        super().go_on()
-
     def limit(self, plan: Plan, most: int) -> None:
         """Go on within the concurrency and the budget of another plan; on the loop."""
         super().limit(plan, most)
         if self._crew is not None:
             self._crew.limit(-(-most // self._workers.count), plan.max_cost)
 
-    def _order(self, order: Order) -> None:
-        if self._crew is not None:
-            self._on_loop(partial(self._crew.order, order))
-
     def _abandon(self) -> None:
         """Have the workers abandon what is under way; what they do not report in time is abandoned here."""
         assert self._crew is not None
         assert self._loop is not None
         assert self._stop is not None
-        self._crew.order(Order("cancel", self._stop[1]))
+        self._crew.cancel(self._stop[1])
         self._crew.stop()
         self._loop.call_later(PATIENCE_S, super()._abandon)
 
