@@ -94,7 +94,7 @@ def make_shard(name: str, message: Shard | Portion) -> Report | Refusal:
 
 
 def _tell(name: str, message: Cancel | Limit, dask_worker: Any) -> None:
-    """Tell an engine in a Dask worker that its run is cancelled or limited, on the worker's event loop, where nothing may wait."""
+    """Tell an engine in a Dask worker of the end or of other limits, on the worker's event loop, where nothing may wait."""
     plugin = dask_worker.plugins.get(name)
     if plugin is not None and isinstance(plugin.engine, ShardWorker):
         plugin.engine.take(message)

@@ -65,6 +65,9 @@ class ShardScheduler(Scheduler):
         allowed = self._allowances[call.outgoing.response_id]
         return self.plan.max_cost is None or call.reserved + call.worst <= allowed
 
+    def _veto(self, call: CallInFlight) -> str:
+        return f"another attempt could cost up to ${call.worst:.4f} and take the run over max_cost=${self.plan.max_cost:g}"
+
     def _stop_if_hopeless(self, reply: Reply, planned: PlannedCall, lane: Lane) -> None:  # noqa: ARG002 - the run decides it
         self._outbox.arrived(planned, reply)
 

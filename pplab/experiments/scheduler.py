@@ -355,7 +355,7 @@ class Scheduler(ReadsHere):
             if self._affords(call):
                 call.reserved += call.worst
             else:
-                call.vetoed = self._budget.refusal(call.worst, "another attempt")
+                call.vetoed = self._veto(call)
                 task = asyncio.current_task()
                 assert task is not None
                 task.cancel()
@@ -405,6 +405,10 @@ class Scheduler(ReadsHere):
     def _affords(self, call: CallInFlight) -> bool:
         """Set aside what another attempt of a call can cost, if it is left."""
         return self._budget.reserve(call.worst)
+
+    def _veto(self, call: CallInFlight) -> str:
+        """Return in words why another attempt of a call is not paid for."""
+        return self._budget.refusal(call.worst, "another attempt")
 
     def _spent(self, call: CallInFlight, row: ResponseRow) -> float:
         """Return what a call cost: as the server counted its last attempt, at worst for all that may have been billed unseen."""

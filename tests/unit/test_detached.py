@@ -313,8 +313,9 @@ def test_an_interrupt_before_the_run_has_begun_ends_its_process(
 ) -> None:
     beginning = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(600)"
     monkeypatch.setattr("pplab.cluster.detached.BEGIN", beginning)
+    before = set(psutil.Process().children())  # which other tests have left
     with lab_of(tmp_path, server) as lab:
         with pytest.raises(KeyboardInterrupt):
             lab.run("hello", n=1, detach=True)
-        assert psutil.wait_procs(psutil.Process().children(), timeout=60)[1] == []
+        assert psutil.wait_procs(set(psutil.Process().children()) - before, timeout=60)[1] == []
         assert lab.experiments().empty

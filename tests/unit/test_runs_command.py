@@ -148,7 +148,7 @@ def test_a_detached_run_says_where_to_find_it_and_a_resume_can_be_detached(
     exp = lab.experiment()
     words = " ".join(shown.split())
     assert code == 0
-    for said in ("goes on in a process of its own", f"pplab runs --follow {exp.id[:8]}", f"pplab results {exp.id[:8]}"):
+    for said in ("goes on in a process of its own", "pplab runs --follow latest shows", "pplab results what it has"):
         assert said in words
     server.await_calls(1)
     assert "running, detached" in pp("runs")[1]
