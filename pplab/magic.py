@@ -130,6 +130,8 @@ class Extension:
             return self._lab
 
     def _open(self) -> None:
+        import concurrent.futures.thread  # noqa: F401 - refused once the process is ending, and wanted by what a lab imports
+
         try:
             self.lab()
         except Exception as error:  # noqa: BLE001 - cells wait in memory; the user hears of it from the next command

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pplab.experiments.rating import RatingSession
 from pplab.experiments.selection import id_text
 from pplab.operation import check_call, verb
 from pplab.plan.ratings import RateRequest
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pplab.experiments.dependencies import Listener
     from pplab.experiments.experiment import Experiment
     from pplab.experiments.manager import RunManager
+    from pplab.experiments.rating import RatingSession
 
 
 class JudgingVerbs:
@@ -71,4 +71,6 @@ class JudgingVerbs:
         --------
         >>> lab.rate("latest", n=40)  # doctest: +SKIP
         """
+        from pplab.experiments.rating import RatingSession
+
         return RatingSession(self._context, self._runs.stored(id_text(experiment)), RateRequest(pairs, n))
