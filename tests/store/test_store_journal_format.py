@@ -163,7 +163,7 @@ def test_the_columns_are_those_of_the_records():
     for row, kind in RECORD_TYPE_OF.items():
         assert [column.name for column in kind.columns] == [field.name for field in fields(row)]
     revised = {kind.name for kind in RECORD_TYPES.values() if kind.revised}
-    assert revised == {"experiment", "label", "response", "rating", "export"}
+    assert revised == {"experiment", "label", "response", "rating", "batch", "export"}
 
 
 def test_encoding_is_canonical_whatever_the_order_of_keys():

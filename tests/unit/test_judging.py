@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import threading
+from collections import Counter
 
 import pytest
 
@@ -41,7 +42,7 @@ class Judges:
     """A scripted server: ``writer`` answers, every other model judges by its name."""
 
     def __init__(self):
-        self.chance = random.Random(3)
+        self.asked = Counter()
         self.broken = set()
         self.let_through = threading.Semaphore(10_000)
 
@@ -58,7 +59,7 @@ class Judges:
         system, user = body["messages"]
         texts = [text for _, text in re.findall(r"<<< (\w+)\n(.*?)\n\1 >>>", user["content"], re.DOTALL)]
         pairs = '"better"' in system["content"]
-        values = [getattr(self, model, self.fair)(text) for text in texts[1:]]
+        values = self.drawn(texts) if model == "by_chance" else [getattr(self, model, self.fair)(text) for text in texts[1:]]
         if model in ("refuses", "prose"):
             return values[0]
         if model == "left":
@@ -74,8 +75,11 @@ class Judges:
     refuses = staticmethod(lambda _: "I'm sorry, but I can't help with judging people.")
     prose = staticmethod(lambda _: "This one is rather good, I would say a 4.")
 
-    def by_chance(self, _):
-        return self.chance.randrange(5) / 4
+    def drawn(self, texts):
+        """Draw a value for each text anew each time it is asked, whatever else is asked before."""
+        self.asked[tuple(texts)] += 1
+        chance = random.Random(f"{self.asked[tuple(texts)]} {texts}")
+        return [chance.randrange(5) / 4 for _ in texts[1:]]
 
 
 @pytest.fixture
