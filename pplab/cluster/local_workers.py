@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -83,6 +84,7 @@ class LocalWorkers:
                 "pplab.cluster.worker",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, **_places()},
                 process_group=0,  # an interrupt at the terminal is the run's
             )
             await self._pass_on(self._crew, process)
@@ -139,3 +141,12 @@ def _how_it_ended(code: int) -> str:
         return f"its process was ended by {signal.Signals(-code).name}"
     except ValueError:
         return f"its process was ended by signal {-code}"
+
+
+def _places() -> dict[str, str]:
+    """Return the variables by which a worker finds modules where this process does, and nowhere else.
+
+    Otherwise Python would first look in the working folder, where anything may lie.
+    """
+    places = [os.path.abspath(place) for place in sys.path if isinstance(place, str)]  # noqa: PTH100 - "" is the working folder
+    return {"PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1"}

@@ -1,10 +1,13 @@
-"""The limits of a run in several processes, changed while it runs."""
+"""The limits of a run in several processes, changed while it runs; and where its processes find modules."""
 
 from __future__ import annotations
+
+import sys
 
 from experiment_labs import lab_at
 from shard_labs import PROMPT, until
 
+import pplab
 from tests.servers import FaultServer
 
 
@@ -20,3 +23,11 @@ def test_workers_take_on_another_limit_while_they_run(tmp_path):
         exp.wait()
         assert len(server.seen(PROMPT)) == 6
         assert exp.status == "interrupted"
+
+
+def test_a_module_in_the_working_folder_is_no_workers(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong pickle')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place not in ("", str(tmp_path))])
+    with pplab.Lab(store=":temp:") as lab:
+        assert lab.run("Say hello.", n=2, processes=2).status == "completed"
