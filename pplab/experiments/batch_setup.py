@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +13,7 @@ from pplab.experiments.batch_scheduler import BatchScheduler
 from pplab.inputs.paths import given_path, output_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pplab.experiments.dependencies import RunDependencies
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from pplab.store.rows import BatchRow, ResponseRow
 
 BatchPass: TypeAlias = BatchScheduler | RequestFiles | ResultFile
-MakeBatchPass: TypeAlias = Callable[..., BatchPass]
 ENDINGS = ("jsonl",)
 
 
@@ -63,7 +61,7 @@ def results_file(given: Any) -> ByHand:
     return ByHand(file, results=True)
 
 
-def batch_pass(experiment_id: str, span: Span, stored: Sequence[BatchRow], by_hand: ByHand | None) -> MakeBatchPass:
+def batch_pass(experiment_id: str, span: Span, stored: Sequence[BatchRow], by_hand: ByHand | None) -> Callable[..., BatchPass]:
     """Return what makes the pass."""
     about: dict[str, Any] = {"experiment_id": experiment_id, "span": span}
     if by_hand is not None:

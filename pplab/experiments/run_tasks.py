@@ -44,9 +44,6 @@ class Means:
 class Followed(Protocol):
     """A run that was begun."""
 
-    def cancel(self, reason: str) -> None:
-        """Send nothing more."""
-
     def ended(self, timeout: float | None) -> bool:
         """Wait until everything is written."""
 
