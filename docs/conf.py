@@ -1,5 +1,7 @@
 """How the site of the documentation is made (`make docs`): its pages are the repository's own files, wherever they lie."""  # noqa: INP001
 
+from typing import Any
+
 from docutils.nodes import document
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
@@ -27,13 +29,16 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
-nb_ipywidgets_js = {}
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+nb_mime_priority_overrides = [("html", WIDGET_VIEW, None)]
+nb_ipywidgets_js = {}  # which would come from another server
 
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = False
+python_maximum_signature_line_length = 100
 napoleon_custom_sections = [("Attributes", "params_style")]
 
 html_theme = "furo"
@@ -50,6 +55,13 @@ def find_by_last_name(_app: Sphinx, doctree: document) -> None:
             reference["refspecific"] = True
 
 
+def leave_out_widget_state(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _doctree: document | None) -> None:
+    """Keep the state of live widgets out of a notebook's page: it shows their static forms, and nothing could draw others."""
+    scripts = context["script_files"]
+    context["script_files"] = [script for script in scripts if script.attributes.get("type") != WIDGET_STATE]
+
+
 def setup(app: Sphinx) -> None:
-    """Take part in the reading of every page."""
+    """Take part in the making of every page."""
     app.connect("doctree-read", find_by_last_name)
+    app.connect("html-page-context", leave_out_widget_state, priority=900)  # after those that add scripts
