@@ -39,7 +39,7 @@ LEVELS = (
     {"lab"},
     {"views"},
     {"commands"},
-    {"magic", "cli", "pytest_plugin"},
+    {"magic", "cli", "pytest_plugin", "server"},
     {"metrics"},  # the public names of scoring, for users; nothing of ours imports it
     {"__init__", "__main__"},
 )
@@ -56,6 +56,8 @@ HOMES = (
     ("anywidget", ("views/widgets/",)),
     ("plotly", ("views/",)),
     ("duckdb", ("store/",)),
+    ("jupyter_server", ("server/",)),
+    ("tornado", ("server/",)),
     ("argparse", ("commands/",)),
     ("nh3", ("views/html.py",)),
     ("markdown_it", ("views/html.py",)),
