@@ -15,6 +15,9 @@ from pplab.store.filesystem import os_refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
+LOCK = "lab.lock"
+"""The lock file's name in the lab's folder."""
+
 
 class _Waiter:
     """A thread that blocks on the lock for us, since a blocking lock has no timeout of its own.

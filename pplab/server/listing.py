@@ -1,0 +1,61 @@
+"""The list of labs: what is below the root, and of each lab how much is in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pplab
+from pplab.config.configuration import LAB_FOLDER
+from pplab.errors import PplabError, in_words
+from pplab.log import log_error
+from pplab.server.folders import address, find_labs
+
+if TYPE_CHECKING:
+    from pplab.server.open_labs import OpenLab, OpenLabs
+
+
+def list_labs(labs: OpenLabs) -> dict[str, Any]:
+    """Return the answer to ``GET labs``: pplab's version, the root, and a record of each lab."""
+    return {
+        "version": pplab.__version__,
+        "root": _with_home(labs.root),
+        "labs": [_record(labs, folder) for folder in find_labs(labs.root)],
+    }
+
+
+def _with_home(path: Path) -> str:
+    """Return a path with ``~`` for the home folder."""
+    home = Path.home()
+    return f"~/{path.relative_to(home).as_posix()}".removesuffix("/.") if path.is_relative_to(home) else path.as_posix()
+
+
+def _record(labs: OpenLabs, folder: Path) -> dict[str, Any]:
+    """Return what there is to say of a lab; one that cannot be read has a note that says why."""
+    where = address(labs.root, folder)
+    named = folder.parent if folder.name == LAB_FOLDER else folder
+    record = {
+        "lab": where,
+        "name": named.name or where,
+        "readable": True,
+        "note": "",
+        "experiments": 0,
+        "running": 0,
+        "spent_today": 0.0,
+        "model": "",
+        "endpoint": "",
+    }
+    try:
+        with labs.use(where) as opened:
+            return record | _figures(opened)
+    except PplabError as error:
+        note = str(error)
+    except Exception as error:  # noqa: BLE001 - the other labs are listed all the same
+        log_error("a lab could not be listed", error)
+        note = str(in_words(error, "opening the lab"))
+    return record | {"readable": False, "note": note}
+
+
+def _figures(opened: OpenLab) -> dict[str, Any]:
+    context = opened.lab.context
+    return {"model": context.model, "endpoint": context.endpoint or context.provider}
