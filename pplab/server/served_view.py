@@ -82,6 +82,7 @@ class ServedView:
         self._comm = ViewComm(send)
         self._onlooker = Onlooker(lab, self._comm)
         self._widget: LabWidget | None = None
+        self._closed: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pplab-view")
 
     def begin(self) -> Future[None]:
@@ -93,10 +94,11 @@ class ServedView:
         return self._thread.submit(self._receive, frame)
 
     def close(self) -> Future[None]:
-        """End the widget after what was asked for before."""
-        closed = self._thread.submit(self._close)
-        self._thread.shutdown(wait=False)
-        return closed
+        """End the widget after what was asked for before; closing twice does nothing."""
+        if self._closed is None:
+            self._closed = self._thread.submit(self._close)
+            self._thread.shutdown(wait=False)
+        return self._closed
 
     def _begin(self) -> None:
         try:
