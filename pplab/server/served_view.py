@@ -102,9 +102,7 @@ class ServedView:
 
     def _begin(self) -> None:
         try:
-            if self._view not in VIEWS:
-                raise NotFound(f"there is no view '{self._view}'", hint=f"views: {', '.join(VIEWS)}")
-            self._widget = VIEWS[self._view](self._onlooker, self._arguments)
+            self._widget = self._made()
             self._comm.begin(self._widget)
         except Exception as error:  # noqa: BLE001 - shown where the view would be
             if not isinstance(error, PplabError):
@@ -113,21 +111,28 @@ class ServedView:
             problem.scrub(self._onlooker.scrub)
             self._send({"kind": "error", "message": problem.message, "hint": problem.hint})
 
+    def _made(self) -> LabWidget:
+        if self._view not in VIEWS:
+            raise NotFound(f"there is no view '{self._view}'", hint=f"views: {', '.join(VIEWS)}")
+        return VIEWS[self._view](self._onlooker, self._arguments)
+
     def _receive(self, frame: Frame) -> None:
         widget = self._widget
         if widget is None:
             return
         try:
-            if frame["kind"] == "update":
-                chosen = widget.trait_names(shape=lambda shape: shape is not None, echo_update=lambda echo: echo is None)
-                widget.set_state({name: value for name, value in frame["values"].items() if name in chosen})
-            elif frame["kind"] == "custom":
-                content = frame["content"]
-                if action := NEEDS_KERNEL.get(content["kind"]):
-                    raise NeedsKernel(action)
-                self._comm.hand_in(content)
+            self._hand_in(widget, frame)
         except Exception as error:  # noqa: BLE001 - shown in the view
             widget.show(error)
+
+    def _hand_in(self, widget: LabWidget, frame: Frame) -> None:
+        if frame["kind"] == "update":
+            chosen = widget.trait_names(shape=lambda shape: shape is not None, echo_update=lambda echo: echo is None)
+            widget.set_state({name: value for name, value in frame["values"].items() if name in chosen})
+        elif frame["kind"] == "custom":
+            if action := NEEDS_KERNEL.get(frame["content"]["kind"]):
+                raise NeedsKernel(action)
+            self._comm.hand_in(frame["content"])
 
     def _close(self) -> None:
         widget, self._widget = self._widget, None

@@ -20,7 +20,7 @@ from pplab.views.widgets.dashboard import Dashboard
 from pplab.views.widgets.quiz import Quiz
 
 PROMPT = "Write a tagline for a notebook."
-PATIENCE = 60
+PATIENCE = 180
 ANSWER_ALL = {"page": 0, "sort": "", "status": "", "setting": -1, "levels": {}}
 ELSEWHERE = "import sys, pplab; pplab.Lab(sys.argv[1], user='eve').run('From elsewhere.', n=2).id"
 

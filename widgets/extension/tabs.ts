@@ -14,7 +14,7 @@ import { IDefaultFileBrowser } from "@jupyterlab/filebrowser";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { ToolbarButton } from "@jupyterlab/ui-components";
 import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
-import { labPath } from "./api.js";
+import { type Api, ApiError, labPath, ServerExtensionMissing } from "./api.js";
 import { commandFaces } from "./command_table.js";
 import { notebookIcon } from "./icons.js";
 import { runInNotebook } from "./kernel_notebook.js";
@@ -73,6 +73,7 @@ class Tabs {
     const query = id ? URLExt.objectToQueryString({ id }) : "";
     const content = new ViewTab({
       connect: () => new settings.WebSocket(labs.api.socketUrl(`${labPath(lab)}/views/${view}${query}`)),
+      explain: () => refusal(labs.api, lab, trans),
       load: kind.load,
       loadPlotly: () => loadPlotly(settings),
       served: {
@@ -111,6 +112,24 @@ function tellOf(trans: TranslationBundle): (error: unknown) => void {
     void Notification.error(
       trans.__("The notebook could not be opened: %1", error instanceof Error ? error.message : ""),
     );
+}
+
+/** Return why the server does not open a lab, or null where it does not say. */
+async function refusal(
+  api: Api,
+  lab: string,
+  trans: TranslationBundle,
+): Promise<{ message: string; hint: string } | null> {
+  try {
+    await api.experiments(lab, { limit: 1 });
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    if (error instanceof ServerExtensionMissing) {
+      const hint = trans.__("Install pplab where the Jupyter server runs, and start the server again.");
+      return { message: trans.__("pplab is not part of this server."), hint };
+    }
+  }
+  return null;
 }
 
 /** Return the address that a link holds, if it is one. */

@@ -7,6 +7,12 @@ import type { Served } from "../shared/kernel.js";
 import { type Figure, Figures, type LoadPlotly } from "./figures.js";
 
 type Values = Record<string, unknown>;
+
+/** What is wrong, and what to do. */
+interface Failure {
+  readonly message: string;
+  readonly hint: string;
+}
 // biome-ignore lint/suspicious/noExplicitAny: anywidget's type of a listener
 type Listener = (...values: any[]) => void;
 
@@ -15,7 +21,7 @@ type ServerFrame =
   | { readonly kind: "state"; readonly values: Values }
   | { readonly kind: "custom"; readonly content: unknown }
   | { readonly kind: "figure"; readonly reference: string; readonly figure: Figure }
-  | { readonly kind: "error"; readonly message: string; readonly hint: string };
+  | ({ readonly kind: "error" } & Failure);
 
 /** What a view says. */
 type ViewFrame =
@@ -121,6 +127,8 @@ export interface ServedViewOptions {
   readonly el: HTMLElement;
   /** Open the socket. */
   readonly connect: () => WebSocket;
+  /** Say why the socket could not be opened, where the server says so. */
+  readonly explain: () => Promise<Failure | null>;
   /** Load what draws the view. */
   readonly load: () => Promise<ViewBundle>;
   readonly loadPlotly: LoadPlotly;
@@ -183,7 +191,7 @@ export class ServedView implements IDisposable {
     socket.onclose = () => {
       if (this.isDisposed || socket !== this.#socket) return;
       if (this.#model) this.#model.lose();
-      else this.#note(this.#options.served.lost);
+      else void this.#explain(socket);
       this.#timer = setTimeout(() => this.#connect(), this.#pause);
       this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     };
@@ -206,8 +214,15 @@ export class ServedView implements IDisposable {
     return model;
   }
 
+  async #explain(socket: WebSocket): Promise<void> {
+    this.#note(this.#options.served.lost);
+    const failure = await this.#options.explain();
+    if (failure && !this.isDisposed && socket === this.#socket) this.#fail(failure);
+  }
+
   /** Say what is wrong where the view would be; the connection is made again when the user asks. */
-  #fail({ message, hint }: { readonly message: string; readonly hint: string }): void {
+  #fail({ message, hint }: Failure): void {
+    clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = undefined;
     socket?.close();
