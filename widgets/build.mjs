@@ -49,8 +49,8 @@ async function buildExtension() {
     .flatMap((folder) => globSync(`${folder}/**/*.ts`, { cwd: here }))
     .filter((path) => !path.endsWith(".d.ts"));
   await build({ ...common, entryPoints, outdir: lib });
-  for (const path of folders.flatMap((folder) => globSync(`${folder}/**/*.{css,svg}`, { cwd: here })))
-    cpSync(join(here, path), join(lib, path));
+  const assets = folders.flatMap((folder) => globSync([`${folder}/**/*.{css,svg}`, `${folder}/*.json`], { cwd: here }));
+  for (const path of assets) cpSync(join(here, path), join(lib, path));
   if (existsSync(join(here, "extension/schema")))
     cpSync(join(here, "extension/schema"), join(lib, "schema"), { recursive: true });
   const version = /^__version__ = "(.+)"$/m.exec(readFileSync(join(python, "__init__.py"), "utf8"))?.[1];
