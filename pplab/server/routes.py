@@ -11,6 +11,7 @@ from pplab.server.handlers import LabAction, LabReading, Labs, PlotlySource
 from pplab.server.records import list_calibrations, list_cells, list_packages
 from pplab.server.runs import list_runs, order_run
 from pplab.server.sockets import ChangesSocket
+from pplab.server.view_socket import ViewSocket
 
 PREFIX: Final = "pplab/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -62,6 +63,7 @@ ROUTES: Final = (
     Route("labs/{lab}/runs", LabReading, {"read": list_runs}),
     Route("labs/{lab}/runs/{id}", LabAction, {"act": order_run}),
     Route("labs/{lab}/changes", ChangesSocket),
+    Route("labs/{lab}/views/{view}", ViewSocket),
     Route("plotly.js", PlotlySource),
 )
 """Of two routes that fit an address the first answers."""

@@ -21,15 +21,9 @@ import pplab
 pytestmark = pytest.mark.serial
 ROOT = Path(__file__).parents[2]
 BUILT = os.environ.get("PPLAB_DIST")
-FRONT_END = sorted((ROOT / "widgets").glob("*/index.ts"))
-EXTENSION = {
-    f"{folder}/{name}"
-    for folder in (
-        "pplab/views/widgets/static/labextension",
-        f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab",
-    )
-    for name in ("package.json", "static/remoteEntry.js")
-}
+FRONT_END = sorted(index for index in (ROOT / "widgets").glob("*/index.ts") if index.parent.name != "extension")
+EXTENSION = "pplab/views/widgets/static/labextension"
+INSTALLED_EXTENSION = f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab"
 NOTEBOOK = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -104,7 +98,12 @@ def test_the_wheel_holds_the_package_with_its_data_and_front_end_and_nothing_els
     assert sources <= names
     static = {f"pplab/views/widgets/static/{index.parent.name}{suffix}" for index in FRONT_END for suffix in (".js", ".css")}
     others = {name for name in names - sources if not name.startswith(f"pplab-{pplab.__version__}.dist-info/")}
-    assert others == static | EXTENSION
+    extension = {name for name in others if name.startswith(f"{EXTENSION}/")}
+    installed = {name for name in others if name.startswith(f"{INSTALLED_EXTENSION}/")}
+    assert {name.removeprefix(EXTENSION) for name in extension} == {name.removeprefix(INSTALLED_EXTENSION) for name in installed}
+    described = json.loads(zipfile.ZipFile(wheel).read(f"{EXTENSION}/package.json"))
+    assert f"{EXTENSION}/{described['jupyterlab']['_build']['load']}" in extension
+    assert others == static | extension | installed
     assert metadata(wheel)["License-Expression"] == "BSD-3-Clause AND CC-BY-SA-4.0"
 
 

@@ -3,12 +3,13 @@
 // ipywidgets prefer the live view in a trusted notebook, and without its model say "Error displaying widget: model not found"
 // beside a perfectly readable text/html. This can go when ipywidgets fall back by themselves.
 
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
+import { INotebookTracker } from "@jupyterlab/notebook";
+import type { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
+import type { Panel } from "@lumino/widgets";
+
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const TIMEOUT = 500; // ms until the static form stands in for a model that may still come
-
-interface MimeModel {
-  readonly data: Readonly<Record<string, unknown>>;
-}
 
 interface Manager {
   has_model(id: string): boolean;
@@ -16,38 +17,9 @@ interface Manager {
   readonly restored: { connect(slot: () => void): boolean; disconnect(slot: () => void): boolean };
 }
 
-interface Renderer {
-  renderModel(model: MimeModel): Promise<void>;
-  dispose(): void;
-  readonly isDisposed: boolean;
-}
-
 /** The renderer of ipywidgets: a panel that knows its widget manager once there is a kernel. */
-interface WidgetRenderer extends Renderer {
-  readonly _manager?: { readonly promise: Promise<Manager> } | null;
-  addWidget(widget: Renderer): void;
-}
-
-interface Factory {
-  readonly safe: boolean;
-  readonly mimeTypes: readonly string[];
-  createRenderer(options: unknown): Renderer;
-}
-
-interface RenderMime {
-  addFactory(factory: Factory, rank?: number): void;
-  getFactory(mimeType: string): Factory | undefined;
-  createRenderer(mimeType: string): Renderer;
-}
-
-interface Tracker {
-  readonly widgetAdded: { connect(slot: (tracker: unknown, panel: Panel) => void): boolean };
-  forEach(act: (panel: Panel) => void): void;
-}
-
-interface Panel {
-  readonly content: { readonly rendermime: RenderMime };
-}
+type WidgetRenderer = Panel &
+  IRenderMime.IRenderer & { readonly _manager?: { readonly promise: Promise<Manager> } | null };
 
 /** Whether the model with this id is there, once the manager has restored its models. */
 async function hasModel(renderer: WidgetRenderer, id: string): Promise<boolean> {
@@ -66,11 +38,14 @@ async function hasModel(renderer: WidgetRenderer, id: string): Promise<boolean> 
 }
 
 /** Return the factory of ipywidgets, except that our outputs show their HTML as long as their model is not there. */
-function withFallback(factory: Factory, rendermime: RenderMime): Factory {
+function withFallback(
+  factory: IRenderMime.IRendererFactory,
+  rendermime: IRenderMimeRegistry,
+): IRenderMime.IRendererFactory {
   return {
     safe: factory.safe,
     mimeTypes: factory.mimeTypes,
-    createRenderer(options: unknown): Renderer {
+    createRenderer(options: IRenderMime.IRendererOptions): IRenderMime.IRenderer {
       const renderer = factory.createRenderer(options) as WidgetRenderer;
       const renderLive = renderer.renderModel.bind(renderer);
       renderer.renderModel = async (model) => {
@@ -94,7 +69,7 @@ function withFallback(factory: Factory, rendermime: RenderMime): Factory {
   };
 }
 
-function install(rendermime: RenderMime): void {
+function install(rendermime: IRenderMimeRegistry): void {
   const add = rendermime.addFactory.bind(rendermime);
   rendermime.addFactory = (factory, rank) =>
     add(factory.mimeTypes.includes(VIEW) ? withFallback(factory, rendermime) : factory, rank);
@@ -102,34 +77,15 @@ function install(rendermime: RenderMime): void {
   if (present) rendermime.addFactory(present, -10);
 }
 
-function activate(_app: unknown, tracker: Tracker | null): void {
-  tracker?.forEach((panel) => {
-    install(panel.content.rendermime);
-  });
-  tracker?.widgetAdded.connect((_tracker, panel) => install(panel.content.rendermime));
-}
-
-// What webpack's module federation expects of a container, written out: there is one module, and one we borrow.
-type Shared = Record<string, Record<string, { get(): Promise<() => { readonly INotebookTracker: unknown }> }>>;
-let shared: Shared = {};
-
-async function plugin(): Promise<() => object> {
-  const [notebook] = Object.values(shared["@jupyterlab/notebook"] ?? {});
-  const optional = notebook ? [(await notebook.get())().INotebookTracker] : [];
-  const description = "Shows the static form of pplab's outputs where their kernel has ended.";
-  return () => ({
-    __esModule: true,
-    default: { id: "pplab:reopened", description, autoStart: true, optional, activate },
-  });
-}
-
-const page = window as unknown as { _JUPYTERLAB?: Record<string, object> };
-page._JUPYTERLAB ??= {};
-page._JUPYTERLAB.pplab = {
-  init: (scope: Shared) => {
-    shared = scope;
+export const reopened: JupyterFrontEndPlugin<void> = {
+  id: "pplab:reopened",
+  description: "Shows the static form of pplab's outputs where their kernel has ended.",
+  autoStart: true,
+  optional: [INotebookTracker],
+  activate: (_app: JupyterFrontEnd, tracker: INotebookTracker | null) => {
+    tracker?.forEach((panel) => {
+      install(panel.content.rendermime);
+    });
+    tracker?.widgetAdded.connect((_tracker, panel) => install(panel.content.rendermime));
   },
-  get: plugin,
 };
-
-export {};
