@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class, needs_local_scope, no_var_expand
 
 from pplab.config.configuration import PPLab, find_store, load_configuration
+from pplab.config.jupyterlab import read_settings
 from pplab.errors import PplabError
 from pplab.log import log_error, thread
 from pplab.observe.cell_audit import CellAudit
@@ -212,9 +214,12 @@ class Extension:
 
 
 def _configuration(shell: InteractiveShell) -> PPLab:
-    """Return the configuration: the lab's own file first, then what the user configured for IPython."""
+    """Return the configuration: what is configured for IPython decides, then the lab's own file, then JupyterLab's settings."""
     configured = shell.config.get("PPLab", {})
-    configuration = load_configuration(find_store(configured.get("store")))
+    settings, problems = read_settings()
+    for line in problems:
+        print(f"%pplab: JupyterLab's settings: {line}", file=sys.stderr)
+    configuration = load_configuration(find_store(configured.get("store")), settings)
     configuration.update_config(shell.config)
     return configuration
 

@@ -113,6 +113,7 @@ def alone(monkeypatch, tmp_path):
         monkeypatch.delenv(name)
     monkeypatch.setenv("PPLAB_USER", "ada")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "the-users-configuration"))
+    monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path / "the-users-jupyterlab"))
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,30 +1,36 @@
-"""Writes what the front end takes over from Python: the types of each widget's traits and messages, and the theme's colours.
+"""Writes what the front end takes over from Python: types of the widgets' traits and messages, colours, JupyterLab's settings.
 
-``python widgets/generate.py`` writes ``widgets/shared/generated/``; a test fails when those files and the Python side differ.
+``python widgets/generate.py`` writes ``widgets/shared/generated/`` and ``widgets/extension/schema/settings.json``; a test fails
+when those files and the Python side differ.
 """
 
 # ruff: noqa: INP001 - a script beside the front end, not part of a package
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
+from traitlets import Bool, Float, Int, TraitType, Unicode
+
+from pplab.config.jupyterlab import FrontEnd, setting_traits
 from pplab.views import theme, widgets
 from pplab.views.widgets.base import Dismiss, LabWidget, Retry
 
 TARGET = Path(__file__).parent / "shared" / "generated"
+SCHEMA = Path(__file__).parent / "extension" / "schema" / "settings.json"
 PLAIN = {str: "string", int: "number", float: "number", bool: "boolean", type(None): "null", Any: "unknown"}
+JSON_TYPES = {Unicode: "string", Int: "integer", Float: "number", Bool: "boolean"}
 TOKENS = ("BLUE", "VERMILLION", "GREEN", "PURPLE", "ORANGE", "SKY", "GREY")
 
 
 def main() -> None:
     """Write every file whose content differs."""
-    TARGET.mkdir(parents=True, exist_ok=True)
-    for name, content in files().items():
-        path = TARGET / name
+    for path, content in {SCHEMA: schema(), **{TARGET / name: content for name, content in files().items()}}.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text("utf-8") != content:
             path.write_text(content, "utf-8")
             print(f"wrote {path.relative_to(TARGET.parents[2])}")
@@ -35,7 +41,39 @@ def files() -> dict[str, str]:
     for module in pkgutil.iter_modules(widgets.__path__, "pplab.views.widgets."):
         importlib.import_module(module.name)
     classes = {cls.bundle: cls for cls in LabWidget.__subclasses__() if cls.__module__.startswith(widgets.__name__)}
-    return {"tokens.css": _tokens(), **{f"{name}.ts": _module(name, cls) for name, cls in sorted(classes.items())}}
+    modules = {f"{name}.ts": _module(name, cls) for name, cls in sorted(classes.items())}
+    return {"tokens.css": _tokens(), "settings.ts": _settings(), **modules}
+
+
+def schema() -> str:
+    """Return the schema of JupyterLab's settings, from the traits behind them."""
+    content = {
+        "title": "Sampling lab",
+        "description": "Settings of pplab. A kernel reads them when it loads pplab; what the lab or the environment says goes "
+        "before them. Keys of model servers are no settings: they are read from the environment.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _property(name, trait) for name, trait in setting_traits().items()},
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _property(name: str, trait: TraitType[Any, Any]) -> dict[str, Any]:
+    bounds = {"minimum": getattr(trait, "min", None), "maximum": getattr(trait, "max", None)}
+    limits = {key: bound for key, bound in bounds.items() if bound is not None and abs(bound) != float("inf")}
+    kind = {"type": next(type_ for cls, type_ in JSON_TYPES.items() if isinstance(trait, cls)), "default": trait.default()}
+    return {"title": name.capitalize(), "description": trait.help, **kind, **limits}
+
+
+def _settings() -> str:
+    front_end = {name: trait for name, trait in setting_traits().items() if trait.this_class is FrontEnd}
+    fields = [f"  readonly {name}: {'boolean' if isinstance(trait, Bool) else 'number'};" for name, trait in front_end.items()]
+    defaults = [f"  {name}: {json.dumps(trait.default())}," for name, trait in front_end.items()]
+    return "\n".join([
+        "// Generated from pplab.config.jupyterlab by widgets/generate.py.",
+        "export interface Settings {", *fields, "}", "",
+        "export const DEFAULTS: Settings = {", *defaults, "};", "",
+    ])  # fmt: skip
 
 
 def _tokens() -> str:

@@ -65,10 +65,14 @@ def config(session: Session, arguments: argparse.Namespace) -> CommandResult:
         change_configuration(lab.configuration, name_value_pairs("config", arguments.changes) or {}, lab.folder)
         session.configuration_changed(lab)
     traits = PPLab.class_traits(config=True)
-    entries = {name: {"value": getattr(lab.configuration, name), "help": traits[name].help} for name in PPLab.names()}
+    entries = {
+        name: {"value": getattr(lab.configuration, name), "help": traits[name].help, "source": lab.configuration.source(name)}
+        for name in PPLab.names()
+    }
     keys = [report.text for report in key_reports(lab.configuration)]
     values = {name: entry["value"] for name, entry in entries.items()}
-    return CommandResult(views.configuration(entries, keys), values | {"keys": keys})
+    sources = {name: entry["source"] for name, entry in entries.items()}
+    return CommandResult(views.configuration(entries, keys), values | {"keys": keys, "sources": sources})
 
 
 def rebuild(session: Session, arguments: argparse.Namespace) -> CommandResult:

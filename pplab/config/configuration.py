@@ -33,6 +33,13 @@ CONFIG_FILE = "config.json"
 TEMPORARY = ":temp:"
 EMBEDDED = "embedded"
 OPENAI_MODEL = "gpt-4o-mini"
+VARIABLES = {
+    "store": ("PPLAB_STORE",),
+    "user": ("PPLAB_USER", "JUPYTERHUB_USER"),
+    "model": ("PPLAB_MODEL",),
+    "base_url": ADDRESSES,
+}
+"""The variables of the environment that decide where an entry is empty; the first wins."""
 
 
 class PPLab(Configurable):
@@ -40,16 +47,21 @@ class PPLab(Configurable):
 
     store = Unicode("", help="The lab's folder, or ':temp:' for a lab that ends with its process.").tag(config=True)
     user = Unicode("", help="The name written into the audit.").tag(config=True)
-    model = Unicode("", help="The model, by the name its server uses; 'embedded' needs no server.").tag(config=True)
+    model = Unicode("", help="The model, by the name its server uses; 'embedded' needs no server.").tag(
+        config=True, setting="model"
+    )
     base_url = Unicode("", help="The address of an OpenAI-compatible server, for example http://localhost:11434/v1.").tag(
-        config=True
+        config=True, setting="endpoint"
     )
     endpoints = Dict(
         help="Named servers, {name: {base_url, key_env, headers_env, max_concurrency}}; the model MODEL@NAME uses one. "
         "Each is sent the key and headers of its own variables alone, and no more calls at once than max_concurrency."
     ).tag(config=True, example=ENDPOINTS_EXAMPLE)
     deadline = Float(120.0, min=0.1, help="Seconds one call may take in total, retries included.").tag(config=True)
-    max_concurrency = Int(32, min=1, help="How many calls may be under way at once.").tag(config=True)
+    max_concurrency = Int(32, min=1, help="How many calls may be under way at once.").tag(config=True, setting="concurrency")
+    max_cost = Float(0.0, min=0.0, help="US dollars that one run may spend, unless it says itself; 0 sets no limit.").tag(
+        config=True, setting="budget"
+    )
     prices = Dict(help="US dollars per million tokens, {model: [input, output]}; goes before the list prices.").tag(
         config=True, example='{"gpt-4o-mini": [0.15, 0.6]}'
     )
@@ -71,6 +83,7 @@ class PPLab(Configurable):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.stored_in_lab: dict[str, Any] = {}  # what the lab's own file says, which need not be the user's word
+        self.set_in_jupyterlab: dict[str, Any] = {}
 
     @validate("store", "user", "model", "reader")
     def _printable(self, proposal: dict[str, Any]) -> str:
@@ -80,13 +93,13 @@ class PPLab(Configurable):
             raise TraitError(f"use at most {LONGEST:,} printable characters")
         return text
 
-    @validate("deadline")
+    @validate("deadline", "max_cost")
     def _finite(self, proposal: dict[str, Any]) -> float:
         """Refuse NaN and infinity, which JSON lets through."""
-        seconds: float = proposal["value"]
-        if not math.isfinite(seconds):
-            raise TraitError("give a finite number of seconds")
-        return seconds
+        number: float = proposal["value"]
+        if not math.isfinite(number):
+            raise TraitError("give a finite number")
+        return number
 
     @validate("base_url")
     def _plain_base_url(self, proposal: dict[str, Any]) -> str:
@@ -126,6 +139,22 @@ class PPLab(Configurable):
     def names(cls) -> list[str]:
         """Return the names of all entries."""
         return sorted(cls.class_traits(config=True))
+
+    def source(self, name: str) -> str:
+        """Return where the value of an entry comes from, in a word or two.
+
+        Examples
+        --------
+        >>> PPLab(model="gpt-4o-mini").source("model"), PPLab().source("deadline")
+        ('this session', 'default')
+        """
+        value = getattr(self, name)
+        for source, values in (("the lab", self.stored_in_lab), ("JupyterLab's settings", self.set_in_jupyterlab)):
+            if name in values and values[name] == value:
+                return source
+        if value != self.trait_defaults(name):
+            return "this session"
+        return next((variable for variable in VARIABLES.get(name, ()) if os.environ.get(variable)), "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,9 +351,16 @@ def _system_user() -> str:
         return "unknown"
 
 
-def load_configuration(folder: Path | None) -> PPLab:
-    """Return the configuration stored in the lab's ``config.json``, or the defaults."""
+def load_configuration(folder: Path | None, jupyterlab: Mapping[str, Any] | None = None) -> PPLab:
+    """Return the configuration stored in the lab's ``config.json``, or the defaults.
+
+    What ``jupyterlab`` says (its settings, by the names of our entries) counts where neither the lab nor the environment does.
+    """
     configuration, stored = PPLab(), _stored(folder)
+    for name, value in (jupyterlab or {}).items():
+        if name not in stored and not any(os.environ.get(variable) for variable in VARIABLES.get(name, ())):
+            set_value(configuration, name, value)
+            configuration.set_in_jupyterlab[name] = getattr(configuration, name)
     for name, value in stored.items():
         set_value(configuration, name, value)
     configuration.stored_in_lab = {name: getattr(configuration, name) for name in stored}

@@ -57,6 +57,8 @@ class Planner:
                 check(one)
         calibration = self.calibration(request.calibration)
         context = self.context
+        if request.max_cost is None and context.configuration.max_cost:
+            request = dataclasses.replace(request, max_cost=context.configuration.max_cost)
         plan = build_plan(
             request,
             model=context.model,

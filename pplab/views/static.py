@@ -57,7 +57,15 @@ def status(data: Mapping[str, Any], latest: Any, program: str) -> Display:
 
 
 def configuration(data: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> Display:
-    rows = [{"name": n, "value": d["value"] if d["value"] != "" else "-", "meaning": d["help"]} for n, d in data.items()]
+    rows = [
+        {
+            "name": name,
+            "value": entry["value"] if entry["value"] != "" else "-",
+            "from": entry["source"],
+            "meaning": entry["help"],
+        }
+        for name, entry in data.items()
+    ]
     page = Page("Configuration").table(rows)
     for line in keys:
         page.words(line)

@@ -27,6 +27,11 @@ def test_the_generated_types_and_colours_are_those_of_the_python_side():
     assert found == expected, "run: python widgets/generate.py"
 
 
+def test_the_schema_of_jupyterlabs_settings_is_that_of_the_traits():
+    generate = load(WIDGETS / "generate.py")
+    assert generate.SCHEMA.read_text("utf-8") == generate.schema(), "run: python widgets/generate.py"
+
+
 def test_every_python_type_of_a_shape_has_its_typescript():
     from typing import Any, Literal
 
