@@ -97,6 +97,7 @@ class Tabs {
       icon: notebookIcon,
       onClick: openNotebook,
     });
+    tab.toolbar.addClass("pplab-tab-toolbar");
     tab.toolbar.addItem("pplab-notebook", button);
     return tab;
   }
