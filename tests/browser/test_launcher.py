@@ -25,7 +25,8 @@ def stand_in(page):
     page.evaluate(
         """([names, labels]) => names.forEach((name, at) => {
              const id = `pplab:${name}`;
-             if (!jupyterapp.commands.hasCommand(id)) jupyterapp.commands.addCommand(id, { label: labels[at], execute: () => {} });
+             if (jupyterapp.commands.hasCommand(id)) return;
+             jupyterapp.commands.addCommand(id, { label: labels[at], execute: () => {} });
            })""",
         [COMMANDS, LABELS],
     )
