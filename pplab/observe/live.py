@@ -1,4 +1,4 @@
-"""Change notification: reads new records of one type from the journal folder, written here or elsewhere. Opens no tables."""
+"""Change notification: reads new records of some types from the journal folder, written here or elsewhere. Opens no tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -43,7 +44,7 @@ class Change:
 
 
 class RecordReader:
-    """Reader of the records of one type that were appended to any journal file since the last `poll`.
+    """Reader of the records of some types that were appended to any journal file since the last `poll`.
 
     Only whole lines are read: a line that is still being written is left for the next one. A file that was compressed away
     between two polls is read where it lies now.
@@ -52,13 +53,13 @@ class RecordReader:
     ----------
     journal
         The journal folder; what it holds now counts as read.
-    record_type
-        A word of `pplab.store.record_types.RECORD_TYPES`. Lines of any other type are not parsed.
+    *record_types
+        Words of `pplab.store.record_types.RECORD_TYPES`. Lines of any other type are not parsed.
     """
 
-    def __init__(self, journal: Path, record_type: str) -> None:
+    def __init__(self, journal: Path, *record_types: str) -> None:
         self.journal = journal
-        self._prefix = f'{{"k":"{record_type}",'.encode()
+        self._beginning = re.compile(rf'^{{"k":"(?:{"|".join(record_types)})",'.encode(), re.MULTILINE)
         self._read: dict[str, int] = {}
         self._seen_files: set[str] = set(segments.file_names(journal))
         self._last_sealed = self._sealed_mtime()
@@ -109,20 +110,12 @@ class RecordReader:
         return [Change(row, elsewhere) for row in self._rows(data[:whole])]
 
     def _rows(self, data: bytes) -> Iterator[Row]:
-        at = 0 if data.startswith(self._prefix) else _after(data, b"\n" + self._prefix, 0)
-        while at is not None:
-            end = data.index(b"\n", at)
+        for found in self._beginning.finditer(data):
+            line = data[found.start() : data.index(b"\n", found.start())]
             with contextlib.suppress(DamagedLine):  # the drain keeps such a line aside
-                record_type, _ = decode(data[at:end])
-                values = json.loads(data[at:end])["r"]
+                record_type, _ = decode(line)
+                values = json.loads(line)["r"]
                 yield record_type.row(**{column.name: values.get(column.name, column.default) for column in record_type.columns})
-            at = _after(data, b"\n" + self._prefix, end)
-
-
-def _after(data: bytes, mark: bytes, start: int) -> int | None:
-    """Return where the line begins that a newline and its first bytes announce."""
-    at = data.find(mark, start)
-    return None if at < 0 else at + 1
 
 
 def _writer(name: str) -> int:

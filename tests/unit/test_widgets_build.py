@@ -50,7 +50,7 @@ def test_bundles_stay_within_their_budget():
     sizes = {name: sum((STATIC / f"{name}{suffix}").stat().st_size for suffix in (".js", ".css")) for name in folders}
     assert "quiz" in sizes
     assert all(size <= 40 * 1024 for size in sizes.values()), sizes
-    assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) <= 150 * 1024, sizes
+    assert sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file()) <= 25 * 1024 * len(sizes), sizes
 
 
 def test_bundles_load_nothing_from_the_network():
