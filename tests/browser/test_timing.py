@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 LOAD = "%load_ext pplab\n%pplab calibrate --preset balanced"
-RUN = "%%pplab run --n 2 --calibration latest\nWrite a tagline for a notebook."
+RUN = "%%pplab run --n 2\nWrite a tagline for a notebook."
 SHOW = "timing = get_ipython().run_line_magic('pplab', 'timing')\ntiming.reach = 'all'\ntiming"
 
 

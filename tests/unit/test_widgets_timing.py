@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import datetime, timedelta
 
 import pytest
@@ -115,11 +116,10 @@ def test_it_reaches_back_as_far_as_is_chosen(tmp_path, reach, ago, shown):
     with pplab.Lab(store=tmp_path / ".pplab") as lab:
         at = datetime.fromisoformat(now()) - timedelta(minutes=ago)
         lab.record(cell(started_at=at.isoformat(timespec="microseconds"))).result()
-        view = Timing(lab)
-        receive(view, kind="ready")
-        view.set_state({"reach": reach})
-        assert counts(view) == ({"cell": 1} if shown else {})
-        view.close()
+        with closing(Timing(lab)) as view:
+            receive(view, kind="ready")
+            view.set_state({"reach": reach})
+            assert counts(view) == ({"cell": 1} if shown else {})
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Kathmandu"])

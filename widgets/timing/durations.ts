@@ -5,7 +5,7 @@ import { duration, number } from "../shared/format.js";
 import type { Durations } from "../shared/generated/timing.js";
 import { KINDS, plural } from "./kinds.js";
 
-const COLUMNS = ["", "Number", "Failed", "Median", "95 % took at most", "Longest"];
+const COLUMNS = ["Kind", "Number", "Failed", "Median", "95 % took at most", "Longest"];
 
 export class DurationsTable {
   readonly element: HTMLElement;
@@ -16,7 +16,7 @@ export class DurationsTable {
       "table",
       { class: "pplab-table" },
       h("caption", { class: "pplab-hidden" }, "How long cells, operations and calls took"),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => (name ? h("th", { scope: "col" }, name) : h("td"))))),
+      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
     this.element = h("div", { class: "pplab-scroll", role: "region", "aria-label": "Durations", tabindex: 0 }, table);
