@@ -100,4 +100,4 @@ docs: setup ## write the references of commands and parameters, build the site a
 	@echo "the site: docs/_build/html/index.html"
 
 clean: ## remove what was built
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist docs/_build
