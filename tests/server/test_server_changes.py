@@ -41,13 +41,18 @@ for _ in sys.stdin:
 """
 
 
+def request(server, folder, token=TOKEN):
+    """Return what connects to the changes of a lab."""
+    lab = quote(folder.relative_to(server.root).as_posix(), safe="")
+    url = f"ws://127.0.0.1:{server.port}{BASE}pplab/api/labs/{lab}/changes"
+    return HTTPRequest(url, headers={"Authorization": f"token {token}"})
+
+
 class Watch:
     """A browser's connection to the changes of a lab, read by a thread."""
 
-    def __init__(self, server, folder, token=TOKEN):
-        lab = quote(folder.relative_to(server.root).as_posix(), safe="")
-        self.url = f"ws://127.0.0.1:{server.port}{BASE}pplab/api/labs/{lab}/changes"
-        self.token = token
+    def __init__(self, server, folder):
+        self._request = request(server, folder)
         self.messages = []
         self._arrived = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -64,8 +69,7 @@ class Watch:
         self._loop.close()
 
     async def _read(self):
-        request = HTTPRequest(self.url, headers={"Authorization": f"token {self.token}"})
-        self._connection = await websocket_connect(request)
+        self._connection = await websocket_connect(self._request)
         while (text := await self._connection.read_message()) is not None:
             with self._arrived:
                 self.messages.append((time.time(), json.loads(text)))
@@ -209,7 +213,7 @@ def test_an_import_is_no_run_that_ended(server, folder):
 
 def test_nobody_watches_without_the_token(server, folder):
     async def connect():
-        await websocket_connect(HTTPRequest(Watch(server, folder).url, headers={"Authorization": "token wrong"}))
+        await websocket_connect(request(server, folder, token="wrong"))
 
     with pytest.raises(HTTPClientError) as refused:
         asyncio.run(connect())

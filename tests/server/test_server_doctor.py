@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -13,16 +14,15 @@ import pytest
 from pplab.commands.jupyter_extensions import INSTALL, lab_extension, server_extension
 from tests.server.conftest import REPOSITORY
 
-SHIPPED = REPOSITORY / "etc" / "jupyter"
-
 
 @pytest.fixture
 def jupyter(monkeypatch, tmp_path):
-    """Jupyter's folders, of which a test fills what it wants; what ``first`` says goes before what the wheel ships."""
+    """The user's folders of Jupyter, in which what the wheel ships is installed; they go before the environment's."""
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", os.pathsep.join([str(tmp_path / "first"), str(SHIPPED)]))
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "0")
+    shutil.copytree(REPOSITORY / "etc" / "jupyter", tmp_path / "config")
     return tmp_path
 
 
@@ -47,12 +47,12 @@ def install_front_end(jupyter):
 
 def disable(jupyter):
     own = {"ServerApp": {"jpserver_extensions": {"pplab.server": False}}}
-    write(jupyter / "first" / "jupyter_server_config.json", own)
-    write(jupyter / "first" / "labconfig" / "page_config.json", {"disabledExtensions": {"pplab": True}})
+    write(jupyter / "config" / "jupyter_server_config.json", own)
+    write(jupyter / "config" / "labconfig" / "page_config.json", {"disabledExtensions": {"pplab": True}})
 
 
 def test_what_is_not_installed_is_said_to_be_missing(jupyter, monkeypatch):
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(jupyter / "first"))
+    shutil.rmtree(jupyter / "config")
     monkeypatch.setattr("jupyter_core.paths.ENV_JUPYTER_PATH", [])
     monkeypatch.setattr("jupyter_core.paths.ENV_CONFIG_PATH", [])
     assert (server_extension(), lab_extension()) == (INSTALL, INSTALL)
@@ -77,6 +77,5 @@ def test_the_lab_extension_is_enabled_where_it_lies_unless_it_is_disabled(jupyte
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"ServerApp": {"jpserver_extensions": ["pplab.server"]}}'])
 def test_a_configuration_that_cannot_be_read_is_passed_over(jupyter, text):
-    (jupyter / "first").mkdir()
-    (jupyter / "first" / "jupyter_server_config.json").write_text(text, "utf-8")
+    (jupyter / "config" / "jupyter_server_config.json").write_text(text, "utf-8")
     assert server_extension() == "pplab.server is enabled"
