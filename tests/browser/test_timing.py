@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 LOAD = "%load_ext pplab\n%pplab calibrate --preset balanced"
 RUN = "%%pplab run --n 2\nWrite a tagline for a notebook."
+LIVE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
 SHOW = "timing = get_ipython().run_line_magic('pplab', 'timing')\ntiming.reach = 'all'\ntiming"
 
 
@@ -87,8 +88,10 @@ def test_it_fits_a_narrow_page_and_axe_finds_nothing_serious_in_any_theme(opened
 def test_it_is_there_again_after_a_reload_of_the_page_with_its_trace(opened, timing):
     row(timing, "cell [2]").get_by_role("button").click()
     expect(timing.get_by_role("region", name="Waterfall")).to_be_visible()
+    opened.wait_for(LIVE)
     opened.save().open()
     again = opened.widget("timing")
+    again.scroll_into_view_if_needed()
     expect(again.get_by_role("region", name="Waterfall").get_by_role("row", name="cell [2]")).to_be_visible()
 
 
