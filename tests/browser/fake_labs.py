@@ -44,7 +44,7 @@ def run(**changes: Any) -> dict[str, Any]:
     """Return a record of ``GET labs/{lab}/runs``."""
     asked = {"id": "0192f0c1-0000-7000-8000-000000000000", "prompt": "List six ideas for a picnic.", "own": True}
     model = {"model": "qwen3:8b", "endpoint": "local"}
-    figures = {"done": 120, "planned": 600, "failed": 0, "cost": 0.42, "rate": 60.0, "until": None}
+    figures = {"done": 120, "planned": 600, "failed": 0, "cost": 0.42, "rate": 2.0, "until": None}
     return {"status": "running"} | asked | model | figures | changes
 
 

@@ -67,7 +67,7 @@ export interface Package {
   readonly modified_at: string;
 }
 
-/** A run under way; `rate` is in answers a minute, `until` when it should be done. */
+/** A run under way; `rate` is in answers a second, `until` the time to which the server has it wait. */
 export interface Run {
   readonly id: string;
   readonly status: string;

@@ -35,6 +35,13 @@ export function moment(iso: string): string {
   return Number.isNaN(at.valueOf()) ? "" : shortTime(at.toISOString().slice(0, -1));
 }
 
+/** A rough time to go, in seconds: "about 40 s left", "about 4 min left", "about 2 h left". */
+export function timeLeft(trans: TranslationBundle, seconds: number): string {
+  if (seconds < 60) return trans.__("about %1 s left", Math.ceil(seconds));
+  if (seconds < 5400) return trans.__("about %1 min left", Math.round(seconds / 60));
+  return trans.__("about %1 h left", Math.round(seconds / 3600));
+}
+
 /** The day of a moment in ISO 8601, or its time where that is today: what a narrow column has room for. */
 export function dayOrTime(iso: string): string {
   return moment(iso).split(",")[0] ?? "";

@@ -94,7 +94,7 @@ export const run = (part: Partial<Run> = {}): Run => ({
   planned: 600,
   failed: 0,
   cost: 0.42,
-  rate: 60,
+  rate: 2,
   until: null,
   own: true,
   ...part,

@@ -10,6 +10,7 @@ import {
   progressOfAll,
   shortened,
   statusWord,
+  timeLeft,
 } from "../extension/words.js";
 import { run } from "./lab_server.js";
 
@@ -44,6 +45,12 @@ describe("progress", () => {
     expect(progressOfAll(trans, runs)).toBe("3 runs: 320 of 901, $1.10");
   });
 });
+
+test.each([
+  [12.3, "about 13 s left"],
+  [240, "about 4 min left"],
+  [7300, "about 2 h left"],
+])("%s seconds to go are '%s'", (seconds, words) => expect(timeLeft(trans, seconds)).toBe(words));
 
 describe("moments", () => {
   const at = new Date(2026, 10, 3, 14, 5);

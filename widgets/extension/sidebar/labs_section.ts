@@ -55,7 +55,7 @@ export class LabsSection extends Section {
       disabled: !lab.readable,
       onchange: () => this.labs.choose(lab.lab),
     });
-    const facts = h("span", { class: "pplab-lab-facts" }, h("span", { class: "pplab-lab-name" }, lab.name || lab.lab));
+    const facts = h("span", { class: "pplab-lab-facts" }, h("span", { class: "pplab-lab-name" }, this.nameOf(lab)));
     facts.append(h("span", { class: "pplab-quiet" }, lab.readable ? this.facts(lab) : lab.note));
     const where = labFolder(lab.lab) || this.trans.__("the server's root folder");
     return h(
@@ -64,6 +64,12 @@ export class LabsSection extends Section {
       input,
       facts,
     );
+  }
+
+  /** Its name; its folder where others have the same name. */
+  private nameOf(lab: Lab): string {
+    const isAlone = this.labs.list.filter(({ name }) => name === lab.name).length === 1;
+    return isAlone ? lab.name : labFolder(lab.lab) || lab.name;
   }
 
   private facts(lab: Lab): string {

@@ -4,7 +4,7 @@ import type { TranslationBundle } from "@jupyterlab/translation";
 import { button, fill, h } from "../../shared/dom.js";
 import type { Order } from "../api.js";
 import type { LabRun } from "../labs.js";
-import { modelWords, moment, progress, shortened, statusWord } from "../words.js";
+import { modelWords, moment, progress, shortened, statusWord, timeLeft } from "../words.js";
 
 export interface RunCardOptions {
   readonly trans: TranslationBundle;
@@ -61,17 +61,30 @@ export class RunCard {
     this.resume.hidden = !died || !run.own;
   }
 
-  /** What else there is to know: "qwen3:8b at local, running, 3 failed, done about 14:20". */
+  /** What else there is to know: "qwen3:8b at local, running, 3 failed, about 5 min left". */
   private facts(run: LabRun): string {
     const { trans } = this.options;
     const facts = [
       modelWords(trans, run.model, run.endpoint),
-      run.status === "interrupted" ? trans.__("its process has ended") : statusWord(trans, run.status),
+      this.state(run),
       run.failed ? trans.__("%1 failed", run.failed) : "",
-      run.until && run.status === "running" ? trans.__("done about %1", moment(run.until)) : "",
+      this.left(run),
       run.own ? "" : trans.__("another user's"),
     ];
     return facts.filter(Boolean).join(", ");
+  }
+
+  private state({ status, until }: LabRun): string {
+    const { trans } = this.options;
+    if (status === "interrupted") return trans.__("its process has ended");
+    return status === "waiting" && until
+      ? trans.__("waiting for the server until %1", moment(until))
+      : statusWord(trans, status);
+  }
+
+  private left({ status, rate, planned, done }: LabRun): string {
+    if (status !== "running" || !rate || planned <= done) return "";
+    return timeLeft(this.options.trans, (planned - done) / rate);
   }
 
   private async order(order: Order): Promise<void> {
