@@ -12,6 +12,7 @@ from pplab.operation import Operation
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from pplab.commands.session import Session
     from pplab.lab import Lab
@@ -37,7 +38,7 @@ def runs(session: Session, arguments: argparse.Namespace) -> CommandResult:
     if given == ["follow"]:
         return _follow(session, lab, arguments)
     if given:
-        _steer(lab, given[0], getattr(arguments, given[0]), arguments.limits)
+        steer_run(lab, given[0], getattr(arguments, given[0]), arguments.limits)
     return _listed(lab)
 
 
@@ -55,7 +56,14 @@ def _follow(session: Session, lab: Lab, arguments: argparse.Namespace) -> Comman
     return experiment_result(experiment)
 
 
-def _steer(lab: Lab, action: str, wanted: str, limits: list[str]) -> None:
+def steer_run(lab: Lab, action: str, wanted: str, limits: Sequence[str] = ()) -> None:
+    """Have a run carry out one of `ACTIONS` other than to be followed; one whose process died is cancelled by putting it aside.
+
+    Raises
+    ------
+    BadInput
+        When it is no run of this user, or the order makes no sense for it.
+    """
     from pplab.experiments.standing_runs import put_aside, standing_run
 
     with Operation(lab, "steer"):
@@ -74,7 +82,7 @@ def _steer(lab: Lab, action: str, wanted: str, limits: list[str]) -> None:
             getattr(experiment, action)()
 
 
-def _limits(words: list[str]) -> dict[str, Any]:
+def _limits(words: Sequence[str]) -> dict[str, Any]:
     """Return the limits that were given, as words; `Experiment.limit` reads them as numbers."""
     found = {}
     for word in words:

@@ -1,4 +1,4 @@
-"""Change notification: reads new records of one type from the journal folder, written here or elsewhere. Opens no tables."""
+"""Change notification: reads new records of some types from the journal folder, written here or elsewhere. Opens no tables."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from pplab.log import thread
 from pplab.store import segments
 from pplab.store.journal_format import DamagedLine, decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pplab.store.rows import Row
@@ -33,6 +33,32 @@ POLL_S: Final = 0.1
 MAX_CHANGES_PER_SECOND: Final = 10
 MAX_BATCHES_PER_SECOND: Final = 4
 
+_Item = TypeVar("_Item")
+_Item_co = TypeVar("_Item_co", covariant=True)
+
+
+class Polled(Protocol[_Item_co]):
+    """What a `RecordWatcher` watches: a folder whose every change is a reason to ask what is new.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        What is watched for changes of files.
+    recursive : bool
+        Whether the folders in it are watched, too.
+    """
+
+    @property
+    def folder(self) -> Path:
+        """What is watched."""
+
+    @property
+    def recursive(self) -> bool:
+        """Whether the folders in it are watched, too."""
+
+    def poll(self) -> Sequence[_Item_co]:
+        """Return what is new since the last call; cheap, for it is called for every change of a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -43,7 +69,7 @@ class Change:
 
 
 class RecordReader:
-    """Reader of the records of one type that were appended to any journal file since the last `poll`.
+    """Reader of the records of some types that were appended to any journal file since the last `poll`.
 
     Only whole lines are read: a line that is still being written is left for the next one. A file that was compressed away
     between two polls is read where it lies now.
@@ -52,13 +78,15 @@ class RecordReader:
     ----------
     journal
         The journal folder; what it holds now counts as read.
-    record_type
-        A word of `pplab.store.record_types.RECORD_TYPES`. Lines of any other type are not parsed.
+    *record_types
+        Words of `pplab.store.record_types.RECORD_TYPES`. Lines of any other type are not parsed.
     """
 
-    def __init__(self, journal: Path, record_type: str) -> None:
-        self.journal = journal
-        self._prefix = f'{{"k":"{record_type}",'.encode()
+    recursive: Final = False
+
+    def __init__(self, journal: Path, *record_types: str) -> None:
+        self.folder = self.journal = journal
+        self._prefixes = tuple(f'{{"k":"{record_type}",'.encode() for record_type in record_types)
         self._read: dict[str, int] = {}
         self._seen_files: set[str] = set(segments.file_names(journal))
         self._last_sealed = self._sealed_mtime()
@@ -109,20 +137,22 @@ class RecordReader:
         return [Change(row, elsewhere) for row in self._rows(data[:whole])]
 
     def _rows(self, data: bytes) -> Iterator[Row]:
-        at = 0 if data.startswith(self._prefix) else _after(data, b"\n" + self._prefix, 0)
-        while at is not None:
-            end = data.index(b"\n", at)
+        for at in sorted(start for prefix in self._prefixes for start in _line_starts(data, prefix)):
+            line = data[at : data.index(b"\n", at)]
             with contextlib.suppress(DamagedLine):  # the drain keeps such a line aside
-                record_type, _ = decode(data[at:end])
-                values = json.loads(data[at:end])["r"]
+                record_type, _ = decode(line)
+                values = json.loads(line)["r"]
                 yield record_type.row(**{column.name: values.get(column.name, column.default) for column in record_type.columns})
-            at = _after(data, b"\n" + self._prefix, end)
 
 
-def _after(data: bytes, mark: bytes, start: int) -> int | None:
-    """Return where the line begins that a newline and its first bytes announce."""
-    at = data.find(mark, start)
-    return None if at < 0 else at + 1
+def _line_starts(data: bytes, prefix: bytes) -> Iterator[int]:
+    """Yield where the lines begin that have a prefix."""
+    if data.startswith(prefix):
+        yield 0
+    before = data.find(b"\n" + prefix)
+    while before >= 0:
+        yield before + 1
+        before = data.find(b"\n" + prefix, before + 1)
 
 
 def _writer(name: str) -> int:
@@ -131,7 +161,7 @@ def _writer(name: str) -> int:
     return int(pid[0]) if pid and pid[0].isdigit() else 0
 
 
-class RecordWatcher:
+class RecordWatcher(Generic[_Item]):
     """Watcher that calls back for new records until it is closed, on threads of its own.
 
     Each change is reported twice: to ``on_change`` from the line itself, at most ten times a second, and to ``on_batch``, which
@@ -157,16 +187,16 @@ class RecordWatcher:
 
     def __init__(
         self,
-        records: RecordReader,
+        records: Polled[_Item],
         *,
-        on_batch: Callable[[tuple[Change, ...]], None],
-        on_change: Callable[[tuple[Change, ...]], None] | None = None,
+        on_batch: Callable[[tuple[_Item, ...]], None],
+        on_change: Callable[[tuple[_Item, ...]], None] | None = None,
         wait: float = 1 / MAX_BATCHES_PER_SECOND,
     ) -> None:
         self._records = records
         self._on_change, self._on_batch, self._wait = on_change, on_batch, wait
         self._stop, self._wake, self._guard = threading.Event(), threading.Event(), threading.Lock()
-        self._pending: list[Change] = []
+        self._pending: list[_Item] = []
         self._called_at: deque[float] = deque(maxlen=MAX_CHANGES_PER_SECOND)
         self._threads = [
             thread(self._follow, name="pplab-live"),
@@ -200,14 +230,14 @@ class RecordWatcher:
             from watchfiles import watch
 
             for _ in watch(
-                self._records.journal,
+                self._records.folder,
                 watch_filter=None,
                 step=STEP_MS,
                 debounce=GATHER_MS,
                 rust_timeout=POLL_MS,
                 yield_on_timeout=True,
                 stop_event=self._stop,
-                recursive=False,
+                recursive=self._records.recursive,
                 raise_interrupt=False,
             ):
                 yield
@@ -216,7 +246,7 @@ class RecordWatcher:
         while not self._stop.wait(POLL_S):
             yield
 
-    def _deliver(self, changes: tuple[Change, ...]) -> None:
+    def _deliver(self, changes: tuple[_Item, ...]) -> None:
         with self._guard:
             self._pending += changes
         now = time.monotonic()

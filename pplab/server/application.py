@@ -38,8 +38,9 @@ class PPLabServer(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:  # noqa: ARG002 - the hook's signature
         """Begin, with the event loop, to close what is not used."""
-        assert self._labs is not None
-        self._sweep = PeriodicCallback(self._labs.close_idle_soon, SWEEP_MS)
+        labs = self._labs
+        assert labs is not None
+        self._sweep = PeriodicCallback(lambda: labs.in_thread(labs.close_idle), SWEEP_MS)
         self._sweep.start()
 
     async def stop_extension(self) -> None:

@@ -11,48 +11,30 @@ from tornado import web
 
 from pplab.errors import BadInput, NotFound, PplabError, StoreBusy, in_words
 from pplab.log import log_error
+from pplab.server.arguments import Arguments
 from pplab.server.folders import OutsideRoot
 from pplab.server.listing import list_labs
+from pplab.views.charts.plotly_source import plotly_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tornado.web import RequestHandler
 
     from pplab.server.open_labs import OpenLab, OpenLabs
 
 STATUS: Final = ((OutsideRoot, 403), (NotFound, 404), (BadInput, 400), (StoreBusy, 503))
 """The HTTP status of our errors; any other is 500."""
+BUSY: Final = "busy"
+"""The code of a run that does not answer."""
 
 
-class Arguments:
-    """What a request says in its address: the parameters of the path and those of the query.
-
-    Examples
-    --------
-    >>> Arguments({"limit": "20"}).integer("limit", 50)
-    20
-    """
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
-
-    def text(self, name: str, default: str = "") -> str:
-        """Return a parameter."""
-        return self._values.get(name, default)
-
-    def integer(self, name: str, default: int, *, most: int = 2**31) -> int:
-        """Return a whole number of 0 or more; what is above ``most`` is ``most``.
-
-        Raises
-        ------
-        BadInput
-            When it is no such number.
-        """
-        text = self._values.get(name)
-        if text is None:
-            return default
-        if not text.isascii() or not text.isdigit():
-            raise BadInput(f"{name}={text!r} is not a number of 0 or more", hint=f"leave it out for {default}")
-        return min(int(text[:20]), most)
+def refuse(handler: RequestHandler, error: PplabError) -> None:
+    """Answer a request with an error."""
+    status = 503 if error.code == BUSY else next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    handler.set_status(status)
+    handler.set_header("Content-Type", "application/json")
+    handler.finish(json.dumps({"message": error.message, "hint": error.hint}))
 
 
 class Request(APIHandler):
@@ -75,23 +57,18 @@ class Request(APIHandler):
         try:
             answer = await self.labs.call(function, *values)
         except PplabError as error:
-            self.refuse(error)
+            refuse(self, error)
         except Exception as error:  # noqa: BLE001 - every error is told in the same shape
             log_error(f"{self.request.method} {self.request.path}", error)
-            self.refuse(in_words(error, "the request"))
+            refuse(self, in_words(error, "the request"))
         else:
             self.finish(json.dumps(answer))
-
-    def refuse(self, error: PplabError) -> None:
-        """Answer with an error."""
-        self.set_status(next((status for kind, status in STATUS if isinstance(error, kind)), 500))
-        self.finish(json.dumps({"message": error.message, "hint": error.hint}))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002 - the status is set already
         """Answer with an error of the server itself, such as that of a request without a token."""
         error = (kwargs.get("exc_info") or (None, None))[1]
         if isinstance(error, PplabError):
-            self.refuse(error)
+            refuse(self, error)
             return
         said = error.log_message if isinstance(error, web.HTTPError) else None
         self.finish(json.dumps({"message": said or self._reason, "hint": ""}))
@@ -129,3 +106,45 @@ class LabReading(Request):
     def _read_lab(self, lab: str, arguments: Arguments) -> dict[str, Any]:
         with self.labs.use(lab) as opened:
             return self._read(opened, arguments)
+
+
+class LabAction(Request):
+    """``POST labs/{lab}/...``: what a function does in one lab.
+
+    Parameters
+    ----------
+    act
+        Called in a thread with the opened lab, the request's `Arguments` and the body, which is JSON; what it returns is sent as
+        JSON.
+    """
+
+    def initialize(self, act: Callable[[OpenLab, Arguments, Any], dict[str, Any]]) -> None:
+        """Take the function that acts."""
+        self._act = act
+
+    @web.authenticated
+    @authorized
+    async def post(self, lab: str, **path: str) -> None:
+        """Answer with what came of it."""
+        await self.reply(self._act_in_lab, lab, self.arguments_of(path), self.get_json_body())
+
+    def _act_in_lab(self, lab: str, arguments: Arguments, body: Any) -> dict[str, Any]:
+        with self.labs.use(lab) as opened:
+            return self._act(opened, arguments, body)
+
+
+class PlotlySource(Request):
+    """``GET plotly.js``: the JavaScript of the installed plotly, which the browser keeps until another version is installed."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Answer with the file, or that the browser's own still stands."""
+        version, path = await self.labs.call(plotly_source)
+        self.set_header("Etag", f'"plotly-{version}"')
+        self.set_header("Cache-Control", "private, no-cache")  # kept, and asked for again by its version
+        if self.check_etag_header():
+            self.set_status(304)
+            self.finish()
+            return
+        self.finish(await self.labs.call(path.read_bytes), set_content_type="text/javascript; charset=utf-8")

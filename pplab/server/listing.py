@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pplab
 from pplab.config.configuration import LAB_FOLDER
 from pplab.errors import PplabError, in_words
+from pplab.experiments.standing_runs import standing_runs
 from pplab.log import log_error
 from pplab.server.folders import address, find_labs
+from pplab.server.moments import day_began
+from pplab.store.experiment_list import lab_figures
 
 if TYPE_CHECKING:
     from pplab.server.open_labs import OpenLab, OpenLabs
@@ -58,4 +61,11 @@ def _record(labs: OpenLabs, folder: Path) -> dict[str, Any]:
 
 def _figures(opened: OpenLab) -> dict[str, Any]:
     context = opened.lab.context
-    return {"model": context.model, "endpoint": context.endpoint or context.provider}
+    figures = lab_figures(opened.store, context.user, day_began())
+    return {
+        "experiments": figures.experiments,
+        "running": sum(run.alive for run in standing_runs(opened.folder)),
+        "spent_today": figures.spent,
+        "model": context.model,
+        "endpoint": context.endpoint or context.provider,
+    }

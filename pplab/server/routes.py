@@ -6,7 +6,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pplab.server.handlers import Labs
+from pplab.server.experiments import list_experiments, read_experiment
+from pplab.server.handlers import LabAction, LabReading, Labs, PlotlySource
+from pplab.server.records import list_calibrations, list_cells, list_packages
+from pplab.server.runs import list_runs, order_run
+from pplab.server.sockets import ChangesSocket
 
 PREFIX: Final = "pplab/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -21,9 +25,9 @@ class Route:
     path : str
         The address, with parameters in braces. ``{lab}`` takes slashes too: some proxies decode ``%2F`` on the way.
     handler : type
-        A subclass of `pplab.server.handlers.Request`.
+        A `pplab.server.handlers.Request` or a `pplab.server.sockets.LabSocket`.
     options : dict
-        What the handler is initialized with, such as the function that a `LabReading` calls.
+        What the handler is initialized with, such as the function that a `LabReading` or a `LabAction` calls.
 
     Examples
     --------
@@ -48,5 +52,16 @@ class Route:
         return self.pattern, self.handler, self.options
 
 
-ROUTES: Final = (Route("labs", Labs),)
+ROUTES: Final = (
+    Route("labs", Labs),
+    Route("labs/{lab}/experiments", LabReading, {"read": list_experiments}),
+    Route("labs/{lab}/experiments/{id}", LabReading, {"read": read_experiment}),
+    Route("labs/{lab}/calibrations", LabReading, {"read": list_calibrations}),
+    Route("labs/{lab}/packages", LabReading, {"read": list_packages}),
+    Route("labs/{lab}/cells", LabReading, {"read": list_cells}),
+    Route("labs/{lab}/runs", LabReading, {"read": list_runs}),
+    Route("labs/{lab}/runs/{id}", LabAction, {"act": order_run}),
+    Route("labs/{lab}/changes", ChangesSocket),
+    Route("plotly.js", PlotlySource),
+)
 """Of two routes that fit an address the first answers."""

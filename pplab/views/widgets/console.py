@@ -198,7 +198,7 @@ class Console(LabWidget):
         self.df: pd.DataFrame = lab.context.store.audit(event, actor=actor, correlation_id=correlation, limit=limit)
         self._last = 0
         self._closed = False
-        self._live: RecordWatcher | None = None
+        self._live: RecordWatcher[Change] | None = None
         self._store = open_store(lab.folder)
         nothing = {"chain": Chain(head=0, verified=None, broken=""), "choices": Choices(events=(), actors=())}
         super().__init__(lab, event=event, actor=actor, correlation=correlation, **nothing)

@@ -150,7 +150,7 @@ class Dashboard(LabWidget):
         self._heir: Dashboard | None = None
         self._drawing: threading.Thread | None = None
         self._exported: Path | None = None
-        self._live: RecordWatcher | None = None
+        self._live: RecordWatcher[Change] | None = None
         self._closed = False
         self._deciding: threading.Thread | None = None
         self._decided: tuple[tuple[str, int] | None, Decided] = (None, Decided())
