@@ -5,9 +5,10 @@ import { footer } from "./footer.js";
 import { labs } from "./labs.js";
 import { launcher } from "./launcher.js";
 import { notifications } from "./notifications.js";
+import { files } from "./package.js";
 import { reopened } from "./reopened.js";
 import { resume } from "./resume.js";
 import { sidebar } from "./sidebar/index.js";
 import { status } from "./status.js";
 
-export default [reopened, labs, launcher, resume, sidebar, status, notifications, footer];
+export default [reopened, labs, launcher, resume, sidebar, status, notifications, footer, files];

@@ -1,14 +1,19 @@
-// A new experiment notebook: the template under a free name in a folder.
+// A new experiment notebook: the template, or what is given, under a free name in a folder.
 
 import type { Contents } from "@jupyterlab/services";
 import template from "./experiment_notebook.json";
 
 /** Make the notebook in `folder` and return its path. */
-export async function createNotebook(contents: Contents.IManager, folder: string, name: string): Promise<string> {
+export async function createNotebook(
+  contents: Contents.IManager,
+  folder: string,
+  name: string,
+  notebook: unknown = template,
+): Promise<string> {
   const listed = await contents.get(folder, { content: true });
   const taken = new Set((listed.content as readonly Contents.IModel[]).map((file) => file.name.toLowerCase()));
   const path = [folder, freeName(taken, name)].filter(Boolean).join("/");
-  await contents.save(path, { type: "notebook", format: "json", content: template });
+  await contents.save(path, { type: "notebook", format: "json", content: notebook });
   return path;
 }
 

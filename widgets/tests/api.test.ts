@@ -38,7 +38,9 @@ describe("requests", () => {
   });
 
   test("an answer that is no JSON is an error, and no crash", async () => {
-    const { api } = labServer({ labs: () => new Response("<html>proxy</html>", { status: 502, statusText: "Bad Gateway" }) });
+    const { api } = labServer({
+      labs: () => new Response("<html>proxy</html>", { status: 502, statusText: "Bad Gateway" }),
+    });
     await expect(api.labs()).rejects.toMatchObject({ message: "502 Bad Gateway" });
   });
 });

@@ -63,7 +63,9 @@ describe("a windowed list", () => {
 
   test("of ten thousand rows has a few elements, which say their place in the whole", () => {
     const list = open(10_000);
-    expect(options(list).map((option) => option.textContent)).toEqual(Array.from({ length: 10 }, (_, at) => `row ${at}`));
+    expect(options(list).map((option) => option.textContent)).toEqual(
+      Array.from({ length: 10 }, (_, at) => `row ${at}`),
+    );
     expect(options(list)[3]?.getAttribute("aria-posinset")).toBe("4");
     expect(options(list)[3]?.getAttribute("aria-setsize")).toBe("10000");
     expect(seen).toEqual([[0, 9]]);
@@ -133,7 +135,11 @@ describe("a windowed list", () => {
     list.update(2);
     list.element.scrollTop = 0; // as a browser does
     list.update(2);
-    expect(options(list).map((option) => option.textContent).sort()).toEqual(["row 0", "row 1"]);
+    expect(
+      options(list)
+        .map((option) => option.textContent)
+        .sort(),
+    ).toEqual(["row 0", "row 1"]);
     expect(active(list)).toBe("row 1");
   });
 });
