@@ -13,6 +13,7 @@ from pplab.server.handlers import LabAction, LabReading, Labs, PlotlySource
 from pplab.server.records import list_calibrations, list_cells, list_packages
 from pplab.server.runs import list_runs, order_run
 from pplab.server.sockets import ChangesSocket
+from pplab.server.view_socket import ViewSocket
 
 PREFIX: Final = "pplab/api"
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -64,6 +65,7 @@ ROUTES: Final = (
     Route("labs/{lab}/runs", LabReading, {"read": list_runs}),
     Route("labs/{lab}/runs/{id}", LabAction, {"act": order_run}),
     Route("labs/{lab}/changes", ChangesSocket),
+    Route("labs/{lab}/views/{view}", ViewSocket),
     Route("package", FileReading, {"read": describe_package}),
     Route("package/import", FileAction, {"act": import_package}),
     Route("preview", FileReading, {"read": preview_file}),

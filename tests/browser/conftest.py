@@ -84,7 +84,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={root}",
-        "--ServerApp.jpserver_extensions=pplab.server=True",
+        "--ServerApp.jpserver_extensions={'pplab.server': True}",
     ]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 API = re.compile(r"/pplab/api/(.*)")
 CHANGES = re.compile(r"/pplab/api/labs/([^/]+)/changes")
+VIEWS = re.compile(r"/pplab/api/labs/[^/]+/views/")
 
 
 def lab(path: str = "work/.pplab", **changes: Any) -> dict[str, Any]:
@@ -58,6 +59,8 @@ class FakeLabs:
         The orders that were given: lab, run and order.
     missing : bool
         Answer as a server without pplab does.
+    refusal : str
+        What every request is refused with, if anything.
     """
 
     def __init__(self, page: Page) -> None:
@@ -72,6 +75,7 @@ class FakeLabs:
         self._sockets: dict[str, list[WebSocketRoute]] = {}
         page.route(API, self._answer)
         page.route_web_socket(CHANGES, self._connect)
+        page.route_web_socket(VIEWS, lambda socket: None)  # opens, and shows nothing
 
     def changed(self, lab: str, *, experiments: bool = True, spent_today: float = 0.0) -> None:
         """Say that the lab changed, as the server does."""

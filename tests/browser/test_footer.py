@@ -63,10 +63,8 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     opened.open()
     expect(footers(page)).to_have_count(4)
     assert words(page) == said
-    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
-    opened.wait_for("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
     assert words(page) == said
-    opened.python("%load_ext pplab")
     opened.run_all()
     expect(footers(page)).to_have_count(4)
 

@@ -8,6 +8,8 @@ export interface CardOptions {
   readonly onCopy: (text: string, what: string) => void;
   readonly onExplain: (id: string) => void;
   readonly onRetry: (id: string) => void;
+  /** Where calls are sent in a notebook only: opens one. */
+  readonly notebook?: { readonly label: string; readonly open: () => void } | undefined;
 }
 
 /** What a card shows depends on besides its answer. */
@@ -70,6 +72,8 @@ export class Card {
     if (status === "ok" || !reason) return [];
     const line = h("div", { class: "pplab-reason", ...(failed ? { role: "alert" } : {}) }, reason);
     if (!failed || !retryable) return [line];
+    const { notebook } = this.#options;
+    if (notebook) return [line, h("div", { class: "pplab-actions" }, button(notebook.label, notebook.open))];
     const retry = button("Retry", () => {
       retry.disabled = true;
       retry.textContent = "Sending…";

@@ -23,7 +23,9 @@ class Cards {
   constructor(view: View<CardsWire>) {
     this.#view = view;
     this.#toolbar = new Toolbar({ onWant: (wanted) => this.#want(wanted) });
+    const { served } = view;
     this.#list = new CardList({
+      notebook: served && { label: `Retry: ${served.notebookLabel}`, open: () => served.openNotebook() },
       onCopy: (text, what) => void view.frame.copy(text, what),
       onExplain: (id) => view.send({ kind: "explain", id }),
       onRetry: (id) => view.send({ kind: "resend", id }),

@@ -9,8 +9,6 @@ import { ILabs } from "./labs.js";
 import { type FooterOptions, NotebookFooters } from "./notebook_footers.js";
 import { watchSettings } from "./settings.js";
 
-const TRACE = "pplab:open-trace";
-
 export const footer: JupyterFrontEndPlugin<void> = {
   id: "pplab:footer",
   description: "Says below each cell what it took: time, calls, tokens and cost.",
@@ -31,11 +29,11 @@ export const footer: JupyterFrontEndPlugin<void> = {
       labs,
       trans: (translator ?? nullTranslator).load("pplab"),
       localPath: (path) => app.serviceManager.contents.localPath(path),
-      onTrace: (lab, id) => void app.commands.execute(TRACE, { lab, id }),
+      commands: app.commands,
       refresh: () => refresh,
     };
     const add = (panel: NotebookPanel) => {
-      const made = new NotebookFooters(panel, app.commands.hasCommand(TRACE) ? options : { ...options, onTrace: null });
+      const made = new NotebookFooters(panel, options);
       notebooks.set(panel, made);
       panel.disposed.connect(() => {
         made.dispose();

@@ -10,5 +10,6 @@ import { reopened } from "./reopened.js";
 import { resume } from "./resume.js";
 import { sidebar } from "./sidebar/index.js";
 import { status } from "./status.js";
+import { tabs } from "./tabs.js";
 
-export default [reopened, labs, launcher, resume, sidebar, status, notifications, footer, files];
+export default [reopened, labs, launcher, resume, sidebar, status, notifications, tabs, footer, files];

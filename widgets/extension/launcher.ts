@@ -11,6 +11,7 @@ import { Menu } from "@lumino/widgets";
 import { commandFaces } from "./command_table.js";
 import { createNotebook } from "./new_notebook.js";
 
+const CATEGORY_RANK = 50; // after notebooks and consoles, before what is called other; JupyterLab before 4.6 sorts by name
 const MENU_RANK = 800; // between JupyterLab's own menus and Help
 const NOT_IN_LAUNCHER = ["pplab:show-experiments"];
 
@@ -33,7 +34,7 @@ function fillLauncher(launcher: ILauncher, commands: CommandRegistry, ids: reado
     for (const [command, rank] of waiting) {
       if (!commands.hasCommand(command)) continue;
       waiting.delete(command);
-      launcher.add({ command, category, rank });
+      launcher.add({ command, category, rank, categoryRank: CATEGORY_RANK });
     }
     if (!waiting.size) commands.commandChanged.disconnect(add);
   };

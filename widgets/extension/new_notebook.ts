@@ -1,4 +1,4 @@
-// A new experiment notebook: the template, or what is given, under a free name in a folder.
+// A new notebook under a free name in a folder: the experiment notebook, unless it is to hold something else.
 
 import type { Contents } from "@jupyterlab/services";
 import template from "./experiment_notebook.json";
@@ -8,12 +8,12 @@ export async function createNotebook(
   contents: Contents.IManager,
   folder: string,
   name: string,
-  notebook: unknown = template,
+  content: object = template,
 ): Promise<string> {
   const listed = await contents.get(folder, { content: true });
   const taken = new Set((listed.content as readonly Contents.IModel[]).map((file) => file.name.toLowerCase()));
   const path = [folder, freeName(taken, name)].filter(Boolean).join("/");
-  await contents.save(path, { type: "notebook", format: "json", content: notebook });
+  await contents.save(path, { type: "notebook", format: "json", content });
   return path;
 }
 

@@ -3,12 +3,14 @@
 import type { Cell as CellWidget, ICodeCellModel } from "@jupyterlab/cells";
 import type { NotebookPanel } from "@jupyterlab/notebook";
 import type { TranslationBundle } from "@jupyterlab/translation";
+import type { CommandRegistry } from "@lumino/commands";
 import type { IDisposable } from "@lumino/disposable";
 import type { PanelLayout } from "@lumino/widgets";
 import type { Cell, Lab } from "./api.js";
 import { CellFooter } from "./cell_footer.js";
 import { type ILabs, labFolder, within } from "./labs.js";
 
+const TRACE = "pplab:open-trace";
 const MOST_ASKED = 20; // labs that are asked whether they know a notebook
 const MOST_TRIES = 4; // until a cell that ran is in the lab's records: the lab may still be opening in the kernel
 
@@ -32,7 +34,7 @@ export interface FooterOptions {
   readonly trans: TranslationBundle;
   /** The path of a file below the server's root. */
   readonly localPath: (path: string) => string;
-  readonly onTrace: ((lab: string, id: string) => void) | null;
+  readonly commands: CommandRegistry;
   /** Seconds between an execution and the question for it. */
   readonly refresh: () => number;
 }
@@ -171,8 +173,9 @@ export class NotebookFooters implements IDisposable {
   private footerOf(cell: CellWidget): CellFooter {
     const known = this.footers.get(cell);
     if (known) return known;
-    const { onTrace } = this.options;
-    const footer = new CellFooter(this.options.trans, onTrace && ((id) => this.lab !== null && onTrace(this.lab, id)));
+    const { commands, trans } = this.options;
+    const open = (id: string) => void commands.execute(TRACE, { lab: this.lab, id });
+    const footer = new CellFooter(trans, commands.hasCommand(TRACE) ? open : null);
     this.footers.set(cell, footer);
     void cell.ready.then(() => {
       if (cell.isDisposed || footer.isDisposed) return;

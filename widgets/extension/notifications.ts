@@ -5,9 +5,9 @@ import { Notification } from "@jupyterlab/apputils";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab/translation";
 import { type EndedRun, ILabs } from "./labs.js";
+import { watchSettings } from "./settings.js";
 import { progress, shortened } from "./words.js";
 
-const SETTINGS = "pplab:settings";
 const MOST = 140; // characters of a notification; JupyterLab cuts what is longer
 const PROMPT = 40; // characters of the prompt in it
 const SHOWN = 10_000; // ms
@@ -34,13 +34,13 @@ export function endedWords(trans: TranslationBundle, { run }: EndedRun, outcome:
   const prompt = shortened(run.prompt, PROMPT) || run.id;
   const counted = progress(trans, run);
   const words = {
-    finished: trans.__("Run finished: “%1”, %2.", prompt, counted),
-    partial: trans.__("Run ended with calls missing: “%1”, %2.", prompt, counted),
-    paused: trans.__("Run paused: “%1”, %2.", prompt, counted),
-    failed: trans.__("Run failed: “%1”.", prompt),
+    finished: trans.__("Run finished: “%1”, %2", prompt, counted),
+    partial: trans.__("Run incomplete: “%1”, %2", prompt, counted),
+    paused: trans.__("Run paused: “%1”, %2", prompt, counted),
+    failed: trans.__("Run failed: “%1”", prompt),
   }[outcome];
   const why = outcome === "finished" ? "" : run.reason;
-  return shortened(why ? `${words} ${why}` : words, MOST);
+  return shortened(why ? `${words}; ${why}` : words, MOST);
 }
 
 /** Keeps one notification a run: a later one takes the place of an earlier one. */
@@ -88,22 +88,6 @@ export class RunNotifications {
   }
 }
 
-/** Return a function that says whether the user wants notifications; they do as long as nothing else is set. */
-function wanted(registry: ISettingRegistry | null): () => boolean {
-  let on = true;
-  registry?.load(SETTINGS).then(
-    (settings) => {
-      const read = () => {
-        on = settings.get("notifications").composite !== false;
-      };
-      settings.changed.connect(read);
-      read();
-    },
-    () => undefined, // an installation without our settings
-  );
-  return () => on;
-}
-
 export const notifications: JupyterFrontEndPlugin<void> = {
   id: "pplab:notifications",
   description: "Says when a run finished, paused or failed.",
@@ -111,12 +95,15 @@ export const notifications: JupyterFrontEndPlugin<void> = {
   requires: [ILabs],
   optional: [ISettingRegistry, ITranslator],
   activate: (app: JupyterFrontEnd, labs: ILabs, registry: ISettingRegistry | null, translator: ITranslator | null) => {
-    const isWanted = wanted(registry);
+    let wanted = true;
+    void watchSettings(registry, (settings) => {
+      wanted = settings.notifications;
+    });
     const shown = new RunNotifications((translator ?? nullTranslator).load("pplab"), (command, args) => {
       if (app.commands.hasCommand(command)) void app.commands.execute(command, args);
     });
     labs.ended.connect((_labs, ended) => {
-      if (isWanted()) shown.show(ended);
+      if (wanted) shown.show(ended);
     });
   },
 };

@@ -9,11 +9,10 @@ import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab
 import type { LabIcon } from "@jupyterlab/ui-components";
 import { Widget } from "@lumino/widgets";
 import { h } from "../shared/dom.js";
-import template from "./experiment_notebook.json";
 import { describePackage, importPackage, previewFile } from "./file_api.js";
 import { packageIcon, recordingIcon, tableIcon } from "./icons.js";
+import { runInNotebook } from "./kernel_notebook.js";
 import { ILabs } from "./labs.js";
-import { createNotebook } from "./new_notebook.js";
 import { candidates } from "./notebook_footers.js";
 import { watchSettings } from "./settings.js";
 
@@ -76,10 +75,9 @@ function quoted(name: string): string {
   return name.includes("'") ? `"${name}"` : `'${name}'`;
 }
 
-/** A notebook that replays a package which lies beside it. */
-export function replayNotebook(name: string): unknown {
-  const cell = (source: string) => ({ cell_type: "code", execution_count: null, metadata: {}, outputs: [], source });
-  return { ...template, cells: [cell("%load_ext pplab"), cell(`%pplab replay ${quoted(name)}`)] };
+/** The cell that replays a package which lies beside its notebook. */
+export function replayCell(name: string): string {
+  return `%load_ext pplab\n%pplab replay ${quoted(name)}`;
 }
 
 export const files: JupyterFrontEndPlugin<void> = {
@@ -151,11 +149,7 @@ export const files: JupyterFrontEndPlugin<void> = {
 
     async function replay(path: string): Promise<void> {
       const parts = path.split("/");
-      const name = parts.at(-1) ?? "";
-      const folder = parts.slice(0, -1).join("/");
-      const title = trans.__("replay of %1", name.replace(/\.zip$/i, ""));
-      const made = await createNotebook(app.serviceManager.contents, folder, title, replayNotebook(name));
-      await commands.execute("docmanager:open", { path: made });
+      await runInNotebook(app, trans, parts.slice(0, -1).join("/"), replayCell(parts.at(-1) ?? ""));
     }
 
     async function drawPreviewFile(root: HTMLElement, path: string): Promise<void> {

@@ -35,11 +35,16 @@ export function moment(iso: string): string {
   return Number.isNaN(at.valueOf()) ? "" : shortTime(at.toISOString().slice(0, -1));
 }
 
+/** The day of a moment in ISO 8601, or its time where that is today: what a narrow column has room for. */
+export function dayOrTime(iso: string): string {
+  return moment(iso).split(",")[0] ?? "";
+}
+
 /** The status of an experiment or a run, for a person. */
 export function statusWord(trans: TranslationBundle, status: string): string {
   const words: Readonly<Record<string, string>> = {
     completed: trans.__("completed"),
-    partial: trans.__("partly answered"),
+    partial: trans.__("incomplete"),
     failed: trans.__("failed"),
     paused: trans.__("paused"),
     interrupted: trans.__("interrupted"),
@@ -49,16 +54,16 @@ export function statusWord(trans: TranslationBundle, status: string): string {
   return words[status] ?? status;
 }
 
-/** A text on one line of at most `most` characters, cut at the end with an ellipsis. */
+/** A text on one line of at most `most` characters (UTF-16, as JupyterLab counts), cut at the end with an ellipsis. */
 export function shortened(text: string, most: number): string {
   const line = text.replace(/\s+/g, " ").trim();
-  const letters = [...line]; // by character: a pair of surrogates is not cut in two
-  return letters.length <= most
-    ? line
-    : `${letters
-        .slice(0, most - 1)
-        .join("")
-        .trimEnd()}…`;
+  if (line.length <= most) return line;
+  let kept = "";
+  for (const letter of line) {
+    if (kept.length + letter.length >= most) break; // a pair of surrogates is not cut in two
+    kept += letter;
+  }
+  return `${kept.trimEnd()}…`;
 }
 
 /** A size in bytes: "12 KB", "3.4 MB". */

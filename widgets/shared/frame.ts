@@ -3,6 +3,7 @@
 import { copy } from "./clipboard.js";
 import { button, fill, h } from "./dom.js";
 import { duration } from "./format.js";
+import type { Served } from "./kernel.js";
 import { Toasts } from "./toast.js";
 
 /** An error to show, with what to do about it. */
@@ -20,6 +21,7 @@ export interface Timing {
 }
 
 interface FrameOptions {
+  readonly served?: Served | undefined;
   readonly onRetry: () => void;
   readonly onDismiss: () => void;
 }
@@ -49,13 +51,15 @@ export class Frame {
       return;
     }
     const line = h("div", { role: "alert" }, h("strong", {}, problem.message), problem.hint && ` ${problem.hint}`);
-    const retry = button("Retry", this.#options.onRetry);
+    const { served, onRetry } = this.#options;
+    const needsKernel = served && problem.code === "needs_kernel";
+    const retry = needsKernel ? button(served.notebookLabel, () => served.openNotebook()) : button("Retry", onRetry);
     const dismiss = button("Dismiss", this.#options.onDismiss, "quiet");
     const actions = h("div", { class: "pplab-actions" }, retry, dismiss);
     fill(this.#problem, h("div", { class: "pplab-notice", "data-tone": "error" }, line, actions));
   }
 
-  /** Show how long the last operation took; a click copies the command that shows its trace. */
+  /** Show how long the last operation took; a click copies the command that shows its trace, if it left one. */
   drawTiming(timing: Timing | null): void {
     if (!timing) {
       fill(this.#timing);
@@ -63,6 +67,10 @@ export class Frame {
     }
     const command = `%pplab trace ${timing.correlation_id} --full`;
     const words = `${timing.operation} took ${duration(timing.milliseconds)}`;
+    if (!timing.correlation_id) {
+      fill(this.#timing, h("span", { class: "pplab-quiet" }, words));
+      return;
+    }
     const trace = button(words, () => void this.copy(command, "Trace command"), "quiet");
     trace.title = `Copy: ${command}`;
     fill(this.#timing, trace);
@@ -72,7 +80,8 @@ export class Frame {
   drawKernel(gone: boolean): void {
     this.root.toggleAttribute("data-kernel-gone", gone);
     this.body.inert = gone;
-    const words = "The kernel is gone. What is stored is safe; run this cell again to go on.";
+    const ofKernel = "The kernel is gone. What is stored is safe; run this cell again to go on.";
+    const words = this.#options.served?.lost ?? ofKernel;
     fill(this.#kernel, gone && h("div", { class: "pplab-notice", role: "status", "data-tone": "warning" }, words));
   }
 

@@ -7,15 +7,31 @@ interface Signal {
   disconnect(slot: () => void): boolean;
 }
 
+/** What a view has in the place of a kernel where the server itself serves it. */
+export interface Served {
+  /** What to say while the server does not answer. */
+  readonly lost: string;
+  /** What a button says that opens a notebook, for what needs a kernel. */
+  readonly notebookLabel: string;
+  /** Open a notebook with this view in it, and a kernel for it. */
+  openNotebook(): void;
+}
+
 /** What we use of the widget manager, beyond what anywidget promises. Only JupyterLab's has a kernel connection. */
 interface Manager {
   get_model(id: string): Promise<{ readonly comm_live: boolean }>;
+  readonly served?: Served;
   readonly kernel?: {
     readonly status: string;
     readonly isDisposed: boolean;
     readonly statusChanged: Signal;
     readonly disposed: Signal;
   } | null;
+}
+
+/** What stands in the place of the kernel of a view, if something does. */
+export function servedBy(model: AnyModel): Served | undefined {
+  return (model.widget_manager as unknown as Manager).served;
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { fill, h } from "./dom.js";
 import { Frame, type Problem, type Timing } from "./frame.js";
-import { watchKernel } from "./kernel.js";
+import { type Served, servedBy, watchKernel } from "./kernel.js";
 import { keepKeys } from "./keys.js";
 
 /** What a widget and its kernel side exchange; the generated `<Name>Wire` of each widget is one. */
@@ -21,13 +21,17 @@ export class View<W extends Wire> {
   readonly frame: Frame;
   readonly signal: AbortSignal;
   readonly host: Host | undefined;
+  /** What stands in the place of the kernel, where there is none. */
+  readonly served: Served | undefined;
   readonly #model: AnyModel;
 
   constructor(name: W["name"], model: AnyModel, el: HTMLElement, host: Host | undefined, signal: AbortSignal) {
     this.#model = model;
     this.signal = signal;
     this.host = host;
+    this.served = servedBy(model);
     this.frame = new Frame(name, signal, {
+      served: this.served,
       onRetry: () => this.send({ kind: "retry" }),
       onDismiss: () => this.send({ kind: "dismiss" }),
     });

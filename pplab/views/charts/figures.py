@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pplab.views.escape import clip
 from pplab.views.theme import GREY, VERMILLION, series_colour, series_mark
@@ -18,6 +18,8 @@ MOST_ROWS: Final = 12
 SPREAD: Final = 0.14
 """Distance between the marks of two metrics in one row, in rows."""
 MOVING_MS: Final = 300
+CONFIG: Final = {"responsive": True, "displayModeBar": False}
+"""How plotly shows the figure."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 _SYMBOLS: Final = {"circle": "circle", "square": "square", "triangle": "triangle-up", "diamond": "diamond"}
 
@@ -71,8 +73,28 @@ class Drawing:
     look: Look
 
 
+class LiveFigure(Protocol):
+    """A figure that somebody is looking at."""
+
+    @property
+    def model_id(self) -> str:
+        """What a front end calls it by."""
+
+    def redraw(self, before: Drawing, now: Drawing, *, move: bool) -> None:
+        """Show another drawing in a figure that shows ``before``; with ``move`` marks may travel to their new places."""
+
+    def synchronise(self) -> None:
+        """Send the whole figure to a page that is about to show it."""
+
+    def close(self) -> None:
+        """Free it."""
+
+
 def figure_widget(drawing: Drawing) -> Any:
-    """Return a new ``plotly.graph_objects.FigureWidget``; its first import takes a second or two, so do it in a thread."""
+    """Return a new ``plotly.graph_objects.FigureWidget``, which is a `LiveFigure`.
+
+    Its first import takes a second or two, so do it in a thread.
+    """
     from plotly import graph_objects as go
 
     class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
@@ -80,28 +102,20 @@ def figure_widget(drawing: Drawing) -> Any:
 
         def __init__(self, **content: Any) -> None:
             super().__init__(**content)
-            self._config = {"responsive": True, "displayModeBar": False}  # plotly 7 has no public way to a live figure's
+            self._config = CONFIG  # plotly 7 has no public way to a live figure's
+
+        def redraw(self, before: Drawing, now: Drawing, *, move: bool) -> None:
+            _redraw(self, before, now, move=move)
+
+        def synchronise(self) -> None:
+            # Plotly sends differences only, and those that arrive before its 5 MB of JavaScript are loaded are lost. What it
+            # sends when a notebook displays a figure is the whole.
+            self._repr_mimebundle_()
 
     return Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
 
 
-def synchronise(figure: Any) -> None:
-    """Send the whole figure to a page that is about to show it.
-
-    Plotly sends differences only, and those that arrive before its 5 MB of JavaScript are loaded are lost. What it sends when a
-    notebook displays a figure is the whole.
-    """
-    figure._repr_mimebundle_()
-
-
-def redraw(figure: Any, before: Drawing, now: Drawing, *, move: bool) -> None:
-    """Show another drawing in a figure that shows ``before``.
-
-    Parameters
-    ----------
-    move
-        Let marks travel to their new places, unless the look forbids motion.
-    """
+def _redraw(figure: Any, before: Drawing, now: Drawing, *, move: bool) -> None:
     # Plotly checks whatever it is given, which costs more than finding out what differs.
     layout_changes = _differing(layout(before.content, before.look), layout(now.content, now.look))
     changes = [_differing(old, new) for old, new in zip(traces(before.content), traces(now.content), strict=True)]

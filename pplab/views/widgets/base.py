@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
     from pplab.lab import Lab
+    from pplab.operation import Recorder
     from pplab.views.records import Display
 
 STATIC = Path(__file__).parent / "static"
@@ -87,7 +88,8 @@ class LabWidget(anywidget.AnyWidget):
     Parameters
     ----------
     lab
-        Where it reads, and who is named in the audit: a lab, or the context of one.
+        Where it reads, and who is named in the audit: a lab, or the context of one. Where it has a ``comm``, as what
+        `pplab.server` puts in a lab's place, messages go by that; else by one of the kernel.
 
     Notes
     -----
@@ -113,11 +115,12 @@ class LabWidget(anywidget.AnyWidget):
     def __init__(self, lab: Lab | LabContext, **state: Any) -> None:
         context: Any = getattr(lab, "context", lab)
         self._context: LabContext = context
+        self._recorder: Recorder = lab
         self._turn = threading.RLock()
         self._failed: dict[str, Any] | None = None
         self._sent = 0
         me = uuid4().hex  # the front end looks its model up by it, to see whether the kernel is there
-        super().__init__(model_id=me, me=me, **state)
+        super().__init__(model_id=me, me=me, comm=getattr(lab, "comm", None), **state)
         self.on_msg(self._take)
         self._replace_predecessors()
 
@@ -154,7 +157,7 @@ class LabWidget(anywidget.AnyWidget):
             if kind == "retry" and self._failed is not None:
                 content, self._failed = self._failed, None
                 why = self.problem["code"] if self.problem else ""
-                self._context.record(event("retry_requested", self._context.user, replicates=0, why=why))
+                self._recorder.record(event("retry_requested", self._context.user, replicates=0, why=why))
             elif kind in ("retry", "dismiss"):
                 self.problem = self._failed = None
                 return

@@ -31,10 +31,12 @@ from pplab.views.widgets.dashboard_content import (
 from pplab.views.widgets.download import Part, parts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pplab.lab import Lab
     from pplab.observe.live import Change
+    from pplab.views.charts.figures import LiveFigure
     from pplab.views.records import Display
 
 END_SECONDS: Final = 5.0  # how long a headline that is being made is waited for
@@ -98,6 +100,8 @@ class Dashboard(LabWidget):
     ----------
     lab
         Whose experiments are shown, those of other kernels included.
+    make_figure
+        What makes the figure of a drawing; default: plotly's widget.
 
     Attributes
     ----------
@@ -144,9 +148,10 @@ class Dashboard(LabWidget):
     selected = chosen(tuple[str, ...], default=())
     look = chosen(PageLook, default=PageLook(dark=False, narrow=False, still=False))
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, make_figure: Callable[[Drawing], LiveFigure] | None = None) -> None:
         self.lab = lab
-        self._figure: Any = None
+        self._make_figure = make_figure
+        self._figure: LiveFigure | None = None
         self._heir: Dashboard | None = None
         self._drawing: threading.Thread | None = None
         self._exported: Path | None = None
@@ -202,7 +207,7 @@ class Dashboard(LabWidget):
             figure, self._figure = self._figure, None
             heir.succeed(figure, self._drawn, self._drawing)
 
-    def succeed(self, figure: Any, drawing_of_figure: Drawing, drawing: threading.Thread | None) -> None:
+    def succeed(self, figure: LiveFigure | None, drawing_of_figure: Drawing, drawing: threading.Thread | None) -> None:
         """Take the figure of the dashboard that gives way, or the thread that makes it."""
         self._figure, self._drawn, self._drawing = figure, drawing_of_figure, drawing
 
@@ -267,7 +272,7 @@ class Dashboard(LabWidget):
         self.height = figures.height(self._drawing_now)
         if self._figure is not None:
             before, self._drawn = self._drawn, self._drawing_now
-            figures.redraw(self._figure, before, self._drawn, move=move)
+            self._figure.redraw(before, self._drawn, move=move)
 
     @property
     def _drawing_now(self) -> Drawing:
@@ -277,13 +282,13 @@ class Dashboard(LabWidget):
         """Make the figure, on a thread of its own: importing plotly takes a second or two."""
         drawing = self._drawing_now
         try:
-            figure = figures.figure_widget(drawing)
+            figure = (self._make_figure or figures.figure_widget)(drawing)
         except Exception as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             self._fail(error, Ready(kind="ready"))
         else:
             self.hand_over(figure, drawing)
 
-    def hand_over(self, figure: Any, drawing: Drawing) -> None:
+    def hand_over(self, figure: LiveFigure, drawing: Drawing) -> None:
         """Give the figure to whoever shows it by now."""
         with self._turn:
             heir = self._heir
@@ -294,7 +299,7 @@ class Dashboard(LabWidget):
         if heir is not None:
             heir.hand_over(figure, drawing)
 
-    def _take_figure(self, figure: Any, drawing: Drawing) -> None:
+    def _take_figure(self, figure: LiveFigure, drawing: Drawing) -> None:
         self._figure, self._drawn = figure, drawing
         self._redraw(move=False)  # content and look may have changed since it was made
         self.figure = f"anywidget:{figure.model_id}"
@@ -353,7 +358,7 @@ class Dashboard(LabWidget):
 
     def _take_draw(self, message: Draw) -> None:
         if self._figure is not None:
-            figures.synchronise(self._figure)
+            self._figure.synchronise()
             self.tell(message)
 
     def _take_refresh(self, _message: Refresh) -> None:

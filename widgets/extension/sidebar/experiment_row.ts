@@ -3,7 +3,7 @@
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { fill, h } from "../../shared/dom.js";
 import type { Experiment } from "../api.js";
-import { dollars, moment, shortened, statusWord } from "../words.js";
+import { dayOrTime, dollars, moment, shortened, statusWord } from "../words.js";
 
 export const ROW_HEIGHT = 72; // px: three lines, of which each is cut rather than wrapped
 
@@ -22,7 +22,7 @@ export function drawExperiment(element: HTMLElement, row: Experiment | undefined
   const prompt = [row.name, shortened(row.prompt, 200)].filter(Boolean).join(": ");
   const models = row.models.join(", ");
   const outcome = row.verdict || answers(row, trans);
-  element.title = [prompt, morePrompts(row, trans), models, outcome].filter(Boolean).join("\n");
+  element.title = [prompt, morePrompts(row, trans), models, moment(row.created_at), outcome].filter(Boolean).join("\n");
   fill(
     element,
     h("span", { class: "pplab-row-prompt" }, prompt || row.id),
@@ -31,7 +31,7 @@ export function drawExperiment(element: HTMLElement, row: Experiment | undefined
       { class: "pplab-row-facts" },
       h("span", { class: "pplab-row-status" }, statusWord(trans, row.status)),
       h("span", { class: "pplab-row-model" }, models),
-      h("span", { class: "pplab-row-time" }, moment(row.created_at)),
+      h("span", { class: "pplab-row-time" }, dayOrTime(row.created_at)),
     ),
     h("span", { class: "pplab-row-outcome" }, outcome),
   );

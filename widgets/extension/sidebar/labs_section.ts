@@ -2,6 +2,7 @@
 
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { fill, h } from "../../shared/dom.js";
+import { number } from "../../shared/format.js";
 import type { Lab } from "../api.js";
 import type { ILabs } from "../labs.js";
 import { labFolder } from "../labs.js";
@@ -66,6 +67,6 @@ export class LabsSection extends Section {
   }
 
   private facts(lab: Lab): string {
-    return this.trans._n("%1 experiment", "%1 experiments", lab.experiments);
+    return this.trans._n("%2 experiment", "%2 experiments", lab.experiments, number(lab.experiments));
   }
 }

@@ -25,7 +25,7 @@ export interface SidebarActions {
 }
 
 /** The share of the room that each section has while all are open. */
-const SHARES = [2, 2, 6, 2, 2];
+const SHARES = [1.4, 2, 6, 2, 2];
 const CLOSED_AT_FIRST = ["calibrations", "packages"];
 
 export class Sidebar extends SidePanel {

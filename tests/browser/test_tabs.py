@@ -1,0 +1,152 @@
+"""Views in tabs of JupyterLab's main area: without a kernel, over a page reload, and with what other processes store."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+import pplab
+from tests.browser.conftest import PATIENCE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+PROMPT = "Write a tagline for a notebook."
+ELSEWHERE = "import sys, pplab\nwith pplab.Lab(sys.argv[1], user='eve') as lab:\n    lab.run('From elsewhere.', n=2)"
+
+
+@dataclass(slots=True)
+class Lab:
+    """JupyterLab in a page, with a lab of one experiment and no notebook."""
+
+    page: Page
+    folder: Path
+    address: str
+    experiment: str
+
+    def command(self, name: str, **arguments: Any) -> None:
+        """Run a command of JupyterLab."""
+        self.page.evaluate("([name, args]) => void jupyterapp.commands.execute(name, args)", [name, arguments])
+
+    def tab(self, name: str) -> Locator:
+        """Return the root of the view with this name."""
+        return self.page.locator(f"#jp-main-dock-panel [data-pplab='{name}']")
+
+    def wait(self) -> None:
+        """Wait until JupyterLab is there."""
+        self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('pplab:open-experiment')")
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+
+    def kernels(self) -> list[Any]:
+        """Return the kernels of the server."""
+        return list(self.page.evaluate("async () => (await fetch('/api/kernels')).json()"))
+
+
+@pytest.fixture
+def lab(page, server, request):
+    name = re.sub(r"\W+", "-", f"tabs {request.node.name} {request.node.execution_count}")
+    folder = server.root / name / ".pplab"
+    with pplab.Lab(store=folder, user="ada") as made:
+        made.calibrate("balanced")
+        ran = made.run(PROMPT, n=3, sweep={"temperature": [0, 0.7, 1.4]}, calibration="latest")
+    opened = Lab(page, folder, f"{name}/.pplab", ran.id)
+    page.goto(f"{server.url}/lab/workspaces/{name}")
+    opened.wait()
+    return opened
+
+
+def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_reload(lab):
+    kernels = lab.kernels()
+    lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
+    cards = lab.tab("cards")
+    expect(cards.locator("[data-pplab=card]")).to_have_count(9)
+    expect(cards).to_contain_text("temperature 0.7")
+    expect(cards.locator("img[src^='data:image/svg']").first).to_be_visible()
+    cards.get_by_label("Sort").select_option("creativity")
+    expect(cards.locator("[data-pplab=card]")).to_have_count(9)
+    cards.get_by_text("Why these scores").first.click()
+    expect(cards.locator("[data-pplab=metrics] details[open] [aria-live] p").first).to_be_visible()
+    lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
+    expect(cards).to_have_count(1)
+    lab.page.evaluate("async () => { await jupyterapp.serviceManager.workspaces.list() }")
+    saved = "async id => JSON.stringify(await jupyterapp.serviceManager.workspaces.list()).includes(id)"
+    lab.page.wait_for_function(saved, arg=f"pplab-views:pplab-cards-{lab.address.replace('/', '%2F')}")
+    lab.page.reload()
+    lab.wait()
+    expect(cards.locator("[data-pplab=card]")).to_have_count(9)
+    assert lab.kernels() == kernels
+
+
+def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
+    kernels = lab.kernels()
+    lab.command("pplab:dashboard", lab=lab.address)
+    dashboard = lab.tab("dashboard")
+    expect(dashboard.locator(".scatterlayer .trace")).to_have_count(12)
+    expect(dashboard).to_have_attribute("data-experiments", "1")
+    subprocess.run([sys.executable, "-c", ELSEWHERE, str(lab.folder)], check=True, timeout=PATIENCE / 1000)
+    expect(dashboard).to_have_attribute("data-experiments", "2")
+    expect(dashboard.get_by_role("row", name="From elsewhere.")).to_contain_text("completed")
+    dashboard.get_by_label("User").select_option("ada")
+    expect(dashboard).to_have_attribute("data-experiments", "1")
+    assert lab.kernels() == kernels
+    with pplab.Lab(store=lab.folder) as looked_at:
+        operations = set(looked_at.context.store.timing("operation")["name"])
+        assert operations == {"calibrate", "run"}
+        assert len(looked_at.context.store.audit("realtime_update_received")) == 0
+
+
+def test_the_audit_console_shows_events_and_where_they_came_from(lab):
+    lab.command("pplab:audit", lab=lab.address)
+    console = lab.tab("console")
+    row = console.get_by_role("row").filter(has_text="experiment_generated").first
+    row.get_by_role("button").first.click()
+    expect(console.get_by_text("calibration").first).to_be_visible()
+    console.get_by_role("button", name="Verify").click()
+    expect(console.get_by_text("Verified up to row")).to_be_visible()
+
+
+def test_what_needs_a_kernel_opens_a_notebook_that_runs(lab):
+    before = len(lab.kernels())
+    lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
+    tab = lab.page.locator("#jp-main-dock-panel .jp-MainAreaWidget:visible")
+    tab.get_by_role("button", name="Open in a notebook").click()
+    expect(lab.page.locator(".jp-Notebook .jp-OutputArea [data-pplab=card]")).to_have_count(9)
+    assert len(lab.kernels()) == before + 1
+    said = lab.page.evaluate("() => jupyterapp.commands.execute('apputils:notification-history') && 1")
+    assert said == 1
+    assert (lab.folder.parent / "lab.ipynb").exists()
+    lab.page.evaluate("async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }")
+
+
+def test_a_tab_says_that_the_server_is_gone_and_goes_on_when_it_is_back(lab):
+    lab.page.evaluate(
+        """() => {
+            window.sockets = [];
+            const settings = jupyterapp.serviceManager.serverSettings;
+            const Plain = settings.WebSocket;
+            settings.WebSocket = class extends Plain { constructor(...a) { super(...a); window.sockets.push(this); } };
+        }"""
+    )
+    lab.command("pplab:dashboard", lab=lab.address)
+    dashboard = lab.tab("dashboard")
+    dashboard.get_by_label("User").select_option("ada")
+    expect(dashboard).to_have_attribute("data-experiments", "1")
+    seen = lab.page.evaluate(
+        """() => new Promise(done => {
+            const root = document.querySelector('#jp-main-dock-panel [data-pplab=dashboard]');
+            new MutationObserver(() => root.hasAttribute('data-kernel-gone') && done(root.innerText)).observe(
+                root, { attributes: true });
+            window.sockets.filter(socket => socket.url.includes('/views/')).at(-1).close();
+        })"""
+    )
+    assert "The server does not answer" in seen
+    expect(dashboard.locator(".scatterlayer .trace")).to_have_count(12)
+    expect(dashboard.get_by_label("User")).to_have_value("ada")
