@@ -2,6 +2,7 @@
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { Notification } from "@jupyterlab/apputils";
+import { PathExt } from "@jupyterlab/coreutils";
 import { ABCWidgetFactory, Base64ModelFactory, type DocumentRegistry, DocumentWidget } from "@jupyterlab/docregistry";
 import type { Contents } from "@jupyterlab/services";
 import { ISettingRegistry } from "@jupyterlab/settingregistry";
@@ -70,16 +71,6 @@ class FileViewFactory extends ABCWidgetFactory<DocumentWidget<FileView>> {
   }
 }
 
-/** The words of a file's name in a line of `%pplab`. */
-function quoted(name: string): string {
-  return name.includes("'") ? `"${name}"` : `'${name}'`;
-}
-
-/** The cell that replays a package which lies beside its notebook. */
-export function replayCell(name: string): string {
-  return `%load_ext pplab\n%pplab replay ${quoted(name)}`;
-}
-
 export const files: JupyterFrontEndPlugin<void> = {
   id: "pplab:files",
   description: "Opens packages in a viewer, and previews recordings and exported tables.",
@@ -115,7 +106,7 @@ export const files: JupyterFrontEndPlugin<void> = {
     }
 
     async function drawPackageFile(root: HTMLElement, path: string): Promise<void> {
-      const { drawPackage, drawRefusal, errorWords } = await import(
+      const { drawPackage, drawRefusal, errorWords, replayCell } = await import(
         /* webpackChunkName: "view_package" */ "./package_view.js"
       );
       try {
@@ -126,7 +117,7 @@ export const files: JupyterFrontEndPlugin<void> = {
           labs: candidates(labs.list, path, true).map((lab) => [lab, names.get(lab) ?? lab] as const),
           importInto: (lab) => importInto(path, lab),
           open: commands.hasCommand(OPEN) ? (lab, id) => void commands.execute(OPEN, { lab, id }) : null,
-          replay: () => void replay(path),
+          replay: () => void runInNotebook(app, trans, PathExt.dirname(path), replayCell(PathExt.basename(path))),
           download: () => download(path),
         });
       } catch (error) {
@@ -147,18 +138,13 @@ export const files: JupyterFrontEndPlugin<void> = {
       return outcome;
     }
 
-    async function replay(path: string): Promise<void> {
-      const parts = path.split("/");
-      await runInNotebook(app, trans, parts.slice(0, -1).join("/"), replayCell(parts.at(-1) ?? ""));
-    }
-
     async function drawPreviewFile(root: HTMLElement, path: string): Promise<void> {
       const [{ drawPreview }, { drawRefusal, errorWords }] = await Promise.all([
         import(/* webpackChunkName: "view_preview" */ "./preview_view.js"),
         import(/* webpackChunkName: "view_package" */ "./package_view.js"),
       ]);
       try {
-        drawPreview(root, trans, path.split("/").at(-1) ?? "", await previewFile(labs.api, path));
+        drawPreview(root, trans, PathExt.basename(path), await previewFile(labs.api, path));
       } catch (error) {
         drawRefusal(root, trans, errorWords(error), () => download(path));
       }

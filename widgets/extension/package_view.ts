@@ -39,6 +39,12 @@ export function drawPackage(
   );
 }
 
+/** The cell that replays a package which lies beside its notebook. */
+export function replayCell(name: string): string {
+  const quoted = name.includes("'") ? `"${name}"` : `'${name}'`;
+  return `%load_ext pplab\n%pplab replay ${quoted}`;
+}
+
 /** Say why a file is not shown, with the way to get it. */
 export function drawRefusal(root: HTMLElement, trans: TranslationBundle, words: string, download: () => void): void {
   delete root.dataset.pplab;

@@ -3,8 +3,7 @@
 import { nullTranslator } from "@jupyterlab/translation";
 import { expect, test, vi } from "vitest";
 import type { PackageDescription, Preview } from "../extension/file_api.js";
-import { replayCell } from "../extension/package.js";
-import { drawPackage, drawRefusal, type PackageActions } from "../extension/package_view.js";
+import { drawPackage, drawRefusal, type PackageActions, replayCell } from "../extension/package_view.js";
 import { drawPreview } from "../extension/preview_view.js";
 
 const trans = nullTranslator.load("pplab");

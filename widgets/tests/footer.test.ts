@@ -4,8 +4,10 @@ import { nullTranslator } from "@jupyterlab/translation";
 import { describe, expect, test, vi } from "vitest";
 import type { Cell } from "../extension/api.js";
 import { CellFooter, footerWords } from "../extension/cell_footer.js";
-import { candidates, isShownRun } from "../extension/notebook_footers.js";
 import { lab } from "./lab_server.js";
+
+vi.mock("@jupyterlab/filebrowser", () => ({ IDefaultFileBrowser: {} }));
+const { candidates, isShownRun } = await import("../extension/notebook_footers.js");
 
 const trans = nullTranslator.load("pplab");
 
