@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput
+from pplab.models.recording import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,14 +76,15 @@ def _lines(path: Path) -> Preview:
         whole = not file.read(1)
     text = read.decode("utf-8", "replace")
     lines = [line for line in text.splitlines()[: None if whole else -1] if line.strip()]
+    recording = bool(lines) and f"{lines[0]}\n" == HEADER
+    lines = lines[recording:]
     try:
         records = [json.loads(line) for line in lines[:ROWS]]
     except (ValueError, RecursionError):
         raise BadInput(f"'{path.name}' does not hold a value of JSON on each line", hint="open it with the editor") from None
-    recording = bool(records) and all(_is_call(record) for record in records)
-    rows = [_call(record) if recording else record if isinstance(record, dict) else {"value": record} for record in records]
+    rows = [_call(r) if recording and _is_call(r) else r if isinstance(r, dict) else {"value": r} for r in records]
     names = list(dict.fromkeys(str(name) for row in rows for name in row))
-    note = "" if records or whole else "its first line is too long to be shown"
+    note = "" if lines or whole else "its first line is too long to be shown"
     return Preview(
         kind="recording" if recording else "lines",
         columns=tuple(names[:COLUMNS]),

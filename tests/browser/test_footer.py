@@ -12,14 +12,14 @@ from playwright.sync_api import expect
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
 CELLS = ("%load_ext pplab", "%pplab run --n 2 --set max_tokens=3 'Name a fruit.'", "x = 1", "1 / 0")
 
 
 def footers(page: Page) -> Locator:
     """Return the footers that say something."""
-    return page.locator("[data-pplab='cell-footer']").filter(has_text=" ")
+    return page.locator("[data-pplab='cell-footer']:has(> span)")
 
 
 def words(page: Page) -> list[str]:
@@ -74,19 +74,15 @@ def test_nothing_moves_when_the_words_come(notebook):
     page = opened.page
     opened.run_all()
     expect(footers(page)).to_have_count(3)
-    held = []
+    held: list[Route] = []
     page.route("**/cells?**", held.append)
     page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 1 }")
-    opened.command("notebook:run-cell")
-    page.wait_for_function("() => document.querySelectorAll(\"[data-pplab='cell-footer'] > span\").length === 2")
+    with page.expect_request("**/cells?**"):
+        opened.command("notebook:run-cell")
+    expect(footers(page)).to_have_count(2)
     last = page.locator(".jp-Notebook .jp-Cell").nth(2)
     waiting = last.bounding_box()
-    page.wait_for_function("() => true")
-    expect(footers(page)).to_have_count(2)
     page.unroute("**/cells?**")
-    page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 1 }")
-    while not held:
-        page.wait_for_timeout(20)
     for route in held:
         route.continue_()
     expect(footers(page)).to_have_count(3)

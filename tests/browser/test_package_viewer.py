@@ -54,7 +54,7 @@ def test_a_package_opens_by_double_click_and_is_imported_without_a_kernel(page, 
     assert [session["path"] for session in sessions if session["path"].startswith(folder.name)] == []
     with pplab.Lab(store=folder / ".pplab") as lab:
         assert len(lab.experiments()) == 1
-        assert set(lab.audit(action="package_imported")["user"]) == {"tester"}
+        assert set(lab.audit("package_imported")["actor"]) == {"tester"}
 
 
 def test_an_altered_package_says_so_when_the_file_changes(page, opened, folder):

@@ -73,9 +73,7 @@ def test_an_import_enters_the_lab_once_and_its_audit_says_so(server, folder):
     assert server.ask("package/import", body=body).json["new"] == 0
     with pplab.Lab(store=folder / ".pplab") as lab:
         assert len(lab.experiments()) == 1
-        imported = lab.audit(action="package_imported")
-        assert list(imported["user"]) == ["ada"] * len(imported)
-        assert len(imported) >= 1
+        assert set(lab.audit("package_imported")["actor"]) == {"ada"}
 
 
 def test_an_altered_package_does_not_enter(server, folder):
