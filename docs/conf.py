@@ -35,6 +35,7 @@ nb_mime_priority_overrides = [("html", WIDGET_VIEW, None)]
 nb_ipywidgets_js = {}  # which would come from another server
 
 default_role = "py:obj"
+highlight_language = "none"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 napoleon_google_docstring = False
@@ -45,6 +46,7 @@ html_theme = "furo"
 html_title = "Precision + Personality Lab"
 html_extra_path = ["site"]  # the front page lies beside the other pages, and a site begins at its root
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 

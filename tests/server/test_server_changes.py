@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -59,7 +59,7 @@ class Watch:
         return self
 
     def __exit__(self, *error):
-        self._loop.call_soon_threadsafe(lambda: self._connection.close())
+        self._loop.call_soon_threadsafe(self._connection.close)
         self._thread.join(PATIENCE)
         self._loop.close()
 
@@ -145,15 +145,20 @@ def test_a_new_name_is_told(server, folder):
 
 def test_a_run_is_told_while_it_goes_on_and_once_when_it_has_ended(server, folder):
     with GatedServer() as model, Watch(server, folder) as watch:
-        options = {"model": "m@here", "api_key": KEY, "user": "ada"}
-        configuration = PPLab(prices={"m": [0.0, 1_000_000.0]}, endpoints={"here": {"base_url": model.base_url}})
+        options = {"model": "m", "base_url": model.base_url, "api_key": KEY, "user": "ada"}
+        configuration = PPLab(prices={"m": [0.0, 1_000_000.0]})
         with pplab.Lab(store=folder, configuration=configuration, **options) as lab:
             run = lab.start("hello", n=4, max_concurrency=2)
             model.let(2)
             _, message = watch.wait_for(lambda message: any(run["done"] == 2 for run in message.get("runs", ())))
             (record,) = message["runs"]
             assert (record["id"], record["status"], record["prompt"], record["planned"]) == (run.id, "running", "hello", 4)
-            assert (record["model"], record["endpoint"], record["failed"], record["own"]) == ("m", "here", 0, True)
+            assert (record["model"], record["endpoint"], record["failed"], record["own"]) == (
+                "m",
+                urlsplit(model.base_url).netloc,
+                0,
+                True,
+            )
             assert (record["until"], record["cost"] > 0) == (None, True)
             assert [one["id"] for one in server.get(server.of_lab(folder, "runs"))["runs"]] == [run.id]
             model.let()
