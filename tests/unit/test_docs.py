@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_rules_rooms import FILES as MODULES
-from tests.unit.test_rules_rooms import LEVELS, module, tree
+from tests.unit.test_rules_rooms import LEVELS, files_below, module, tree
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -32,8 +32,7 @@ ROOT_FILES = {path.name for path in ROOT.iterdir()}
 FILES = [
     f"/{path.relative_to(ROOT).as_posix()}"
     for folder in ("pplab", "tests", "docs", "widgets")
-    for path in (ROOT / folder).rglob("*.*")
-    if "node_modules" not in path.parts
+    for path in files_below(ROOT / folder)
 ]
 
 
