@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
-
-import psutil
 
 import pplab
 from pplab.models.batches import BatchLimits, OpenAIBatches
@@ -48,10 +45,6 @@ def test_answers_that_come_in_batches_are_read_each_once_and_a_resume_reads_thos
 def test_a_detached_run_has_its_answers_read_before_it_ends(tmp_path: Path) -> None:
     with recorded_lab(tmp_path, 2) as lab:
         experiment = lab.run(PROMPT, n=2, reader=True, detach=True)
-        [pid] = lab.runs()["process"]
-        runner = psutil.Process(int(pid))
-        assert runner.pid != os.getpid()
         assert experiment.wait().status == "completed"
         assert experiment.responses[COLUMNS].notna().all(axis=None)
         assert reader_scores(lab) == 2 * len(READER_SCORES)
-        assert psutil.wait_procs([runner], timeout=60)[1] == []
