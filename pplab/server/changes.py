@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pplab.server.open_labs import OpenLab
+    from pplab.server.open_lab import OpenLab
 
     Message = dict[str, Any]
 

@@ -11,7 +11,7 @@ from pplab.store.experiment_list import experiment_page, listed_experiments
 if TYPE_CHECKING:
     from pplab.analysis.decision import Decision
     from pplab.server.arguments import Arguments
-    from pplab.server.open_labs import OpenLab
+    from pplab.server.open_lab import OpenLab
     from pplab.store.experiment_list import ListedExperiment
 
 PAGE: Final = 50

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from tornado.web import RequestHandler
 
-    from pplab.server.open_labs import OpenLab, OpenLabs
+    from pplab.server.open_lab import OpenLab
+    from pplab.server.open_labs import OpenLabs
 
 STATUS: Final = ((OutsideRoot, 403), (NotFound, 404), (BadInput, 400), (StoreBusy, 503))
 """The HTTP status of our errors; any other is 500."""

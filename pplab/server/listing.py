@@ -16,7 +16,8 @@ from pplab.store.experiment_list import lab_figures
 from pplab.store.store import TABLES
 
 if TYPE_CHECKING:
-    from pplab.server.open_labs import OpenLab, OpenLabs
+    from pplab.server.open_lab import OpenLab
+    from pplab.server.open_labs import OpenLabs
 
 
 def list_labs(labs: OpenLabs) -> dict[str, Any]:

@@ -5,100 +5,45 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from pplab.experiments.repository import ExperimentRepository
-from pplab.lab import Lab
 from pplab.log import log_error
 from pplab.server.changes import LabChanges
 from pplab.server.folders import lab_folder
-from pplab.server.verdicts import Verdicts
-from pplab.store.version_check import check_version
+from pplab.server.open_lab import OpenLab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pplab.store.experiment_list import ListedExperiment
-    from pplab.store.store import Store
-
 MOST_OPEN: Final = 4
 """Labs that stay open though nobody is using them: each keeps some memory."""
 IDLE_S: Final = 300.0
 """How long one stays open after its last use."""
-MOST_READ: Final = 4
-"""Experiments of a lab that are kept with all their answers."""
 THREADS: Final = 8
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class OpenLab:
-    """A lab that is open in this server, with what is kept of it between requests.
-
-    Parameters
-    ----------
-    root
-        The server's root folder.
-    folder
-        The lab's folder.
-    in_thread
-        Calls a function in a thread.
+class WatchedLab(OpenLab):
+    """An open lab whose changes can be watched.
 
     Attributes
     ----------
-    lab : Lab
-        Read below its verbs (``lab.context``, ``lab.manager``), which leaves no trace.
-    verdicts : Verdicts
     changes : LabChanges
-    under_way : dict
-        What is stored of the experiments under way, by id.
-
-    Raises
-    ------
-    StoreError
-        When its tables are of another version: it would be migrated.
     """
 
     def __init__(self, root: Path, folder: Path, in_thread: Callable[[Callable[[], None]], object]) -> None:
-        check_version(folder)
-        self.root = root
-        self.in_thread = in_thread
-        self.lab = Lab(store=folder)
-        self.verdicts = Verdicts(self.store, in_thread)
+        super().__init__(root, folder, in_thread)
         self.changes = LabChanges(self)
-        self.under_way: dict[str, ListedExperiment] = {}
-        self._guard = threading.Lock()
-        self._repositories: OrderedDict[str, ExperimentRepository] = OrderedDict()
-
-    @property
-    def store(self) -> Store:
-        """The lab's store."""
-        return self.lab.context.store
-
-    @property
-    def folder(self) -> Path:
-        """The lab's folder."""
-        return self.lab.folder
-
-    def repository(self, experiment_id: str) -> ExperimentRepository:
-        """Return what is stored of an experiment, given its whole id; of the last few it is kept while it stands."""
-        with self._guard:
-            repository = self._repositories.pop(experiment_id, None) or ExperimentRepository(self.store, experiment_id)
-            self._repositories[experiment_id] = repository
-            while len(self._repositories) > MOST_READ:
-                self._repositories.popitem(last=False)
-        return repository
 
     def close(self) -> None:
-        """Give up the lab."""
-        self.verdicts.close()
+        """Give up the lab, and tell nobody of it any more."""
         self.changes.close()
-        self.lab.close()
+        super().close()
 
 
 class _Place:
@@ -106,7 +51,7 @@ class _Place:
 
     def __init__(self) -> None:
         self.guard = threading.Lock()
-        self.opened: OpenLab | None = None
+        self.opened: WatchedLab | None = None
         self.users = 0
         self.used_at = time.monotonic()
 
@@ -153,7 +98,7 @@ class OpenLabs:
         return self._threads.submit(function)
 
     @contextmanager
-    def use(self, address: str) -> Iterator[OpenLab]:
+    def use(self, address: str) -> Iterator[WatchedLab]:
         """Hold a lab open, given its path relative to the root with slashes.
 
         Raises
@@ -172,7 +117,7 @@ class OpenLabs:
         try:
             with place.guard:
                 if place.opened is None:
-                    place.opened = OpenLab(self.root, folder, self.in_thread)
+                    place.opened = WatchedLab(self.root, folder, self.in_thread)
                 opened = place.opened
             yield opened
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,14 +12,14 @@ from pplab.server.folders import address, inside
 from pplab.server.moments import utc, utc_of
 from pplab.share.archive import BAGIT
 from pplab.share.export import FOLDER as EXPORTS
-from pplab.store.cell_queries import latest_cells
+from pplab.store.notebook_cells import cells_of_notebook
 from pplab.store.record_types import time_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pplab.server.arguments import Arguments
-    from pplab.server.open_labs import OpenLab
+    from pplab.server.open_lab import OpenLab
 
 MOST_PACKAGES: Final = 200
 """Packages in one answer, the newest."""
@@ -79,12 +78,10 @@ def _written_at(path: Path) -> float:
 
 
 def list_cells(opened: OpenLab, arguments: Arguments) -> dict[str, Any]:
-    """Return the latest run of each cell of a notebook, which is given relative to the server's root.
-
-    The cell audit names a notebook by its path from the folder that holds the lab.
-    """
+    """Return the latest run of each cell of a notebook, which is given relative to the server's root."""
     given = arguments.text("notebook")
     if not given:
         raise BadInput("which notebook is not said", hint="add ?notebook= with its path relative to the server's root")
-    name = os.path.relpath(inside(opened.root, given), opened.folder.parent).replace(os.sep, "/")
-    return {"cells": [{**dataclasses.asdict(run), "started_at": utc(run.started_at)} for run in latest_cells(opened.store, name)]}
+    inside(opened.root, given)
+    runs = cells_of_notebook(opened.store, opened.root / given)
+    return {"cells": [{**dataclasses.asdict(run), "started_at": utc(run.started_at)} for run in runs]}

@@ -14,7 +14,7 @@ from pplab.store.experiment_list import listed_experiments
 if TYPE_CHECKING:
     from pplab.experiments.standing_runs import StandingRun
     from pplab.server.arguments import Arguments
-    from pplab.server.open_labs import OpenLab
+    from pplab.server.open_lab import OpenLab
     from pplab.store.experiment_list import ListedExperiment
 
 ORDERS: Final = ("pause", "go_on", "cancel")

@@ -18,7 +18,7 @@ from pplab.server.handlers import refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pplab.server.open_labs import OpenLab, OpenLabs
+    from pplab.server.open_labs import OpenLabs, WatchedLab
 
 
 class LabSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
@@ -28,12 +28,12 @@ class LabSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     Attributes
     ----------
-    opened : OpenLab
+    opened : WatchedLab
         The lab, which stays open until the end.
     """
 
     auth_resource = "pplab"
-    opened: OpenLab
+    opened: WatchedLab
 
     @property
     def labs(self) -> OpenLabs:

@@ -9,7 +9,7 @@ import pytest
 
 import pplab
 from pplab.errors import StoreError
-from pplab.server import open_labs
+from pplab.server import open_lab, open_labs
 from pplab.server.listing import list_labs
 from pplab.server.open_labs import MOST_OPEN, OpenLabs
 from tests.server.conftest import PATIENCE
@@ -29,8 +29,8 @@ def labs(tmp_path):
 def opened(monkeypatch):
     """The folders of the labs that were opened, in that order."""
     folders = []
-    check = open_labs.check_version
-    monkeypatch.setattr(open_labs, "check_version", lambda folder: (folders.append(folder.parent.name), check(folder)))
+    check = open_lab.check_version
+    monkeypatch.setattr(open_lab, "check_version", lambda folder: (folders.append(folder.parent.name), check(folder)))
     return folders
 
 

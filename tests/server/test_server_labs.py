@@ -161,7 +161,7 @@ def test_calibrations_and_packages_are_listed(server, folder):
 def test_the_cells_of_a_notebook_have_their_latest_run_and_what_it_caused(server):
     from pplab.store.rows import CellRow
     from pplab.store.store import open_store
-    from tests.store.store_records import build, experiment, response
+    from tests.store.store_records import build, experiment, metric, response
 
     folder = server.root / "audited" / ".pplab"
     cell = {"user": "ada", "cell_id": "c1", "notebook": "sub/a.ipynb", "status": "ok"}
@@ -177,7 +177,7 @@ def test_the_cells_of_a_notebook_have_their_latest_run_and_what_it_caused(server
         response(run.experiment_id, correlation_id="t2", status="cancelled", cost=None),
     ]
     store = open_store(folder)
-    store.append(*runs, run, *answers)
+    store.append(*runs, run, *answers, metric(kind="call", correlation_id="t2"))
     store.close()
     (one,) = server.get(server.of_lab(folder, "cells?notebook=audited%2Fsub%2Fa.ipynb"))["cells"]
     assert (one["cell_id"], one["correlation_id"], one["duration_ms"], one["status"]) == ("c1", "t2", 3, "ok")
