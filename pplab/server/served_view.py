@@ -32,7 +32,7 @@ def _cards(lab: Any, arguments: Arguments) -> LabWidget:
 def _console(lab: Any, arguments: Arguments) -> LabWidget:
     from pplab.views.widgets.console import Console
 
-    filters = {name: arguments.text(name) or None for name in ("event", "actor", "correlation")}
+    filters: dict[str, Any] = {name: arguments.text(name) or None for name in ("event", "actor", "correlation")}
     return Console(lab, **filters)
 
 

@@ -106,9 +106,10 @@ def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
 def test_the_audit_console_shows_events_and_where_they_came_from(lab):
     lab.command("pplab:audit", lab=lab.address)
     console = lab.tab("console")
-    row = console.get_by_role("row").filter(has_text="experiment_generated").first
-    row.get_by_role("button").first.click()
-    expect(console.get_by_text("calibration").first).to_be_visible()
+    console.get_by_role("button", name="experiment_generated").first.click()
+    chain = console.get_by_role("region", name="Chain of cause")
+    expect(chain.get_by_role("button", name="experiment_generated")).to_be_visible()
+    expect(chain.get_by_role("button", name="response").first).to_be_attached()
     console.get_by_role("button", name="Verify").click()
     expect(console.get_by_text("Verified up to row")).to_be_visible()
 

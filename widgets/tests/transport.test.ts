@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Card } from "../cards/card.js";
 import { ServedModel, ServedView } from "../extension/transport.js";
+import type { CardData } from "../shared/generated/cards.js";
 import { type View, type Wire, widget } from "../shared/view.js";
 
 const SERVED = { lost: "The server does not answer.", notebookLabel: "Open in a notebook", openNotebook: vi.fn() };
@@ -227,6 +229,20 @@ describe("a served view", () => {
     button?.click();
     expect(SERVED.openNotebook).toHaveBeenCalledOnce();
     expect(el.textContent).not.toContain("Retry");
+  });
+
+  test("offers a notebook on the card of a failed call, too, in the place of Retry", () => {
+    const open = vi.fn();
+    const notebook = { label: "Retry: Open in a notebook", open };
+    const card = new Card({ onCopy: vi.fn(), onExplain: vi.fn(), onRetry: vi.fn(), notebook });
+    const facts = { input_tokens: null, output_tokens: null, cost: null, latency_ms: null, finish_reason: "" };
+    const words = { html: "", plain: "", reason: "429", unjudged: "", badges: [], scores: {} };
+    const failed = { id: "r1", status: "failed", failed: true, replicate: 0, ...words, ...facts };
+    card.draw(failed as unknown as CardData, { scales: {}, retryable: true });
+    const buttons = [...card.element.querySelectorAll("button")];
+    expect(buttons.map((one) => one.textContent)).toEqual([notebook.label]);
+    buttons[0]?.click();
+    expect(open).toHaveBeenCalledOnce();
   });
 
   test("shows how long something took without a trace to copy", async () => {
