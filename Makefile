@@ -64,11 +64,12 @@ test: setup browser model reader ## run all tests
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest -p tests.conftest --nbval notebooks
 	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 
-check: setup ## lint, format and type checks
+check: setup ## lint, format and type checks, and the links of the pages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python widgets/npm.py run --silent check
+	$(PYTEST) -q tests/unit/test_docs.py -k links
 
 dist: setup ## build the wheel from what is committed and check it as an index would
 	@test -z "$$(git status --porcelain)" || { echo "commit or stash first: the wheel is built from what is committed"; exit 1; }
@@ -92,9 +93,11 @@ compare: setup ## print our verdicts beside those of the version before and of e
 screenshots: setup browser ## take the pictures of the README
 	$(PYTEST) -q -m screenshots tests/browser/test_screenshots.py
 
-docs: setup ## write the references of commands and parameters from their tables
+docs: setup ## write the references of commands and parameters, build the site and say where it is
 	$(BIN)/python -c 'from pplab.commands.command_table import reference; print(reference(), end="")' > docs/commands.md
 	$(BIN)/python -c 'from pplab.commands.parameter_reference import parameter_reference as page; print(page(), end="")' > docs/parameters.md
+	PPLAB_OFFLINE=1 $(BIN)/python -m sphinx -q -W --keep-going -c docs -d docs/_build/doctrees . docs/_build/html
+	@echo "the site: docs/_build/html/index.html"
 
 clean: ## remove what was built
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) build dist docs/_build

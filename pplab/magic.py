@@ -22,6 +22,7 @@ from pplab.views.static_views import STATIC_VIEWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
@@ -148,6 +149,11 @@ class Extension:
     def user(self) -> str:
         """Who is named in the audit."""
         return self._labs[-1].user
+
+    @property
+    def folder(self) -> Path:
+        """The lab's folder."""
+        return self._labs[-1].folder
 
     def scrub(self, text: str) -> str:
         """Return ``text`` without keys."""

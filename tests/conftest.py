@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import pplab
+from pplab.files import replacement
+from pplab.store import migrate
 
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test fails on time
+sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema makes 38 parsers of it for 3 s, to check addresses that no test has
+
+EXAMPLES = 200 if os.environ.get("PPLAB_SOAK") else 25
+settings.register_profile(  # no test fails on time
+    "busy", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("busy")
 
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
-ON_ONE_WORKER = ("tests/browser/", "tests/model/", "tests/store/test_store_users.py", "tests/unit/test_experiments_race.py")
+ON_ONE_WORKER = (
+    *("tests/browser/", "tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
+    *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
+)
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 
 
@@ -115,6 +127,31 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "the-users-configuration"))
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path / "the-users-jupyterlab"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def empty_tables(tmp_path_factory):
+    """Path of the tables of a lab without rows, which the first lab of a run makes."""
+    return tmp_path_factory.mktemp("empty") / "lab.duckdb"
+
+
+@pytest.fixture(autouse=True)
+def copied_tables(request, monkeypatch, empty_tables):
+    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of the store make their own."""
+    if request.path.parent.name == "store":
+        return
+    create = migrate._create
+
+    def copy(path, steps):
+        if steps != migrate.migrations():
+            create(path, steps)
+            return
+        if not empty_tables.exists():
+            create(empty_tables, steps)
+        with replacement(path) as part:
+            shutil.copyfile(empty_tables, part)
+
+    monkeypatch.setattr(migrate, "_create", copy)
 
 
 @pytest.fixture

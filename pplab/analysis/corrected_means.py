@@ -45,23 +45,6 @@ _NOTHING: Final = 1e-12
 _ALL, _SCORE, _RATED, _RATING, _RATED_SCORE, _PRODUCT, _SQUARE = range(7)
 
 
-@dataclass(frozen=True, slots=True)
-class CorrectedDifference:
-    """The corrected mean of one setting less that of another, paired by prompt.
-
-    Attributes
-    ----------
-    value : float
-        From -1 to 1.
-    low, high : float
-        The interval (95 %); NaN where one of the settings has none.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Answers:
     """Answers arranged by unit (a prompt, or an answer) and setting.
@@ -151,30 +134,6 @@ def corrected_means(
         },
         index=pd.Index(answers.settings, name=setting),
     )
-
-
-def corrected_difference(
-    frame: pd.DataFrame, score: str, rating: str, a: int, b: int, *, setting: str = "setting_index", prompt: str = "prompt_index"
-) -> CorrectedDifference:
-    """Return the corrected mean of setting ``a`` less that of ``b``, paired by prompt; see `corrected_means`.
-
-    Raises
-    ------
-    BadInput
-        A column or a setting does not exist, a setting is compared with itself, or a rating is not between 0 and 1.
-    """
-    answers = _arranged(frame, score, rating, setting, prompt)
-    if a == b:
-        raise BadInput(f"setting {a} is compared with itself", hint="name two different settings")
-    for one in (a, b):
-        if one not in answers.settings:
-            raise BadInput(f"there is no setting {one}", hint=f"settings: {', '.join(map(str, answers.settings))}")
-    first, second = answers.settings.index(a), answers.settings.index(b)
-    (_, corrected), (_, moved) = jackknife(answers.sums)
-    rated, units = (counts[[first, second]].min(keepdims=True) for counts in answers.rated())
-    reach = float((quantiles(units) * errors((moved[:, first] - moved[:, second])[:, None], rated))[0])
-    value = float(corrected[first] - corrected[second])
-    return CorrectedDifference(value, value - reach, value + reach)
 
 
 def jackknife(sums: Floats) -> tuple[Floats, Floats]:

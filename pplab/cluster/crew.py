@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pplab.cluster.messages import Cancel, Limit, Portion, Shard
 from pplab.errors import PplabError
 from pplab.models.recording_format import from_line
-from pplab.store.journal_format import read_row
-from pplab.store.rows import AttemptRow, ResponseRow
+from pplab.store.journal_format import holds, read_row
+from pplab.store.rows import AttemptRow, EncodedRow, ResponseRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -334,7 +334,7 @@ class Crew:
             if (call := member.calls.get(response_id)) is not None:
                 member.arrive(call)
                 call.arrived(reply)
-        rows = [read_row(line) for line in report.lines]
+        rows = [read_row(line) for line in report.lines if holds(line, "response", "attempt")]
         ended = _ended_calls(member, rows)
         for planned in report.unsent:
             for response_id in [key for key, call in member.calls.items() if call.assignment.planned == planned]:
@@ -342,8 +342,8 @@ class Crew:
                 _resolve(call.ended, CallEnd())
         if self._recording is not None:
             self._note_recorded(self._recording, report.recorded, [row for _, end in ended if (row := end.row) is not None])
-        if rows or report.told or report.read:
-            self._spawn(self._write(member, report, rows, ended))
+        if report.lines or report.told or report.read:
+            self._spawn(self._write(member, report, ended))
         if report.reader_failure:
             for portion in member.portions:
                 if not portion.read.done():
@@ -364,10 +364,9 @@ class Crew:
             self.failed(error)
         self._changed()
 
-    async def _write(
-        self, member: _Member, report: Report, rows: Sequence[Row], ended: Sequence[tuple[_HandedCall, CallEnd]]
-    ) -> None:
-        written = self._recorder.record(*rows, durable=bool(ended or report.told or report.read))
+    async def _write(self, member: _Member, report: Report, ended: Sequence[tuple[_HandedCall, CallEnd]]) -> None:
+        lines = map(EncodedRow, report.lines)
+        written = self._recorder.record(*lines, durable=bool(ended or report.told or report.read))
         try:
             await asyncio.wrap_future(written)
         except Exception as error:
@@ -382,7 +381,7 @@ class Crew:
             _resolve(call.ended, end)
         for response_id, metrics, detail in report.told:
             if (row := member.untold.pop(response_id, None)) is not None:
-                self._told(replace(row, metrics=dict(metrics), detail={**row.detail, **detail}))
+                self._told(replace(row, metrics=dict(metrics), detail={**row.detail, **detail}) if metrics else row)
         _note_read(member, report.read)
 
     async def _tell_rest(self, member: _Member, before: Sequence[asyncio.Task[None]]) -> None:

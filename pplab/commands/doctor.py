@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pplab import log
 from pplab.commands.command import Command
+from pplab.commands.jupyter_extensions import lab_extension, server_extension
 from pplab.commands.result import CommandResult
 from pplab.errors import BadInput, PplabError
 
@@ -36,6 +37,8 @@ def doctor(session: Session, arguments: argparse.Namespace) -> CommandResult:
         version = _version(package)
         check(package, version is not None, version or f"not installed; run: pip install {package}")
     check("jupyterlab", True, _version("jupyterlab") or "not installed here; the widgets need it")
+    check("server extension", True, server_extension())
+    check("lab extension", True, lab_extension())
     try:
         lab: Lab | None = session.lab(arguments)
     except PplabError as error:

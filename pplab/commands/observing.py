@@ -1,4 +1,4 @@
-"""The commands of observing: dashboard and audit (live in a notebook, tables elsewhere), timing and trace."""
+"""The commands of observing: dashboard, audit and timing (live in a notebook, tables elsewhere), and trace."""
 
 from __future__ import annotations
 
@@ -49,12 +49,18 @@ def audit(session: Session, arguments: argparse.Namespace) -> CommandResult:
 
 
 def timing(session: Session, arguments: argparse.Namespace) -> CommandResult:
-    """Show the timings."""
-    from pplab.views import static as views
+    """Open the timing view; a terminal gets its table."""
+    lab, kind = session.lab(arguments), arguments.kind
+    if session.front_end == "terminal" or arguments.json or arguments.full:
+        from pplab.views import static as views
 
-    lab = session.lab(arguments)
-    frame = lab.cells() if arguments.kind == "cell" else lab.timing(kind=arguments.kind)
-    return CommandResult(views.timing(frame, full=arguments.full), frame)
+        frame = lab.cells() if kind == "cell" else lab.timing(kind=kind)
+        return CommandResult(views.timing(frame, full=arguments.full), frame)
+    from pplab.views.widgets.timing import Timing
+
+    with Operation(lab, "timing"):
+        view = Timing(lab, kind=kind)
+    return CommandResult(view, view.df)
 
 
 def trace(session: Session, arguments: argparse.Namespace) -> CommandResult:
@@ -82,9 +88,9 @@ COMMANDS = (
     ),
     Command(
         "timing",
-        "show how long operations, calls and cells took",
+        "show how long cells, operations and calls took and what they cost, live, and where the time of one trace went",
         timing,
-        options=(Option("--kind", "only these", choices=("operation", "call", "cell")), FULL),
+        options=(Option("--kind", "count only these, and show them first", choices=("operation", "call", "cell")), FULL),
     ),
     Command(
         "trace",

@@ -134,11 +134,10 @@ def _checked(name: str, value: Any) -> tuple[str, Any]:
         raise BadInput(f"there is no setting {name!r}", hint=did_you_mean(name, traits) or f"known: {', '.join(traits)}")
     entry = str(traits[name].name)
     try:
-        if entry in PPLab.class_traits():
-            configuration: Configurable = PPLab()
-            set_value(configuration, entry, value)
-        else:
-            configuration = FrontEnd(**{entry: value})
+        if entry not in PPLab.class_traits():
+            return entry, getattr(FrontEnd(**{entry: value}), entry)
+        configuration = PPLab()
+        set_value(configuration, entry, value)
     except (BadInput, TraitError) as error:
         hint = error.hint if isinstance(error, BadInput) else str(error)
         raise BadInput(f"{name}={value!r} is not allowed", hint=hint) from None

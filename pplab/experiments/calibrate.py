@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import calibration
 from pplab.analysis.phrasing import joined
-from pplab.analysis.ratings import Ratings
 from pplab.calibration import read_answers
 from pplab.calibration.from_ratings import narrow
 from pplab.errors import BadInput
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
+    from pplab.analysis.ratings import Ratings
     from pplab.context import LabContext
     from pplab.models.capabilities import OfferedParameter
     from pplab.plan.settings import ModelAsked
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 def calibrate(context: LabContext, answers: Mapping[str, Any] | str | os.PathLike[str] | Ratings) -> calibration.Calibration:
     """Derive a calibration from answers, or from ratings, and store it; see `Lab.calibrate`."""
+    from pplab.analysis.ratings import Ratings  # loads scipy and pandas, which a run of prompts that looks here has no use for
+
     derived = _of_ratings(context, answers) if isinstance(answers, Ratings) else calibration.derive(read_answers(answers))
     context.record_event("calibration_started", quiz_version=calibration.QUIZ_VERSION)
     row = CalibrationRow(

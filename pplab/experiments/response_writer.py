@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from pplab.experiments.score_rows import score_rows
@@ -21,7 +22,7 @@ SETTING_COLUMNS = tuple(
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pplab.experiments.dependencies import RunDependencies, ScoreRecord
     from pplab.models.types import Attempt
@@ -29,16 +30,32 @@ if TYPE_CHECKING:
     from pplab.store.rows import EventRow, Row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OutgoingCall:
-    """A planned call as it is sent: the request, the replicate's seed, the span, and the id and revision of its row."""
+    """A planned call as it is sent: its span, the id and revision of its row, and what makes its request and seed.
+
+    These are made when they are first asked for: where others send the call, nobody asks.
+    """
 
     planned: PlannedCall
-    call: Call
-    seed: int | None
     span: Span
     response_id: str
     revision: int
+    make: Callable[[PlannedCall], tuple[Call, int | None]]
+
+    @cached_property
+    def _made(self) -> tuple[Call, int | None]:
+        return self.make(self.planned)
+
+    @property
+    def call(self) -> Call:
+        """The request."""
+        return self._made[0]
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the replicate."""
+        return self._made[1]
 
 
 class MissingScores:
@@ -80,10 +97,10 @@ class ResponseWriter:
 
     def prepare(self, planned: PlannedCall) -> OutgoingCall:
         """Return a planned call as it is to be sent."""
-        call, seed = make_call(self._plan, self._dependencies.provider, planned)
         row_id = response_id(self.experiment_id, planned)
         revision = self._replaced[row_id] + 1 if row_id in self._replaced else 0
-        return OutgoingCall(planned, call, seed, Span("call", self.span), row_id, revision)
+        make = partial(make_call, self._plan, self._dependencies.provider)
+        return OutgoingCall(planned, Span("call", self.span), row_id, revision, make)
 
     def start_event(self, outgoing: OutgoingCall) -> EventRow:
         """Return the event that a call is about to be sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,38 @@ def output_file(given: Any, endings: Sequence[str], *folders: Path) -> Path:
         allowed = " or ".join(f".{ending}" for ending in endings)
         raise BadInput(f"'{file.name}' does not end in {allowed}", hint=f"name it {file.stem}.{endings[0]}")
     return file
+
+
+@lru_cache(maxsize=64)
+def path_from(folder: Path, file: str) -> str | None:
+    """Return how a file is found from a folder: its path relative to it, with ``/`` on every system.
+
+    Parameters
+    ----------
+    folder
+        Where the path begins.
+    file
+        The file's path, absolute or relative to the working folder. It need not be there: what is told of a file may come from
+        another machine.
+
+    Returns
+    -------
+    str or None
+        ``notebooks/a.ipynb`` inside the folder, ``../a.ipynb`` outside of it; ``None`` where no relative path leads, from one
+        drive to another, or from a working folder that was removed. Links among the folders are followed on both sides; a file
+        that is a link itself keeps its own name.
+
+    Examples
+    --------
+    >>> path_from(Path("/work"), "/work/notebooks/a.ipynb"), path_from(Path("/work"), "/home/a.ipynb")
+    ('notebooks/a.ipynb', '../home/a.ipynb')
+    """
+    above, name = os.path.split(file)
+    try:
+        relative = os.path.relpath(os.path.realpath(above), os.path.realpath(folder))
+    except (ValueError, OSError):
+        return None
+    return (Path(relative) / name).as_posix()
 
 
 def working_folder() -> Path:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pplab.ids import TIME_FORMAT, new_id
+from pplab.inputs.paths import path_from
 from pplab.log import log_error
 from pplab.observe.spans import CAUSE, Span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 
@@ -30,6 +32,10 @@ class Recorder(Protocol):
     @property
     def user(self) -> str:
         """Who is named in the audit."""
+
+    @property
+    def folder(self) -> Path:
+        """The lab's folder; notebooks are named as they are found from the one that holds it."""
 
     def scrub(self, text: str) -> str:
         """Return ``text`` without keys."""
@@ -154,7 +160,7 @@ class CellAudit:
             status,
             error_type,
             cell.span.children,
-            notebook_name(self._shell.user_ns),
+            notebook_file(self._shell.user_ns),
             self._source(),
         )
 
@@ -175,12 +181,13 @@ class CellAudit:
         from pplab.observe.events import event
         from pplab.store.rows import CellRow
 
+        notebook = cell.notebook and path_from(self._recorder.folder.parent, cell.notebook)
         row = CellRow(
             execution_id=new_id(),
             started_at=datetime.fromtimestamp(cell.at, UTC).strftime(TIME_FORMAT),
             user=self._recorder.user,
             session_id=self._session,
-            notebook=cell.notebook and self._recorder.scrub(cell.notebook),
+            notebook=notebook and self._recorder.scrub(notebook),
             cell_id=cell.cell_id,
             execution_count=cell.execution_count,
             source_sha256="" if cell.keep == "off" else hashlib.sha256(cell.raw.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -205,8 +212,10 @@ class CellAudit:
         )
 
 
-def notebook_name(user_ns: Mapping[str, Any]) -> str | None:
-    """Return the notebook's file name as the front end tells it (Jupyter Server, VS Code), if it does.
+def notebook_file(user_ns: Mapping[str, Any]) -> str | None:
+    """Return the notebook's path as the front end tells it (Jupyter Server, VS Code), if it does.
+
+    It is absolute where both are on this machine; a relative one counts from the working folder, in which a kernel begins.
 
     Parameters
     ----------
@@ -214,7 +223,13 @@ def notebook_name(user_ns: Mapping[str, Any]) -> str | None:
         The names of the user's main module, among which VS Code puts its own.
     """
     path = os.environ.get("JPY_SESSION_NAME") or user_ns.get("__vsc_ipynb_file__")
-    return os.path.basename(path) if isinstance(path, str) and path.endswith(".ipynb") else None  # noqa: PTH119 - in a hook
+    return path if isinstance(path, str) and path.endswith(".ipynb") else None
+
+
+def notebook_name(user_ns: Mapping[str, Any]) -> str | None:
+    """Return the notebook's file name alone, see `notebook_file`."""
+    path = notebook_file(user_ns)
+    return path and os.path.basename(path)  # noqa: PTH119 - a path of any system
 
 
 def _status(result: ExecutionResult | None) -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -86,7 +87,7 @@ class RecordReader:
 
     def __init__(self, journal: Path, *record_types: str) -> None:
         self.folder = self.journal = journal
-        self._prefixes = tuple(f'{{"k":"{record_type}",'.encode() for record_type in record_types)
+        self._beginning = re.compile(rf'^{{"k":"(?:{"|".join(record_types)})",'.encode(), re.MULTILINE)
         self._read: dict[str, int] = {}
         self._seen_files: set[str] = set(segments.file_names(journal))
         self._last_sealed = self._sealed_mtime()
@@ -137,22 +138,12 @@ class RecordReader:
         return [Change(row, elsewhere) for row in self._rows(data[:whole])]
 
     def _rows(self, data: bytes) -> Iterator[Row]:
-        for at in sorted(start for prefix in self._prefixes for start in _line_starts(data, prefix)):
-            line = data[at : data.index(b"\n", at)]
+        for found in self._beginning.finditer(data):
+            line = data[found.start() : data.index(b"\n", found.start())]
             with contextlib.suppress(DamagedLine):  # the drain keeps such a line aside
                 record_type, _ = decode(line)
                 values = json.loads(line)["r"]
                 yield record_type.row(**{column.name: values.get(column.name, column.default) for column in record_type.columns})
-
-
-def _line_starts(data: bytes, prefix: bytes) -> Iterator[int]:
-    """Yield where the lines begin that have a prefix."""
-    if data.startswith(prefix):
-        yield 0
-    before = data.find(b"\n" + prefix)
-    while before >= 0:
-        yield before + 1
-        before = data.find(b"\n" + prefix, before + 1)
 
 
 def _writer(name: str) -> int:

@@ -114,7 +114,7 @@ class LabChanges:
         self._told: Message = {}
         self._spent = 0.0
         self._spent_at = 0.0
-        self._reading = False
+        self._reading = self._again = False
         self._ended: list[str] = []
 
     def subscribe(self, listener: Callable[[Message], None]) -> None:
@@ -190,14 +190,17 @@ class LabChanges:
         return ended
 
     def _verdicts_made(self) -> None:
-        self._tell(self._state(listed=True))
+        try:
+            self._tell(self._state(listed=True))
+        except Exception as error:  # noqa: BLE001 - the verdicts are there, and the next answer has them
+            log_error("new verdicts were not told", error, lab=self._opened.folder)
 
     def _read_soon(self, ended: list[str]) -> None:
         """Have a thread ask the tables; while it does, what comes in is asked for once more when it is done."""
         with self._guard:
             self._ended += ended
+            self._again = True
             if self._reading:
-                self._spent_at = 0.0
                 return
             self._reading = True
         self._opened.in_thread(self._read)
@@ -207,7 +210,7 @@ class LabChanges:
         while True:
             try:
                 with self._guard:
-                    ended, self._ended = self._ended, []
+                    ended, self._ended, self._again = self._ended, [], False
                 before = self._spent
                 self._read_spent()
                 if self._spent != before:
@@ -220,7 +223,7 @@ class LabChanges:
             except Exception as error:  # noqa: BLE001 - a later change asks again
                 log_error("what was spent could not be read", error, lab=self._opened.folder)
             with self._guard:
-                if self._spent_at:
+                if not self._again:
                     self._reading = False
                     return
 

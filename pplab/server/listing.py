@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pplab
-from pplab.config.configuration import LAB_FOLDER
+from pplab.config.configuration import CONFIG_FILE, LAB_FOLDER
 from pplab.errors import PplabError, in_words
 from pplab.experiments.standing_runs import standing_runs
 from pplab.log import log_error
 from pplab.server.folders import address, find_labs
 from pplab.server.moments import day_began
 from pplab.store.experiment_list import lab_figures
+from pplab.store.store import TABLES
 
 if TYPE_CHECKING:
     from pplab.server.open_labs import OpenLab, OpenLabs
@@ -48,9 +49,15 @@ def _record(labs: OpenLabs, folder: Path) -> dict[str, Any]:
         "model": "",
         "endpoint": "",
     }
+    running = {"running": sum(run.alive for run in standing_runs(folder))}
+    stamp = _stamp(folder)
+    if (kept := labs.figures.get(folder)) is not None and kept[0] == stamp:
+        return record | running | kept[1]
     try:
         with labs.use(where) as opened:
-            return record | _figures(opened)
+            figures = _figures(opened)
+            labs.figures[folder] = (_stamp(folder), figures)  # after what was new has been moved to the tables
+            return record | running | figures
     except PplabError as error:
         note = str(error)
     except Exception as error:  # noqa: BLE001 - the other labs are listed all the same
@@ -59,12 +66,25 @@ def _record(labs: OpenLabs, folder: Path) -> dict[str, Any]:
     return record | {"readable": False, "note": note}
 
 
+def _stamp(folder: Path) -> tuple[object, ...]:
+    """Return a stamp of a lab that differs when its figures do: the day, and the sizes and times of what they are read from."""
+    files = [folder / TABLES, folder / f"{TABLES}.wal", folder / CONFIG_FILE, *sorted((folder / "journal").glob("*.jsonl"))]
+    return (day_began(), *(_size_and_time(path) for path in files))
+
+
+def _size_and_time(path: Path) -> tuple[str, int, int]:
+    try:
+        about = path.stat()
+    except OSError:  # it is not there
+        return path.name, 0, 0
+    return path.name, about.st_size, about.st_mtime_ns
+
+
 def _figures(opened: OpenLab) -> dict[str, Any]:
     context = opened.lab.context
     figures = lab_figures(opened.store, context.user, day_began())
     return {
         "experiments": figures.experiments,
-        "running": sum(run.alive for run in standing_runs(opened.folder)),
         "spent_today": figures.spent,
         "model": context.model,
         "endpoint": context.endpoint or context.provider,

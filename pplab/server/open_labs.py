@@ -127,10 +127,19 @@ class OpenLabs:
     ----------
     root
         The server's root folder.
+
+    Attributes
+    ----------
+    root : pathlib.Path
+        The same without symbolic links.
+    figures : dict
+        What the list of labs says of each lab, by folder, with the stamp of what it was read from: while that is the same the
+        lab is not opened to be listed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
+        self.figures: dict[Path, tuple[tuple[object, ...], dict[str, Any]]] = {}
         self._guard = threading.Lock()
         self._places: dict[Path, _Place] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="pplab-server")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pplab.server.experiments import list_experiments, read_experiment
+from pplab.server.file_handlers import FileAction, FileReading
+from pplab.server.files import describe_package, import_package, preview_file
 from pplab.server.handlers import LabAction, LabReading, Labs, PlotlySource
 from pplab.server.records import list_calibrations, list_cells, list_packages
 from pplab.server.runs import list_runs, order_run
@@ -64,6 +66,9 @@ ROUTES: Final = (
     Route("labs/{lab}/runs/{id}", LabAction, {"act": order_run}),
     Route("labs/{lab}/changes", ChangesSocket),
     Route("labs/{lab}/views/{view}", ViewSocket),
+    Route("package", FileReading, {"read": describe_package}),
+    Route("package/import", FileAction, {"act": import_package}),
+    Route("preview", FileReading, {"read": preview_file}),
     Route("plotly.js", PlotlySource),
 )
 """Of two routes that fit an address the first answers."""

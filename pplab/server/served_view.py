@@ -49,11 +49,25 @@ def _quiz(lab: Any, _arguments: Arguments) -> LabWidget:
     return Quiz(lab)
 
 
+def _timing(lab: Any, _arguments: Arguments) -> LabWidget:
+    from pplab.views.widgets.timing import Timing
+
+    return Timing(lab)
+
+
+def _trace(lab: Any, arguments: Arguments) -> LabWidget:
+    from pplab.views.widgets.timing import Timing
+
+    return Timing(lab, reach="all", trace=arguments.text("id") or None)
+
+
 VIEWS: Final[dict[str, Callable[[Any, Arguments], LabWidget]]] = {
     "cards": _cards,
     "console": _console,
     "dashboard": _dashboard,
     "quiz": _quiz,
+    "timing": _timing,
+    "trace": _trace,
 }
 """What makes the widget of each view, given the lab that is looked at and the arguments of the request."""
 

@@ -134,9 +134,21 @@ def verify_package(path: str | os.PathLike[str]) -> PackageReport:
     BadInput
         When it is no zip, or one that could do harm.
     """
+    return read_package(path)[0]
+
+
+def read_package(path: str | os.PathLike[str]) -> tuple[PackageReport, PackageContents | None]:
+    """Return the report on a package and what can be read of it, altered or not; ``None`` where that is nothing.
+
+    Raises
+    ------
+    NotFound, BadInput
+        As `verify_package`.
+    """
     source = given_path(path, "the package", "give the path of a zip file or a folder")
     with open_package(source) as package:
-        return _report(source, package, _read(source, package))
+        folder = _read(source, package)
+        return _report(source, package, folder), folder.contents
 
 
 def verified_contents(path: Path, package: OpenPackage) -> tuple[PackageReport, PackageContents]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import StoreError
 from pplab.store.record_types import RECORD_TYPE_OF, RECORD_TYPES, RecordType
+from pplab.store.rows import EncodedRow
 
 if TYPE_CHECKING:
     from pplab.secrets import Scrubber
@@ -29,6 +30,9 @@ def encode(row: Row, scrub: Scrubber) -> bytes:
     StoreError
         When the value is not a record of `pplab.store.rows`, or holds something JSON cannot.
     """
+    if isinstance(row, EncodedRow):
+        text = row.line.decode()
+        return row.line if scrub(text) == text else encode(read_row(row.line), scrub)
     record_type = RECORD_TYPE_OF.get(type(row))
     if record_type is None:
         raise StoreError(f"{type(row).__name__} is not a record of the store")
@@ -105,6 +109,11 @@ def decode(line: bytes) -> tuple[RecordType, dict[str, Any]]:
     if record_type is None:
         raise DamagedLine(f"unknown record type {str(parsed['k'])[:40]!r}")
     return record_type, _values(record_type, parsed["r"])
+
+
+def holds(line: bytes, *record_types: str) -> bool:
+    """Return whether a line that `encode` made has a record of one of these types."""
+    return line.startswith(tuple(b'{"k":"%b",' % name.encode() for name in record_types))
 
 
 def read_row(line: bytes) -> Row:

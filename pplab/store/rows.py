@@ -310,6 +310,13 @@ class CellRow:
     span_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedRow:
+    """A record as its line of the journal, which another process of this program made; it is written as it stands."""
+
+    line: bytes
+
+
 Row = (
     CalibrationRow
     | ExperimentRow
@@ -323,4 +330,5 @@ Row = (
     | EventRow
     | MetricRow
     | CellRow
+    | EncodedRow
 )

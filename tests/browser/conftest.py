@@ -1,4 +1,7 @@
-"""A real JupyterLab and a real browser: one of each for all tests of this folder, a page and a notebook for each test."""
+"""A real JupyterLab and a real browser: one of each for all tests of this folder, a page and a notebook for each test.
+
+Tests that look, or change no more than what the last cell makes anew, share the page, notebook and kernel of their file.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +29,13 @@ if TYPE_CHECKING:
 EXTENSION = Path(__file__).parents[2] / "pplab" / "views" / "widgets" / "static" / "labextension"
 AXE = Path(__file__).parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+SIZE = {"width": 1400, "height": 1000}
 THEMES = ("JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast")
 QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 # Stock JupyterLab 4.6 asks for an address that is not there, and complains of its own requests to the kernel (for its debugger,
 # for a subshell) that end because the page is left or the kernel restarted. Every other error is ours.
 STOCK = ("/lsp/status", "Canceled future for")
+FAILED = pytest.StashKey[bool]()
 PATIENCE = 180_000  # ms until a condition counts as never met; on a busy machine a kernel alone takes 30 s
 
 
@@ -127,20 +132,41 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@dataclass
+class Opened:
+    """A page 1,400 pixels wide, the errors that it logged, and its notebook if that is kept for other tests."""
+
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    notebook: Notebook | None = None
+
+    def no_errors(self) -> None:
+        """Fail if the page has logged an error since this was asked last."""
+        found = [error for error in self.errors if not any(words in error for words in STOCK)]
+        self.errors.clear()
+        assert found == []
+
+
+def open_page(browser: Browser) -> Opened:
+    """Open a fresh page in a context of its own."""
+    context = browser.new_context(viewport=SIZE, accept_downloads=True)
+    made = Opened(context.new_page())
+    made.page.set_default_timeout(PATIENCE)
+    made.page.on(
+        "console",
+        lambda message: made.errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None,
+    )
+    made.page.on("pageerror", lambda error: made.errors.append(f"{error} {error.stack}"))
+    return made
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Open a fresh page 1,400 pixels wide; the test fails if the page logs an error."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
-    made = context.new_page()
-    made.set_default_timeout(PATIENCE)
-    errors: list[str] = []
-    made.on(
-        "console", lambda message: errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None
-    )
-    made.on("pageerror", lambda error: errors.append(f"{error} {error.stack}"))
-    yield made
-    context.close()
-    assert [error for error in errors if not any(words in error for words in STOCK)] == []
+    """Open a fresh page; the test fails if the page logs an error."""
+    opened = open_page(browser)
+    yield opened.page
+    opened.page.context.close()
+    opened.no_errors()
 
 
 @dataclass(slots=True)
@@ -164,6 +190,26 @@ class Notebook:
         return self.wait_for(
             """() => jupyterapp.shell.currentWidget.content.widgets.every(
                  cell => cell.model.type !== 'code' || cell.model.sharedModel.source === '' || cell.model.executionCount)"""
+        )
+
+    def run_last(self) -> Notebook:
+        """Run the last cell again and wait until the kernel has finished it."""
+        self.wait_for("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+        count = "jupyterapp.shell.currentWidget.content.widgets.at(-1).model.executionCount"
+        before = self.page.evaluate(f"() => {count} ?? 0")
+        self.page.evaluate(
+            "() => { const { content } = jupyterapp.shell.currentWidget; content.activeCellIndex = content.widgets.length - 1; }"
+        )
+        self.command("notebook:run-cell")
+        return self.wait_for(f"() => {count} > {before}")
+
+    def shut_down(self) -> None:
+        """End its kernel."""
+        self.page.evaluate(
+            """patience => Promise.race([
+                 jupyterapp.shell.currentWidget?.sessionContext?.shutdown(), new Promise(done => setTimeout(done, patience))
+               ]).then(() => undefined)""",
+            PATIENCE / 4,
         )
 
     def command(self, name: str, **arguments: Any) -> Any:
@@ -204,31 +250,69 @@ class Notebook:
         return str(self.page.evaluate(script, code))
 
 
+def make_notebook(page: Page, server: Server, request: pytest.FixtureRequest, cells: tuple[str, ...], name: str) -> Notebook:
+    """Make a notebook of these cells, in the folder of a test, and open it."""
+    attempt = request.node.execution_count  # a test that is run again begins with a lab of its own
+    folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name} {attempt}")
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.ipynb"
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, path)
+    return Notebook(page, path, f"{server.url}/lab/workspaces/{folder.name}-{name}/tree/{folder.name}/{path.name}").open()
+
+
 @pytest.fixture
 def notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
     """Return a function that makes a notebook of these cells, in a folder of its own, and opens it."""
     opened: list[Notebook] = []
 
     def make(*cells: str, name: str = "notebook") -> Notebook:
-        attempt = request.node.execution_count  # a test that is run again begins with a lab of its own
-        folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name} {attempt}")
-        folder.mkdir(exist_ok=True)
-        path = folder / f"{name}.ipynb"
-        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-        made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(made, path)
-        address = f"{server.url}/lab/workspaces/{folder.name}-{len(opened)}/tree/{folder.name}/{path.name}"
-        opened.append(Notebook(page, path, address))
-        return opened[-1].open()
+        opened.append(make_notebook(page, server, request, cells, name))
+        return opened[-1]
 
     yield make
     for one in opened:
-        one.page.evaluate(
-            """patience => Promise.race([
-                 jupyterapp.shell.currentWidget?.sessionContext?.shutdown(), new Promise(done => setTimeout(done, patience))
-               ]).then(() => undefined)""",
-            PATIENCE / 4,
-        )
+        one.shut_down()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Note that a test failed: others must not go on with its notebook."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[list[Opened]]:
+    """Keep the page that the tests of a file share, once there is one."""
+    pages: list[Opened] = []
+    yield pages
+    for one in pages:
+        one.notebook.shut_down()
+        one.page.context.close()
+
+
+@pytest.fixture
+def same_notebook(browser: Browser, server: Server, kept: list[Opened], request: pytest.FixtureRequest) -> Any:
+    """Return a function that runs the cells of the file's notebook, or the last of them anew where another test has run them."""
+    request.node.stash[FAILED] = False
+
+    def make(*cells: str) -> Notebook:
+        if not kept:
+            opened = open_page(browser)
+            kept.append(opened)
+            opened.notebook = make_notebook(opened.page, server, request, cells, "notebook")
+            return opened.notebook.run_all()
+        kept[0].page.set_viewport_size(SIZE)
+        return kept[0].notebook.run_last()
+
+    yield make
+    if kept and request.node.stash[FAILED]:
+        kept.pop().page.context.close()
+    for one in kept:
+        one.no_errors()
 
 
 @pytest.fixture

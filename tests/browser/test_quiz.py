@@ -14,7 +14,14 @@ SAVED = "The calibration is saved."
 
 
 @pytest.fixture
-def quiz(notebook):
+def quiz(same_notebook):
+    made = same_notebook(*CELLS)
+    expect(made.widget("quiz")).to_be_visible()
+    return made
+
+
+@pytest.fixture
+def new_quiz(notebook):
     made = notebook(*CELLS).run_all()
     expect(made.widget("quiz")).to_be_visible()
     return made
@@ -29,12 +36,12 @@ def answer(root, answers):
         root.get_by_role("button", name="Next" if index < len(QUESTIONS) - 1 else "Finish", exact=True).click()
 
 
-def test_by_mouse_it_ends_in_the_calibration_that_the_answers_give_without_it(quiz):
-    root = quiz.widget("quiz")
+def test_by_mouse_it_ends_in_the_calibration_that_the_answers_give_without_it(new_quiz):
+    root = new_quiz.widget("quiz")
     answer(root, preset("balanced"))
     expect(root.get_by_role("status").filter(has_text=SAVED)).to_be_visible()
     assert (
-        quiz.python("print(quiz.calibration.answers == pplab.calibration.preset('balanced'), len(lab.calibrations()))")
+        new_quiz.python("print(quiz.calibration.answers == pplab.calibration.preset('balanced'), len(lab.calibrations()))")
         == "True 1\n"
     )
     root.get_by_role("button", name="Proceed to experiment").click()
@@ -70,13 +77,13 @@ def test_keys_pressed_in_it_are_no_shortcuts_of_the_notebook(quiz):
     assert quiz.page.evaluate("() => jupyterapp.shell.currentWidget.content.mode") == "command"
 
 
-def test_answers_survive_a_reload_of_the_page(quiz):
-    root = quiz.widget("quiz")
+def test_answers_survive_a_reload_of_the_page(new_quiz):
+    root = new_quiz.widget("quiz")
     root.get_by_role("radio", name="Translate texts").check()
     root.get_by_role("button", name="Next").click()
     root.get_by_role("radio", name="Costly").check()
-    quiz.wait_for("() => document.querySelector('.pplab-moved li')")
-    quiz.save().open()
+    expect(root.locator(".pplab-moved li").first).to_be_visible()
+    new_quiz.save().open()
     expect(root.get_by_role("radiogroup", name=QUESTIONS[1].text)).to_be_visible()
     expect(root.get_by_role("radio", name="Costly")).to_be_checked()
     root.get_by_role("button", name="Back").click()
@@ -108,9 +115,9 @@ def test_a_fault_in_storing_is_shown_with_a_retry_that_works(quiz):
     expect(alert).to_have_count(0)
 
 
-def test_a_restarted_kernel_is_said_and_takes_no_answers(quiz):
-    root = quiz.widget("quiz")
-    quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
+def test_a_restarted_kernel_is_said_and_takes_no_answers(new_quiz):
+    root = new_quiz.widget("quiz")
+    new_quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
     expect(root.get_by_role("status").filter(has_text="The kernel is gone")).to_be_visible()
 
 
@@ -149,11 +156,11 @@ def test_nothing_is_wider_than_the_page(quiz):
         root.page.wait_for_function(inside, arg=root.element_handle())
 
 
-def test_opened_again_after_its_kernel_ended_it_shows_the_questions(quiz):
-    quiz.save()
-    quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
-    quiz.page.goto("about:blank")
-    output = quiz.open().page.locator(".jp-OutputArea-output")
-    quiz.wait_for("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+def test_opened_again_after_its_kernel_ended_it_shows_the_questions(new_quiz):
+    new_quiz.save()
+    new_quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+    new_quiz.page.goto("about:blank")
+    output = new_quiz.open().page.locator(".jp-OutputArea-output")
+    new_quiz.wait_for("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
     expect(output.get_by_text(QUESTIONS[-1].text)).to_be_visible()
     expect(output.get_by_text("model not found")).to_have_count(0)

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 import pplab
 from tests.browser.conftest import PATIENCE
+from tests.browser.lab_pages import notifications
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +77,6 @@ def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_relo
     expect(cards.locator("[data-pplab=metrics] details[open] [aria-live] p").first).to_be_visible()
     lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
     expect(cards).to_have_count(1)
-    lab.page.evaluate("async () => { await jupyterapp.serviceManager.workspaces.list() }")
     saved = "async id => JSON.stringify(await jupyterapp.serviceManager.workspaces.list()).includes(id)"
     lab.page.wait_for_function(saved, arg=f"pplab-views:pplab-cards-{lab.address.replace('/', '%2F')}")
     lab.page.reload()
@@ -120,8 +120,7 @@ def test_what_needs_a_kernel_opens_a_notebook_that_runs(lab):
     tab.get_by_role("button", name="Open in a notebook").click()
     expect(lab.page.locator(".jp-Notebook .jp-OutputArea [data-pplab=card]")).to_have_count(9)
     assert len(lab.kernels()) == before + 1
-    said = lab.page.evaluate("() => jupyterapp.commands.execute('apputils:notification-history') && 1")
-    assert said == 1
+    expect(notifications(lab.page)).to_contain_text("was started for lab.ipynb")
     assert (lab.folder.parent / "lab.ipynb").exists()
     lab.page.evaluate("async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }")
 

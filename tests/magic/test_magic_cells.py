@@ -162,12 +162,28 @@ def test_audit_source_says_what_is_kept_and_changes_at_once(loaded, cells, keep,
     assert not any(key.encode() in path.read_bytes() for path in (tmp_path / ".pplab").rglob("*") if path.is_file())
 
 
-def test_the_notebook_is_named_where_the_front_end_tells(loaded, cells, monkeypatch, tmp_path):
-    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "study.ipynb"))
+@pytest.mark.parametrize(
+    ("told", "stored"),
+    [
+        ("{lab}/study.ipynb", "study.ipynb"),
+        ("{lab}/week 1/Übung.ipynb", "week 1/Übung.ipynb"),
+        ("{lab}/../elsewhere/study.ipynb", "../elsewhere/study.ipynb"),
+        ("study.ipynb", "study.ipynb"),
+        ("{lab}/console-1", None),
+        (None, None),
+    ],
+)
+def test_the_notebook_is_named_by_its_path_from_the_folder_that_holds_the_lab(loaded, cells, monkeypatch, tmp_path, told, stored):
+    if told:
+        monkeypatch.setenv("JPY_SESSION_NAME", told.format(lab=tmp_path))
     loaded.run_cell("x = 1")
-    monkeypatch.delenv("JPY_SESSION_NAME")
-    loaded.run_cell("x = 2")
-    assert list(cells()["notebook"]) == ["study.ipynb", None]
+    assert list(cells()["notebook"]) == [stored]
+
+
+def test_visual_studio_code_names_its_notebook_too(loaded, cells, tmp_path):
+    loaded.user_ns["__vsc_ipynb_file__"] = str(tmp_path / "notes" / "study.ipynb")
+    loaded.run_cell("x = 1")
+    assert list(cells()["notebook"]) == ["notes/study.ipynb"]
 
 
 def test_hooks_never_print_or_raise_whatever_goes_wrong(loaded, extension, monkeypatch, capsys):

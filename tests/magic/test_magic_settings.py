@@ -18,7 +18,7 @@ def test_a_kernel_obeys_the_settings_and_config_names_them(shell, capsys):
     write(concurrency=3)
     shell.run_cell("%load_ext pplab")
     extension = shell.magics_manager.registry["PPLabMagics"].extension
-    assert extension.lab().preflight("hi", n=2).plan.max_concurrency == 3
+    assert extension.lab().run("hi", n=1, parameters={"max_tokens": 3}).plan.max_concurrency == 3
     shell.run_line_magic("pplab", "config --json")
     data = json.loads(capsys.readouterr().out)["data"]
     assert (data["max_concurrency"], data["sources"]["max_concurrency"]) == (3, "JupyterLab's settings")

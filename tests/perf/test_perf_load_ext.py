@@ -60,6 +60,16 @@ def test_opening_a_lab_loads_nothing_heavy_either(tmp_path):
     assert done.stdout == "[]\n"
 
 
+def test_planning_a_run_loads_neither_pandas_nor_scipy(tmp_path):
+    script = (
+        "import sys, pplab; from pplab.plan.request import RunRequest; lab = pplab.Lab(store=sys.argv[1]);"
+        "plan, _ = lab.manager.plan(RunRequest(prompt='Hello', n=2)); print(len(plan), {'pandas', 'scipy'} & set(sys.modules))"
+    )
+    words = [sys.executable, "-c", script, str(tmp_path / "lab")]
+    done = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "2 set()\n"
+
+
 @pytest.mark.perf
 def test_load_time(tmp_path):
     loaded(tmp_path)

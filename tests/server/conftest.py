@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-of-the-tests"
 BASE = "/user/ada/"
-PATIENCE = 120
+PATIENCE = 300
+OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
+"""Extensions that a developer's environment enables, and that only take time here."""
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -95,7 +97,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.base_url={BASE}",
         f"--ServerApp.root_dir={root}",
-        "--ServerApp.jpserver_extensions={'pplab.server': True}",
+        f"--ServerApp.jpserver_extensions={ {'pplab.server': True} | dict.fromkeys(OTHERS, False) }",
     ]
     log = home / "log"
     with log.open("wb") as file:

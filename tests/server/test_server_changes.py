@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest
@@ -41,13 +41,18 @@ for _ in sys.stdin:
 """
 
 
+def request(server, folder, token=TOKEN):
+    """Return what connects to the changes of a lab."""
+    lab = quote(folder.relative_to(server.root).as_posix(), safe="")
+    url = f"ws://127.0.0.1:{server.port}{BASE}pplab/api/labs/{lab}/changes"
+    return HTTPRequest(url, headers={"Authorization": f"token {token}"})
+
+
 class Watch:
     """A browser's connection to the changes of a lab, read by a thread."""
 
-    def __init__(self, server, folder, token=TOKEN):
-        lab = quote(folder.relative_to(server.root).as_posix(), safe="")
-        self.url = f"ws://127.0.0.1:{server.port}{BASE}pplab/api/labs/{lab}/changes"
-        self.token = token
+    def __init__(self, server, folder):
+        self._request = request(server, folder)
         self.messages = []
         self._arrived = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -59,13 +64,12 @@ class Watch:
         return self
 
     def __exit__(self, *error):
-        self._loop.call_soon_threadsafe(lambda: self._connection.close())
+        self._loop.call_soon_threadsafe(self._connection.close)
         self._thread.join(PATIENCE)
         self._loop.close()
 
     async def _read(self):
-        request = HTTPRequest(self.url, headers={"Authorization": f"token {self.token}"})
-        self._connection = await websocket_connect(request)
+        self._connection = await websocket_connect(self._request)
         while (text := await self._connection.read_message()) is not None:
             with self._arrived:
                 self.messages.append((time.time(), json.loads(text)))
@@ -145,15 +149,20 @@ def test_a_new_name_is_told(server, folder):
 
 def test_a_run_is_told_while_it_goes_on_and_once_when_it_has_ended(server, folder):
     with GatedServer() as model, Watch(server, folder) as watch:
-        options = {"model": "m@here", "api_key": KEY, "user": "ada"}
-        configuration = PPLab(prices={"m": [0.0, 1_000_000.0]}, endpoints={"here": {"base_url": model.base_url}})
+        options = {"model": "m", "base_url": model.base_url, "api_key": KEY, "user": "ada"}
+        configuration = PPLab(prices={"m": [0.0, 1_000_000.0]})
         with pplab.Lab(store=folder, configuration=configuration, **options) as lab:
             run = lab.start("hello", n=4, max_concurrency=2)
             model.let(2)
             _, message = watch.wait_for(lambda message: any(run["done"] == 2 for run in message.get("runs", ())))
             (record,) = message["runs"]
             assert (record["id"], record["status"], record["prompt"], record["planned"]) == (run.id, "running", "hello", 4)
-            assert (record["model"], record["endpoint"], record["failed"], record["own"]) == ("m", "here", 0, True)
+            assert (record["model"], record["endpoint"], record["failed"], record["own"]) == (
+                "m",
+                urlsplit(model.base_url).netloc,
+                0,
+                True,
+            )
             assert (record["until"], record["cost"] > 0) == (None, True)
             assert [one["id"] for one in server.get(server.of_lab(folder, "runs"))["runs"]] == [run.id]
             model.let()
@@ -204,7 +213,7 @@ def test_an_import_is_no_run_that_ended(server, folder):
 
 def test_nobody_watches_without_the_token(server, folder):
     async def connect():
-        await websocket_connect(HTTPRequest(Watch(server, folder).url, headers={"Authorization": "token wrong"}))
+        await websocket_connect(request(server, folder, token="wrong"))
 
     with pytest.raises(HTTPClientError) as refused:
         asyncio.run(connect())

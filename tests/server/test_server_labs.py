@@ -180,7 +180,7 @@ def test_the_cells_of_a_notebook_have_their_latest_run_and_what_it_caused(server
     store.append(*runs, run, *answers)
     store.close()
     (one,) = server.get(server.of_lab(folder, "cells?notebook=audited%2Fsub%2Fa.ipynb"))["cells"]
-    assert (one["cell_id"], one["correlation_id"], one["duration_ms"], one["status"]) == ("c1", "t2", 2, "ok")
+    assert (one["cell_id"], one["correlation_id"], one["duration_ms"], one["status"]) == ("c1", "t2", 3, "ok")
     assert (one["calls"], one["tokens"], one["cost"]) == (1, 7, 0.5)
     assert server.get(server.of_lab(folder, "cells?notebook=audited%2Fa.ipynb"))["cells"] == []
 

@@ -63,6 +63,8 @@ def test_views_of_one_lab_speak_each_for_itself_until_their_socket_closes(server
         assert "nothing" in (await missing.next("error"))["message"]
         for connection in connections:
             connection.close()
+            while await connection.read_message() is not None:
+                pass
 
     asyncio.run(look())
     with pplab.Lab(store=lab) as looked_at:

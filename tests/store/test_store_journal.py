@@ -7,14 +7,18 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from store_records import event, new_id
 
 from pplab.errors import StoreError
 from pplab.files import lock
+from pplab.secrets import MASK, Scrubber
 from pplab.store import journal as journal_module
 from pplab.store.journal import Journal
+from pplab.store.journal_format import encode
+from pplab.store.rows import EncodedRow
 
 
 @pytest.fixture
@@ -49,6 +53,15 @@ def test_rows_of_many_threads_are_all_written_each_threads_in_order(journal):
     assert sorted(stored) == sorted(one for mine in written for one in mine)
     for mine in written:
         assert [one for one in stored if one in set(mine)] == mine
+
+
+def test_a_line_of_another_process_is_written_as_it_stands_but_for_the_secrets_that_are_known_here(journal):
+    plain, telling = (encode(replace(event(), actor=actor), Scrubber()) for actor in ("ada", "hunter2-of-ada"))
+    journal.add_secret("hunter2-of-ada")
+    journal.append((EncodedRow(plain), EncodedRow(telling)), durable=True).result()
+    first, second = b"".join(path.read_bytes() for path in journal.folder.glob("*.jsonl")).splitlines(keepends=True)
+    assert first == plain
+    assert json.loads(second)["r"] == {**json.loads(telling)["r"], "actor": MASK}
 
 
 def test_durable_rows_that_gather_share_an_fsync(journal, monkeypatch):

@@ -16,15 +16,7 @@ from analysis_frames import SOAK
 from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
-from pplab.analysis.corrected_means import (
-    FEWEST_RATED,
-    corrected_difference,
-    corrected_means,
-    errors,
-    intervals,
-    jackknife,
-    quantiles,
-)
+from pplab.analysis.corrected_means import FEWEST_RATED, corrected_means, intervals, jackknife
 from pplab.errors import BadInput
 
 BLOCK = 200
@@ -48,23 +40,21 @@ def latent(rng, prompts, each, alike):
     return np.sqrt(alike) * rng.normal(size=(BLOCK, prompts, 1)) + np.sqrt(1 - alike) * own
 
 
-def simulate(rng, rated, answers, correlation, prompts, alike, shifts=(0.0,)):
-    """Return the sums of experiments in which each setting's answers are worth a shift less than those of the first."""
-    each, parts = answers // prompts, []
+def simulate(rng, rated, answers, correlation, prompts, alike):
+    """Return the sums of experiments with one setting."""
+    each = answers // prompts
     shared = latent(rng, prompts, 1, 1.0)
-    for shift in shifts:
-        worth = np.sqrt(alike) * shared + np.sqrt(1 - alike) * latent(rng, prompts, each, 0.0) - shift
-        score = ndtr(correlation * worth + np.sqrt(1 - correlation**2) * latent(rng, prompts, each, alike)) - 0.5
-        grade = np.searchsorted(CUTS, worth) / 4
-        drawn = np.argpartition(rng.random((BLOCK, answers)), rated, axis=1) < rated
-        drawn = drawn.reshape(worth.shape)
-        x, y = score * drawn, grade * drawn
-        parts.append(np.stack([np.ones_like(score), score, drawn, y, x, x * y, x * x], axis=-1).sum(axis=2))
-    return np.stack(parts, axis=2)
+    worth = np.sqrt(alike) * shared + np.sqrt(1 - alike) * latent(rng, prompts, each, 0.0)
+    score = ndtr(correlation * worth + np.sqrt(1 - correlation**2) * latent(rng, prompts, each, alike)) - 0.5
+    grade = np.searchsorted(CUTS, worth) / 4
+    drawn = np.argpartition(rng.random((BLOCK, answers)), rated, axis=1) < rated
+    drawn = drawn.reshape(worth.shape)
+    x, y = score * drawn, grade * drawn
+    return np.stack([np.ones_like(score), score, drawn, y, x, x * y, x * x], axis=-1).sum(axis=2)[:, :, None]
 
 
-def true_mean(shift=0.0):
-    return float((GRADES.size - 1 - ndtr(CUTS + shift).sum()) / 4)
+def true_mean():
+    return float((GRADES.size - 1 - ndtr(CUTS).sum()) / 4)
 
 
 def units_of(sums):
@@ -117,22 +107,6 @@ def test_a_score_that_correlates_makes_the_mean_more_certain_and_one_that_does_n
     assert (alone["width"] < 0.9 * alone["rated_width"]).all()
 
 
-@pytest.mark.parametrize("alike", [0.0, 0.3])
-@pytest.mark.parametrize("prompts", [10, 20])
-def test_a_difference_is_covered_and_pairing_by_prompt_narrows_it(prompts, alike):
-    rng, covered, widths = np.random.default_rng(13), [], []
-    for _ in range(5 * BLOCKS):
-        sums = simulate(rng, 40, 200, 0.5, prompts, alike, shifts=(0.0, 0.4))
-        (_, means), (_, moved) = jackknife(sums)
-        rated, units = np.full((BLOCK, 1), 40.0), units_of(sums).min(axis=-1, keepdims=True)
-        reach = quantiles(units) * errors(moved[..., :1] - moved[..., 1:], rated)
-        apart = quantiles(units) * np.hypot(errors(moved[..., :1], rated), errors(moved[..., 1:], rated))
-        covered.append(np.abs(means[:, :1] - means[:, 1:] - true_mean() + true_mean(0.4)) <= reach)
-        widths.append(reach.mean() / apart.mean())
-    assert 0.93 - slack(0.93) / 2 <= np.mean(covered) <= 0.97 + slack(0.97) / 2
-    assert np.mean(widths) < (0.95 if alike else 1.02)
-
-
 # -- figures --------------------------------------------------------------------------------------------------------------------
 
 
@@ -163,12 +137,8 @@ def test_the_figures_are_those_of_the_definition():
     weight, corrected = by_hand(frame)
     left_out = pd.DataFrame([by_hand(frame[frame["prompt_index"] != prompt])[1] for prompt in range(6)])
     error = np.sqrt(5 / 6 * ((left_out - corrected) ** 2).sum())
-    both = corrected_difference(frame, "score", "rating", 1, 0)
-    apart = np.sqrt(5 / 6 * ((left_out[1] - left_out[0] - corrected[1] + corrected[0]) ** 2).sum())
     np.testing.assert_allclose(table["corrected"], corrected)
     np.testing.assert_allclose(table["weight"], weight)
-    assert both.value == pytest.approx(corrected[1] - corrected[0])
-    assert (both.high - both.low) / 2 == pytest.approx(student.ppf(0.975, 5) * apart)
     np.testing.assert_allclose(table["high"] - table["low"], 2 * student.ppf(0.975, 5) * error, rtol=0.1)
     assert table[["answers", "rated"]].to_numpy().tolist() == [[60, 24], [60, 24]]
     np.testing.assert_allclose(table["score_mean"], frame.groupby("setting_index")["score"].mean())
@@ -220,9 +190,6 @@ def test_a_setting_with_few_ratings_has_means_without_an_interval(rated):
     row = corrected_means(frame, "score", "rating").loc[0]
     assert np.isfinite([row["rated_mean"], row["corrected"]]).all()
     assert np.isfinite(row[["rated_low", "rated_high", "low", "high"]].to_numpy(dtype=float)).all() == (rated >= FEWEST_RATED)
-    both = corrected_difference(frame, "score", "rating", 0, 1)
-    assert np.isfinite(both.value)
-    assert np.isfinite(both.low) == np.isfinite(both.high) == (rated >= FEWEST_RATED)
 
 
 def test_a_setting_that_is_rated_in_two_of_many_prompts_has_no_interval():
@@ -267,7 +234,3 @@ def test_what_cannot_be_is_refused():
         corrected_means(frame, "scoer", "rating")
     with pytest.raises(BadInput, match="between 0 and 1"):
         corrected_means(frame.assign(rating=5.0), "score", "rating")
-    with pytest.raises(BadInput, match="compared with itself"):
-        corrected_difference(frame, "score", "rating", 1, 1)
-    with pytest.raises(BadInput, match="no setting 7"):
-        corrected_difference(frame, "score", "rating", 1, 7)

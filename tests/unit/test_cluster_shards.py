@@ -85,7 +85,7 @@ def test_several_processes_give_what_one_gives(own_metrics):
             "Whether it names a thing."
             return "tea" in text or "light" in text
 
-        experiments = {processes: run(processes) for processes in (1, 2, 3)}
+        experiments = {processes: run(processes) for processes in (1, 2)}
         for processes, experiment in experiments.items():
             assert (experiment.status, experiment.reason) == ("completed", None)
             assert shown(experiment) == shown(experiments[1])

@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read_is_one_line_and_no_failure(text):
         ({"concurrency": "many"}, "concurrency='many' is not allowed"),
         ({"budget": -1}, "budget=-1 is not allowed"),
         ({"model": 3}, "model=3 is not allowed"),
-        ({"modle": "m"}, "there is no setting 'modle'; it is not heeded. did you mean model?"),
+        ({"modle": "m"}, "there is no setting 'modle'; it is not heeded. did you mean 'model'?"),
         ({"api_key": "x"}, "there is no setting 'api_key'"),
         ({"endpoint": "http://ada:secret@localhost/v1"}, "is not allowed"),
         ({"footer": "no"}, "footer='no' is not allowed"),
@@ -135,10 +135,10 @@ def test_each_entry_says_where_it_comes_from(monkeypatch, tmp_path):
 def test_a_default_budget_holds_for_a_run_that_names_none(tmp_path):
     configuration = load_configuration(None, {"max_cost": 0.5})
     with pplab.Lab(store=tmp_path / "lab", configuration=configuration) as lab:
-        assert lab.run("hi", n=1, set={"max_tokens": 3}).plan.max_cost == 0.5
-        assert lab.run("hi", n=1, set={"max_tokens": 3}, max_cost=2).plan.max_cost == 2
+        assert lab.run("hi", n=1, parameters={"max_tokens": 3}).plan.max_cost == 0.5
+        assert lab.run("hi", n=1, parameters={"max_tokens": 3}, max_cost=2).plan.max_cost == 2
     with pplab.Lab(store=tmp_path / "other") as lab:
-        assert lab.run("hi", n=1, set={"max_tokens": 3}).plan.max_cost is None
+        assert lab.run("hi", n=1, parameters={"max_tokens": 3}).plan.max_cost is None
 
 
 def test_every_setting_has_a_trait_that_explains_it():

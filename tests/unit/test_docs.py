@@ -6,6 +6,7 @@ import ast
 import builtins
 import doctest
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -14,18 +15,24 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_rules_rooms import FILES as MODULES
-from tests.unit.test_rules_rooms import LEVELS, module, tree
+from tests.unit.test_rules_rooms import LEVELS, files_below, module, tree
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts),
+    *sorted((ROOT / "pplab" / "scoring" / "docs").glob("*.md")),
+    *sorted(path for path in (ROOT / "notebooks").rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts),
+]
 SOURCE = re.compile(r"`((?:[\w-]+/)*[\w-]+\.(?:py|ts|md))`")
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 ROOT_FILES = {path.name for path in ROOT.iterdir()}
 FILES = [
     f"/{path.relative_to(ROOT).as_posix()}"
     for folder in ("pplab", "tests", "docs", "widgets")
-    for path in (ROOT / folder).rglob("*.*")
-    if "node_modules" not in path.parts
+    for path in files_below(ROOT / folder)
 ]
 
 
@@ -34,15 +41,49 @@ def missing(text):
     return sorted({name for name in SOURCE.findall(text) if not any(file.endswith(f"/{name}") for file in FILES)} - ROOT_FILES)
 
 
+def markdown(page):
+    """Return the Markdown of a page; a notebook's is in its cells."""
+    text = page.read_text("utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    return text
+
+
+def anchors(text):
+    """Return what the headings of a page are called in links, as GitHub and the site call them."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(FENCED.sub("", text))}
+
+
+def dead(page, text):
+    """Return the links of a page that lead to no file, or to no heading of one."""
+    found = []
+    for link in LINK.findall(FENCED.sub("", text)):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        if not target.exists() or (anchor and anchor not in anchors(markdown(target))):
+            found.append(link)
+    return found
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_that_a_page_names_or_links_to_exists(page):
-    text = page.read_text("utf-8")
+    text = markdown(page)
     assert missing(text) == []
-    assert [target for target in LINK.findall(text) if not (page.parent / target).exists()] == []
+    assert dead(page, text) == []
 
 
 def test_a_file_that_is_nowhere_is_found():
     assert missing("`store/journal.py`, `store/jurnal.py` and `index.ts`") == ["store/jurnal.py"]
+
+
+def test_links_that_lead_nowhere_are_found():
+    links = "[a](runs.md) [b](runs.md#batches) [c](#rooms) [d](run.md) [e](runs.md#batch) [f](#room) [g](https://example.org/)"
+    assert dead(ROOT / "docs" / "architecture.md", f"{links}\n```\n[h](nowhere.md)\n```\n") == [
+        "run.md",
+        "runs.md#batch",
+        "#room",
+    ]
 
 
 def test_the_architecture_has_each_room_of_the_rule_once():

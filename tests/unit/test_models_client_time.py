@@ -93,6 +93,14 @@ def test_a_retry_that_succeeds_is_a_success_and_the_failure_stays_on_record(serv
     assert "may have been billed" in reply.attempts[0].error
 
 
+def test_a_call_whose_time_runs_out_says_what_failed_before(server):
+    reply, _ = complete(server.base_url, ask("play:rate_limited_ms,hang", "limited, then silent"), deadline=1.0)
+    assert reply.error_code == "timeout"
+    assert "no complete answer within 1 s" in reply.error
+    assert f"the attempt before: {reply.attempts[-2].error}" in reply.error
+    assert "rate limit" in reply.error.casefold()
+
+
 def test_a_failure_after_a_lost_attempt_says_that_the_lost_one_may_have_been_billed(server):
     reply, _ = complete(server.base_url, ask("play:reset,quota", "lost, then quota"))
     assert reply.error_code == "quota"

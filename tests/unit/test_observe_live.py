@@ -82,6 +82,13 @@ def test_only_records_of_the_wanted_kind_are_told_and_in_order(journal: Path) ->
     assert records.poll() == []
 
 
+def test_records_of_several_kinds_are_told_in_the_order_of_their_lines(journal: Path) -> None:
+    records = RecordReader(journal, "experiment", "event")
+    wanted = [experiment("running", revision=0), event("operation_started", "ada", operation="run"), experiment()]
+    write(journal / "a-1-x.jsonl", *map(line, wanted))
+    assert rows(records.poll()) == wanted
+
+
 def test_a_torn_line_is_told_once_it_is_whole(journal: Path) -> None:
     path, row = journal / "a-1-x.jsonl", experiment()
     write(path, line(row)[:40])

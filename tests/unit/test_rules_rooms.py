@@ -78,6 +78,15 @@ SQL = re.compile(
 STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")}
 
 
+def files_below(folder):
+    """Yield the files below a folder, without a walk through the 28,000 that npm installs."""
+    for path in folder.iterdir():
+        if not path.is_dir():
+            yield path
+        elif path.name != "node_modules":
+            yield from files_below(path)
+
+
 @cache
 def tree(path):
     return ast.parse(path.read_text("utf-8"))
@@ -274,9 +283,10 @@ def test_no_module_holds_state_that_changes():
             for target in targets:
                 if isinstance(target, ast.Name):
                     names[target.id] = node.value
+        changed = _changed(body) if names else set()
         for name, value in names.items():
             made = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else None
-            if (made in classes or name in _changed(body)) and (where, name) not in STATEFUL:
+            if (made in classes or name in changed) and (where, name) not in STATEFUL:
                 wrong.append(f"{where}: {name}")
     assert wrong == []
 
@@ -417,7 +427,7 @@ def test_threads_are_made_where_their_end_is_logged():
 
 # -- the front end ------------------------------------------------------------------------------------------------------------
 
-SOURCES = sorted(path for path in FRONT_END.rglob("*.ts") if not {"node_modules", "tests"} & set(path.parts))
+SOURCES = sorted(p for p in files_below(FRONT_END) if p.suffix == ".ts" and "tests" not in p.relative_to(FRONT_END).parts)
 IMPORT = re.compile(r"""^(?:import|export)\b[^;]*?\bfrom\s+["'](\.[^"']+)["']|^import\s+["'](\.[^"']+)["']""", re.MULTILINE)
 
 

@@ -17,6 +17,7 @@ from pplab.views.widgets.cards import Cards
 from pplab.views.widgets.console import Console
 from pplab.views.widgets.dashboard import Dashboard
 from pplab.views.widgets.studio import Studio
+from pplab.views.widgets.timing import Timing
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import lab_at
 
@@ -88,6 +89,15 @@ def stream_in_a_console(lab):
     console.close()
 
 
+def walk_through_timings(lab):
+    timing = Timing(lab)
+    receive(timing, kind="ready")
+    timing.set_state({"reach": "all"})
+    timing.set_state({"trace": timing.lists["latest"][0]["trace"]})
+    assert (timing.problem, len(timing.waterfall["bars"])) == (None, 5)
+    timing.close()
+
+
 def page_and_sort_cards(lab):
     experiment = lab.manager.experiment("latest")
     cards = Cards(lab, experiment)
@@ -98,7 +108,9 @@ def page_and_sort_cards(lab):
     cards.close()
 
 
-@pytest.mark.parametrize("look", [look_at_a_dashboard, edit_in_a_studio, stream_in_a_console, page_and_sort_cards])
+@pytest.mark.parametrize(
+    "look", [look_at_a_dashboard, edit_in_a_studio, stream_in_a_console, walk_through_timings, page_and_sort_cards]
+)
 def test_looking_at_a_widget_leaves_no_rows(lab, look):
     before = traces(lab)
     look(lab)
@@ -116,7 +128,7 @@ def test_a_console_shows_what_happens_without_adding_to_it(lab):
     console.close()
 
 
-@pytest.mark.parametrize("command", ["dashboard", "studio", "audit", "results"])
+@pytest.mark.parametrize("command", ["dashboard", "studio", "audit", "timing", "results"])
 def test_a_person_who_opens_a_view_by_a_command_leaves_a_trace(lab, command):
     before = traces(lab)
     opened = command_table.perform([command], Session(lambda: lab, "notebook")).value

@@ -1,9 +1,8 @@
 // The values of the charts as a table.
 
 import { h } from "../shared/dom.js";
-import { duration, number } from "../shared/format.js";
+import { dollars, duration, number } from "../shared/format.js";
 import type { Board, Score, SettingRow } from "../shared/generated/dashboard.js";
-import { dollars } from "./tiles.js";
 
 /** Return the table of settings; it can be scrolled by keyboard. */
 export function settingsTable(board: Board): HTMLElement {

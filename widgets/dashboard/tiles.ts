@@ -1,7 +1,7 @@
 // The totals at the top.
 
 import { h } from "../shared/dom.js";
-import { duration, number } from "../shared/format.js";
+import { dollars, duration, number } from "../shared/format.js";
 import type { Tiles } from "../shared/generated/dashboard.js";
 
 /** Return one tile for each total; what is unknown says so. */
@@ -23,11 +23,6 @@ export function tiles(totals: Tiles): HTMLElement[] {
       totals.latency_p90 === null ? "" : `90 % within ${duration(totals.latency_p90)}`,
     ),
   ];
-}
-
-/** US dollars, with as many digits as a small cost needs. */
-export function dollars(value: number): string {
-  return `$${number(value, value === 0 || value >= 1 ? 2 : 4)}`;
 }
 
 function tile(name: string, value: string, note = ""): HTMLElement {

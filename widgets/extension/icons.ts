@@ -32,3 +32,12 @@ export const auditIcon = icon("audit", '<path d="M2 4h7M2 8h5M2 12h4M9 11.2l2 2 
 
 /** A new experiment notebook: a page with a plus. */
 export const notebookIcon = icon("notebook", '<path d="M3 1.8h10v12.4H3zM5.6 1.8v12.4M9.4 6v4M7.4 8h4"/>');
+
+/** A package: a box. */
+export const packageIcon = icon("package", '<path d="M2 5l6-3 6 3v6.4l-6 3-6-3zM2 5l6 3 6-3M8 8v6.4"/>');
+
+/** A recording: lines of calls with a dot. */
+export const recordingIcon = icon("recording", '<path d="M2 4h8M2 8h6M2 12h5"/><circle cx="12" cy="11" r="2.4"/>');
+
+/** An exported table. */
+export const tableIcon = icon("table", '<path d="M2 2.5h12v11H2zM2 6h12M2 9.8h12M6 6v7.5"/>');

@@ -19,8 +19,7 @@ export async function watchSettings(
     const found = await registry?.load(PLUGIN);
     take(found ? inForce(found) : DEFAULTS);
     found?.changed.connect(() => take(inForce(found)));
-  } catch (error) {
-    console.warn("pplab: the settings could not be read, so the defaults hold.", error);
-    take(DEFAULTS);
+  } catch {
+    take(DEFAULTS); // an installation without our settings
   }
 }

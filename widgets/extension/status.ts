@@ -21,7 +21,7 @@ export class StatusItem extends Widget {
   ) {
     super();
     this.node.dataset.pplab = "status";
-    this.button = h("button", { type: "button", class: "pplab-status", onclick: onOpen });
+    this.button = h("button", { type: "button", class: "pplab-status-item", onclick: onOpen });
     this.node.append(this.button);
     labs.changed.connect(this.draw, this);
     this.draw();

@@ -1,5 +1,5 @@
-// Views in tabs of JupyterLab's main area, without a kernel: an experiment, the dashboard and the audit console. What needs a
-// kernel opens a notebook instead. An application without such an area (Notebook 7) opens the tab in JupyterLab.
+// Views in tabs of JupyterLab's main area, without a kernel: an experiment, the dashboard, the audit console, timing and traces.
+// What needs a kernel opens a notebook instead. An application without such an area (Notebook 7) opens the tab in JupyterLab.
 
 import {
   ILabShell,
@@ -97,6 +97,7 @@ class Tabs {
       icon: notebookIcon,
       onClick: openNotebook,
     });
+    tab.toolbar.addClass("pplab-tab-toolbar");
     tab.toolbar.addItem("pplab-notebook", button);
     return tab;
   }
@@ -154,6 +155,11 @@ function addViewCommands(app: JupyterFrontEnd, tabs: Tabs, labs: ILabs, trans: T
     caption: trans.__("Show an experiment's verdict, table, chart and answers"),
     execute: ({ lab, id }: Arguments) => tabs.open({ view: "cards", lab: String(lab), id: String(id) }),
   });
+  commands.addCommand("pplab:open-trace", {
+    label: trans.__("Open trace"),
+    caption: trans.__("Show where the time of a cell, an operation or a call went"),
+    execute: ({ lab, id }: Arguments) => tabs.open({ view: "trace", lab: String(lab), id: String(id) }),
+  });
   const openOfLab = (view: ViewName) => async (args: Arguments) => {
     const lab = await chosenLab(args, labs);
     if (lab !== null) return tabs.open({ view, lab });
@@ -161,6 +167,7 @@ function addViewCommands(app: JupyterFrontEnd, tabs: Tabs, labs: ILabs, trans: T
   };
   const faces = commandFaces(trans);
   commands.addCommand("pplab:dashboard", { ...faces["pplab:dashboard"], execute: openOfLab("dashboard") });
+  commands.addCommand("pplab:timing", { ...faces["pplab:timing"], execute: openOfLab("timing") });
   commands.addCommand("pplab:audit", { ...faces["pplab:audit"], execute: openOfLab("console") });
 }
 
@@ -194,7 +201,7 @@ function addKernelCommands(
 
 export const tabs: JupyterFrontEndPlugin<void> = {
   id: "pplab:tabs",
-  description: "Opens experiments, the dashboard and the audit console in tabs, without a kernel.",
+  description: "Opens experiments, the dashboard, the audit console and timing in tabs, without a kernel.",
   autoStart: true,
   requires: [ILabs],
   optional: [ILabShell, ILayoutRestorer, IRouter, IDefaultFileBrowser, ITranslator],

@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from "@jupyterlab/translation";
 import type { LabIcon } from "@jupyterlab/ui-components";
-import { auditIcon, dashboardIcon, labIcon } from "./icons.js";
+import { auditIcon, dashboardIcon, labIcon, timingIcon } from "./icons.js";
 import { labFolder } from "./labs.js";
 import type { ViewBundle } from "./transport.js";
 
@@ -14,7 +14,7 @@ export interface ViewAddress {
   readonly id?: string;
 }
 
-export type ViewName = "cards" | "dashboard" | "console";
+export type ViewName = "cards" | "dashboard" | "console" | "timing" | "trace";
 
 interface ViewKind {
   readonly icon: LabIcon;
@@ -45,6 +45,18 @@ export const VIEWS: Readonly<Record<ViewName, ViewKind>> = {
     title: (trans, lab) => trans.__("Audit: %1", lab),
     command: () => "audit",
     load: () => import(/* webpackChunkName: "view_console" */ "../console/index.js"),
+  },
+  timing: {
+    icon: timingIcon,
+    title: (trans, lab) => trans.__("Timing: %1", lab),
+    command: () => "timing",
+    load: () => import(/* webpackChunkName: "view_timing" */ "../timing/index.js"),
+  },
+  trace: {
+    icon: timingIcon,
+    title: (trans, _lab, id) => trans.__("Trace %1", id.slice(0, ID_SHOWN)),
+    command: (id) => `trace ${id} --full`,
+    load: () => import(/* webpackChunkName: "view_timing" */ "../timing/index.js"),
   },
 };
 

@@ -12,7 +12,7 @@ export class Tabs {
   readonly panels: HTMLElement[];
   readonly #buttons: HTMLButtonElement[];
 
-  constructor(name: string, tabs: readonly Tab[]) {
+  constructor(name: string, tabs: readonly Tab[], selected = 0) {
     const ids = tabs.map(() => freshId("tab"));
     this.#buttons = tabs.map((tab, index) =>
       h(
@@ -24,7 +24,7 @@ export class Tabs {
     this.panels = tabs.map((tab, index) => h("div", { role: "tabpanel", "aria-labelledby": ids[index] }, tab.element));
     this.list = h("div", { role: "tablist", "aria-label": name, class: "pplab-tabs" }, ...this.#buttons);
     this.list.addEventListener("keydown", (event) => this.#move(event));
-    this.#show(0);
+    this.#show(selected);
   }
 
   #show(selected: number): void {

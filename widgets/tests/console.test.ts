@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { ChainPanel } from "../console/chain.js";
 import { EventsTable } from "../console/events.js";
 import { Filters } from "../console/filters.js";
-import { timeScale } from "../console/timeline.js";
 import type { ConsoleTraits, EventLine } from "../shared/generated/console.js";
 import { Tabs } from "../shared/tabs.js";
+import { timeScale } from "../shared/timeline.js";
 import { button, notebook, press } from "./notebook.js";
 
 function row(seq: number, changes: Partial<EventLine> = {}): EventLine {

@@ -1,0 +1,117 @@
+"""The line below each cell: in JupyterLab and Notebook 7, over a reload and a restart, off by the setting, never in the file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page, Route
+
+CELLS = ("%load_ext pplab", "%pplab run --n 2 --set max_tokens=3 'Name a fruit.'", "x = 1", "1 / 0")
+
+
+def footers(page: Page) -> Locator:
+    """Return the footers that say something."""
+    return page.locator("[data-pplab='cell-footer']:has(> span)")
+
+
+def words(page: Page) -> list[str]:
+    """Return what the footers say, without the link."""
+    return page.locator("[data-pplab='cell-footer'] > span").all_inner_texts()
+
+
+def cells_without_outputs(path: Path) -> list[dict[str, object]]:
+    """Return what is stored of each cell but its outputs and its number."""
+    stored = nbformat.read(path, as_version=4)
+    return [{key: value for key, value in cell.items() if key not in ("outputs", "execution_count")} for cell in stored.cells]
+
+
+@pytest.fixture
+def settings(server):
+    """Return a function that sets the user's settings; what was there before comes back."""
+    path = server.root.parent / "settings" / "pplab" / "settings.jupyterlab-settings"
+
+    def write(**values: object) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(values), "utf-8")
+
+    yield write
+    path.unlink(missing_ok=True)
+
+
+def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_holds_nothing_of_it(notebook):
+    opened = notebook(*CELLS)
+    page = opened.page
+    before = cells_without_outputs(opened.path)
+    opened.run_all()
+    expect(footers(page)).to_have_count(4)
+    said = words(page)
+    assert "2 calls" in said[1]
+    assert "tokens" in said[1]
+    assert said[3].startswith("failed after")
+    assert all("call" not in text for text in (said[0], said[2], said[3]))
+    opened.save()
+    assert cells_without_outputs(opened.path) == before
+    assert "cell-footer" not in opened.path.read_text("utf-8")
+    opened.open()
+    expect(footers(page)).to_have_count(4)
+    assert words(page) == said
+    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
+    assert words(page) == said
+    opened.run_all()
+    expect(footers(page)).to_have_count(4)
+
+
+def test_nothing_moves_when_the_words_come(notebook):
+    opened = notebook("%load_ext pplab", "x = 1", "y = 2")
+    page = opened.page
+    opened.run_all()
+    expect(footers(page)).to_have_count(3)
+    held: list[Route] = []
+    page.route("**/cells?**", held.append)
+    page.evaluate("() => { jupyterapp.shell.currentWidget.content.activeCellIndex = 1 }")
+    with page.expect_request("**/cells?**"):
+        opened.command("notebook:run-cell")
+    expect(footers(page)).to_have_count(2)
+    last = page.locator(".jp-Notebook .jp-Cell").nth(2)
+    waiting = last.bounding_box()
+    page.unroute("**/cells?**")
+    for route in held:
+        route.continue_()
+    expect(footers(page)).to_have_count(3)
+    assert last.bounding_box() == waiting
+
+
+def test_a_notebook_without_pplab_has_no_footers(notebook):
+    opened = notebook("x = 1")
+    opened.run_all()
+    assert opened.page.locator("[data-pplab='cell-footer']").count() == 0
+
+
+def test_the_setting_takes_the_footers_away(notebook, settings):
+    opened = notebook(*CELLS[:1])
+    opened.run_all()
+    expect(footers(opened.page)).to_have_count(1)
+    settings(footer=False)
+    with opened.page.expect_response(lambda answer: "/api/settings" in answer.url):
+        opened.open()
+    opened.wait_for("() => jupyterapp.restored.then(() => true)")
+    expect(opened.page.locator("[data-pplab='cell-footer']")).to_have_count(0)
+
+
+def test_notebook_7_has_them_too(notebook, server):
+    opened = notebook(*CELLS[:3])
+    page = opened.page
+    opened.run_all()
+    opened.save()
+    expect(footers(page)).to_have_count(3)
+    page.goto(f"{server.url}/notebooks/{opened.path.relative_to(server.root).as_posix()}")
+    expect(footers(page)).to_have_count(3)
+    opened.open()  # for the fixture, which ends its kernel
