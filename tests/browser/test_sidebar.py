@@ -54,13 +54,16 @@ def section(sidebar, name):
     return sidebar.locator(f"[data-section='{name}']")
 
 
-def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page, labs, opened):
+def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page, server, folder, labs):
     labs.labs = [lab(WORK, experiments=MANY)]
     labs.experiments = {WORK: [experiment(n, status=STATUSES[n % 6], verdict="" if n % 6 else "Use 0.7") for n in range(MANY)]}
+    open_lab(page, server, folder)
+    executed(page)
     begin = time.perf_counter()
-    sidebar = opened()
+    show_sidebar(page)
+    sidebar = page.locator("[data-pplab='sidebar']")
     expect(rows(sidebar).first).to_be_visible()
-    print(f"\n10,000 experiments: page and sidebar {time.perf_counter() - begin:.1f} s")
+    print(f"\n10,000 experiments in the sidebar after {time.perf_counter() - begin:.2f} s")
     assert rows(sidebar).count() < 40
     box = sidebar.get_by_role("listbox", name="Experiments")
     sidebar.get_by_label("Search experiments").focus()
@@ -74,8 +77,8 @@ def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page,
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => executed.length")
-    assert page.evaluate("() => executed[0]") == ["pplab:open-experiment", {"lab": WORK, "id": experiment(1)["id"]}]
+    page.wait_for_function("() => executed.length > 1")
+    assert page.evaluate("() => executed[1]") == ["pplab:open-experiment", {"lab": WORK, "id": experiment(1)["id"]}]
     assert kernels(page) == 0
 
 
@@ -200,8 +203,8 @@ def test_a_run_of_another_process_appears_and_ends_with_a_notification(page, ser
     chosen = section(sidebar, "labs").locator(f"[data-lab='{folder.name}/.pplab']").get_by_role("radio")
     chosen.check()
     expect(rows(sidebar)).to_have_count(1)
-    running = subprocess.Popen(**_command(folder, "run", "--n", "400", "Write a tagline for a notebook."))
-    expect(page.locator("[data-pplab='status']")).to_contain_text("of 400")
+    running = subprocess.Popen(**_command(folder, "run", "--n", "60", "Write a tagline for a notebook."))
+    expect(page.locator("[data-pplab='status']")).to_contain_text("of 60")
     running.communicate()
     assert running.returncode == 0
     expect(rows(sidebar)).to_have_count(2)

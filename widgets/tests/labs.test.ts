@@ -19,7 +19,8 @@ async function open(...labs: ReturnType<typeof lab>[]) {
   const server = labServer({ labs: () => lists(...listed), "labs/a/experiments": () => [experiment()] });
   const made = new Labs(server.api);
   await made.refresh();
-  const socket = (name: string) => server.sockets.findLast(({ url }) => url.includes(`/labs/${name}/`)) as FakeSocket;
+  const socket = (name: string) =>
+    server.sockets.filter(({ url }) => url.includes(`/labs/${name}/`)).at(-1) as FakeSocket;
   const relist = (...others: ReturnType<typeof lab>[]) => {
     listed = others;
     return made.refresh();

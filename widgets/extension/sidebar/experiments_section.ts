@@ -32,7 +32,7 @@ export class ExperimentsSection extends Section {
     this.search = h("input", {
       type: "search",
       class: "jp-mod-styled pplab-search",
-      placeholder: trans.__("Search prompt, model, status…"),
+      placeholder: trans.__("Prompt, model or status"),
       "aria-label": trans.__("Search experiments"),
       oninput: () => this.typed(),
       onkeydown: (event: KeyboardEvent) => this.leaveSearch(event),

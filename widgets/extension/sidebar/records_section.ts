@@ -83,11 +83,11 @@ export function calibrationsSection(labs: ILabs, trans: TranslationBundle, onNew
       h(
         "li",
         { class: "pplab-record", title: row.id },
-        h("span", {}, row.name || row.id.slice(0, 8)),
+        h("span", {}, row.name || moment(row.created_at)),
         h(
           "span",
           { class: "pplab-quiet" },
-          [rangeWords(row.ranges), row.user, moment(row.created_at)].filter(Boolean).join(", "),
+          [rangeWords(row.ranges), row.user, row.name && moment(row.created_at)].filter(Boolean).join(", "),
         ),
       ),
   });
