@@ -87,13 +87,20 @@ def test_a_notebook_without_pplab_has_no_footers(notebook):
 
 def test_the_setting_takes_the_footers_away(notebook, settings):
     opened = notebook(*CELLS[:1])
+    page = opened.page
     opened.run_all()
-    expect(footers(opened.page)).to_have_count(1)
+    expect(footers(page)).to_have_count(1)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/cells?" in request.url else None)
     settings(footer=False)
-    with opened.page.expect_response(lambda answer: "/api/settings" in answer.url):
+    with page.expect_response(lambda answer: answer.url.partition("?")[0].endswith("/pplab/api/labs")):
         opened.open()
-    opened.wait_for("() => jupyterapp.restored.then(() => true)")
-    expect(opened.page.locator("[data-pplab='cell-footer']")).to_have_count(0)
+    opened.run_all()
+    assert page.locator("[data-pplab='cell-footer']").count() == 0
+    assert asked == []
+    settings(footer=True)
+    opened.open()
+    expect(footers(page)).to_have_count(1)
 
 
 def test_notebook_7_has_them_too(notebook, server):
