@@ -106,7 +106,7 @@ export const files: JupyterFrontEndPlugin<void> = {
     }
 
     async function drawPackageFile(root: HTMLElement, path: string): Promise<void> {
-      const { drawPackage, drawRefusal, errorWords, replayCell } = await import(
+      const { drawPackage, drawRefusal, replayCell } = await import(
         /* webpackChunkName: "view_package" */ "./package_view.js"
       );
       try {
@@ -121,7 +121,7 @@ export const files: JupyterFrontEndPlugin<void> = {
           download: () => download(path),
         });
       } catch (error) {
-        const words = trans.__("JupyterLab has no viewer for this file. %1", errorWords(error));
+        const words = trans.__("JupyterLab has no viewer for this file: %1", (error as Error).message);
         drawRefusal(root, trans, words, () => download(path));
       }
     }
