@@ -25,9 +25,12 @@ CHARACTERS: Final = 200
 
 
 def describe_package(labs: OpenLabs, arguments: Arguments) -> dict[str, Any]:
-    """Return what a package holds, whether it is as it was exported, and else what is not."""
+    """Return what a package holds, whether it is as it was exported, and else what is not; or why it is no package."""
     path = _file(labs.root, arguments.text("path"))
-    report, contents = read_package(path)
+    try:
+        report, contents = read_package(path)
+    except BadInput as error:  # any zip may be asked about, so that this is an answer and no failure
+        return {"path": address(labs.root, path), "refused": error.message}
     facts = dataclasses.asdict(report)
     problems = facts.pop("problems")
     return {
@@ -70,9 +73,13 @@ def import_package(labs: OpenLabs, body: Any) -> dict[str, Any]:
 
 
 def preview_file(labs: OpenLabs, arguments: Arguments) -> dict[str, Any]:
-    """Return the first rows of a file, see `pplab.share.preview`."""
+    """Return the first rows of a file, see `pplab.share.preview`, or why there are none."""
     path = _file(labs.root, arguments.text("path"))
-    return {"path": address(labs.root, path), **dataclasses.asdict(preview(path))}
+    try:
+        shown = dataclasses.asdict(preview(path))
+    except BadInput as error:
+        shown = {"refused": str(error)}
+    return {"path": address(labs.root, path), **shown}
 
 
 def _file(root: Path, given: str) -> Path:

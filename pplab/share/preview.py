@@ -117,9 +117,9 @@ def _parquet(path: Path) -> Preview:
             metadata, names = file.metadata, file.schema_arrow.names
             shown = names[:COLUMNS]
             large = metadata.num_row_groups > 0 and metadata.row_group(0).total_byte_size > PARQUET_BYTES
-            columns = file.schema_arrow.names[:COLUMNS] if not large else []
-            batches = file.iter_batches(batch_size=ROWS, row_groups=[0], columns=columns) if metadata.num_rows and columns else ()
-            rows = next((batch.to_pylist() for batch in batches), [])
+            read = shown if metadata.num_rows and not large else []
+            batches = file.iter_batches(batch_size=ROWS, row_groups=[0], columns=read) if read else ()
+            rows: list[dict[str, Any]] = next((batch.to_pylist() for batch in batches), [])
             return Preview(
                 kind="parquet",
                 columns=tuple(shown),

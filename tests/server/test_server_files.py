@@ -58,8 +58,11 @@ def test_a_zip_that_is_none_of_ours_is_refused_in_words(server, folder):
     (folder / "no.zip").write_bytes(b"not a zip")
     for name in ("theirs.zip", "no.zip"):
         answer = described(server, folder / name)
-        assert answer.status == 400
-        assert answer.json["message"]
+        assert answer.status == 200
+        assert "package" in answer.json["refused"]
+        assert "verified" not in answer.json
+    (folder / "no.parquet").write_bytes(b"no")
+    assert "no.parquet" in server.get(f"preview?path={folder.name}/no.parquet")["refused"]
 
 
 def test_an_import_enters_the_lab_once_and_its_audit_says_so(server, folder):

@@ -10,7 +10,8 @@ import "./footer.css";
 
 /** What a cell took, in parts: "1.4 s", "12 calls", "3,400 tokens", "$0.42". */
 export function footerWords(trans: TranslationBundle, run: Cell): string[] {
-  const time = duration(run.duration_ms ?? 0);
+  const spent = run.duration_ms ?? 0;
+  const time = spent < 1 ? trans.__("under 1 ms") : duration(spent);
   const ended: Readonly<Record<string, string>> = {
     error: trans.__("failed after %1", time),
     interrupted: trans.__("interrupted after %1", time),

@@ -52,7 +52,12 @@ export interface Preview {
   readonly note: string;
 }
 
-export function describePackage(api: Api, path: string): Promise<PackageDescription> {
+/** Why a file cannot be shown. */
+export interface Refused {
+  readonly refused: string;
+}
+
+export function describePackage(api: Api, path: string): Promise<PackageDescription | Refused> {
   return api.request(`package${URLExt.objectToQueryString({ path })}`);
 }
 
@@ -61,6 +66,6 @@ export function importPackage(api: Api, path: string, lab: string): Promise<Impo
   return api.request("package/import", { method: "POST", body: JSON.stringify({ path, lab }) });
 }
 
-export function previewFile(api: Api, path: string): Promise<Preview> {
+export function previewFile(api: Api, path: string): Promise<Preview | Refused> {
   return api.request(`preview${URLExt.objectToQueryString({ path })}`);
 }

@@ -111,6 +111,11 @@ export const files: JupyterFrontEndPlugin<void> = {
       );
       try {
         const found = await describePackage(labs.api, path);
+        if ("refused" in found) {
+          const words = trans.__("JupyterLab has no viewer for this file: %1.", found.refused);
+          drawRefusal(root, trans, words, () => download(path));
+          return;
+        }
         if (labs.state === "loading") await labs.refresh();
         const names = new Map(labs.list.map(({ lab, name }) => [lab, name]));
         drawPackage(root, trans, found, {
@@ -121,8 +126,7 @@ export const files: JupyterFrontEndPlugin<void> = {
           download: () => download(path),
         });
       } catch (error) {
-        const words = trans.__("JupyterLab has no viewer for this file. %1", errorWords(error));
-        drawRefusal(root, trans, words, () => download(path));
+        drawRefusal(root, trans, errorWords(error), () => download(path));
       }
     }
 
@@ -144,7 +148,9 @@ export const files: JupyterFrontEndPlugin<void> = {
         import(/* webpackChunkName: "view_package" */ "./package_view.js"),
       ]);
       try {
-        drawPreview(root, trans, PathExt.basename(path), await previewFile(labs.api, path));
+        const found = await previewFile(labs.api, path);
+        if ("refused" in found) drawRefusal(root, trans, found.refused, () => download(path));
+        else drawPreview(root, trans, PathExt.basename(path), found);
       } catch (error) {
         drawRefusal(root, trans, errorWords(error), () => download(path));
       }

@@ -121,13 +121,14 @@ function toolbar(trans: TranslationBundle, found: PackageDescription, actions: P
 function experiments(trans: TranslationBundle, rows: readonly PackedExperiment[]): HTMLElement | false {
   if (!rows.length) return false;
   const heads = [trans.__("Experiment"), trans.__("Models"), trans.__("Answers"), trans.__("Status"), trans.__("Made")];
-  return h(
+  const table = h(
     "table",
     { class: "pplab-table" },
     h("caption", {}, trans._n("%1 experiment", "%1 experiments", rows.length)),
     h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))),
     h("tbody", {}, ...rows.map((row) => experimentRow(trans, row))),
   );
+  return h("div", { class: "pplab-scroll", tabindex: 0, role: "region", "aria-label": trans.__("Experiments") }, table);
 }
 
 function experimentRow(trans: TranslationBundle, row: PackedExperiment): HTMLElement {
