@@ -63,11 +63,11 @@ def _experiments(contents: PackageContents) -> list[dict[str, Any]]:
 
 def import_package(labs: OpenLabs, body: Any) -> dict[str, Any]:
     """Bring a package into a lab, as the server's user; the lab's audit says so. Return what came of it."""
-    texts = [body.get(name) if isinstance(body, dict) else None for name in ("path", "lab")]
-    if not all(isinstance(text, str) for text in texts):
+    package, lab = (body.get(name) if isinstance(body, dict) else None for name in ("path", "lab"))
+    if not isinstance(package, str) or not isinstance(lab, str):
         raise BadInput("the package and the lab are not said", hint='send {"path": "...", "lab": "..."}')
-    path = _file(labs.root, texts[0])
-    with labs.use(texts[1]) as opened:
+    path = _file(labs.root, package)
+    with labs.use(lab) as opened:
         report = opened.lab.import_package(path)
     return {"words": report.words, "experiments": list(report.experiments), "new": report.new}
 

@@ -41,8 +41,7 @@ LEASE_WAIT_S = 30.0
 """How long a reader waits for other pplab processes, whose leases are short."""
 TIMER_WAIT_S = 2.0
 """How long the timer waits for them before it leaves the work to a later time."""
-DRAIN_EVERY_S = 3.0
-"""How often the timer drains: opening the tables takes 0.2 s of a core, however little is new; who reads drains anyway."""
+DRAIN_EVERY_S = 3.0  # opening the tables takes 0.2 s of a core, however little is new; who reads drains anyway
 FORK_WAIT_S = 5.0
 """How long a fork waits for a read: a child must not inherit an open DuckDB, whose threads stay behind."""
 CHECKPOINT_BYTES = 1_000_000
@@ -51,8 +50,8 @@ CHECKPOINT_BYTES = 1_000_000
 class Store(Queries):
     """One lab's records: written to the journal at once, moved to the tables by whoever reads next.
 
-    Made by `open_store`, which gives every user of a folder in this process the same store. All methods may be called from
-    any thread; reads of several threads wait for each other.
+    Made by `open_store`, which gives every user of a folder in this process the same store. All methods may be called from any
+    thread; reads of several threads wait for each other.
 
     Parameters
     ----------
