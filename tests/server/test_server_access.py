@@ -12,6 +12,7 @@ import pytest
 from tornado.websocket import WebSocketHandler
 
 import pplab
+from pplab.server.file_handlers import FileAction
 from pplab.server.handlers import LabAction
 from pplab.server.routes import ROUTES
 from tests.server.conftest import BASE, TOKEN
@@ -26,7 +27,7 @@ def sample(path):
 
 def method(route):
     """Return what a route takes, as options of `Server.ask`."""
-    return {"body": {}} if issubclass(route.handler, LabAction) or not hasattr(route.handler, "get") else {}
+    return {"body": {}} if issubclass(route.handler, LabAction | FileAction) else {}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
