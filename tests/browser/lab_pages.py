@@ -28,13 +28,13 @@ def show_sidebar(page: Page) -> None:
     page.locator("[data-pplab='sidebar']").wait_for()
 
 
-def kernels(page: Page) -> int:
-    """Return how many kernels run."""
+def kernels(page: Page) -> set[str]:
+    """Return the ids of the kernels that run: all tests share a server, so others may be there."""
     script = """async () => {
         await jupyterapp.serviceManager.kernels.refreshRunning();
-        return [...jupyterapp.serviceManager.kernels.running()].length;
+        return [...jupyterapp.serviceManager.kernels.running()].map(model => model.id);
     }"""
-    return int(page.evaluate(script))
+    return set(page.evaluate(script))
 
 
 def executed(page: Page) -> None:

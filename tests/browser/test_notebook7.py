@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import nbformat
 import pytest
 from playwright.sync_api import expect
 
@@ -10,33 +9,26 @@ CELLS = ("%load_ext pplab", "%%pplab run --n 2 --set max_tokens=20\nName a lamp.
 
 
 @pytest.fixture
-def classic(page, server, request):
-    """A notebook opened in Notebook 7, its cells run."""
-    folder = server.root / f"notebook7-{request.node.name}-{request.node.execution_count}"
-    folder.mkdir()
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(made, folder / "classic.ipynb")
-    page.goto(f"{server.url}/notebooks/{folder.name}/classic.ipynb")
-    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(len(CELLS))
-    expect(page.locator(".jp-NotebookKernelStatus-fade, .jp-NotebookKernelStatus")).to_be_attached()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    yield page
-    page.get_by_role("menuitem", name="Kernel", exact=True).click()
-    page.get_by_role("menuitem", name="Shut Down Kernel", exact=True).click()
+def classic(notebook, server):
+    """The page of a notebook in Notebook 7, which was run and saved in JupyterLab, with the same kernel."""
+    opened = notebook(*CELLS).run_all().save()
+    opened.page.goto(f"{server.url}/notebooks/{opened.path.relative_to(server.root).as_posix()}")
+    yield opened.page
+    opened.open()  # for the fixture, which ends its kernel
 
 
-def test_a_notebook_runs_with_cards_and_a_line_below_its_cell(classic):
-    expect(classic.locator(".jp-OutputArea [data-pplab='cards'] [data-pplab='card']")).to_have_count(2)
+def test_widgets_and_the_lines_below_cells_are_there_and_a_cell_that_runs_has_both(classic):
     expect(classic.locator("[data-pplab='cell-footer']").last).to_contain_text("2 calls")
+    expect(classic.locator(".jp-OutputArea [data-pplab='card']")).to_have_count(2)
+    classic.get_by_text("Name a lamp.").click()
+    classic.keyboard.press("Control+Enter")
+    expect(classic.locator("[data-pplab='cell-footer']").last).to_contain_text("2 calls")
+    expect(classic.locator(".jp-OutputArea [data-pplab='card']")).to_have_count(2)
 
 
-def test_its_commands_are_in_the_menu_or_the_palette_and_nothing_is_missing(classic):
-    expect(classic.locator(".jp-OutputArea [data-pplab='cards']")).to_be_visible()
-    classic.keyboard.press("Control+Shift+C")
-    palette = classic.locator(".lm-CommandPalette")
-    expect(palette).to_be_visible()
-    palette.get_by_role("textbox").fill("Sampling lab")
-    expect(palette.get_by_text("Dashboard")).to_be_visible()
-    classic.keyboard.press("Escape")
+def test_the_lab_has_a_menu_whose_dashboard_opens_in_jupyterlab(classic):
+    classic.get_by_role("menuitem", name="Sampling lab", exact=True).click()
+    with classic.expect_popup() as opened:
+        classic.get_by_role("menuitem", name="Dashboard").click()
+    expect(opened.value.locator("[data-pplab='dashboard']")).to_have_attribute("data-experiments", "1")
+    opened.value.close()

@@ -58,6 +58,7 @@ def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page,
     labs.labs = [lab(WORK, experiments=MANY)]
     labs.experiments = {WORK: [experiment(n, status=STATUSES[n % 6], verdict="" if n % 6 else "Use 0.7") for n in range(MANY)]}
     open_lab(page, server, folder)
+    before = kernels(page)
     executed(page)
     begin = time.perf_counter()
     show_sidebar(page)
@@ -79,7 +80,7 @@ def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page,
     page.keyboard.press("Enter")
     page.wait_for_function("() => executed.length > 1")
     assert page.evaluate("() => executed[1]") == ["pplab:open-experiment", {"lab": WORK, "id": experiment(1)["id"]}]
-    assert kernels(page) == 0
+    assert kernels(page) <= before
 
 
 def test_a_search_leaves_what_matches_and_can_be_cleared(page, labs, opened):
@@ -197,6 +198,7 @@ def test_axe_finds_nothing_serious_in_any_theme_and_700_pixels_suffice(page, lab
 
 def test_a_run_of_another_process_appears_and_ends_with_a_notification(page, server, folder):
     open_lab(page, server, folder)
+    before = kernels(page)
     show_sidebar(page)
     sidebar = page.locator("[data-pplab='sidebar']")
     _pplab(folder, "run", "--n", "2", "Say hello.")
@@ -214,7 +216,7 @@ def test_a_run_of_another_process_appears_and_ends_with_a_notification(page, ser
     expect(told.filter(has_text="Write a tagline")).to_contain_text("Run finished")
     told.filter(has_text="Write a tagline").get_by_role("button", name="Open results").click()
     expect(page.locator("[data-pplab='cards']").first).to_be_visible()
-    assert kernels(page) == 0
+    assert kernels(page) <= before
 
 
 def _command(folder, *arguments):
