@@ -9,6 +9,7 @@ import type { IRenderMime, IRenderMimeRegistry } from "@jupyterlab/rendermime";
 import type { Panel } from "@lumino/widgets";
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
+const OURS = /class="pplab"|^<small>pplab: /; // the second: what stands in for the cards of a run while it is under way
 const TIMEOUT = 500; // ms until the static form stands in for a model that may still come
 
 interface Manager {
@@ -50,7 +51,7 @@ function withFallback(
       const renderLive = renderer.renderModel.bind(renderer);
       renderer.renderModel = async (model) => {
         const { model_id: id } = model.data[VIEW] as { readonly model_id: string };
-        if (!id || !String(model.data["text/html"]).includes('class="pplab"')) return renderLive(model);
+        if (!id || !OURS.test(String(model.data["text/html"]))) return renderLive(model);
         const modelFound = hasModel(renderer, id);
         const timeout = new Promise<boolean>((resolve) => setTimeout(() => resolve(false), TIMEOUT));
         if (await Promise.race([modelFound, timeout])) return renderLive(model);
