@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pplab.errors import PplabError
 
@@ -90,7 +90,3 @@ class Onlooker:
     def export(self, ids: list[str], format: str) -> Export:
         """Export experiments, which is recorded as an operation of its own."""
         return Context().run(self._lab.export, ids, format)
-
-    def calibrate(self, _answers: Any) -> Any:
-        """Refuse: calibrations are made in notebooks."""
-        raise NeedsKernel("calibrating")

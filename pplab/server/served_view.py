@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Frame = dict[str, Any]
 
-NEEDS_KERNEL: Final = {"resend": "asking for an answer again", "finish": "calibrating"}
+NEEDS_KERNEL: Final = {"resend": "asking for an answer again"}
 """What a view asks for that is done in notebooks only: the kind of the message, and what to call it."""
 
 
@@ -43,12 +43,6 @@ def _dashboard(lab: Any, _arguments: Arguments) -> LabWidget:
     return Dashboard(lab, make_figure=lambda drawing: ViewFigure(drawing, lab.comm))
 
 
-def _quiz(lab: Any, _arguments: Arguments) -> LabWidget:
-    from pplab.views.widgets.quiz import Quiz
-
-    return Quiz(lab)
-
-
 def _timing(lab: Any, _arguments: Arguments) -> LabWidget:
     from pplab.views.widgets.timing import Timing
 
@@ -65,7 +59,6 @@ VIEWS: Final[dict[str, Callable[[Any, Arguments], LabWidget]]] = {
     "cards": _cards,
     "console": _console,
     "dashboard": _dashboard,
-    "quiz": _quiz,
     "timing": _timing,
     "trace": _trace,
 }

@@ -69,6 +69,7 @@ def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_relo
     lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
     cards = lab.tab("cards")
     expect(cards.locator("[data-pplab=card]")).to_have_count(9)
+    expect(lab.page.locator("#jp-main-dock-panel .lm-TabBar-tabLabel", has_text=PROMPT[:30])).to_be_visible()
     expect(cards).to_contain_text("temperature 0.7")
     expect(cards.locator("img[src^='data:image/svg']").first).to_be_visible()
     cards.get_by_label("Sort").select_option("creativity")

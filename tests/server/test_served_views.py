@@ -17,7 +17,6 @@ from pplab.server.view_comm import ViewComm
 from pplab.views.widgets.cards import Cards
 from pplab.views.widgets.console import Console
 from pplab.views.widgets.dashboard import Dashboard
-from pplab.views.widgets.quiz import Quiz
 from pplab.views.widgets.timing import Timing
 
 PROMPT = "Write a tagline for a notebook."
@@ -107,7 +106,7 @@ def records(lab):
 def in_process(lab, view):
     if view == "cards":
         return Cards(lab, lab.manager.experiment("latest"))
-    return {"console": Console, "dashboard": Dashboard, "quiz": Quiz, "timing": Timing}[view](lab)
+    return {"console": Console, "dashboard": Dashboard, "timing": Timing}[view](lab)
 
 
 VARYING = {"me"}
@@ -160,7 +159,6 @@ def test_looking_at_views_leaves_neither_audit_rows_nor_records(lab, look):
     console.ask(kind="verify")
     assert console.next_state("chain", lambda chain: chain["verified"])["broken"] == ""
     console.choose(event="no_such_event")
-    look("quiz").choose(answers={"goal": "facts"})
     timing = look("timing")
     timing.ask(kind="ready")
     timing.choose(reach="hour")
@@ -188,13 +186,10 @@ def test_a_retry_of_what_failed_to_be_read_leaves_no_record(lab, look):
     assert records(lab) == before
 
 
-@pytest.mark.parametrize(
-    ("view", "content"), [("cards", {"kind": "resend", "id": "x"}), ("quiz", {"kind": "finish", "answers": {}})]
-)
-def test_what_runs_or_stores_is_refused_in_words(lab, look, view, content):
+def test_what_runs_is_refused_in_words(lab, look):
     before = records(lab)
-    browser = look(view)
-    browser.ask(**content)
+    browser = look("cards")
+    browser.ask(kind="resend", id="x")
     problem = browser.next_state("problem")
     assert (problem["code"], "needs a notebook's kernel" in problem["message"]) == ("needs_kernel", True)
     assert records(lab) == before

@@ -28,6 +28,7 @@ type Arguments = ReadonlyPartialJSONObject;
 
 const LINK = "pplab-view"; // the parameter of JupyterLab's address that opens a tab
 const OPEN = "pplab:open-view";
+const PROMPT_SHOWN = 32; // characters of a prompt in a tab's title
 
 /** The tabs of one page: each view of each lab at most once. */
 class Tabs {
@@ -64,6 +65,15 @@ class Tabs {
     this.app.shell.activateById(id);
   }
 
+  /** Name an experiment's tab by its prompt, which tells more than its id. */
+  async #nameByPrompt(tab: MainAreaWidget, lab: string, id: string): Promise<void> {
+    const found = await this.labs.api.experiments(lab, { limit: 1, query: id }).catch(() => null); // the view says why
+    const prompt = found?.experiments.find((one) => one.id === id)?.prompt.trim();
+    if (!prompt || tab.isDisposed) return;
+    tab.title.label = prompt.length > PROMPT_SHOWN ? `${prompt.slice(0, PROMPT_SHOWN)}…` : prompt;
+    tab.title.caption = [prompt, lab, id].join("\n");
+  }
+
   #make({ view, lab, id = "" }: ViewAddress): MainAreaWidget<ViewTab> {
     const { app, labs, trans } = this;
     const kind = VIEWS[view];
@@ -91,6 +101,7 @@ class Tabs {
     tab.title.label = kind.title(trans, labName(lab), id);
     tab.title.caption = [tab.title.label, lab, id].filter(Boolean).join("\n");
     tab.title.icon = kind.icon;
+    if (view === "cards") void this.#nameByPrompt(tab, lab, id);
     const button = new ToolbarButton({
       label: trans.__("Open in a notebook"),
       tooltip: trans.__("Show this in a new notebook, with a kernel that can run, retry and rate"),
