@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from readme_renderer import markdown
 
 import pplab
@@ -23,7 +28,9 @@ ROOT = Path(__file__).parents[2]
 BUILT = os.environ.get("PPLAB_DIST")
 FRONT_END = sorted(index for index in (ROOT / "widgets").glob("*/index.ts") if index.parent.name != "extension")
 EXTENSION = "pplab/views/widgets/static/labextension"
-INSTALLED_EXTENSION = f"pplab-{pplab.__version__}.data/data/share/jupyter/labextensions/pplab"
+DATA = f"pplab-{pplab.__version__}.data/data"
+INSTALLED_EXTENSION = f"{DATA}/share/jupyter/labextensions/pplab"
+ENABLED = {f"{DATA}/etc/jupyter/jupyter_server_config.d/pplab.json"}
 NOTEBOOK = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -34,10 +41,10 @@ assert shell.run_cell("%unload_ext pplab").success
 """
 
 
-def run(command, **options):
+def run(command, env=None, **options):
     """Run a program; its output is shown when it fails."""
-    env = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=900, check=False, **options)
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
+    done = subprocess.run(command, env=env or clean, capture_output=True, text=True, timeout=900, check=False, **options)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -103,7 +110,7 @@ def test_the_wheel_holds_the_package_with_its_data_and_front_end_and_nothing_els
     assert {name.removeprefix(EXTENSION) for name in extension} == {name.removeprefix(INSTALLED_EXTENSION) for name in installed}
     described = json.loads(zipfile.ZipFile(wheel).read(f"{EXTENSION}/package.json"))
     assert f"{EXTENSION}/{described['jupyterlab']['_build']['load']}" in extension
-    assert others == static | extension | installed
+    assert others == static | extension | installed | ENABLED
     assert metadata(wheel)["License-Expression"] == "BSD-3-Clause AND CC-BY-SA-4.0"
 
 
@@ -133,3 +140,61 @@ def test_the_installed_program_checks_itself_and_runs(installed, tmp_path):
 
 def test_the_installed_extension_works_in_a_shell(installed, tmp_path):
     run([installed / "python", "-c", NOTEBOOK], cwd=tmp_path)
+
+
+@pytest.fixture
+def jupyterlab(wheel, installed, tmp_path):
+    """Address of a JupyterLab that the extra brought into the empty environment, and a function that runs its programs."""
+    run([installed / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", f"{wheel}[lab]"])
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV", "JUPYTER"))}
+    folders = {f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = (
+        clean | folders | {"JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"), "PATH": f"{installed}{os.pathsep}/usr/bin"}
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--IdentityProvider.token=",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+    ]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [installed / "python", "-m", "jupyterlab", *options], cwd=tmp_path, env=environment, stdout=log, stderr=log
+        )
+    try:
+        until = time.monotonic() + 120
+        while server.poll() is None and time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(0.05)
+        yield f"http://127.0.0.1:{port}", lambda *words: run(words, env=environment, cwd=tmp_path)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def test_the_extra_brings_a_jupyterlab_whose_launcher_has_the_lab(jupyterlab, installed):
+    address, program = jupyterlab
+    listing = (
+        "import subprocess, sys; print(subprocess.run(sys.argv[1:], capture_output=True, check=True, text=True))"
+    )
+    python = installed / "python"
+    listed = program(python, "-c", listing, installed / "jupyter", "labextension", "list")
+    assert re.search(rf"pplab v{re.escape(pplab.__version__)}[^\\]*enabled[^\\]*OK", re.sub(r"\\x1b\[\d*m", "", listed))
+    listed = program(python, "-c", listing, installed / "jupyter", "server", "extension", "list")
+    assert re.search(r"pplab\.server[^\\]*enabled", re.sub(r"\\x1b\[\d*m", "", listed))
+    assert program(installed / "pplab", "doctor").count("is enabled") == 2
+    with sync_playwright() as playwright:
+        found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        page.goto(f"{address}/lab")
+        section = page.locator(".jp-Launcher-section", has_text="Sampling lab")
+        expect(section.locator(".jp-LauncherCard")).to_have_count(6, timeout=120_000)
+        browser.close()
