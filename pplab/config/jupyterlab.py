@@ -12,6 +12,7 @@ from traitlets import Bool, Float, TraitError
 from traitlets.config import Configurable
 
 from pplab.config.configuration import PPLab, set_value
+from pplab.config.jupyter_folders import data_folders, json_files, own_config_folder
 from pplab.errors import BadInput, did_you_mean
 
 if TYPE_CHECKING:
@@ -94,16 +95,16 @@ def read_settings() -> tuple[dict[str, Any], list[str]]:
 
 def _files() -> Iterator[tuple[Path, bool]]:
     """Yield the files that may hold settings, the one that decides last, and whether each is an administrator's."""
-    from jupyter_core.paths import jupyter_config_dir, jupyter_path
-
     folder = os.environ.get("JUPYTERLAB_DIR")
-    for application in [folder] if folder else reversed(jupyter_path("lab")):
-        for found in sorted(Path(application, "settings", "overrides.d").glob("*.json")):
+    for application in [Path(folder)] if folder else reversed(data_folders("lab")):
+        for found in json_files(application / "settings" / "overrides.d"):
             yield found, True
-        yield Path(application, "settings", "overrides.json"), True
-    own = os.environ.get("JUPYTERLAB_SETTINGS_DIR") or Path(jupyter_config_dir(), "lab", "user-settings")
-    package, _, name = PLUGIN.partition(":")
-    yield Path(own, package, f"{name}.jupyterlab-settings"), False
+        yield application / "settings" / "overrides.json", True
+    named, own = os.environ.get("JUPYTERLAB_SETTINGS_DIR"), own_config_folder()
+    settings = Path(named) if named else own and own / "lab" / "user-settings"
+    if settings:
+        package, _, name = PLUGIN.partition(":")
+        yield settings / package / f"{name}.jupyterlab-settings", False
 
 
 def _parse(text: str) -> Any:

@@ -230,7 +230,7 @@ def test_a_journal_that_another_user_made_for_themselves_stops_nobody_and_is_nam
     assert shared.play(ADA, RUN) == 3
     said = shared.play(ADA, f"WORDS = [['doctor']]\n{TRY}")["doctor"]
     assert said[0] == 1
-    assert journal.name in said[1]
+    assert journal.name in said[1], said
     assert "chmod g+r" in said[1]
 
 

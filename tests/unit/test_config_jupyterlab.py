@@ -145,3 +145,13 @@ def test_every_setting_has_a_trait_that_explains_it():
     traits = setting_traits()
     assert all(trait.help.endswith(".") for trait in traits.values())
     assert {name for name, trait in traits.items() if trait.this_class is FrontEnd} == {"footer", "notifications", "refresh"}
+
+
+def test_a_user_without_a_home_folder_has_no_settings_and_no_trouble(monkeypatch):
+    def no_home(*_arguments):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("JUPYTERLAB_SETTINGS_DIR", raising=False)
+    for name in ("jupyter_path", "jupyter_config_dir", "jupyter_config_path"):
+        monkeypatch.setattr(f"jupyter_core.paths.{name}", no_home)
+    assert read_settings() == ({}, [])

@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -189,9 +190,9 @@ class Channel:
         pass
 
 
-def test_it_works_over_any_channel_and_with_the_context_of_a_lab(lab):
+def test_it_works_over_any_channel_that_the_lab_names(lab):
     channel = Channel()
-    view = Timing(lab.context, comm=channel, reach="all")
+    view = Timing(SimpleNamespace(context=lab.context, record=lab.context.record, comm=channel), reach="all")
     channel.receive({"content": {"data": {"method": "custom", "content": {"kind": "ready"}}}, "buffers": []})
     assert {"totals", "durations", "lists"} <= channel.sent[-1]["state"].keys()
     view.close()

@@ -130,7 +130,7 @@ class Timing(LabWidget):
         Of which kind the static form counts, and which is shown first: ``cell``, ``operation`` or ``call``. Default: operations
         and calls are counted, cells shown first.
     **state
-        First values of traits, and what ipywidgets take, such as ``comm``.
+        First values of traits.
 
     Attributes
     ----------
