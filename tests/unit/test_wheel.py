@@ -181,9 +181,7 @@ def jupyterlab(wheel, installed, tmp_path):
 
 def test_the_extra_brings_a_jupyterlab_whose_launcher_has_the_lab(jupyterlab, installed):
     address, program = jupyterlab
-    listing = (
-        "import subprocess, sys; print(subprocess.run(sys.argv[1:], capture_output=True, check=True, text=True))"
-    )
+    listing = "import subprocess, sys; print(subprocess.run(sys.argv[1:], capture_output=True, check=True, text=True))"
     python = installed / "python"
     listed = program(python, "-c", listing, installed / "jupyter", "labextension", "list")
     assert re.search(rf"pplab v{re.escape(pplab.__version__)}[^\\]*enabled[^\\]*OK", re.sub(r"\\x1b\[\d*m", "", listed))
