@@ -45,12 +45,6 @@ export interface Experiments {
   readonly experiments: readonly Experiment[];
 }
 
-/** An experiment with its summary's rows and what was decided. */
-export interface ExperimentResults extends Experiment {
-  readonly summary: readonly Readonly<Record<string, unknown>>[];
-  readonly decision: Readonly<Record<string, unknown>>;
-}
-
 export interface Calibration {
   readonly id: string;
   readonly name: string;
@@ -149,10 +143,6 @@ export class Api {
     return this.request(`${labPath(lab)}/experiments${URLExt.objectToQueryString({ limit, offset, query })}`);
   }
 
-  experiment(lab: string, id: string): Promise<ExperimentResults> {
-    return this.request(`${labPath(lab)}/experiments/${encodeURIComponent(id)}`);
-  }
-
   async calibrations(lab: string): Promise<readonly Calibration[]> {
     const found = await this.request<{ calibrations: readonly Calibration[] }>(`${labPath(lab)}/calibrations`);
     return found.calibrations;
@@ -161,11 +151,6 @@ export class Api {
   async packages(lab: string): Promise<readonly Package[]> {
     const found = await this.request<{ packages: readonly Package[] }>(`${labPath(lab)}/packages`);
     return found.packages;
-  }
-
-  async runs(lab: string): Promise<readonly Run[]> {
-    const found = await this.request<{ runs: readonly Run[] }>(`${labPath(lab)}/runs`);
-    return found.runs;
   }
 
   /** Tell a run under way to pause, to go on or to end. */

@@ -1,19 +1,10 @@
 // What the server says of a file, and the import of a package.
 
 import { URLExt } from "@jupyterlab/coreutils";
-import type { Api } from "./api.js";
+import type { Api, Experiment } from "./api.js";
 
-export interface PackedExperiment {
-  readonly id: string;
-  readonly name: string;
-  readonly created_at: string;
-  readonly status: string;
-  readonly prompt: string;
-  readonly prompts: number;
-  readonly models: readonly string[];
-  readonly planned: number;
-  readonly answers: number;
-}
+/** An experiment in a package: nothing is decided of it, and its cost is not added up. */
+export type PackedExperiment = Omit<Experiment, "cost" | "verdict">;
 
 /** What a package holds; `problems` says in one line each what is altered, missing or contradictory. */
 export interface PackageDescription {

@@ -25,15 +25,15 @@ describe("requests", () => {
   });
 
   test("what the server refuses is an error with its words and its hint", async () => {
-    const { api } = labServer({ "labs/a/runs": () => refused(403, "outside of the root", "open it elsewhere") });
-    const error = await api.runs("a").catch((reason: unknown) => reason);
+    const { api } = labServer({ "labs/a/packages": () => refused(403, "outside of the root", "open it elsewhere") });
+    const error = await api.packages("a").catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ApiError);
     expect(error).toMatchObject({ status: 403, message: "outside of the root", hint: "open it elsewhere" });
   });
 
   test("a lab that is not there is told apart from a server without pplab", async () => {
-    const { api } = labServer({ "labs/gone/runs": () => refused(404, "no lab gone") });
-    await expect(api.runs("gone")).rejects.toBeInstanceOf(ApiError);
+    const { api } = labServer({ "labs/gone/packages": () => refused(404, "no lab gone") });
+    await expect(api.packages("gone")).rejects.toBeInstanceOf(ApiError);
     await expect(api.labs()).rejects.toBeInstanceOf(ServerExtensionMissing);
   });
 
