@@ -63,7 +63,13 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     opened.open()
     expect(footers(page)).to_have_count(4)
     assert words(page) == said
-    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
+    page.evaluate(
+        """async () => {
+            const { sessionContext } = jupyterapp.shell.currentWidget;
+            await sessionContext.restartKernel();
+            await sessionContext.session.kernel.requestKernelInfo();  // what is sent before it answers can be lost
+        }"""
+    )
     assert words(page) == said
     opened.run_all()
     expect(footers(page)).to_have_count(4)
