@@ -26,6 +26,7 @@ def test_widgets_and_the_lines_below_cells_are_there_and_a_cell_that_runs_has_bo
     expect(classic.locator(".jp-OutputArea [data-pplab='card']")).to_have_count(2)
 
 
+@pytest.mark.soak
 def test_the_lab_has_a_menu_whose_dashboard_opens_in_jupyterlab(classic):
     classic.get_by_role("menuitem", name="Sampling lab", exact=True).click()
     with classic.expect_popup() as opened:

@@ -104,6 +104,7 @@ def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
         assert len(looked_at.context.store.audit("realtime_update_received")) == 0
 
 
+@pytest.mark.soak
 def test_the_audit_console_shows_events_and_where_they_came_from(lab):
     lab.command("pplab:audit", lab=lab.address)
     console = lab.tab("console")
@@ -115,6 +116,7 @@ def test_the_audit_console_shows_events_and_where_they_came_from(lab):
     expect(console.get_by_text("Verified up to row")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_what_needs_a_kernel_opens_a_notebook_that_runs(lab):
     before = len(lab.kernels())
     lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
