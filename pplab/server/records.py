@@ -8,7 +8,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput
-from pplab.server.folders import address, inside
+from pplab.server.addresses import address, inside
 from pplab.server.moments import utc, utc_of
 from pplab.share.archive import BAGIT
 from pplab.share.export import FOLDER as EXPORTS
