@@ -88,7 +88,7 @@ export function calibrationsSection(labs: ILabs, trans: TranslationBundle, actio
     draw: (row, lab) =>
       recordRow({
         name: row.name || moment(row.created_at),
-        about: [rangeWords(row.ranges), row.user, row.name && moment(row.created_at)],
+        about: [row.user, row.name && moment(row.created_at), rangeWords(row.ranges)],
         title: row.id,
         onOpen: () => actions.onOpen(lab, row.id),
       }),
