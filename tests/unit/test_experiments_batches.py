@@ -108,7 +108,7 @@ def test_a_file_holds_one_model_and_no_more_than_the_provider_takes(tmp_path: Pa
 
 
 def test_twenty_thousand_requests_go_in_files_of_at_most_the_limit(tmp_path: Path, limits: Any) -> None:
-    count = 20_000 if SOAK else 2_000
+    count = 20_000 if SOAK else 500
     limits(requests=count // 5 - 7)
     with BatchServer(looks=2) as server, lab_at(tmp_path, server) as lab:
         experiment = lab.run(prompts(count // 10), n=2, sweep={"temperature": [0, 0.3, 0.6, 0.9, 1.2]}, batch=True)

@@ -284,6 +284,7 @@ def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_
         lab.experiment(report.judgings[0]).judge("fair")
 
 
+@pytest.mark.soak
 def test_two_rubrics_and_two_judges_stand_apart(lab, experiment, tmp_path):
     own = tmp_path / "warm tone.md"
     own.write_text("Is it warm?\n5: yes\n1: no\n", "utf-8")
