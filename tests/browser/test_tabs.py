@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 import pplab
 from tests.browser.conftest import PATIENCE
-from tests.browser.lab_pages import notifications
+from tests.browser.lab_pages import notifications, show_sidebar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +84,31 @@ def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_relo
     lab.wait()
     expect(cards.locator("[data-pplab=card]")).to_have_count(9)
     assert lab.kernels() == kernels
+
+
+def test_a_calibration_opens_from_the_sidebar_without_a_kernel_and_leads_on(lab):
+    kernels = lab.kernels()
+    show_sidebar(lab.page)
+    sidebar = lab.page.locator("[data-pplab='sidebar']")
+    sidebar.locator("[data-section='labs']").get_by_text(lab.folder.parent.name, exact=True).click()
+    sidebar.get_by_role("button", name="Calibrations").or_(sidebar.get_by_role("heading", name="Calibrations")).first.click()
+    sidebar.locator("[data-section='calibrations'] button").first.click()
+    calibration = lab.tab("calibration")
+    with pplab.Lab(store=lab.folder) as looked_at:
+        stored = looked_at.calibration()
+    expect(calibration.locator("blockquote").first).to_have_text(stored.persona)
+    expect(calibration.locator(".pplab-range", has_text="temperature").locator(".pplab-range-words")).to_have_text("0 to 1")
+    expect(calibration.get_by_role("rowheader", name="task")).to_be_visible()
+    saved = "async id => JSON.stringify(await jupyterapp.serviceManager.workspaces.list()).includes(id)"
+    lab.page.wait_for_function(saved, arg=f"pplab-views:pplab-calibration-{lab.address.replace('/', '%2F')}")
+    lab.page.reload()
+    lab.wait()
+    expect(calibration.locator("blockquote").first).to_have_text(stored.persona)
+    assert lab.kernels() == kernels
+    toolbar = lab.page.locator("#jp-main-dock-panel .jp-MainAreaWidget:visible .pplab-tab-toolbar")
+    toolbar.get_by_role("button", name="Use it in a notebook").click()
+    expect(lab.page.locator(".jp-Notebook [data-pplab='studio']")).to_be_visible()
+    lab.page.evaluate("async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }")
 
 
 def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
