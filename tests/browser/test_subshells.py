@@ -29,7 +29,7 @@ def put(made, value):
     )
 
 
-@pytest.mark.parametrize("value", ["disabled", "perCommTarget"])
+@pytest.mark.parametrize("value", ["disabled", "perComm", "perCommTarget"])
 def test_every_widget_draws_and_answers(notebook, value):
     made = notebook(*CELLS)
     put(made, value)
