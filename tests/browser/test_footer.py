@@ -65,7 +65,13 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     opened.open()
     expect(footers(page)).to_have_count(4)
     assert words(page) == said
-    page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.restartKernel() }")
+    page.evaluate(
+        """async () => {
+            const { sessionContext } = jupyterapp.shell.currentWidget;
+            await sessionContext.restartKernel();
+            await sessionContext.session.kernel.requestKernelInfo();  // what is sent before it answers can be lost
+        }"""
+    )
     assert words(page) == said
     opened.run_all()
     expect(footers(page)).to_have_count(4)
@@ -94,6 +100,7 @@ def test_the_link_in_it_opens_the_trace_in_a_tab_that_needs_no_kernel_and_stays_
     assert kernels(page) < before
 
 
+@pytest.mark.soak
 def test_the_line_is_as_high_without_words_so_that_nothing_moves_when_they_come(notebook):
     opened = notebook("%load_ext pplab", "x = 1")
     opened.run_all()
@@ -104,6 +111,7 @@ def test_the_line_is_as_high_without_words_so_that_nothing_moves_when_they_come(
     assert heights[0] == heights[1] > 0
 
 
+@pytest.mark.soak
 def test_a_notebook_without_pplab_has_no_footers(notebook):
     opened = notebook("x = 1")
     opened.run_all()
@@ -128,6 +136,7 @@ def test_the_setting_takes_the_footers_away(notebook, settings):
     expect(footers(page)).to_have_count(1)
 
 
+@pytest.mark.soak
 def test_notebook_7_has_them_too(notebook, server):
     opened = notebook(*CELLS[:3])
     page = opened.page

@@ -83,6 +83,7 @@ def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page,
     assert kernels(page) <= before
 
 
+@pytest.mark.soak
 def test_a_search_leaves_what_matches_and_can_be_cleared(page, labs, opened):
     labs.experiments[WORK].append(experiment(7, prompt="Answer this complaint.", status="failed", verdict=""))
     sidebar = opened()
@@ -138,6 +139,7 @@ def test_a_run_is_followed_steered_and_its_end_leads_to_the_results(page, labs, 
     page.wait_for_function("() => executed.some(([id]) => id === 'pplab:open-experiment')")
 
 
+@pytest.mark.soak
 def test_resume_without_a_fitting_notebook_copies_the_cell(page, labs, opened):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened()
@@ -146,6 +148,7 @@ def test_resume_without_a_fitting_notebook_copies_the_cell(page, labs, opened):
     wait_until(page, "async () => (await navigator.clipboard.readText()).includes('%pplab run --resume 0192f0c1')")
 
 
+@pytest.mark.soak
 def test_a_lost_connection_is_made_again_and_the_list_is_up_to_date(labs, opened):
     sidebar = opened()
     expect(rows(sidebar)).to_have_count(3)
@@ -155,6 +158,7 @@ def test_a_lost_connection_is_made_again_and_the_list_is_up_to_date(labs, opened
     expect(rows(sidebar).first).to_contain_text("Stored meanwhile.")
 
 
+@pytest.mark.soak
 def test_what_is_empty_says_what_to_do(page, labs, opened):
     labs.labs = []
     sidebar = opened()
@@ -169,6 +173,7 @@ def test_what_is_empty_says_what_to_do(page, labs, opened):
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.context?.path.endsWith('experiment.ipynb')")
 
 
+@pytest.mark.soak
 def test_a_server_without_pplab_is_said_in_one_line(browser, server, folder):
     page = browser.new_page()  # whose console says that there is nothing at the address
     FakeLabs(page).missing = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from playwright.sync_api import expect
 
 SETTING = "@jupyterlab/apputils-extension:kernels-settings"
@@ -42,10 +43,11 @@ def draws_and_answers(made, experiments):
     expect(made.widget("console").get_by_role("row").nth(1)).to_be_visible()
 
 
-def test_every_widget_draws_and_answers_each_way(notebook):
+@pytest.mark.parametrize("ways", [pytest.param(["disabled", "perComm"], marks=pytest.mark.soak), ["perCommTarget"]])
+def test_every_widget_draws_and_answers(notebook, ways):
     made = notebook(*CELLS)
     try:
-        for experiments, value in enumerate(("disabled", "perComm", "perCommTarget"), start=1):
+        for experiments, value in enumerate(ways, start=1):
             put(made, value)
             made.open()
             made.command("notebook:clear-all-cell-outputs")

@@ -14,6 +14,7 @@ from pplab.errors import BadInput, Offline
 from pplab.experiments.batch_scheduler import BatchScheduler
 from pplab.models.batches import BatchLimits, OpenAIBatches
 from tests.servers.batches import BatchServer, answer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import KEY, SOAK
 
 if TYPE_CHECKING:
@@ -122,7 +123,10 @@ def test_twenty_thousand_requests_go_in_files_of_at_most_the_limit(tmp_path: Pat
 
 @pytest.mark.parametrize(
     "fault",
-    ["upload_429", "upload_reset", "create_429", "create_500", "create_reset", "look_500", "torn", "duplicates", "unknown"],
+    [
+        *only_soak("upload_429", "create_429", "create_500"),
+        *("upload_reset", "create_reset", "look_500", "torn", "duplicates", "unknown"),
+    ],
 )
 def test_what_goes_wrong_in_passing_costs_no_answer_and_asks_nothing_twice(tmp_path: Path, fault: str) -> None:
     with BatchServer(fault) as server, lab_at(tmp_path, server) as lab:

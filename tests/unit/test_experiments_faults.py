@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import FaultServer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import KEY, SOAK, attempts, lab_at
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_a_server_that_stays_broken_is_given_up_within_the_deadline_with_its_sta
         assert all(status == 502 and "cloudy today" in raw for _, status, raw in stored)
 
 
-@pytest.mark.parametrize("step", ["hang", "hang_mid_body", "trickle"])
+@pytest.mark.parametrize("step", [*only_soak("hang", "hang_mid_body"), "trickle"])
 def test_the_deadline_of_a_call_holds_within_half_a_second(server: FaultServer, tmp_path: Path, step: str) -> None:
     with lab_at(tmp_path, server, f"play:{step}") as lab:
         lab.run("warm up", n=1, deadline=0.5)

@@ -195,6 +195,12 @@ export function within(folder: string, outer: string): boolean {
   return outer === "" || folder === outer || folder.startsWith(`${outer}/`);
 }
 
+/** Of these labs the one that pplab finds by itself in a notebook in `folder`: the nearest `.pplab` there or above it. */
+export function labFoundFrom(folder: string, labs: readonly string[]): string | undefined {
+  const found = labs.filter((lab) => labFolder(lab) !== lab && within(folder, labFolder(lab)));
+  return found.sort((a, b) => b.length - a.length)[0];
+}
+
 /** The lab that a notebook in `folder` would use, else the first one below the folder, else the first. */
 function nearest(labs: readonly Lab[], folder: string): Lab | null {
   const above = labs.filter(({ lab }) => within(folder, labFolder(lab)));
