@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.lab_pages import kernels, wait_until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -73,6 +75,29 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     assert words(page) == said
     opened.run_all()
     expect(footers(page)).to_have_count(4)
+
+
+def test_the_link_in_it_opens_the_trace_in_a_tab_that_needs_no_kernel_and_stays_over_a_reload(notebook):
+    opened = notebook(*CELLS[:2])
+    page = opened.page
+    opened.run_all()
+    opened.save()
+    expect(footers(page)).to_have_count(2)
+    before = kernels(page)
+    opened.shut_down()
+    footers(page).last.get_by_role("button", name="Trace").click()
+    waterfall = page.locator("#jp-main-dock-panel").get_by_role("region", name="Waterfall")
+    expect(waterfall.get_by_role("row", name="cell [2]")).to_be_visible()
+    expect(waterfall.get_by_role("row", name="replicate 1")).to_be_visible()
+    page.evaluate("() => [...jupyterapp.shell.widgets('main')].find(tab => tab.context).dispose()")
+    kept = """async folder => {
+        const layouts = JSON.stringify(await jupyterapp.serviceManager.workspaces.list());
+        return layouts.includes(`pplab-views:pplab-trace-${folder}`) && !layouts.includes(`notebook:${folder}/`);
+    }"""
+    wait_until(page, kept, opened.path.parent.name)
+    page.goto(opened.url.partition("/tree/")[0])
+    expect(waterfall.get_by_role("row", name="cell [2]")).to_be_visible()
+    assert kernels(page) < before
 
 
 @pytest.mark.soak

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Notebook
 from tests.browser.fake_labs import FakeLabs, experiment, lab, run
-from tests.browser.lab_pages import executed, kernels, notifications, open_lab, show_sidebar
+from tests.browser.lab_pages import executed, kernels, notifications, open_lab, show_sidebar, wait_until
 
 WORK = "work/.pplab"
 MANY = 10_000
@@ -145,7 +145,7 @@ def test_resume_without_a_fitting_notebook_copies_the_cell(page, labs, opened):
     opened()
     labs.ended(WORK, status="paused", reason="the budget is spent")
     notifications(page).get_by_role("button", name="Resume").click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('%pplab run --resume 0192f0c1')")
+    wait_until(page, "async () => (await navigator.clipboard.readText()).includes('%pplab run --resume 0192f0c1')")
 
 
 @pytest.mark.soak
@@ -190,7 +190,14 @@ def test_axe_finds_nothing_serious_in_any_theme_and_700_pixels_suffice(page, lab
     labs.labs += [lab("new/.pplab", readable=False, note="made by a newer pplab (schema 99); this one reads 12")]
     labs.runs = {WORK: [run(failed=3), run(id="b", own=False, status="paused")]}
     labs.experiments = {WORK: [experiment(n, status=STATUSES[n % 6]) for n in range(30)]}
+    ranges = {"temperature": [0.3, 0.9], "top_p": [0.8, 1]}
+    labs.calibrations = {WORK: [{"id": "c", "name": "", "created_at": "2026-11-01T10:00:00Z", "user": "ada", "ranges": ranges}]}
+    labs.packages = {WORK: [{"path": "a.zip", "name": "a.zip", "size": 12_345, "modified_at": "2026-11-01T10:00:00Z"}]}
     sidebar = opened()
+    for title in ("Calibrations", "Packages"):
+        sidebar.get_by_role("button", name=title).or_(sidebar.get_by_role("heading", name=title)).first.click()
+    expect(section(sidebar, "calibrations")).to_contain_text("temperature 0.3 to 0.9")
+    expect(section(sidebar, "packages")).to_contain_text("a.zip")
     rows(sidebar).first.click()
     for width in (1400, 700):
         page.set_viewport_size({"width": width, "height": 900})
