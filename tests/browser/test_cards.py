@@ -100,6 +100,7 @@ def test_running_the_cell_again_leaves_one_live_set_of_cards(cards):
     expect(cards.widget("cards")).to_have_count(1)
 
 
+@pytest.mark.soak
 def test_without_a_kernel_the_answers_stand_in_the_notebook_as_html(cards):
     cards.save()
     cards.python("import ipywidgets; ipywidgets.Widget.close_all()")

@@ -49,6 +49,7 @@ def test_an_event_leads_to_its_chain_by_keyboard_alone(opened, console):
     expect(event(console, "experiment_generated")).to_be_focused()
 
 
+@pytest.mark.soak
 def test_a_filter_shows_only_what_matches_and_clear_shows_all_again(console):
     console.get_by_label("Event", exact=True).select_option("experiment_generated")
     rows = console.locator("tr[data-seq]")

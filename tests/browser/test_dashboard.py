@@ -137,6 +137,7 @@ def test_axe_finds_nothing_serious_in_any_theme(opened, dashboard, findings):
     assert findings(opened, dashboard) == []
 
 
+@pytest.mark.soak
 def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
     opened.python("dashboard.factor = 'top_p'")
     tick(dashboard, "Write a tagline for a notebook.")
@@ -150,6 +151,7 @@ def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
     expect(again.get_by_role("checkbox", name="Select Write a tagline for a notebook.")).to_be_checked()
 
 
+@pytest.mark.soak
 def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
     before = opened.python("import ipywidgets; print(len(ipywidgets.widgets.widget._instances))")
     for _ in range(3):

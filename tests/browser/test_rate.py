@@ -118,6 +118,7 @@ def test_two_answers_are_compared_by_arrows_side_by_side_or_stacked_where_it_is_
     assert list(stored(made)["choice"]) == ["left", "right", "equal", "both_bad", "left"]
 
 
+@pytest.mark.soak
 def test_by_mouse_with_a_note_and_an_undo(rate):
     made = rate()
     form = made.widget("rate")

@@ -48,6 +48,7 @@ def test_the_code_it_shows_runs_the_same(studio):
     assert code.endswith(f"\n{PROMPT}")
 
 
+@pytest.mark.soak
 def test_the_estimate_follows_the_form_and_says_what_is_wrong(studio):
     root = studio.widget("studio")
     write(root)
@@ -59,6 +60,7 @@ def test_the_estimate_follows_the_form_and_says_what_is_wrong(studio):
     expect(root.locator(".pplab-studio-ahead")).to_contain_text("there is no file 'nowhere.csv'")
 
 
+@pytest.mark.soak
 def test_sliders_stop_at_the_calibrated_range_until_more_is_asked_for(studio):
     root = studio.widget("studio")
     exact = root.get_by_label("temperature, value 3, exactly")

@@ -85,6 +85,7 @@ def test_it_fits_a_narrow_page_and_axe_finds_nothing_serious_in_any_theme(opened
     assert findings(opened, timing) == []
 
 
+@pytest.mark.soak
 def test_it_is_there_again_after_a_reload_of_the_page_with_its_trace(opened, timing):
     row(timing, "cell [2]").get_by_role("button").click()
     expect(timing.get_by_role("region", name="Waterfall")).to_be_visible()

@@ -30,7 +30,6 @@ MOMENTS = 30
 SEED = 1
 KERNEL = """
 import json, sys, pplab
-from tests.soak import only_soak
 model, address, key = json.loads(input())
 lab = pplab.Lab("lab", "ada", model, address, key)
 exp = lab.run("survive", n=60, max_concurrency=3, detach=True)
@@ -49,7 +48,7 @@ exp.wait(on=Told())
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultServer]:
-    with FaultServer(latency_ms=100) as running:
+    with FaultServer(latency_ms=250) as running:
         yield running
 
 
