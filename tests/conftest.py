@@ -31,6 +31,7 @@ ON_ONE_WORKER = (
     *("tests/browser/", "tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
     *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
 )
+MAKE_TABLES = {f"test_store_{name}" for name in ("migrate", "opening", "filesystem", "full_disk", "crash", "users")}
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 
 
@@ -139,8 +140,8 @@ def empty_tables(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def copied_tables(request, monkeypatch, empty_tables):
-    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of the store make their own."""
-    if request.path.parent.name == "store":
+    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of making tables make their own."""
+    if request.path.stem in MAKE_TABLES:
         return
     create = migrate._create
 

@@ -244,6 +244,7 @@ def test_an_interrupt_ends_all_within_a_second_or_two_and_keeps_what_arrived(ser
         assert not (set(stored.index) - {"ok", "cancelled"})
 
 
+@pytest.mark.soak
 def test_pausing_sends_nothing_more_until_it_goes_on(server, tmp_path):
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.start("paused", n=100, processes=2, max_concurrency=4)
@@ -330,6 +331,7 @@ def test_a_metric_that_cannot_be_carried_is_named_before_anything_is_stored(lab)
     assert lab.experiments().empty
 
 
+@pytest.mark.soak
 def test_a_worker_that_would_ask_another_server_says_so(server, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)

@@ -193,6 +193,7 @@ def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(
         assert lab.sql("SELECT first_token_ms FROM responses").iloc[0, 0] is not None
 
 
+@pytest.mark.soak
 def test_raw_bodies_are_kept_up_to_256_kb_with_the_size_and_hash_of_the_whole(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:stream_huge") as lab:
         lab.run("a lot", n=1, stream=True)

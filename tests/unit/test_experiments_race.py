@@ -127,6 +127,7 @@ lab.run({PROMPTS!r}, **{RACE!r}, on_response=arrived, max_concurrency=2)
         assert experiment.verdict().headline == whole.verdict().headline
 
 
+@pytest.mark.soak
 def test_what_is_settled_is_not_looked_at_again_and_more_answers_are(lab: pplab.Lab) -> None:
     experiment = lab.run(PROMPTS, **RACE)
     before = looks(experiment)

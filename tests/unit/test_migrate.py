@@ -44,7 +44,7 @@ WORLDS = {
 }
 PRICES = {"old": [3.0, 15.0], "new": [3.0, 15.0]}
 CHEAPER = {**PRICES, "new": [0.3, 1.5]}
-SEEDS = 100 if SOAK else 4
+SEEDS = 100 if SOAK else 2
 MOST_CALLS, MOST_DOLLARS = 200, 1.0
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -222,6 +222,7 @@ def test_of_an_old_experiment_nothing_is_asked_again(lab: pplab.Lab, old: Experi
     assert lab.experiment(moved.experiment.id).verdict().words == moved.words
 
 
+@pytest.mark.soak
 def test_a_package_is_imported_and_a_migration_is_one_again(lab: pplab.Lab, old: Experiment, tmp_path: Path) -> None:
     package = lab.export(old, "package", tmp_path / "old.zip").path
     with lab_of(tmp_path / "other") as other:

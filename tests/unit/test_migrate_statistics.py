@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pplab.analysis.control import AgainstControl
     from pplab.analysis.paired import Paired
 
-RUNS = 500 if SOAK else 60
+RUNS = 500 if SOAK else 40
 PROMPTS = 30
 BOUNDARIES = (*(look for look in LOOKS if look < PROMPTS), PROMPTS)
 MOST_MORE = 1_000
