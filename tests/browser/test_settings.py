@@ -73,10 +73,11 @@ def test_the_editor_shows_the_settings_and_what_is_set_there_is_obeyed(page, lab
     field(editor, "notifications").check()
     keeps(page, notifications=True)
     labs.ended(WORK, id="told", prompt="Name a lamp.")
-    expect(notifications(page)).to_have_count(1)
-    expect(notifications(page)).to_contain_text("Name a lamp.")
+    told = notifications(page)
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("Name a lamp.")
     expect(status).to_contain_text("120 of 600")
 
     field(editor, "concurrency").fill("0")
-    expect(editor.get_by_text("must be >= 1")).to_be_visible()
+    expect(editor.get_by_text("must be >= 1", exact=True)).to_be_visible()
     assert read_settings()[0]["max_concurrency"] == 32

@@ -65,6 +65,8 @@ interface Followed {
   readonly changes: Changes;
   runs: readonly Run[];
   spentToday: number;
+  /** What it said last, while that waits to be told. */
+  heard: Changed | null;
   readonly since: Map<string, number>;
 }
 
@@ -81,7 +83,7 @@ export class Labs implements ILabs {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly figures = new Pace(
     () => this.leastSeconds,
-    () => this.changed.emit(),
+    () => this.tell(),
   );
 
   constructor(
@@ -156,7 +158,7 @@ export class Labs implements ILabs {
 
   private connect(lab: string): void {
     const changes = watchChanges(this.api, lab);
-    const followed: Followed = { changes, runs: [], spentToday: 0, since: new Map() };
+    const followed: Followed = { changes, runs: [], spentToday: 0, heard: null, since: new Map() };
     followed.spentToday = this.list.find((one) => one.lab === lab)?.spent_today ?? 0;
     this.followed.set(lab, followed);
     changes.changed.connect((_changes, frame) => this.hear(lab, followed, frame));
@@ -170,12 +172,21 @@ export class Labs implements ILabs {
   /** Take what a lab says. What began, ended or was stored is told at once, how far runs are at the user's pace. */
   private hear(lab: string, followed: Followed, frame: Changed): void {
     const isTold = frame.experiments || standing(frame.runs) !== standing(followed.runs);
-    followed.runs = frame.runs;
-    followed.spentToday = frame.spent_today;
+    followed.heard = frame;
     for (const { id } of frame.runs) if (!followed.since.has(id)) followed.since.set(id, Date.now());
     if (frame.experiments) this.experimentsChanged.emit(lab);
     if (isTold) this.figures.now();
     else this.figures.ask();
+  }
+
+  private tell(): void {
+    for (const followed of this.followed.values()) {
+      if (followed.heard === null) continue;
+      followed.runs = followed.heard.runs;
+      followed.spentToday = followed.heard.spent_today;
+      followed.heard = null;
+    }
+    this.changed.emit();
   }
 }
 

@@ -146,7 +146,7 @@ function experimentRow(trans: TranslationBundle, row: PackedExperiment): HTMLEle
   );
 }
 
-function facts(trans: TranslationBundle, { facts: said }: PackageDescription): HTMLElement {
+function facts(trans: TranslationBundle, { facts: said, verified }: PackageDescription): HTMLElement {
   const rows: readonly (readonly [string, string])[] = [
     [trans.__("Run by"), said.users.join(", ")],
     [trans.__("Last event"), moment(said.at)],
@@ -157,7 +157,10 @@ function facts(trans: TranslationBundle, { facts: said }: PackageDescription): H
     ],
     [trans.__("Size"), trans.__("%1 KB", number(said.size / 1024, 1))],
     [trans.__("SHA-256"), said.sha256],
-    [trans.__("File"), said.rewritten ? trans.__("written again by another program; what it holds is unaltered") : ""],
+    [
+      trans.__("File"),
+      verified && said.rewritten ? trans.__("written again by another program; what it holds is unaltered") : "",
+    ],
   ];
   const given = rows.filter(([, value]) => value);
   return h(
