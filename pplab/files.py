@@ -94,7 +94,7 @@ else:
             if error.errno in NO_LOCKS:
                 raise StoreError(
                     f"this file system has no file locks ({error.strerror})",
-                    hint="keep the lab on a local disk (--store PATH or PPLAB_STORE); to share it by this folder: remote add NAME FOLDER",
+                    hint="keep the lab on a local disk (--store PATH, PPLAB_STORE), and share it here: remote add NAME FOLDER",
                 ) from None
             raise
         return True

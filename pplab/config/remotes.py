@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
 """The object stores that are known, and the package that reaches each."""
-EXAMPLES = "a folder such as /mnt/team/lab, or s3://bucket/lab, gs://bucket/lab, abfs://container@account.dfs.core.windows.net/lab"
+EXAMPLES = (
+    "a folder such as /mnt/team/lab, or s3://bucket/lab, gs://bucket/lab, abfs://container@account.dfs.core.windows.net/lab"
+)
 REMOTES_EXAMPLE = '{"team": "/mnt/team/lab"}'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
@@ -49,7 +51,7 @@ configuration, and leave it out of the address
     if scheme == "file":
         text, scheme = urlsplit(text).path, ""
     if not scheme:
-        return str(given_path(text or url, "the remote", f"give {EXAMPLES}"))
+        return str(given_path(text or url, "the remote", f"give {EXAMPLES}").resolve())
     parts = urlsplit(text)
     user, at, _ = parts.netloc.rpartition("@")
     keys = ":" in user or (at and PACKAGES.get(scheme) != "adlfs") or parts.query or parts.fragment

@@ -28,9 +28,9 @@ WHEN_AND_WHO = frozenset({"created_at", "occurred_at", "correlation_id", "span_i
 class Arrivals:
     """The rows of one origin in one drain.
 
-    A record whose id is there already stays as it is: delivered again it changes nothing, and one with other content is set aside
-    as a conflict, which verification names. An experiment with its responses, and a rating, may be revised by the lab that it came
-    from alone; scores and names may be given by anybody.
+    A record whose id is there already stays as it is: delivered again it changes nothing, and one with other content is set
+    aside as a conflict, which verification names. An experiment with its responses, and a rating, may be revised by the lab that
+    it came from alone; scores and names may be given by anybody.
 
     Parameters
     ----------
@@ -89,7 +89,9 @@ class Arrivals:
 
     def _stored(self, record_type: RecordType, ids: set[str]) -> dict[str, dict[str, Any]]:
         names = [column.name for column in record_type.columns]
-        rows = self._select(f"SELECT {', '.join(names)} FROM {record_type.table} WHERE {record_type.key} IN (SELECT id FROM ids)", ids)
+        rows = self._select(
+            f"SELECT {', '.join(names)} FROM {record_type.table} WHERE {record_type.key} IN (SELECT id FROM ids)", ids
+        )
         found = (dict(zip(names, row, strict=True)) for row in rows)
         return {row[record_type.key]: row for row in found}
 
@@ -116,6 +118,11 @@ class Arrivals:
 def owners(cursor: DuckDBPyConnection, ids: set[str]) -> dict[str, str]:
     """Return the origin of each experiment or rating, among those of these ids, that was pulled."""
     return dict(_select(cursor, "SELECT id, origin FROM pulled_records WHERE id IN (SELECT id FROM ids)", ids))
+
+
+def names_of_origins(cursor: DuckDBPyConnection) -> dict[str, str]:
+    """Return what each lab calls itself that records were pulled from, by its id."""
+    return dict(cursor.execute("SELECT origin, name FROM origins").fetchall())
 
 
 def _same(record_type: RecordType, row: dict[str, Any], before: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,7 +16,8 @@ from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
 from pplab.store.journal_format import DamagedLine, decode
-from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json
+from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json, time_text
+from pplab.store.rows import EventRow
 from pplab.store.segments import Progress, Segment
 from pplab.store.shared_segments import DamagedSegment, SegmentName, read_header
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials, renew_users_metrics
@@ -347,7 +349,7 @@ def _owner(user: str, calibration_id: str | None) -> Owner:
 def _analytics_updated(experiment: _Values) -> _Values:
     """Return the event that an experiment's summaries are up to date; the same whoever derives it, however often."""
     return {
-        "event_id": str(uuid.uuid5(DERIVED, f"analytics_updated:{experiment['experiment_id']}")),
+        "event_id": _derived_id(experiment["experiment_id"]),
         "occurred_at": experiment["updated_at"],
         "event": "analytics_updated",
         "actor": experiment["user"],
@@ -359,6 +361,24 @@ def _analytics_updated(experiment: _Values) -> _Values:
         "payload": canonical_json(
             {"v": 1, "user": experiment["user"], "calibration_id": experiment["calibration_id"] or UNCALIBRATED}
         ),
+    }
+
+
+def _derived_id(experiment_id: str) -> str:
+    return str(uuid.uuid5(DERIVED, f"analytics_updated:{experiment_id}"))
+
+
+def derived_events(cursor: DuckDBPyConnection, experiments: Iterable[str]) -> dict[str, EventRow]:
+    """Return the event that the drain derived for each of some experiments, by their ids, so that other labs get the same one."""
+    ids = {_derived_id(experiment): experiment for experiment in experiments}
+    names = [column.name for column in RECORD_TYPES["event"].columns]
+    found = cursor.execute(f"SELECT {', '.join(names)} FROM audit_logs WHERE list_contains(?, event_id)", [list(ids)]).fetchall()
+    rows = (dict(zip(names, values, strict=True)) for values in found)
+    return {
+        ids[row["event_id"]]: EventRow(
+            **{**row, "occurred_at": time_text(row["occurred_at"]), "payload": json.loads(row["payload"])}
+        )
+        for row in rows
     }
 
 

@@ -1,9 +1,9 @@
 r"""Segments that labs exchange: their names, their one format, and what is refused about one. No file is opened here.
 
 A segment is a gzip file of JSON lines that is never changed. The first line says whose it is and where it belongs:
-``{"format":"pplab-segment","version":1,"origin":...,"name":...,"stream":...,"number":...,"before":...}``; the lines behind it are
-those of the journal (`pplab.store.journal_format`). ``number`` counts a lab's segments of one stream from 1, and ``before`` is the
-hash of the segment before, 64 zeros in the first. The name holds the SHA-256 of the file, so that a changed byte shows.
+``{"format":"pplab-segment","version":1,"origin":...,"name":...,"stream":...,"number":...,"before":...}``; the lines behind it
+are those of the journal (`pplab.store.journal_format`). ``number`` counts a lab's segments of one stream from 1, and ``before``
+is the hash of the segment before, 64 zeros in the first. The name holds the SHA-256 of the file, so that a changed byte shows.
 """
 
 from __future__ import annotations

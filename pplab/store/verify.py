@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.store import origin_chains, segments
-from pplab.store.arrivals import CONFLICT
+from pplab.store.arrivals import CONFLICT, names_of_origins
 from pplab.store.chain import GENESIS, SQL_HASH, Head
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
@@ -107,7 +107,6 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         for record_type in RECORD_TYPES.values()
     }
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
-    called = dict(cursor.execute("SELECT origin, name FROM origins").fetchall())
     problems = [
         *_chain(cursor),
         *_heads(cursor, mentioned),
@@ -122,7 +121,10 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
             Problem("conflict", None, f"line {name} of another lab differs from a record that was here, which stays")
             for name in segments.files_set_aside(journal, CONFLICT)
         ),
-        *(Problem(kind, None, what) for kind, what in origin_chains.problems(folder, (file for file, *_ in stored), called)),
+        *(
+            Problem(kind, None, what)
+            for kind, what in origin_chains.problems(folder, (file for file, *_ in stored), names_of_origins(cursor))
+        ),
     ]
     progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
     last = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
