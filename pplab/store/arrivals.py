@@ -70,7 +70,7 @@ class Arrivals:
                     kept[name].append(row)
                     if name in (*OWNED, "rating") and entity not in owners:
                         claims.add(entity)
-                elif before is None or not _same(record_type, row, before):
+                elif before is None or not _changes_nothing(record_type, row, before):
                     segments.set_aside(self._journal, *self._lines[id(row)], CONFLICT)
         self._claim(claims)
         self._lines.clear()
@@ -125,7 +125,10 @@ def names_of_origins(cursor: DuckDBPyConnection) -> dict[str, str]:
     return dict(cursor.execute("SELECT origin, name FROM origins").fetchall())
 
 
-def _same(record_type: RecordType, row: dict[str, Any], before: dict[str, Any]) -> bool:
+def _changes_nothing(record_type: RecordType, row: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Return whether a record says what is there already, or is an older state of it."""
+    if record_type.revised and row["revision"] < before["revision"]:
+        return True
     return all(row[column.name] == before[column.name] for column in record_type.columns if column.name not in WHEN_AND_WHO)
 
 

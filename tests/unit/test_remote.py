@@ -50,6 +50,11 @@ def files(team, pattern="*/*.gz"):
     return sorted(team.glob(pattern))
 
 
+def own(lab):
+    """Return the first experiment that a lab ran itself."""
+    return lab.experiment(lab.experiments(user=lab.user).experiment_id[0])
+
+
 def refused(lab):
     """Pull what must be refused: it is named in one line, and nothing of it enters."""
     before = exchanged(lab)
@@ -64,15 +69,21 @@ def refused(lab):
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[:: 1 if os.environ.get("PPLAB_SOAK") else 2])
 def test_all_hold_the_same_in_any_order_of_pulls_and_a_second_pull_changes_nothing(labs, order):
-    labs[0].experiment().label("first", tags=["a"])
+    ada = own(labs[0])
+    ada.label("first", tags=["a"])
     for number in order:
         labs[number].push()
         labs[number].pull()
-    labs[1].experiment(labs[0].experiment().id).score()
+    for number in order:
+        labs[number].pull()
+    for lab in labs:  # each as the second revision
+        lab.experiment(ada.id).label(f"by {lab.user}")
     for number in reversed(order):
         labs[number].push()
+        labs[number].pull()
     for number in order:
         labs[number].pull()
+    assert {lab.experiment(ada.id).name for lab in labs} == {"by eve"}, "the last name counts"
     tables = [exchanged(lab) for lab in labs]
     assert tables[0] == tables[1] == tables[2]
     assert len(tables[0]["experiments"]) == 3
@@ -82,7 +93,7 @@ def test_all_hold_the_same_in_any_order_of_pulls_and_a_second_pull_changes_nothi
         assert lab.push().segments == 0, "what tells of the exchange is no news for others"
         assert lab.verify().ok
         assert lab.rebuild().equal
-    assert [exchanged(lab) for lab in labs] != [] and exchanged(labs[0])["responses"] == tables[0]["responses"]
+    assert [exchanged(lab)["responses"] for lab in labs] == [tables[0]["responses"]] * 3
 
 
 def test_the_audit_says_what_came_from_where(labs):
@@ -97,7 +108,7 @@ def test_the_audit_says_what_came_from_where(labs):
     payload = json.loads(row.payload)
     assert (payload["remote"], payload["lab"], payload["records"]) == ("team", "ada@ada", pushed.records)
     assert payload["last"] in files(bob.folder / "journal" / "pulled", "*.gz")[0].name
-    whose = bob.sql("SELECT name FROM pulled_records JOIN origins USING (origin) WHERE id = ?", [ada.experiment().id])
+    whose = bob.sql("SELECT name FROM pulled_records JOIN origins USING (origin) WHERE id = ?", [own(ada).id])
     assert whose.name.tolist() == ["ada@ada"]
 
 
@@ -122,7 +133,7 @@ def test_cells_and_timings_are_pushed_only_when_asked_for_and_then_all_of_them(l
     assert len(eve.cells()) == 1
 
 
-def test_a_key_that_became_known_later_is_not_pushed(labs, monkeypatch, team):
+def test_a_key_that_became_known_later_is_not_pushed(labs, team):
     ada = labs[0]
     ada.run("Keep hush-hush-0123456789-hush to yourself.", n=1)
     ada.context.scrub.add("hush-hush-0123456789-hush")
@@ -134,14 +145,15 @@ def test_what_is_done_to_an_experiment_of_another_stays_here_but_scores_names_an
     ada, bob, _ = labs
     ada.push()
     bob.pull()
-    theirs = bob.experiment(ada.experiment().id)
+    theirs = bob.experiment(own(ada).id)
     theirs.label("of ada", tags=["nice"])
     rows = bob.context.store.response_rows(theirs.id)
-    bob.record(dataclasses.replace(rows[0], revision=9, status="failed")).result()
+    bob.record(dataclasses.replace(rows[0], revision=9, status="ok", text="another")).result()
     bob.push()
     report = ada.pull()
     assert report.ok
-    assert ada.experiment().name == "of ada"
+    assert own(ada).name == "of ada"
+    assert "another" not in {row.text for row in ada.context.store.response_rows(theirs.id)}
     assert ada.verify().ok
 
 
@@ -248,7 +260,8 @@ def plant(team, lines, *, origin="f" * 32, header=None, name="mallory@lab"):
     first = header or Header(origin, name, "results", 1, FIRST)
     named, data = pack(first, lines)
     named = dataclasses.replace(named, origin=origin)
-    (team / origin).mkdir(exist_ok=True)
+    shutil.rmtree(team / origin, ignore_errors=True)
+    (team / origin).mkdir()
     (team / origin / named.file).write_bytes(data)
     head = {"format": "pplab-origin", "version": 1, "origin": origin, "streams": {"results": [named.number, named.sha256]}}
     (team / origin / "head.json").write_text(json.dumps(head))
@@ -285,10 +298,8 @@ def test_headers_that_lie_and_bombs_are_refused(labs, team, monkeypatch):
         Header("f" * 32, "x", "results", 1, "0" * 63 + "1"),
         Header("f" * 32, "x", "cells", 1, FIRST),
     ):
-        shutil.rmtree(team / ("f" * 32), ignore_errors=True)
         plant(team, good, header=header)
         assert "ffffffff" in refused(labs[1])
-    shutil.rmtree(team / ("f" * 32))
     monkeypatch.setattr(shared_segments, "MAX_BYTES", 2**20)
     plant(team, [b"0" * 2**21 + b"\n"])
     assert "is larger than 1 MB" in refused(labs[1])
@@ -347,7 +358,6 @@ def test_an_upload_that_is_cut_off_at_any_byte_is_never_read_and_is_made_good(la
         path.write_bytes(path.read_bytes()[:-7])
     assert ada.push().segments == len(files(team))
     assert not [path for path in team.rglob(".part-*")]
-    assert exchanged(bob)["responses"][-1:] != []
     assert len(bob.responses(user="ada")) == len(ada.responses(user="ada"))
 
 
@@ -392,7 +402,7 @@ def test_a_remote_that_is_gone_is_one_line_and_the_next_push_has_everything(labs
     assert len(bob.pull().origins) == 1
 
 
-def test_addresses_hold_no_key_and_remotes_have_names(labs, tmp_path, capsys):
+def test_addresses_hold_no_key_and_remotes_have_names(labs, tmp_path):
     ada = labs[0]
     for url in ("s3://key:hush@bucket/lab", "s3://AKIAABCDEFGHIJKLMNOP@bucket", "gs://bucket/lab?token=hush", "sftp://u:hush@h/x"):
         with pytest.raises(BadInput, match="holds a key") as refusal:
