@@ -83,7 +83,7 @@ def test_all_hold_the_same_in_any_order_of_pulls_and_a_second_pull_changes_nothi
         labs[number].pull()
     for number in order:
         labs[number].pull()
-    assert {lab.experiment(ada.id).name for lab in labs} == {"by eve"}, "the last name counts"
+    assert {lab.manager.experiment(ada.id).name for lab in labs} == {"by eve"}, "the last name counts"
     tables = [exchanged(lab) for lab in labs]
     assert tables[0] == tables[1] == tables[2]
     assert len(tables[0]["experiments"]) == 3
