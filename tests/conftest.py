@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 import pplab
 from pplab.files import replacement
+from pplab.models.embedded import response
+from pplab.models.embedded.sampling import Finish, generate
 from pplab.store import migrate
 
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema makes 38 parsers of it for 3 s, to check addresses that no test has
@@ -29,6 +31,7 @@ ON_ONE_WORKER = (
     *("tests/browser/", "tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
     *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
 )
+MAKE_TABLES = {f"test_store_{name}" for name in ("migrate", "opening", "filesystem", "full_disk", "crash", "users")}
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 
 
@@ -137,8 +140,8 @@ def empty_tables(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def copied_tables(request, monkeypatch, empty_tables):
-    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of the store make their own."""
-    if request.path.parent.name == "store":
+    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of making tables make their own."""
+    if request.path.stem in MAKE_TABLES:
         return
     create = migrate._create
 
@@ -152,6 +155,31 @@ def copied_tables(request, monkeypatch, empty_tables):
             shutil.copyfile(empty_tables, part)
 
     monkeypatch.setattr(migrate, "_create", copy)
+
+
+ANSWERS = {}
+
+
+def answered_before(model, messages, sampling, seed):
+    """Yield what the embedded model says; made once in a run of the tests, for an answer takes 100 ms."""
+    said = tuple((message["role"], message["content"]) for message in messages)
+    call = (id(model), said, sampling, seed)
+    if call in ANSWERS:
+        yield from ANSWERS[call]
+        return
+    steps = []
+    for step in generate(model, messages, sampling, seed):
+        steps.append(step)
+        if isinstance(step, Finish):  # whoever asks takes no more than this
+            ANSWERS[call] = tuple(steps)
+        yield step
+
+
+@pytest.fixture(autouse=True)
+def remembered_answers(request, monkeypatch):
+    """Let the embedded model repeat its answers, which are the same every time. The tests of the model itself make each anew."""
+    if not request.path.stem.startswith(("test_models_embedded", "test_perf")):
+        monkeypatch.setattr(response, "generate", answered_before)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import copy
 import sys
 
 import pytest
@@ -18,7 +19,7 @@ def shell(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # which a shell replaces by its own
     InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=QUIET)
+    made = InteractiveShell.instance(config=copy.deepcopy(QUIET))  # tests change it
     yield made
     made.extension_manager.unload_extension("pplab")
     atexit.unregister(made.atexit_operations)

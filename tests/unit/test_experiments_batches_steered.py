@@ -87,6 +87,7 @@ def test_an_experiment_that_was_not_run_in_batches_is_not_resumed_in_batches(
     assert "this experiment was not run in batches" in err
 
 
+@pytest.mark.soak
 def test_an_interrupt_leaves_the_batches_at_the_provider_and_gives_the_prompt_back(tmp_path: Path) -> None:
     with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
 
@@ -121,6 +122,7 @@ def test_a_file_of_requests_is_not_detached(tmp_path: Path) -> None:
         lab.run("Say hello.", batch="asked.jsonl", detach=True)
 
 
+@pytest.mark.soak
 def test_another_budget_lets_a_run_go_on_that_waits_for_money(tmp_path: Path) -> None:
     with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
         OpenAIBatches.limits = BatchLimits(requests=2, first_look=0.02, longest_look=0.1)

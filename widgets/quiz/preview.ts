@@ -3,7 +3,7 @@
 import { fill, h } from "../shared/dom.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
 import { RangeRow } from "../shared/ranges.js";
-import { ScoreBar } from "./score.js";
+import { ScoreBar } from "../shared/score.js";
 
 interface PreviewOptions {
   readonly axes: readonly Axis[];

@@ -30,6 +30,7 @@ describe("the rows in sight", () => {
 
   test("are none where there is nothing, also when the scroll bar is still where a longer list ended", () => {
     expect(inSight(0, ROOM, HEIGHT, 0)).toEqual([0, 0]);
+    expect(inSight(0, 0, HEIGHT, 100)).toEqual([0, 0]); // hidden
     const [first, last] = inSight(5000, ROOM, HEIGHT, 7);
     expect(last - first).toBe(0);
   });

@@ -19,7 +19,11 @@ export class DurationsTable {
       h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
-    this.element = h("div", { class: "pplab-scroll", role: "region", "aria-label": "Durations", tabindex: 0 }, table);
+    this.element = h(
+      "div",
+      { class: "pplab-scroll pplab-durations", role: "region", "aria-label": "Durations", tabindex: 0 },
+      table,
+    );
   }
 
   /** Show one row for each kind, also for one of which there is none. */

@@ -16,8 +16,9 @@ export interface WindowedRows {
 
 const BEYOND = 6; // rows that are drawn above and below those in sight
 
-/** The rows from `first` to `last` (excluded) that are drawn at this place of the scroll bar. */
+/** The rows from `first` to `last` (excluded) that are drawn at this place of the scroll bar: none while the list is hidden. */
 export function inSight(top: number, room: number, height: number, total: number): readonly [number, number] {
+  if (room === 0) return [0, 0];
   const first = Math.max(0, Math.floor(top / height) - BEYOND);
   return [Math.min(first, total), Math.min(total, Math.ceil((top + room) / height) + BEYOND)];
 }
