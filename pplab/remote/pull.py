@@ -137,7 +137,7 @@ class _Pull:
         if FILE not in files:
             return  # its first push is under way
         try:
-            head = read_head(origin, self._remote.read(origin, FILE, min(files[FILE], MAX_BYTES)))
+            head = read_head(origin, self._remote.read(origin, FILE, MAX_BYTES if files[FILE] else 0))
         except DamagedSegment as damage:
             self.problems.append(f"the head of {self._called.get(origin, origin[:8])} on {self._remote.name} {damage}")
             return

@@ -23,6 +23,8 @@ PART = ".part-"
 
 WAITS = {"connect_timeout": 5, "read_timeout": 30, "retries": {"max_attempts": 2}}
 """What botocore is told: a store that cannot be reached is named within seconds."""
+LISTINGS = 50
+"""How often a folder that changes is listed before a pull gives up."""
 OPTIONS: dict[str, dict[str, Any]] = {"s3": {"config_kwargs": WAITS}}
 
 
@@ -77,14 +79,23 @@ class RemoteFolder:
     def files(self, origin: str) -> dict[str, int]:
         """Return the files in the folder of an origin, with their sizes in bytes."""
         with self._in_words("read"):
-            try:
-                entries = self._fs.ls(f"{self._root}/{origin}", detail=True)
-            except FileNotFoundError:
-                return {}
+            entries = self._entries(f"{self._root}/{origin}")
             return {e["name"].rpartition("/")[2]: int(e["size"] or 0) for e in entries if e["type"] == "file"}
 
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        """Return what lies in a folder; one on a disk is listed again where a file was moved while it was."""
+        for _ in range(LISTINGS):
+            try:
+                entries: list[dict[str, Any]] = self._fs.ls(folder, detail=True)
+            except FileNotFoundError:
+                if self._is_store or not self._fs.isdir(folder):
+                    return []
+            else:
+                return entries
+        raise RemoteError(f"the remote '{self.name}' changes all the time", hint="try again")
+
     def read(self, origin: str, file: str, size: int) -> bytes:
-        """Return a file of this size, and of a file that has grown no more than one byte beyond it."""
+        """Return a file, of a longer one than this no more than one byte beyond it."""
         with self._in_words("read"):
             if not size:
                 return b""
