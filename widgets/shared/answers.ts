@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { number } from "./format.js";
 import type { LegalRange } from "./ranges.js";
+import { trans } from "./translation.js";
 
 type Ends = readonly [number, number];
 type EndsByName = Readonly<Record<string, Ends>>;
@@ -37,6 +38,7 @@ export function answerTable(axes: readonly LegalRange[], sums: AnswerSums): HTML
     personality: sums.personality,
   };
   const names = Object.keys(scores);
+  const titles = [trans("precision"), trans("personality")];
   const ends = (ranges: EndsByName) => shown.map(({ name }) => pair(ranges[name], (end) => number(end)));
   const answers = sums.rows.map((row) =>
     line(
@@ -46,12 +48,12 @@ export function answerTable(axes: readonly LegalRange[], sums: AnswerSums): HTML
     ),
   );
   const start = line(
-    rowHead("start"),
+    rowHead(trans("start")),
     ends(sums.starts),
     names.map(() => number(START_SCORE)),
   );
   const result = line(
-    rowHead("result"),
+    rowHead(trans("result")),
     ends(sums.ranges),
     names.map((name) => number(scores[name] ?? START_SCORE)),
   );
@@ -62,10 +64,10 @@ export function answerTable(axes: readonly LegalRange[], sums: AnswerSums): HTML
   const table = h(
     "table",
     { class: "pplab-table pplab-answers" },
-    h("caption", {}, "What each answer added to the low and the high end of each range, and to the two scores"),
-    columnHeads(shown, names),
+    h("caption", {}, trans("What each answer added to the low and the high end of each range, and to the two scores")),
+    columnHeads(shown, titles),
     h("tbody", {}, start, ...answers),
-    h("tfoot", {}, result, h("tr", {}, rowHead("values to try"), ...tried, ...names.map(() => scoreCell("")))),
+    h("tfoot", {}, result, h("tr", {}, rowHead(trans("values to try")), ...tried, ...names.map(() => scoreCell("")))),
   );
   return h("div", { class: "pplab-scroll", tabindex: 0 }, table);
 }
@@ -83,13 +85,13 @@ function columnHeads(axes: readonly LegalRange[], scores: readonly string[]): HT
     h("th", { scope: "col", rowspan: 2, class: "pplab-answers-first pplab-answers-score" }, name),
   );
   const ends = axes.flatMap(() => [
-    h("th", { scope: "col", class: "pplab-answers-first" }, "low"),
-    h("th", { scope: "col" }, "high"),
+    h("th", { scope: "col", class: "pplab-answers-first" }, trans("low")),
+    h("th", { scope: "col" }, trans("high")),
   ]);
   return h(
     "thead",
     {},
-    h("tr", {}, h("th", { scope: "col", rowspan: 2 }, "answer"), ...parameters, ...totals),
+    h("tr", {}, h("th", { scope: "col", rowspan: 2 }, trans("answer")), ...parameters, ...totals),
     h("tr", {}, ...ends),
   );
 }

@@ -5,6 +5,7 @@ import { fill, h } from "./dom.js";
 import { number } from "./format.js";
 import { type LegalRange, RangeRow } from "./ranges.js";
 import { ScoreBar } from "./score.js";
+import { trans } from "./translation.js";
 
 interface Facts extends AnswerSums {
   readonly answered: number;
@@ -23,8 +24,8 @@ export class CalibrationFacts {
 
   /** Show what the answers came to. */
   draw(facts: Facts): void {
-    const precision = new ScoreBar("Precision", "blue");
-    const personality = new ScoreBar("Personality", "vermillion");
+    const precision = new ScoreBar(trans("Precision"), "blue");
+    const personality = new ScoreBar(trans("Personality"), "vermillion");
     precision.draw(facts.precision);
     personality.draw(facts.personality);
     fill(
@@ -33,16 +34,10 @@ export class CalibrationFacts {
       facts.answered > 0 && h("p", { class: "pplab-quiet" }, confidence(facts)),
       h("div", { class: "pplab-ranges" }, ...this.#ranges(facts)),
       answerTable(this.#axes, facts),
-      h("h4", {}, "Persona"),
+      h("h4", {}, trans("Persona")),
       h("blockquote", { class: "pplab-persona" }, facts.personas.medium),
-      ...["light", "strong"].map((strength) =>
-        h(
-          "details",
-          {},
-          h("summary", {}, `Persona, ${strength}`),
-          h("blockquote", { class: "pplab-persona" }, facts.personas[strength]),
-        ),
-      ),
+      persona(trans("Persona, light"), facts.personas.light),
+      persona(trans("Persona, strong"), facts.personas.strong),
     );
   }
 
@@ -57,7 +52,12 @@ export class CalibrationFacts {
   }
 }
 
+function persona(title: string, words: string | undefined): HTMLElement {
+  return h("details", {}, h("summary", {}, title), h("blockquote", { class: "pplab-persona" }, words));
+}
+
 function confidence({ confidence: share }: Facts): string {
-  const why = share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
-  return `Confidence ${number(share * 100, 0)} %: the answers ${why}.`;
+  const percent = number(share * 100, 0);
+  if (share >= 0.95) return trans("Confidence %1 %: the answers agree with each other.", percent);
+  return trans("Confidence %1 %: the answers pull in different directions, so more values are worth trying.", percent);
 }
