@@ -3,6 +3,7 @@
 import { CalibrationFacts } from "../shared/calibration.js";
 import { button, fill, freshId, h } from "../shared/dom.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
+import { trans } from "../shared/translation.js";
 
 interface SummaryOptions {
   readonly axes: readonly Axis[];
@@ -24,15 +25,15 @@ export class Summary {
     this.#facts = new CalibrationFacts(options.axes);
     const title = freshId("summary");
     this.element.setAttribute("aria-labelledby", title);
-    const proceed = button("Proceed to experiment", options.onProceed, "primary");
-    const actions = h("div", { class: "pplab-actions" }, button("Back", options.onBack), proceed);
-    const heading = h("h3", { id: title }, "Your calibration");
+    const proceed = button(trans("Proceed to experiment"), options.onProceed, "primary");
+    const actions = h("div", { class: "pplab-actions" }, button(trans("Back"), options.onBack), proceed);
+    const heading = h("h3", { id: title }, trans("Your calibration"));
     this.element.append(heading, this.#status, actions, this.#next, this.#facts.element);
   }
 
   /** Show what the answers came to. */
   draw(preview: Preview): void {
-    const words = "The calibration is saved.";
+    const words = trans("The calibration is saved.");
     if (this.#status.textContent !== words) this.#status.textContent = words;
     this.#facts.draw(preview);
   }
@@ -43,8 +44,8 @@ export class Summary {
       fill(this.#next);
       return;
     }
-    const copy = button("Copy", () => this.#options.onCopy(code, "Cell"));
-    const words = h("p", {}, "Run this in a new cell, with your own prompt:");
+    const copy = button(trans("Copy"), () => this.#options.onCopy(code, trans("Cell")));
+    const words = h("p", {}, trans("Run this in a new cell, with your own prompt:"));
     fill(this.#next, words, h("pre", { class: "pplab-code" }, code), h("div", { class: "pplab-actions" }, copy));
   }
 
