@@ -75,25 +75,30 @@ def pytest_make_collect_report(collector):
 
 
 def reruns(config):
-    """Return the reports of tests that failed at first and were run again."""
+    """Return the reports of tests that failed at first and were run again, and how many attempts those were.
+
+    An attempt that fails and ends badly has two reports.
+    """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return reporter.stats.get("rerun", []) if reporter else []  # a worker has no reporter
+    again = reporter.stats.get("rerun", []) if reporter else []  # a worker has no reporter
+    return again, len({(report.nodeid, report.rerun) for report in again})
 
 
 def pytest_sessionfinish(session):
     """Fail a run that needed too many second chances."""
-    if len(reruns(session.config)) > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
+    if reruns(session.config)[1] > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """Say what was run again and what was left out."""
-    if again := reruns(config):
+    again, attempts = reruns(config)
+    if again:
         terminalreporter.section("run again")
         for report in again:
             crash = getattr(report.longrepr, "reprcrash", None)  # why, so that it can be mended
             terminalreporter.line(f"{report.nodeid} ({report.when}): {(crash.message if crash else report.longreprtext)[:1_500]}")
-        terminalreporter.line(f"{len(again)} reruns; more than {MOST_RERUNS} fail the run.")
+        terminalreporter.line(f"{attempts} reruns; more than {MOST_RERUNS} fail the run.")
     if LEFT_OUT:
         terminalreporter.line(f"Left out by PPLAB_TEST_SKIP: {', '.join(sorted(LEFT_OUT))}")
 

@@ -24,7 +24,13 @@ FAILS_AS_EXPECTED = "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_x(
 SECOND_TIME = """
 import pathlib, pytest
 
+@pytest.fixture
+def ends_badly_too(request):
+    yield
+    assert request.node.execution_count > 1
+
 @pytest.mark.flaky(reruns=2)
+@pytest.mark.usefixtures("ends_badly_too")
 @pytest.mark.parametrize("name", {names!r})
 def test_passes_at_the_second_attempt(name):
     begun = pathlib.Path({folder!r}, name)
