@@ -35,14 +35,6 @@ SEGMENT_BYTES = 4 * 2**20
 STATE = "state.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What was made: records that are in new segments, and those that could not go into one."""
-
-    records: int = 0
-    left_out: int = 0
-
-
 @dataclass(slots=True)
 class _Stream:
     """How far one stream of a lab came: its last segment, and the bytes of each journal that are in one."""
@@ -52,8 +44,8 @@ class _Stream:
     read: dict[str, Progress]
 
 
-def make_segments(context: LabContext, origin: Origin, stream: str) -> Made:
-    """Cut what is new into segments of a stream; the caller holds the exchange."""
+def make_segments(context: LabContext, origin: Origin, stream: str) -> int:
+    """Cut what is new into segments of a stream and return how many records could go into none; the caller holds the exchange."""
     folder = context.folder
     state = _read_state(folder, origin.id)
     at = state[stream]
@@ -61,7 +53,7 @@ def make_segments(context: LabContext, origin: Origin, stream: str) -> Made:
         if (name.origin, name.stream) == (origin.id, stream) and name.number > at.number:
             own_path(folder, name).unlink()
     context.store.flush()
-    records = left_out = 0
+    left_out = 0
     for lines, reached in _new_lines(folder / "journal", at.read):
         at.read = reached
         fit, unfit = _fit_to_travel(context, lines, stream)
@@ -71,9 +63,8 @@ def make_segments(context: LabContext, origin: Origin, stream: str) -> Made:
             name, data = pack(header, fit)
             write_atomically(own_path(folder, name), data)
             at.number, at.sha256 = name.number, name.sha256
-            records += len(fit)
         _write_state(folder, origin.id, state)
-    return Made(records, left_out)
+    return left_out
 
 
 def _new_lines(journal: Path, read: dict[str, Progress]) -> Iterator[tuple[list[bytes], dict[str, Progress]]]:

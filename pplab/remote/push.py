@@ -66,7 +66,7 @@ def push(context: LabContext, remote: str | None, *, cells: bool) -> PushReport:
     streams = ("results", "cells") if cells else ("results",)
     with exchanging(context.folder):
         origin = own_origin(context)
-        left_out = sum(make_segments(context, origin, stream).left_out for stream in streams)
+        left_out = sum(make_segments(context, origin, stream) for stream in streams)
         put, records = _upload(context, place, origin.id, streams)
     if put:
         context.record_event(

@@ -493,19 +493,3 @@ def test_the_key_goes_to_the_server_and_nowhere_else(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 3
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
-
-
-@pytest.mark.soak
-def test_a_batch_stands_in_the_trace_and_in_the_audit(tmp_path: Path) -> None:
-    with BatchServer() as server, lab_at(tmp_path, server) as lab:
-        experiment = lab.run(prompts(3), n=1, batch=True)
-        [batch] = lab.manager.context.store.batches(experiment.id)
-        trace = lab.trace(experiment.id)
-        assert [node.label for node in trace.nodes if node.kind == "batch"] == ["m completed"]
-        assert (("experiment", experiment.id), ("batch", batch.batch_id)) in {(edge.source, edge.target) for edge in trace.edges}
-        assert len(lab.trace(batch.batch_id).nodes) == len(trace.nodes)
-        audit = lab.audit()
-        events = audit[audit["entity"] == "batch"]
-        assert list(events["event"]) == ["batch_submitted", "batch_ended"]
-        assert json.loads(events["payload"].iloc[1]) | {"v": 1} == {"v": 1, "status": "completed", "done": 3, "failed": 0}
-        assert (audit["event"] == "llm_request_started").sum() == 3
