@@ -26,6 +26,7 @@ from pplab.forks import CopiedAsItself, Guard
 from pplab.inputs.values import as_list, in_units, mapping
 from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
+from pplab.verbs.forgetting import ForgettingVerbs
 from pplab.verbs.judging import JudgingVerbs
 from pplab.verbs.meeting import MeetingVerbs
 from pplab.verbs.running import RunningVerbs
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     """An experiment, its id, or the path of a package."""
 
 
-class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, CopiedAsItself):
+class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, ForgettingVerbs, CopiedAsItself):
     """One store and everything that can be done with it.
 
     Parameters

@@ -5,7 +5,20 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands import calibrating, doctor, judging, meeting, migrating, observing, rating, running, runs, sharing, upkeep
+from pplab.commands import (
+    calibrating,
+    doctor,
+    forgetting,
+    judging,
+    meeting,
+    migrating,
+    observing,
+    rating,
+    running,
+    runs,
+    sharing,
+    upkeep,
+)
 from pplab.commands.command import COMMON_OPTIONS, Argument, Command
 from pplab.commands.completion import completions
 from pplab.commands.line import roles
@@ -57,6 +70,7 @@ COMMANDS: dict[str, Command] = {
         *observing.COMMANDS,
         *sharing.COMMANDS,
         *meeting.COMMANDS,
+        *forgetting.COMMANDS,
         *migrating.COMMANDS,
         *upkeep.COMMANDS,
         *doctor.COMMANDS,

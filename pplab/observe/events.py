@@ -122,6 +122,11 @@ CATALOGUE: dict[str, EventType] = {
             {"remote": "str", "lab": "str", "segments": "int", "records": "int", "last": "str"},
         ),
         EventType(
+            "texts_forgotten",
+            "Texts were forgotten: the SHA-256 and bytes of each, and the hashes of what was changed, by which it verifies.",
+            {"texts": "list", "rows": "list", "files": "list"},
+        ),
+        EventType(
             "replay_completed",
             "Stored responses were scored again by the present code.",
             {"identical": "bool", "differences": "int"},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pplab.store.record_types import RECORD_TYPES, time_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 GENESIS = "0" * 64
 """The ``prev_hash`` of the first row."""
@@ -48,18 +48,31 @@ def canonical_text(values: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def inner_hash(values: Mapping[str, Any]) -> str:
+    """Return ``sha256(canonical text)`` of an audit row in lower-case hex."""
+    return hashlib.sha256(canonical_text(values).encode()).hexdigest()
+
+
+def linked(previous: str, inner: str) -> str:
+    """Return the hash of the audit row of this inner hash behind the row of the hash ``previous``, over the hex forms."""
+    return hashlib.sha256((previous + inner).encode()).hexdigest()
+
+
 def row_hash(values: Mapping[str, Any]) -> str:
     """Return ``sha256(prev_hash || sha256(canonical text))`` in lower-case hex, over the hex forms."""
-    inner = hashlib.sha256(canonical_text(values).encode()).hexdigest()
-    return hashlib.sha256((values["prev_hash"] + inner).encode()).hexdigest()
+    return linked(values["prev_hash"], inner_hash(values))
 
 
-def link(head: Head, events: list[dict[str, Any]]) -> Head:
-    """Give each event its ``seq``, ``prev_hash`` and ``hash``, in order behind ``head``; return the new head."""
+def link(head: Head, events: list[dict[str, Any]], inner_before: Callable[[Mapping[str, Any]], str | None] | None = None) -> Head:
+    """Give each event its ``seq``, ``prev_hash`` and ``hash``, in order behind ``head``; return the new head.
+
+    ``inner_before`` gives the inner hash that a row had before texts of it were forgotten, by which it keeps its hash.
+    """
     for event in events:
         event["seq"] = head.seq + 1
         event["prev_hash"] = head.hash
-        event["hash"] = row_hash(event)
+        inner = inner_before(event) if inner_before else None
+        event["hash"] = linked(head.hash, inner) if inner else row_hash(event)
         head = Head(event["seq"], event["hash"])
     return head
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.plan.vocabulary import ENDED
 from pplab.store import segments as journal_files
+from pplab.store import tombstones
 from pplab.store.arrivals import Arrivals
 from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
+from pplab.store.forgotten import Forgotten
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json, time_text
 from pplab.store.rows import EventRow
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 BATCH_BYTES = 8 * 1024 * 1024
 DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
 """Namespace of the ids of derived events."""
+
+_PROGRESS = "SELECT file, bytes_read, sealed FROM journal_files"
 
 _Values = dict[str, Any]
 
@@ -62,18 +66,20 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
 
     journal = folder / "journal"
     drain_log = DrainLog(folder / "ledger.jsonl")
-    stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
+    stored = cursor.execute(_PROGRESS).fetchall()
     progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
     replayed: list[list[Segment]] = []
+    forgotten = Forgotten()
     if not progress:
         replayed = _past_segments(drain_log)
+        forgotten = tombstones.in_journals(journal)
         progress = {segment.file: Progress(segment.stop, sealed=False) for group in replayed for segment in group}
     new = journal_files.new_segments(journal, progress)
     if not new and not replayed:
         return DrainResult(ended=journal_files.unsealed_files(journal, progress))
     cursor.execute("BEGIN")
     try:
-        transaction = _Drain(cursor, journal)
+        transaction = _Drain(cursor, journal, forgotten)
         for group in [*replayed, new]:
             transaction.read_group(group)
         transaction.finish()
@@ -85,6 +91,13 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
             cursor.execute("ROLLBACK")
         raise
     return DrainResult(transaction.row_counts, tuple(segment.file for segment in new if segment.ended))
+
+
+def seal_all(cursor: DuckDBPyConnection, journal: Path) -> None:
+    """Compress every journal that has ended and is in the tables, and wait for other processes that are at it."""
+    progress = {file: Progress(stop, sealed) for file, stop, sealed in cursor.execute(_PROGRESS).fetchall()}
+    for name in journal_files.unsealed_files(journal, progress):
+        journal_files.seal(journal, name, alone=True)
 
 
 def _past_segments(drain_log: DrainLog) -> list[list[Segment]]:
@@ -105,8 +118,9 @@ def _past_segments(drain_log: DrainLog) -> list[list[Segment]]:
 class _Drain:
     """One transaction's work: reads segments, writes rows, and keeps what the next rows depend on."""
 
-    def __init__(self, cursor: DuckDBPyConnection, journal: Path) -> None:
+    def __init__(self, cursor: DuckDBPyConnection, journal: Path, forgotten: Forgotten) -> None:
         self.cursor = cursor
+        self.inner_before = forgotten.inner_before if forgotten.tombstones else None
         self.journal = journal
         self.row_counts: dict[str, int] = {}
         self.new_rows: dict[str, int] = {}
@@ -292,7 +306,7 @@ class _Drain:
 
     def _write_events(self, rows: list[_Values]) -> None:
         new = self._without_stored(RECORD_TYPES["event"], rows)
-        self.head = link(self.head, new)
+        self.head = link(self.head, new, self.inner_before)
         self._insert(RECORD_TYPES["event"], new, "", new=len(new))
 
     def _write_once(self, record_type: RecordType, rows: list[_Values]) -> None:

@@ -33,6 +33,8 @@ LATER_S = 0.05
 
 _Job = tuple["Future[None]", "Iterable[Row]", bool]
 WAKE: _Job = (Future(), (), False)
+END: list[Row] = []
+"""What is appended to end a file."""
 UNSAVED = "the record could not be saved"
 
 
@@ -115,6 +117,11 @@ class Journal:
         """Wait until everything queued so far is written, or synced if ``durable``."""
         if self._thread is not None and not self._closed:
             self.append((), durable=durable).result()
+
+    def end_file(self) -> None:
+        """End this process's file, and wait for it: what is appended next begins another one."""
+        if self._thread is not None and not self._closed:
+            self.append(END, durable=True).result()
 
     def close(self) -> bool:
         """Write what is queued and end the file; a later `append` is refused. Return whether anything was ever written."""
@@ -200,6 +207,8 @@ class Journal:
                 encoded.append((future, durable, len(data) if lines else 0))  # who only waits must not fail with the others
         kept, error = self._append(bytes(data))
         sync_error = self._sync() if any(durable for _, durable, _ in encoded) else None
+        if self._fd is not None and any(rows is END for _, rows, _ in batch):
+            self._end_file()
         for future, durable, end in encoded:
             failure = error if end > kept else sync_error if durable else None
             if failure is None:

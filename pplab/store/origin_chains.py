@@ -9,7 +9,7 @@ from pplab.store.segments import PULLED
 from pplab.store.shared_segments import FIRST, STREAMS, DamagedSegment, SegmentName, SharedSegment, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 OWN = "segments"
@@ -59,7 +59,9 @@ def by_place(names: Iterable[SegmentName]) -> dict[tuple[str, str, int], Segment
     return {(name.origin, name.stream, name.number): name for name in names}
 
 
-def problems(folder: Path, drained: Iterable[str], called: dict[str, str]) -> Iterator[SegmentProblem]:
+def problems(
+    folder: Path, drained: Iterable[str], called: dict[str, str], forgotten: Mapping[str, str]
+) -> Iterator[SegmentProblem]:
     """Name every segment in a lab's folder that is altered, missing, or in another's place.
 
     Parameters
@@ -70,15 +72,17 @@ def problems(folder: Path, drained: Iterable[str], called: dict[str, str]) -> It
         Names of the journal files that are in the tables.
     called
         What each origin is called, by its id.
+    forgotten
+        The hashes of segments of which texts were forgotten, by their names among journals.
     """
     own, pulled = own_segments(folder), pulled_segments(folder)
     in_tables = {name for file in drained if (name := SegmentName.read_pulled(file))}
-    yield from _of_one_folder([(name, own_path(folder, name)) for name in own], set(), called)
-    yield from _of_one_folder([(name, pulled_path(folder, name)) for name in pulled], in_tables, called)
+    yield from _of_one_folder([(name, own_path(folder, name)) for name in own], set(), called, forgotten)
+    yield from _of_one_folder([(name, pulled_path(folder, name)) for name in pulled], in_tables, called, forgotten)
 
 
 def _of_one_folder(
-    found: list[tuple[SegmentName, Path]], expected: set[SegmentName], called: dict[str, str]
+    found: list[tuple[SegmentName, Path]], expected: set[SegmentName], called: dict[str, str], forgotten: Mapping[str, str]
 ) -> Iterator[SegmentProblem]:
     names = [name for name, _ in found]
     places = by_place(names)
@@ -86,7 +90,7 @@ def _of_one_folder(
         label = words(name, called)
         data = path.read_bytes()
         try:
-            segment = unpack(name, data)
+            segment = unpack(name, data, forgotten.get(name.pulled))
         except DamagedSegment as damage:
             moved = next((other for other in names if other.sha256 == hashlib.sha256(data).hexdigest()), None)
             if moved is not None:

@@ -6,10 +6,11 @@ import contextlib
 import gzip
 import io
 import os
+import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from pplab.files import is_locked, write_atomically
+from pplab.files import is_locked, lock, write_atomically
 from pplab.store.filesystem import os_refusal, readable
 
 if TYPE_CHECKING:
@@ -171,14 +172,26 @@ def files_set_aside(journal: Path, why: str) -> list[str]:
     return sorted(_names(journal / "damaged", f".{why}"))
 
 
-def seal(journal: Path, name: str) -> None:
-    """Compress a file that has ended and was fully read into ``sealed/``; safe at any moment, by any number of processes."""
+def seal(journal: Path, name: str, *, alone: bool = False) -> None:
+    """Compress a file that has ended and was fully read into ``sealed/``; safe at any moment, by any number of processes.
+
+    ``alone`` waits until no other process is at it: what is compressed afterwards may be rewritten.
+    """
     path = journal / name
+    folder = journal / "sealed"
     try:
-        data = path.read_bytes()
+        with path.open("r+b" if sys.platform == "win32" else "rb") as file:
+            if not lock(file.fileno(), wait=alone, shared=not alone) or not _still_there(path, file.fileno()):
+                return
+            folder.mkdir(exist_ok=True)
+            write_atomically(folder / f"{name}.gz", gzip.compress(file.read(), compresslevel=1, mtime=0))
     except FileNotFoundError:
         return
-    folder = journal / "sealed"
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{name}.gz", gzip.compress(data, compresslevel=1, mtime=0))
     path.unlink(missing_ok=True)
+
+
+def _still_there(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False

@@ -115,15 +115,15 @@ def pack(header: Header, lines: Iterable[bytes]) -> tuple[SegmentName, bytes]:
     return SegmentName(header.origin, header.stream, header.number, hashlib.sha256(data).hexdigest()), data
 
 
-def unpack(name: SegmentName, data: bytes) -> SharedSegment:
-    """Return the segment of this name.
+def unpack(name: SegmentName, data: bytes, forgotten: str | None = None) -> SharedSegment:
+    """Return the segment of this name; ``forgotten`` is the hash that it has since texts of it were forgotten, where any were.
 
     Raises
     ------
     DamagedSegment
         When the bytes are not what the name promises; nothing is unpacked before their hash was compared.
     """
-    if hashlib.sha256(data).hexdigest() != name.sha256:
+    if hashlib.sha256(data).hexdigest() not in (name.sha256, forgotten):
         raise DamagedSegment("was altered")
     text = _unpacked(data)
     first, _, rest = text.partition(b"\n")

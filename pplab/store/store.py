@@ -9,12 +9,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pplab.errors import BadInput, StoreBusy, StoreError
+from pplab.errors import StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
@@ -22,7 +21,7 @@ from pplab.store.lease import LOCK, Lease
 from pplab.store.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from pplab.store.drain import DrainResult
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
+    from pplab.store.staged_change import StagedChange
     from pplab.store.trace import Trace
     from pplab.store.verify import VerifyReport
 
@@ -228,6 +228,7 @@ class Store(Queries):
 
         from pplab.store.drain import DrainResult, drain
         from pplab.store.migrate import open_as_it_is, open_migrated
+        from pplab.store.staged_change import finish
 
         self._has_new_lines = False
         try:
@@ -235,6 +236,7 @@ class Store(Queries):
                 self._connection = open_as_it_is(self.path, self._obstacle, started=started)
                 drained = DrainResult()
             else:
+                finish(self.folder)
                 self._connection = open_migrated(self.path, started=started)
                 drained = drain(self._connection.cursor(), self.folder)
         except BaseException as error:
@@ -307,35 +309,14 @@ class Store(Queries):
         BadInput
             When it is another statement, several, or one that DuckDB refuses; the message is DuckDB's.
 
-        Examples
-        --------
-        >>> store = open_store(":temp:")
-        >>> int(store.sql("SELECT count(*) AS n FROM responses WHERE status = ?", ["ok"]).n[0])
-        0
-        >>> store.close()
         """
-        import duckdb
+        from pplab.store.one_select import check_text, one_select
 
-        from pplab.store.connect import Connection
-
-        if not isinstance(query, str) or any("\ud800" <= c <= "\udfff" for c in query):
-            raise BadInput("the query is not text", hint="write one SELECT")
+        check_text(query)
         with self._hold_lease(LEASE_WAIT_S) as started:
             with self._open_tables(started):
                 pass
-            connection = Connection(self.path, read_only=True)
-            try:
-                cursor = connection.cursor()
-                statements = cursor.extract_statements(query)
-                if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
-                    raise BadInput("only one SELECT can be run", hint="the tables are read-only here; see SHOW TABLES")
-                parameters = dict(params) if isinstance(params, Mapping) else list(params or ())
-                frame: pd.DataFrame = cursor.sql(query, params=parameters).df()
-            except duckdb.Error as error:
-                raise BadInput(_one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
-            finally:
-                connection.close()
-        return frame
+            return one_select(self.path, query, params)
 
     # The chain of evidence
 
@@ -377,6 +358,22 @@ class Store(Queries):
             with self._open_tables(started):
                 pass
             return rebuild(self.folder, self.path, swap=swap)
+
+    def rewrite(self, make_ready: Callable[[DuckDBPyConnection], StagedChange | None]) -> None:
+        """Carry out a change of journals that were written, made ready on the drained tables, and make the tables again."""
+        from pplab.store.drain import seal_all
+
+        self.must_be_writable()
+        with self._hold_lease(LEASE_WAIT_S) as started:
+            self._journal.end_file()
+            with self._open_tables(started):
+                assert self._connection is not None
+                seal_all(self._connection.cursor(), self.folder / "journal")
+                change = make_ready(self._connection.cursor())
+            if change is not None:
+                change.carry_out()
+                with self._open_tables(started):
+                    pass
 
     # Life
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pplab.store import origin_chains, segments
+from pplab.store import origin_chains, segments, tombstones
 from pplab.store.arrivals import CONFLICT, names_of_origins
 from pplab.store.chain import GENESIS, SQL_HASH, Head
 from pplab.store.digests import DIGESTED, digest
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
+
+    from pplab.store.forgotten import Forgotten
 
 NAMED = 100
 """How many problems of one check are named one by one."""
@@ -68,6 +70,8 @@ class VerifyReport:
         Names of last lines that a dying process left unfinished; nobody relied on them.
     seconds
         How long it took.
+    forgotten
+        What was forgotten, a line for each thing and time: its audit rows and segments verify by what its tombstones say.
     """
 
     problems: tuple[Problem, ...]
@@ -77,6 +81,7 @@ class VerifyReport:
     unread: int
     torn: tuple[str, ...]
     seconds: float
+    forgotten: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -92,7 +97,7 @@ class VerifyReport:
     def words(self) -> str:
         """The outcome in one line."""
         if self.ok:
-            return f"{self.rows} audit rows verified, nothing was altered"
+            return "; ".join([f"{self.rows} audit rows verified, nothing was altered", *self.forgotten])
         more = f", and {len(self.problems) - 3} more problems" if len(self.problems) > 3 else ""
         return "; ".join(problem.what for problem in self.problems[:3]) + more
 
@@ -107,8 +112,9 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         for record_type in RECORD_TYPES.values()
     }
     stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
+    forgotten = tombstones.stored(cursor)
     problems = [
-        *_chain(cursor),
+        *_chain(cursor, forgotten),
         *_heads(cursor, mentioned),
         *_counts(cursor, counts),
         *_contents(cursor),
@@ -123,7 +129,9 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         ),
         *(
             Problem(kind, None, what)
-            for kind, what in origin_chains.problems(folder, (file for file, *_ in stored), names_of_origins(cursor))
+            for kind, what in origin_chains.problems(
+                folder, (file for file, *_ in stored), names_of_origins(cursor), forgotten.files
+            )
         ),
     ]
     progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
@@ -136,12 +144,14 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         unread=segments.unread_bytes(journal, progress),
         torn=tuple(segments.files_set_aside(journal, "torn")),
         seconds=time.perf_counter() - started,
+        forgotten=tuple(forgotten.words),
     )
 
 
 _CHAIN = f"""
 WITH hashed AS (
-    SELECT seq, event_id, prev_hash, hash, hash = {SQL_HASH} AS intact FROM audit_logs
+    SELECT seq, event_id, prev_hash, hash, hash = {SQL_HASH} OR event_id IN (SELECT event_id FROM covered) AS intact
+    FROM audit_logs
 ), checked AS (
     SELECT seq, prev_hash, intact, lag(seq, 1, 0) OVER chain AS before,
            prev_hash = lag(hash, 1, '{GENESIS}') OVER chain AS linked
@@ -157,9 +167,14 @@ FROM named LEFT JOIN audit_logs predecessor ON predecessor.hash = named.prev_has
 """Every row that does not stand where the hash chain puts it, and where its predecessor stands now."""
 
 
-def _chain(cursor: DuckDBPyConnection) -> Iterator[Problem]:
+def _chain(cursor: DuckDBPyConnection, forgotten: Forgotten) -> Iterator[Problem]:
+    import pyarrow as pa
+
     total = 0
+    covered = [row["event_id"] for row in tombstones.rows_named(cursor, forgotten) if forgotten.covers(row)]
+    cursor.register("covered", pa.table({"event_id": pa.array(covered, pa.string())}))
     rows = cursor.execute(_CHAIN).fetchall()
+    cursor.unregister("covered")
     for seq, before, intact, linked, predecessor, count in rows:
         total = count
         yield _wrong_row(seq, before, predecessor, intact=intact, linked=linked)

@@ -1,0 +1,263 @@
+"""Forgetting in one lab: no byte of a text stays in any file, all else stays, the chain verifies, and it happens whole or not."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+
+import pplab
+from pplab.errors import BadInput, NotFound, StoreBusy, StoreTampered
+from pplab.ids import new_id, now
+from pplab.store.rows import CellRow
+from pplab.views import static
+from tests.unit.forget_labs import NOTE, PROMPT, STAYS, SYSTEM, contents, holding, run, texts
+from tests.unit.meeting_labs import ended, start
+
+SOAK = bool(os.environ.get("PPLAB_SOAK"))
+CHANGES = 1000 if SOAK else 100
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with pplab.Lab(store=tmp_path / "lab", user="ada") as opened:
+        yield opened
+
+
+def cell(source):
+    return CellRow(
+        execution_id=new_id(), started_at=now(), user="ada", session_id="s", notebook=None, cell_id=None, execution_count=1,
+        source_sha256="0" * 64, source=source, status="ok", error_type=None, duration_ns=1, operations=0,
+        correlation_id="0" * 32, span_id="0" * 16,
+    )  # fmt: skip
+
+
+def numbers(experiment):
+    frame = experiment.responses
+    return frame[["response_id", "creativity", "coherence", "cost", "latency_ms", "input_tokens"]].to_dict("records")
+
+
+def test_no_byte_of_a_text_stays_and_everything_else_does(lab):
+    experiment, other = run(lab), lab.run(STAYS, n=1)
+    lab.context.store.append(
+        cell(f"lab.run({PROMPT!r}, system={SYSTEM!r})"), cell(f"%%pplab run\n{PROMPT}"), cell(json.dumps({"prompt": PROMPT}))
+    )
+    lab.rebuild(swap=True)
+    searched, before, head = texts(experiment), numbers(experiment), lab.context.store.head()
+    assert len(holding(lab.folder, searched)) >= 3, "journals, tables and their copy"
+    report = lab.forget(experiment.id)
+    assert report.done
+    assert report.texts >= len(searched)
+    assert "cannot be recalled" in report.words
+    assert holding(lab.folder, searched, but=other.responses.text) == []
+    assert holding(lab.folder, [STAYS, *other.responses.text]) != []
+    after = lab.experiment(experiment.id)
+    assert numbers(after) == before
+    assert "text forgotten" in static.experiment(after).html
+    checked = lab.context.store.verify([(head.seq, head.hash)])
+    assert checked.ok
+    assert f"of experiment {experiment.id} forgotten" in " ".join(checked.forgotten)
+    assert "by ada" in lab.verify().words
+    assert lab.rebuild().equal
+    for cells in lab.sql("SELECT source FROM cell_executions WHERE source IS NOT NULL").source:
+        assert "forgotten 2" in cells
+    tombstone = lab.audit("texts_forgotten").iloc[0]
+    assert (tombstone.actor, tombstone.entity, tombstone.entity_id) == ("ada", "experiment", experiment.id)
+    assert [64, len(PROMPT.encode())] in [[len(digest), size] for digest, size in json.loads(tombstone.payload)["texts"]]
+
+
+def test_a_dry_run_says_what_would_go_and_changes_nothing(lab):
+    experiment = run(lab)
+    lab.verify()
+    before = contents(lab.folder)
+    report = lab.forget(experiment.id, dry_run=True)
+    assert not report.done
+    assert report.texts == lab.forget(experiment.id, dry_run=True).texts > 8
+    assert report.files
+    after = contents(lab.folder)
+    for name, data in before.items():
+        if name.startswith("journal") or name == "ledger.jsonl":
+            assert after[name].startswith(data), "what it tells of itself comes behind"
+    assert lab.experiment(experiment.id).responses.prompt[0] == PROMPT
+    assert lab.audit("texts_forgotten").empty
+
+
+def test_of_a_response_its_answer_goes_and_what_was_derived_of_it_and_the_prompt_stays(lab):
+    experiment = run(lab)
+    row, *others = experiment.responses.itertuples()
+    report = lab.forget(row.response_id)
+    assert report.entity == "response"
+    assert "prompt stays" in report.words
+    assert holding(lab.folder, [row.text], but=[one.text for one in others]) == []
+    after = lab.experiment(experiment.id).responses
+    assert after.text[1:].tolist() == [one.text for one in others]
+    assert after.prompt[0] == PROMPT
+    assert lab.verify().ok
+    assert lab.rebuild().equal
+
+
+def test_of_a_calibration_its_persona_and_its_answers_in_words_go(lab):
+    calibration = lab.calibrate("balanced")
+    persona, sentence = calibration.persona, lab.sql("SELECT explanation->>'$[0].sentence' AS s FROM calibrations").s[0]
+    report = lab.forget(calibration.id)
+    assert report.entity == "calibration"
+    assert holding(lab.folder, [persona, sentence]) == []
+    assert lab.calibration(calibration.id).ranges == calibration.ranges
+    assert lab.verify().ok
+
+
+def test_what_cannot_be_forgotten_is_one_line(lab):
+    experiment = run(lab)
+    with pytest.raises(NotFound, match="no experiment, response or calibration has the id 'ffffff'"):
+        lab.forget("ffffff")
+    lab.forget(experiment.id)
+    with pytest.raises(BadInput, match=r"were forgotten \d{4}-\d\d-\d\d by ada"):
+        lab.forget(experiment.id)
+
+
+def test_a_lab_that_was_altered_is_refused_since_forgetting_would_hide_it(lab):
+    experiment = run(lab)
+    lab.verify()
+    with duckdb.connect(lab.folder / "lab.duckdb") as tables:
+        tables.execute("UPDATE audit_logs SET actor = 'eve' WHERE seq = 2")
+    with pytest.raises(StoreTampered, match="audit row 2"):
+        lab.forget(experiment.id)
+    assert lab.experiment(experiment.id).responses.prompt[0] == PROMPT
+
+
+def test_another_experiment_keeps_the_same_text_and_the_report_names_it(lab):
+    first, second = lab.run(PROMPT, n=1), lab.run(PROMPT, n=1)
+    report = lab.forget(first.id)
+    assert report.elsewhere == (second.id,)
+    assert second.id in report.words
+    assert lab.experiment(second.id).responses.prompt[0] == PROMPT
+    lab.forget(second.id)
+    assert holding(lab.folder, [PROMPT]) == []
+
+
+def test_a_journal_that_another_process_writes_is_left_alone_and_named(lab):
+    experiment = run(lab)
+    program = """
+import sys, pplab
+lab = pplab.Lab(store=sys.argv[1])
+lab.experiment(sys.argv[2]).label("x", note=sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+lab.close()
+"""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", program, str(lab.folder), experiment.id, NOTE + " So says bob."],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert writer.stdout.readline() == "ready\n"
+    searched = texts(experiment)
+    assert lab.forget(experiment.id, dry_run=True).writers == (writer.pid,)
+    with pytest.raises(StoreBusy, match=f"process {writer.pid} is writing a journal"):
+        lab.forget(experiment.id)
+    assert lab.experiment(experiment.id).responses.prompt[0] == PROMPT
+    writer.communicate("\n")
+    lab.forget(experiment.id)
+    assert holding(lab.folder, searched) == []
+
+
+def test_one_changed_byte_of_what_was_redacted_is_found(lab):
+    """In audit rows by the chain, in all other records by comparing with the journals."""
+    experiment = run(lab)
+    lab.forget(experiment.id)
+    lab.close()
+    (sealed,) = [
+        path
+        for path in sorted((lab.folder / "journal" / "sealed").glob("*.gz"))
+        if b"forgotten" in contents(path.parent)[path.name]
+    ][:1]
+    data = gzip.decompress(sealed.read_bytes())
+    lines = [(start, line) for start, line in _lines(data) if b"[text forgotten" in line or b"[forgotten" in line]
+    chance = random.Random(11)
+    with pplab.Lab(store=lab.folder) as opened:
+        opened.verify()
+        for _ in range(CHANGES // 10):
+            start, line = chance.choice(lines)
+            at = start + chance.randrange(len(line.rstrip()))
+            changed = bytearray(data)
+            changed[at] ^= 1
+            sealed.write_bytes(gzip.compress(bytes(changed)))
+            assert not opened.rebuild().equal, bytes(changed[start : start + len(line)])
+        sealed.write_bytes(gzip.compress(data))
+        assert opened.rebuild().equal
+
+
+def _lines(data):
+    start = 0
+    for line in data.split(b"\n"):
+        yield start, line
+        start += len(line) + 1
+
+
+def test_a_changed_tombstone_covers_nothing(lab):
+    experiment = run(lab)
+    lab.forget(experiment.id)
+    assert lab.verify().ok
+    with duckdb.connect(lab.folder / "lab.duckdb") as tables:
+        (seq,) = tables.execute(
+            "SELECT seq FROM audit_logs WHERE payload LIKE '%forgotten 2%' AND event <> 'texts_forgotten'"
+        ).fetchone()
+        tables.execute("UPDATE audit_logs SET payload = replace(payload, 'forgotten 2', 'forgotten 3') WHERE seq = ?", [seq])
+    with pytest.raises(StoreTampered, match=f"audit row {seq} does not match its hash"):
+        lab.verify()
+
+
+KILLED = """
+import os, sys, pplab
+import pplab.files, pplab.store.staged_change as staged
+steps = [0]
+def counted(work):
+    def step(*arguments, **named):
+        steps[0] += 1
+        if steps[0] == int(sys.argv[3]):
+            os._exit(9)
+        return work(*arguments, **named)
+    return step
+with pplab.Lab(store=sys.argv[1], user="ada") as lab:
+    lab.verify()
+    os.replace = counted(os.replace); os.fsync = counted(os.fsync); os.unlink = counted(os.unlink)
+    lab.forget(sys.argv[2])
+    print("done", steps[0], flush=True)
+"""
+
+
+def test_a_process_that_dies_on_the_way_leaves_all_or_nothing_and_the_next_one_finishes(tmp_path):
+    origin = tmp_path / "origin"
+    with pplab.Lab(store=origin, user="ada") as lab:
+        experiment = run(lab)
+        lab.rebuild(swap=True)
+        searched, before = texts(experiment), numbers(experiment)
+        head = lab.context.store.head()
+    whole = shutil.copytree(origin, tmp_path / "whole")
+    steps = int(ended(start(KILLED, whole, experiment.id, 0)).split()[1])
+    assert steps > 8
+    finished = 0
+    for step in range(1, steps + 1, 1 if SOAK else max(1, steps // 6)):
+        folder = shutil.copytree(origin, tmp_path / f"killed-{step}")
+        victim = start(KILLED, folder, experiment.id, step)
+        victim.communicate(timeout=240)
+        assert victim.returncode == 9
+        with pplab.Lab(store=folder, user="ada") as lab:
+            assert lab.verify().ok
+            assert numbers(lab.experiment(experiment.id)) == before
+            if lab.audit("texts_forgotten").empty:
+                lab.forget(experiment.id)
+            else:
+                finished += 1
+            assert holding(folder, searched) == [], step
+            assert len(lab.audit("texts_forgotten")) == 1
+            assert lab.context.store.verify([(head.seq, head.hash)]).ok
+            assert lab.rebuild().equal
+        shutil.rmtree(folder)
+    assert finished > 0, "some died after it was decided"
