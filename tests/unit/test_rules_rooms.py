@@ -76,7 +76,10 @@ SQL = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Module-level objects that change: the process's open stores, the metrics and the checks users register, and no other.
-STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")}
+STATEFUL = {
+    *(("store/store.py", "_open"), ("store/connect.py", "_idle")),
+    *(("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")),
+}
 
 
 def files_below(folder):
