@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
 from pplab.config.remotes import named_remote
 from pplab.files import write_atomically
+from pplab.remote.forgotten_segments import RESULTS, follow, forgotten_by, names_others, pending
 from pplab.remote.head import FILE, MAX_BYTES, read_head
 from pplab.remote.origin import exchanging, stored_origin
 from pplab.remote.records import check_line
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
     from pplab.remote.head import Last
+    from pplab.store.forgotten import Forgotten
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ def pull(context: LabContext, remote: str | None) -> PullReport:
             store.drain()
             taking.problems += _in_words(_conflicts(context) - before)
             announce(context.folder)  # whoever shows an experiment reads it again
+        taking.follow_forgetting()
     return PullReport(remote=name, origins=taking.origins, problems=tuple(taking.problems))
 
 
@@ -117,6 +121,8 @@ class _Pull:
         self._have = by_place(pulled_segments(context.folder))
         self._taken: dict[str, PulledOrigin] = {}
         self._called: dict[str, str] = {}
+        self._heads: dict[str, tuple[dict[str, Last], dict[str, int]]] = {}
+        self._read: dict[str, Forgotten] = {}
 
     @property
     def origins(self) -> tuple[PulledOrigin, ...]:
@@ -132,6 +138,18 @@ class _Pull:
             if origin != own:
                 self._take(origin)
 
+    def follow_forgetting(self) -> None:
+        """Forget what other labs forgot since it was pulled."""
+        for origin in sorted(pending(self._context) & self._heads.keys()):
+            self.problems += follow(self._context, self._remote, origin, self._forgotten(origin), self._heads[origin][1])
+
+    def _forgotten(self, origin: str) -> Forgotten:
+        """Return what a lab forgot, as its own chain says; it is read where a segment is not what its name says."""
+        if origin not in self._read:
+            head, files = self._heads[origin]
+            self._read[origin] = forgotten_by(self._remote, origin, head.get(RESULTS), files)
+        return self._read[origin]
+
     def _take(self, origin: str) -> None:
         files = self._remote.files(origin)
         if FILE not in files:
@@ -143,6 +161,7 @@ class _Pull:
             return
         if any(number > self._last(files, origin, stream) for stream, (number, _) in head.items()):
             files = self._remote.files(origin)  # pushed between our two looks
+        self._heads[origin] = head, files
         for stream, last in sorted(head.items()):
             try:
                 self._take_stream(origin, stream, last, files)
@@ -188,13 +207,16 @@ class _Pull:
             self._refuse(name, f"is larger than {shared_segments.MAX_BYTES // 2**20} MB")
         data = self._remote.read(name.origin, name.file, size)
         try:
-            segment = unpack(name, data)
+            is_named = hashlib.sha256(data).hexdigest() == name.sha256
+            segment = unpack(name, data, None if is_named else self._forgotten(name.origin).files.get(name.pulled))
             for line in segment.lines:
                 check_line(line, name.stream, self._context.scrub)
         except DamagedSegment as damage:
             self._refuse(name, str(damage))
         except DamagedLine as damage:
             self._refuse(name, f"holds {damage}")
+        if names_others(name.origin, segment.lines):
+            self._refuse(name, "says of another lab's segments that they were forgotten")
         if not follows(segment, self._have):
             self._refuse(name, "does not follow the segment before it")
         write_atomically(pulled_path(self._context.folder, name), data)

@@ -12,6 +12,8 @@ from pplab.experiments.score_rows import score_id
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.plan.ratings import GRADES, PREFERENCES, UNDONE
 from pplab.plan.vocabulary import ENDED, SOURCES, STATUSES
+from pplab.store.forgotten import EVENT as TOMBSTONE
+from pplab.store.forgotten import OF_OTHERS
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.shared_segments import LONGEST_LINE, STREAMS
 
@@ -40,6 +42,8 @@ def travels(record_type: RecordType, values: Values, stream: str) -> bool:
     if record_type.name != "event":
         return True
     if (values["event"] == CELL_EVENT) != (stream == "cells"):
+        return False
+    if values["event"] == TOMBSTONE and values["entity"] == OF_OTHERS:
         return False
     return values["event"] not in LOCAL_EVENTS and json.loads(values["payload"]).get("operation") not in LOCAL_OPERATIONS
 

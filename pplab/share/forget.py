@@ -156,10 +156,11 @@ class _Forgetting:
 
     def make_ready(self, cursor: DuckDBPyConnection) -> StagedChange | None:
         """Return the change, ready to be carried out."""
-        about = {"entity": self._kind, "entity_id": self._id, **current_span().ids()}
-        tombstone = partial(event, EVENT, self._context.user, **about)
+        tombstone = partial(event, EVENT, self._context.user, entity_id=self._id, **current_span().ids())
         work = self._begin(cursor)
-        return work.make_ready(self._context.store.path, lambda payload: tombstone(**_fields(payload)), self._context.scrub)
+        return work.make_ready(
+            self._context.store.path, lambda entity, payload: tombstone(entity=entity, **payload), self._context.scrub
+        )
 
     def _begin(self, cursor: DuckDBPyConnection) -> Forgetting:
         context = self._context
@@ -205,7 +206,3 @@ class _Forgetting:
             owner=self._owner,
             writers=tuple(sorted(found.writers - {os.getpid()})),
         )
-
-
-def _fields(payload: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in payload.items() if name != "v"}

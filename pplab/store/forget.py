@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pplab.errors import StoreBusy
 from pplab.store import segments, tombstones
 from pplab.store.chain import inner_hash, linked
-from pplab.store.forgotten import payloads, sha256, size
+from pplab.store.forgotten import OF_OTHERS, payloads, sha256, size
 from pplab.store.journal_format import DamagedLine, decode, encode
 from pplab.store.origin_chains import OWN
 from pplab.store.redaction import Redaction
@@ -218,8 +218,10 @@ class Forgetting:
         self.found.removed = [path.relative_to(self._lab).as_posix() for path in self.copies_of_tables()]
         return self.found
 
-    def make_ready(self, tables: Path, event: Callable[[dict[str, Any]], EventRow], scrub: Scrubber) -> StagedChange | None:
-        """Return the change, ready to be carried out; ``None`` where nothing holds a text. ``event`` makes the tombstones.
+    def make_ready(self, tables: Path, event: Callable[[str, dict[str, Any]], EventRow], scrub: Scrubber) -> StagedChange | None:
+        """Return the change, ready to be carried out; ``None`` where nothing holds a text.
+
+        ``event`` makes a tombstone, given what it is about and its payload.
 
         Raises
         ------
@@ -237,14 +239,22 @@ class Forgetting:
             for path in self.copies_of_tables():
                 staged.remove(path)
                 self.found.removed.append(path.relative_to(self._lab).as_posix())
-            lines = [encode(event(payload), scrub) for payload in payloads(self.found.texts, self.rows(), self._segments)]
-            staged.put(self._journal / _new_name(), b"".join(lines))
-            for suffix in ("", ".wal"):
-                staged.remove(tables.with_name(tables.name + suffix))
+            staged.put(self._journal / _new_name(), b"".join(encode(row, scrub) for row in self._tombstones(event)))
+            for path in sorted(self._lab.glob(f"{tables.name}*")):
+                for file in path.iterdir() if path.is_dir() else (path,):
+                    staged.remove(file)
         except BaseException:
             staged.discard()
             raise
         return staged
+
+    def _tombstones(self, event: Callable[[str, dict[str, Any]], EventRow]) -> Iterator[EventRow]:
+        own = {name: digest for name, digest in self._segments.items() if name.startswith(_own(self._lab))}
+        others = {name: digest for name, digest in self._segments.items() if name not in own}
+        for payload in payloads(self.found.texts, self.rows(), own):
+            yield event(self._target.kind, payload)
+        for payload in payloads((), {}, others) if others else ():
+            yield event(OF_OTHERS, payload)
 
     def _refuse_writers(self) -> None:
         if self.found.writers:
@@ -252,6 +262,14 @@ class Forgetting:
                 f"process {', '.join(map(str, sorted(self.found.writers)))} is writing a journal that holds such texts",
                 hint="close the lab there, or restart its kernel, and forget again; nothing was changed",
             )
+
+
+def _own(lab: Path) -> str:
+    """Return how the names of this lab's own segments begin, among journals."""
+    try:
+        return f"{segments.FROM_ELSEWHERE}{json.loads((lab / 'origin.json').read_text('utf-8'))['origin']}-"
+    except FileNotFoundError:
+        return segments.FROM_ELSEWHERE  # it has pushed nothing: there is none
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

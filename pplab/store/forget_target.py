@@ -46,7 +46,7 @@ class ForgetTarget:
     @property
     def ids(self) -> tuple[bytes, ...]:
         """One of these is in every line that holds a text of it."""
-        return tuple(id_.encode() for id_ in sorted({self.id, *self.experiments, *self.responses, *self.asked}))
+        return tuple(id_.encode() for id_ in sorted({self.id, *self.experiments, *self.responses, *self.asked}) if id_)
 
     def quotable(self, kind: str, record: dict[str, Any]) -> Iterator[str]:
         """Yield the texts of a record that are looked for in others: all but errors and raw bodies, which are much alike."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 EVENT = "texts_forgotten"
+OF_OTHERS = "segments"
+"""The entity of a tombstone that names segments of other labs only, as they are in this lab; it stays there."""
 TEXTS_EACH = 2000
 """How many texts, rows and files one event names at most."""
 LONGEST_NAME = 24
@@ -40,8 +42,12 @@ class Stamp:
     @classmethod
     def of(cls, moment: datetime, user: str) -> Stamp:
         """Return the stamp of a moment and a user, whose name is kept to plain characters: it goes into lines of every depth."""
-        plain = "".join(c if c.isascii() and (c.isalnum() or c in " .-_@") else "?" for c in user)
-        return cls(f"{moment:%Y-%m-%d}", plain[:LONGEST_NAME])
+        return cls(f"{moment:%Y-%m-%d}", cls.name(user))
+
+    @staticmethod
+    def name(user: str) -> str:
+        """Return what a user is called in a marker."""
+        return "".join(c if c.isascii() and (c.isalnum() or c in " .-_@") else "?" for c in user)[:LONGEST_NAME]
 
 
 def size(text: str) -> int:
@@ -72,6 +78,11 @@ def marker(text: str, stamp: Stamp, room: int | None = None) -> str:
         if len(shorter) <= room:
             return shorter
     return f"[{digest[: min(12, room - 2)]}]" if room > 2 else "#" * room
+
+
+def has_marker(text: str) -> bool:
+    """Return whether something of a text was forgotten."""
+    return _MARKER.search(text) is not None or text in ("#", "##")
 
 
 def is_marker(text: object) -> bool:
@@ -117,9 +128,7 @@ def payloads(texts: Iterable[str], rows: Mapping[str, tuple[str, str]], files: M
         ("files", [list(item) for item in sorted(files.items())]),
     ]
     parts = max(1, *(-(-len(values) // TEXTS_EACH) for _, values in left))
-    return [
-        {"v": 1, **{name: values[part * TEXTS_EACH : (part + 1) * TEXTS_EACH] for name, values in left}} for part in range(parts)
-    ]
+    return [{name: values[part * TEXTS_EACH : (part + 1) * TEXTS_EACH] for name, values in left} for part in range(parts)]
 
 
 def read_tombstone(values: Mapping[str, Any]) -> Tombstone | None:
@@ -185,7 +194,7 @@ class Forgotten:
     def words(self) -> list[str]:
         """What was forgotten, a line for each thing and each time."""
         found: dict[tuple[str, str, str, str], list[int]] = {}
-        for one in self.tombstones:
+        for one in (one for one in self.tombstones if one.entity != OF_OTHERS):
             found.setdefault((one.entity, one.entity_id, one.day, one.who), []).extend(bytes_ for _, bytes_ in one.texts)
         return [
             f"{len(sizes):,} text{'s' * (len(sizes) != 1)} ({sum(sizes):,} bytes) of {entity} {id_} forgotten {day} by {who}"

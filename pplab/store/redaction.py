@@ -10,7 +10,7 @@ import html
 import json
 from typing import TYPE_CHECKING, Any
 
-from pplab.store.forgotten import marker, size
+from pplab.store.forgotten import has_marker, is_marker, marker, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,3 +126,42 @@ class Redaction:
         if isinstance(value, list):
             return [self._quoted(item) for item in value]
         return value
+
+
+def only_forgotten(before: bytes, after: bytes) -> bool:
+    """Return whether two lines differ in nothing but texts, of which the second has markers in the place of some."""
+    if before == after:
+        return True
+    try:
+        return len(before) == len(after) and _only_forgotten(json.loads(before), json.loads(after))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _only_forgotten(before: Any, after: Any) -> bool:
+    if isinstance(before, str) and isinstance(after, str):
+        return before == after or has_marker(before) or has_marker(after)
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(_only_forgotten(before[name], after[name]) for name in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(_only_forgotten, before, after))
+    return type(before) is type(after) and bool(before == after)
+
+
+def merged_line(here: bytes, there: bytes) -> bytes:
+    """Return a line of which something was forgotten here and something there, and in which neither stands."""
+    if here == there:
+        return there
+    old, new = json.loads(here), json.loads(there)
+    merged = _merged(old, new)
+    return there if merged == new else json.dumps(merged, ensure_ascii=False, separators=(",", ":")).encode().ljust(len(there))
+
+
+def _merged(here: Any, there: Any) -> Any:
+    if isinstance(here, str):
+        return here if has_marker(here) and not is_marker(there) else there
+    if isinstance(here, dict):
+        return {name: _merged(value, there[name]) for name, value in here.items()}
+    if isinstance(here, list):
+        return list(map(_merged, here, there))
+    return there

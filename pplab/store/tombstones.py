@@ -10,7 +10,7 @@ from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -45,8 +45,13 @@ def in_journals(journal: Path) -> Forgotten:
         data = segments.read_range(journal, name, 0)
         if _WORD not in data:
             continue
-        found += filter(None, (_tombstone(line) for line in data.split(b"\n") if _WORD in line))
+        found += in_lines(data.split(b"\n"))
     return Forgotten(found)
+
+
+def in_lines(lines: Iterable[bytes]) -> list[Tombstone]:
+    """Return the tombstones among journal lines."""
+    return list(filter(None, (_tombstone(line) for line in lines if _WORD in line)))
 
 
 def _tombstone(line: bytes) -> Tombstone | None:

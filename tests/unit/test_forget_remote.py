@@ -1,0 +1,152 @@
+"""Forgetting among labs that meet: the texts leave the remote with the next push, and other labs with their next pull."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import random
+
+import pytest
+
+from tests.unit import meeting_labs
+from tests.unit.forget_labs import holding, run, texts
+from tests.unit.meeting_labs import exchanged
+from tests.unit.test_forget import cell
+
+CHANGES = 1000 if os.environ.get("PPLAB_SOAK") else 100
+
+
+@pytest.fixture
+def team(tmp_path):
+    folder = tmp_path / "team"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def labs(tmp_path, team):
+    opened = [meeting_labs.lab(tmp_path, user, team) for user in ("ada", "bob")]
+    yield opened
+    for one in opened:
+        one.close()
+
+
+def without_exchange(tables):
+    return {name: rows for name, rows in tables.items() if name != "audit_logs"}
+
+
+def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(labs, team, tmp_path):
+    ada, bob = labs
+    experiment = run(ada)
+    searched = texts(experiment)
+    ada.push()
+    bob.pull()
+    bob.context.store.append(cell(f"lab.run({searched[0]!r})"))
+    bob.experiment(experiment.id).label("by bob", note=f"Bob says: {searched[0]}")
+    bob.push()
+    head = bob.context.store.head()
+    report = ada.forget(experiment.id)
+    assert report.remotes == ("team",)
+    assert "until the next push" in report.words
+    assert holding(ada.folder, searched) == []
+    assert holding(team, searched) != []
+    assert ada.verify().ok
+    assert ada.push().segments == 2, "the one that was there, and the tombstone"
+    pulled = bob.pull()
+    assert pulled.ok, pulled.problems
+    assert holding(bob.folder, searched) == []
+    bob.push()
+    assert holding(team, searched) == []
+    assert bob.context.store.verify([(head.seq, head.hash)]).ok
+    assert ada.pull().ok
+    assert bob.pull().records == 0
+    for lab in labs:
+        assert lab.verify().ok
+        assert lab.rebuild().equal
+        assert holding(lab.folder, searched) == []
+    assert without_exchange(exchanged(ada)) == without_exchange(exchanged(bob))
+    late = meeting_labs.lab(tmp_path, "eve", team)
+    first = late.pull()
+    assert first.ok, first.problems
+    assert late.verify().ok
+    assert late.rebuild().equal
+    assert without_exchange(exchanged(late)) == without_exchange(exchanged(ada))
+    assert late.pull().records == 0
+    late.close()
+
+
+def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs, team):
+    ada, bob = labs
+    experiment = run(ada)
+    searched = texts(experiment)
+    ada.push()
+    bob.pull()
+    report = bob.forget(experiment.id)
+    assert report.owner == "ada@ada"
+    assert "in this lab only" in report.words
+    assert holding(bob.folder, searched) == []
+    assert bob.pull().ok
+    other = ada.run("What else is there to say of salt?", n=1)
+    ada.push()
+    assert bob.pull().ok
+    searched += other.responses.text.tolist()
+    assert ada.experiment(other.id).responses.text[0] == bob.experiment(other.id).responses.text[0]
+    assert holding(bob.folder, searched, but=other.responses.text) == []
+    assert bob.verify().ok
+    assert bob.rebuild().equal
+    assert ada.experiment(experiment.id).responses.prompt[0] == searched[0]
+    ada.forget(other.id)
+    ada.push()
+    assert bob.pull().ok, "its lab forgot something else in the same segments"
+    assert holding(bob.folder, searched) == []
+    assert bob.verify().ok
+    assert bob.pull().ok
+
+
+def test_a_lab_cannot_make_another_one_forget_or_alter_under_the_cover_of_forgetting(labs, team):
+    """Of what a redacted segment holds on the remote one byte is changed, or a score with the text."""
+    ada, bob = labs
+    experiment = run(ada)
+    ada.push()
+    bob.pull()
+    before = exchanged(bob)
+    ada.forget(experiment.id)
+    ada.push()
+    redacted = next(path for path in sorted(team.rglob("results-00000001-*.gz")))
+    whole = redacted.read_bytes()
+    plain = gzip.decompress(whole)
+    chance = random.Random(5)
+    changed = [bytes(_flipped(whole, chance)) for _ in range(CHANGES // 10)]
+    changed.append(gzip.compress(plain.replace(b'"creativity":0.', b'"creativity":1.', 1)))
+    for data in changed:
+        redacted.write_bytes(data)
+        report = bob.pull()
+        assert not report.ok
+        assert {name: rows for name, rows in exchanged(bob).items() if name == "responses"} == {"responses": before["responses"]}
+    redacted.write_bytes(whole)
+    assert bob.pull().ok
+    assert bob.verify().ok
+
+
+def _flipped(data, chance):
+    changed = bytearray(data)
+    changed[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    return changed
+
+
+def test_a_redacted_segment_is_found_altered_in_every_lab(labs, team):
+    ada, bob = labs
+    experiment = run(ada)
+    ada.push()
+    bob.pull()
+    ada.forget(experiment.id)
+    ada.push()
+    bob.pull()
+    for lab, place in ((ada, lambda lab: lab.folder / "segments"), (bob, lambda lab: lab.folder / "journal" / "pulled")):
+        path = next(path for path in sorted(place(lab).glob("*00000001*.gz")))
+        whole, chance = path.read_bytes(), random.Random(3)
+        for _ in range(CHANGES // 10):
+            path.write_bytes(bytes(_flipped(whole, chance)))
+            assert not lab.context.store.verify().ok
+        path.write_bytes(whole)
+        assert lab.verify().ok
