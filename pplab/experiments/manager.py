@@ -216,7 +216,7 @@ class RunManager(Planner):
 
     def resume_pass(self, experiment_id: str, request: ResumeRequest, listeners: Listeners, interrupts: Interrupts | None) -> Run:
         """Begin what `resume` does within an operation; wait for the end if there are ``interrupts`` to heed meanwhile."""
-        from pplab.experiments.resume import pending_calls
+        from pplab.experiments.resume import pending_calls, refuse_forgotten
         from pplab.experiments.run_setup import with_current_metrics
         from pplab.plan.plan import check_cost, with_max_calls
 
@@ -225,6 +225,7 @@ class RunManager(Planner):
             lock = held.enter_context(RunLock(self.context.folder, experiment_id))  # what is missing cannot change from here on
             row = self._store.experiment(experiment_id)
             self._refuse_another_model(row)
+            refuse_forgotten(row)
             plan, pending = pending_calls(row, history.outcomes(self._store, experiment_id), request)
             plan = with_current_metrics(plan, plan.metrics)
             means = Means(by_hand=self._results(plan, request), processes=request.processes)

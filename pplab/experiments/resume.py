@@ -11,6 +11,7 @@ from pplab.errors import BadInput, NotFound
 from pplab.experiments.response_writer import response_id
 from pplab.plan.plan import MAX_CALLS, Plan
 from pplab.plan.vocabulary import ANSWERED, RESENDABLE, SCORES
+from pplab.store.forgotten import is_marker
 
 if TYPE_CHECKING:
     import os
@@ -78,6 +79,14 @@ class PendingCalls:
     count: int
     kept: Mapping[str, int] = field(default_factory=dict)
     replaced: Mapping[str, int] = field(default_factory=dict)
+
+
+def refuse_forgotten(row: ExperimentRow) -> None:
+    """Raise `BadInput` where prompts of an experiment were forgotten: markers are nothing to ask a model."""
+    if any(map(is_marker, row.plan["prompts"])):
+        raise BadInput(
+            "the texts of this experiment were forgotten, so it cannot go on", hint="run its prompts as a new experiment"
+        )
 
 
 def pending_calls(row: ExperimentRow, stored: pd.DataFrame, request: ResumeRequest) -> tuple[Plan, PendingCalls]:

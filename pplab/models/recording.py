@@ -20,7 +20,7 @@ from pplab.models.types import Reply
 from pplab.plan.vocabulary import FINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from io import BufferedRandom
     from pathlib import Path
 
@@ -105,6 +105,7 @@ class Recording:
         self._positions: Counter[str] = Counter()
         self._answered = self._added = 0
         self._unsorted = False
+        self._forgotten: set[str] = set()
         self._last_stamp: tuple[int, int, int] | None = None
         self._refresh()
 
@@ -212,6 +213,11 @@ class Recording:
 
     def missing_call_error(self, request: RecordedRequest, reason: str) -> Offline:
         """Return the error of a call that is not recorded while the model cannot be asked (``reason``)."""
+        if request.key in self._forgotten:
+            return Offline(
+                f"the texts of a call were forgotten in the recording '{self.name}', and {reason}",
+                hint="record this call anew where the model can be reached",
+            )
         return Offline(
             f"a call is not in the recording '{self.name}', and {reason}: {nearest(request, self.calls())}",
             hint="use the recorded prompts and settings, or record this call where the model can be reached",
@@ -251,6 +257,14 @@ class Recording:
                 write_recording(self.path, self._read(file.read()), self._scrub)
             self._refresh()
 
+    def forget(self, keys: Collection[str], mark: Callable[[str], str]) -> None:
+        """Put marks in the place of the texts of these calls, in every outcome that the file has of them."""
+        with self._guard:
+            with self._locked_file() as file:
+                calls = [call.without_texts(mark) if call.request.key in keys else call for call in self._read(file.read())]
+                write_recording(self.path, calls, self._scrub)
+            self._refresh()
+
     @contextlib.contextmanager
     def _locked_file(self) -> Iterator[BufferedRandom]:
         """Open the file with its lock held; one that was replaced while we waited for the lock is opened again."""
@@ -285,7 +299,9 @@ class Recording:
     def _take(self, content: bytes) -> None:
         """Take the calls of a file's content in place of those known so far."""
         self._attempts = {}
-        for recorded in self._read(content):
+        read = self._read(content)
+        self._forgotten = {recorded.forgotten for recorded in read if recorded.forgotten}
+        for recorded in (recorded for recorded in read if not recorded.forgotten):
             attempts = self._attempts.setdefault(recorded.request.key, [])
             if recorded.attempt == len(
                 attempts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pplab.models.request_key import request_key
@@ -36,6 +36,14 @@ _REPLY: dict[str, tuple[type, ...]] = {
     "first_token_ms": _NUMBER,
     "resume_at": _NUMBER,
     "stop_run": (bool,),
+}
+_LINE: dict[str, tuple[type, ...]] = {
+    "request": (dict,),
+    "reply": (dict,),
+    "recorded_at": (str,),
+    "pieces": (list,),
+    "take": (int,),
+    "forgotten": (str,),
 }
 _ATTEMPT: dict[str, tuple[type, ...]] = {
     "attempt": (int,),
@@ -84,6 +92,8 @@ class RecordedCall:
         the file.
     pieces : tuple of int
         The lengths of the pieces in which a streamed text arrived; empty when it came at once.
+    forgotten : str
+        The identity that the call had before its texts were forgotten; empty where they were not.
     """
 
     request: RecordedRequest
@@ -91,6 +101,22 @@ class RecordedCall:
     recorded_at: str
     attempt: int = 0
     pieces: tuple[int, ...] = ()
+    forgotten: str = ""
+
+    def without_texts(self, mark: Callable[[str], str]) -> RecordedCall:
+        """Return the call with what ``mark`` makes of each text in its place; it answers nobody any more."""
+
+        def marked(text: str | None) -> str | None:
+            return mark(text) if text else text
+
+        messages = tuple({**message, "content": mark(message["content"])} for message in self.request.messages)
+        attempts = tuple(
+            replace(a, error=marked(a.error), raw=None if a.raw is None else mark(a.raw.decode("utf-8", "replace")).encode())
+            for a in self.reply.attempts
+        )
+        reply = replace(self.reply, text=marked(self.reply.text) or "", error=marked(self.reply.error), attempts=attempts)
+        request = replace(self.request, messages=messages)
+        return replace(self, request=request, reply=reply, pieces=(), forgotten=self.request.key)
 
     def sort_key(self) -> tuple[str, str, str, str, int, int]:
         """Return the key by which the lines of a file are sorted, so that a change of one call changes one line."""
@@ -137,6 +163,8 @@ def to_line(recorded: RecordedCall, scrub: Callable[[str], str]) -> str:
         line["pieces"] = list(recorded.pieces)
     if recorded.attempt:
         line["take"] = recorded.attempt
+    if recorded.forgotten:
+        line["forgotten"] = recorded.forgotten
     return json.dumps(masked(line, scrub), ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
@@ -213,7 +241,7 @@ def from_line(line: str) -> RecordedCall:
         data = json.loads(line, parse_constant=_refuse_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    _check(data, {"request": (dict,), "reply": (dict,), "recorded_at": (str,), "pieces": (list,), "take": (int,)}, 3)
+    _check(data, _LINE, 3)
     request = data["request"]
     types: dict[str, tuple[type, ...]] = {"provider": (str,), "model": (str,), "messages": (list,)}
     _check(request, types | {"parameters": (dict,), "replicate": (int,)}, 5)
@@ -237,6 +265,7 @@ def from_line(line: str) -> RecordedCall:
         recorded_at=data["recorded_at"],
         attempt=data.get("take", 0),
         pieces=tuple(pieces),
+        forgotten=data.get("forgotten", ""),
     )
 
 

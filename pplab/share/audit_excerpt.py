@@ -15,6 +15,7 @@ from pplab.models.recording_format import masked
 from pplab.share.package_contents import plain
 from pplab.store.chain import CHAINED, GENESIS, Head, canonical_text
 from pplab.store.record_types import canonical_json
+from pplab.store.tombstones import stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,9 +69,11 @@ def row_hash(row: dict[str, Any]) -> str:
 def excerpt_of(store: Store, contents: PackageContents, scrub: Callable[[str], str]) -> AuditExcerpt:
     """Return the excerpt of a lab's audit that belongs to these contents.
 
-    A row that holds what is a secret by now is left out: it could not be masked without breaking the chain.
+    A row that holds what is a secret by now is left out: it could not be masked without breaking the chain. So is one of which
+    texts were forgotten, with the inner hash that it had before.
     """
-    with store.reading():
+    with store.reading() as cursor:
+        forgotten = stored(cursor)
         belonging = {row["seq"] for row in _belonging(store, contents)}
         if not belonging:
             return AuditExcerpt(Head(), Head(), (), contents.experiments[-1].updated_at)
@@ -78,8 +81,9 @@ def excerpt_of(store: Store, contents: PackageContents, scrub: Callable[[str], s
         rows = [row for row in plain(store.audit(limit=store.head().seq - first + 1)) if row["seq"] <= last]
     entries: list[dict[str, Any] | str] = []
     for row in rows:
-        kept = row["seq"] in belonging and masked(row, scrub) == row
-        entries.append(row if kept else row_hash(row))
+        before = forgotten.inner_before(row)
+        kept = row["seq"] in belonging and masked(row, scrub) == row and before is None
+        entries.append(row if kept else before or row_hash(row))
     end = rows[-1]
     at = max(row["occurred_at"] for row in rows if row["seq"] in belonging)
     return AuditExcerpt(Head(first - 1, rows[0]["prev_hash"]), Head(last, end["hash"]), tuple(entries), at)

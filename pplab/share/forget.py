@@ -16,8 +16,8 @@ from pplab.observe.spans import current_span
 from pplab.store import tombstones
 from pplab.store.arrivals import names_of_origins, owners
 from pplab.store.forget import Forgetting
-from pplab.store.forget_target import exports_of, find_target
-from pplab.store.forgotten import EVENT, Stamp
+from pplab.store.forget_target import exports_of, find_target, request_keys
+from pplab.store.forgotten import EVENT, Stamp, marker
 from pplab.store.origin_chains import OWN
 from pplab.store.run_lock import is_running
 
@@ -62,6 +62,8 @@ class ForgetReport:
         The lab that the experiment was pulled from: it keeps the texts, as other labs do.
     writers : tuple of int
         Other processes that are writing a journal which holds one, and in which the lab must be closed first.
+    recorded : int
+        Calls whose texts stand in the recording that is in use.
     """
 
     entity: str
@@ -77,6 +79,7 @@ class ForgetReport:
     elsewhere: tuple[str, ...]
     owner: str | None
     writers: tuple[int, ...] = ()
+    recorded: int = 0
 
     @property
     def words(self) -> str:
@@ -85,12 +88,14 @@ class ForgetReport:
         gone = "were forgotten" if self.done else "would be forgotten"
         lines = [f"{amount} {gone}: {counted(self.records, 'record')} in {counted(len(self.files), 'file')} of the lab."]
         if self.removed:
-            gone = "were removed" if self.done else "would be removed"
-            lines.append(f"{counted(len(self.removed), 'further file')} {gone}: {', '.join(self.removed)}.")
+            removed = "were removed" if self.done else "would be removed"
+            lines.append(f"{counted(len(self.removed), 'further file')} {removed}: {', '.join(self.removed)}.")
         if self.writers:
             lines.append(
                 f"Close the lab first in {joined([f'process {pid}' for pid in self.writers])}, which writes such a journal."
             )
+        if self.recorded:
+            lines.append(f"In the recording that is in use, {counted(self.recorded, 'call')} {gone}; others are not looked for.")
         if self.entity == "response":
             lines.append("Its prompt stays, as the experiment's other answers have it; forget the experiment to have it gone.")
         if self.remotes:
@@ -149,6 +154,8 @@ class _Forgetting:
         self._found: Findings | None = None
         self._owner: str | None = None
         self._exports: tuple[str, ...] = ()
+        self._stamp = Stamp.of(datetime.now(UTC), context.user)
+        self._recorded: set[str] = set()
 
     def survey(self, cursor: DuckDBPyConnection) -> None:
         """Find out what would be changed."""
@@ -157,10 +164,12 @@ class _Forgetting:
     def make_ready(self, cursor: DuckDBPyConnection) -> StagedChange | None:
         """Return the change, ready to be carried out."""
         tombstone = partial(event, EVENT, self._context.user, entity_id=self._id, **current_span().ids())
-        work = self._begin(cursor)
-        return work.make_ready(
+        change = self._begin(cursor).make_ready(
             self._context.store.path, lambda entity, payload: tombstone(entity=entity, **payload), self._context.scrub
         )
+        if self._recorded and self._context.recording:  # first, so that a second call finds it if this one ends here
+            self._context.recording.forget(self._recorded, partial(marker, stamp=self._stamp))
+        return change
 
     def _begin(self, cursor: DuckDBPyConnection) -> Forgetting:
         context = self._context
@@ -173,11 +182,16 @@ class _Forgetting:
         origin = next(iter(owners(cursor, {*target.home}).values()), None)
         self._owner = names_of_origins(cursor).get(origin, origin) if origin else None
         self._exports = exports_of(cursor, target)
-        work = Forgetting(cursor, context.folder, target, Stamp.of(datetime.now(UTC), context.user))
+        self._recorded = self._in_recording(request_keys(cursor, target))
+        work = Forgetting(cursor, context.folder, target, self._stamp)
         self._found = work.found
-        if not work.found.texts:
+        if not work.found.texts and not self._recorded:
             raise BadInput(self._nothing_left(cursor), hint="nothing was changed")
         return work
+
+    def _in_recording(self, keys: set[str]) -> set[str]:
+        recording = self._context.recording
+        return {key for key in keys if recording.has(key)} if recording else set()
 
     def _nothing_left(self, cursor: DuckDBPyConnection) -> str:
         before = [one for one in tombstones.stored(cursor).tombstones if one.entity_id == self._id]
@@ -204,5 +218,6 @@ class _Forgetting:
             exports=self._exports,
             elsewhere=tuple(found.elsewhere),
             owner=self._owner,
+            recorded=len(self._recorded),
             writers=tuple(sorted(found.writers - {os.getpid()})),
         )

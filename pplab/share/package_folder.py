@@ -21,6 +21,7 @@ from pplab.share import audit_excerpt
 from pplab.share.archive import BAGIT
 from pplab.share.package import AUDIT, MANIFEST, NOTEBOOK, ROWS, TAG_MANIFEST
 from pplab.share.package_contents import FIRST_TABLES, TABLES, PackageContents, row_sha256
+from pplab.store.forgotten import has_marker
 from pplab.store.journal_format import DamagedLine, decode
 from pplab.store.record_types import RECORD_TYPE_OF, canonical_json
 
@@ -261,5 +262,5 @@ def _response_inconsistencies(contents: PackageContents, plans: dict[str, tuple[
 
 
 def _is_masked(plan: Plan, call: PlannedCall) -> bool:
-    """Return whether a key was taken out of what was sent, which then has another identity than what is stored."""
-    return any(MASK in message["content"] for message in plan.messages(call))
+    """Return whether a key or a text was taken out of what was sent, which then has another identity than what is stored."""
+    return any(MASK in message["content"] or has_marker(message["content"]) for message in plan.messages(call))

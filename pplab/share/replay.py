@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pplab import __version__
 from pplab.analysis.phrasing import counted, joined
+from pplab.errors import BadInput
 from pplab.plan.vocabulary import READER_SCORES, SCORED, SCORES, UTILITY, score_column
+from pplab.store.forgotten import is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,6 +60,8 @@ class Replay:
         How fresh answers compare with the stored ones, when they were asked for.
     read, unread : int
         Responses that the reader read again, and those of which its stored scores were not compared.
+    forgotten : int
+        Responses whose texts were forgotten, and which cannot be scored again.
     not_asked : tuple of str
         Metrics of the user's whose stored scores were not compared, as they are async or cost money.
     """
@@ -73,6 +77,7 @@ class Replay:
     read: int = 0
     unread: int = 0
     not_asked: tuple[str, ...] = ()
+    forgotten: int = 0
 
     @property
     def identical(self) -> bool:
@@ -100,6 +105,8 @@ class Replay:
         if self.unread:
             whose = "another reader's, or another version's" if self.read else "--reader reads the answers again"
             text += f"\nThe reader's scores of {counted(self.unread, 'response')} stand as they were stored ({whose})."
+        if self.forgotten:
+            text += f"\nThe text of {counted(self.forgotten, 'response')} was forgotten: their scores stand as they were stored."
         if self.not_asked:
             each = "it is async or costs money" if len(self.not_asked) == 1 else "they are async or cost money"
             text += f"\nThe scores by {joined(self.not_asked)} stand as they were stored, for {each}."
@@ -143,7 +150,7 @@ def rescore(contents: PackageContents) -> Iterator[tuple[ResponseRow, dict[str, 
 
     plans, leave = contents.plans, not_asked_again(contents)
     for row in contents.responses:
-        if row.status in SCORED:
+        if row.status in SCORED and not is_marker(row.text):
             plan, call = plans[row.experiment_id], PlannedCall(row.prompt_index, row.setting_index, row.replicate)
             scores = answer_scores(plan, call, row.text, finish_reason=row.finish_reason, leave=leave)
             yield row, {**{name: getattr(scores, name) for name in SCORES}, **scores.metrics}
@@ -167,6 +174,9 @@ def replay(contents: PackageContents, reader: str | None = None) -> Replay:
     """
     from pplab.scoring import scores as scoring
 
+    forgotten = sum(is_marker(row.text) for row in contents.responses)
+    if forgotten == len(contents.responses) > 0:
+        raise BadInput("there is nothing to score again: the texts of every response were forgotten", hint="verify says when")
     differences: list[Difference] = []
     changed: dict[str, dict[str, float | None]] = {}
     count = 0
@@ -200,6 +210,7 @@ def replay(contents: PackageContents, reader: str | None = None) -> Replay:
         present_version=f"metrics {scoring.METRICS_VERSION}, pplab {__version__}",
         read=len(again),
         unread=unread,
+        forgotten=forgotten,
         not_asked=not_asked_again(contents),
     )
 

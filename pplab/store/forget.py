@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pplab.errors import StoreBusy
 from pplab.store import segments, tombstones
 from pplab.store.chain import inner_hash, linked
+from pplab.store.filesystem import os_refusal
 from pplab.store.forgotten import OF_OTHERS, payloads, sha256, size
 from pplab.store.journal_format import DamagedLine, decode, encode
 from pplab.store.origin_chains import OWN
@@ -243,6 +244,9 @@ class Forgetting:
             for path in sorted(self._lab.glob(f"{tables.name}*")):
                 for file in path.iterdir() if path.is_dir() else (path,):
                     staged.remove(file)
+        except OSError as error:
+            staged.discard()
+            raise os_refusal("nothing was forgotten", error) from None
         except BaseException:
             staged.discard()
             raise

@@ -150,5 +150,11 @@ def exports_of(cursor: DuckDBPyConnection, target: ForgetTarget) -> tuple[str, .
     return tuple(_column(cursor, query, [sorted(target.home)])) if target.home else ()
 
 
+def request_keys(cursor: DuckDBPyConnection, target: ForgetTarget) -> set[str]:
+    """Return the identities of the calls that gave the answers of a target."""
+    query = "SELECT request_key FROM responses WHERE list_contains(?, response_id)"
+    return set(_column(cursor, query, [sorted(target.responses)])) if target.responses else set()
+
+
 def _column(cursor: DuckDBPyConnection, query: str, values: Iterable[Any]) -> list[str]:
     return [value for (value,) in cursor.execute(query, list(values)).fetchall()]

@@ -27,9 +27,14 @@ TEXTS_EACH = 2000
 """How many texts, rows and files one event names at most."""
 LONGEST_NAME = 24
 
+ERASED = "\N{ERASE TO THE LEFT}"
+"""What the marker of a short text begins with; it takes three bytes."""
 _MARKER = re.compile(
-    r"\[(?:text forgotten \d{4}-\d\d-\d\d by [^\[\]]*: [\d,]+ bytes, sha256 [0-9a-f]{16}|forgotten [0-9a-f]{12}|[0-9a-f]{1,12})\]"
+    r"\[text forgotten \d{4}-\d\d-\d\d by [^\[\]]*: [\d,]+ bytes, sha256 [0-9a-f]{16}\]"
+    rf"|\[forgotten [0-9a-f]{{12}}\]|{ERASED}[0-9a-f]{{0,12}}"
 )
+TINY = ("", "#", "##")
+"""The markers of texts of less than three bytes, by their length; they cannot be told from other texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +73,26 @@ def marker(text: str, stamp: Stamp, room: int | None = None) -> str:
     Examples
     --------
     >>> marker("Rain falls on the plain, on the roof and on the river, all day and all night long.", Stamp("2026-11-30", "ada"))
-    '[text forgotten 2026-11-30 by ada: 83 bytes, sha256 b7ce6e3ddd5f6e2c]'
+    '[text forgotten 2026-11-30 by ada: 82 bytes, sha256 da7afe3a8768e4ee]'
     >>> marker("Rain falls on the plain.", Stamp("2026-11-30", "ada")), marker("Rain.", Stamp("2026-11-30", "ada"))
-    ('[forgotten 5a3c1ad40f5c]', '[389]')
+    ('[forgotten 91bd27168e9d]', '⌫38')
     """
     room, digest = size(text) if room is None else room, sha256(text)
     full = f"[text forgotten {stamp.day} by {stamp.who}: {size(text):,} bytes, sha256 {digest[:16]}]"
     for shorter in (full, f"[forgotten {digest[:12]}]"):
         if len(shorter) <= room:
             return shorter
-    return f"[{digest[: min(12, room - 2)]}]" if room > 2 else "#" * room
+    return f"{ERASED}{digest[: min(12, room - 3)]}" if room > 2 else TINY[room]
 
 
 def has_marker(text: str) -> bool:
     """Return whether something of a text was forgotten."""
-    return _MARKER.search(text) is not None or text in ("#", "##")
+    return _MARKER.search(text) is not None
 
 
 def is_marker(text: object) -> bool:
     """Return whether a text was forgotten: nothing but a marker is there."""
-    return isinstance(text, str) and (_MARKER.fullmatch(text) is not None or text in ("#", "##"))
+    return isinstance(text, str) and _MARKER.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

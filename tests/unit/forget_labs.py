@@ -6,6 +6,9 @@ import gzip
 import json
 import zlib
 
+from pplab.ids import new_id, now
+from pplab.store.rows import CellRow
+
 PROMPT = 'Tell a story about a "green" dragon\nwho lives in Löndon by the river.'
 SYSTEM = "You are a terse pirate who likes rum, apples & salt."
 NOTE = "Ada thinks that dragons deserve better."
@@ -17,6 +20,15 @@ def run(lab):
     experiment = lab.run([PROMPT, "Hi"], n=2, sweep={"temperature": [0.2, 0.9]}, system=SYSTEM)
     experiment.label("dragons", note=NOTE)
     return lab.experiment(experiment.id)
+
+
+def cell(source):
+    """Return the record of a cell."""
+    return CellRow(
+        execution_id=new_id(), started_at=now(), user="ada", session_id="s", notebook=None, cell_id=None, execution_count=1,
+        source_sha256="0" * 64, source=source, status="ok", error_type=None, duration_ns=1, operations=0,
+        correlation_id="0" * 32, span_id="0" * 16,
+    )  # fmt: skip
 
 
 def texts(experiment):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import os
 import random
@@ -14,11 +16,13 @@ import duckdb
 import pytest
 
 import pplab
-from pplab.errors import BadInput, NotFound, StoreBusy, StoreTampered
-from pplab.ids import new_id, now
-from pplab.store.rows import CellRow
+from pplab.cli import main
+from pplab.errors import BadInput, NotFound, StoreBusy, StoreError, StoreTampered
+from pplab.models.recording import Recording
 from pplab.views import static
-from tests.unit.forget_labs import NOTE, PROMPT, STAYS, SYSTEM, contents, holding, run, texts
+from tests.servers.faults import completion
+from tests.servers.plain import PlainServer
+from tests.unit.forget_labs import NOTE, PROMPT, STAYS, SYSTEM, cell, contents, holding, run, texts
 from tests.unit.meeting_labs import ended, start
 
 SOAK = bool(os.environ.get("PPLAB_SOAK"))
@@ -29,14 +33,6 @@ CHANGES = 1000 if SOAK else 100
 def lab(tmp_path):
     with pplab.Lab(store=tmp_path / "lab", user="ada") as opened:
         yield opened
-
-
-def cell(source):
-    return CellRow(
-        execution_id=new_id(), started_at=now(), user="ada", session_id="s", notebook=None, cell_id=None, execution_count=1,
-        source_sha256="0" * 64, source=source, status="ok", error_type=None, duration_ns=1, operations=0,
-        correlation_id="0" * 32, span_id="0" * 16,
-    )  # fmt: skip
 
 
 def numbers(experiment):
@@ -261,3 +257,150 @@ def test_a_process_that_dies_on_the_way_leaves_all_or_nothing_and_the_next_one_f
             assert lab.rebuild().equal
         shutil.rmtree(folder)
     assert finished > 0, "some died after it was decided"
+
+
+def test_a_package_made_before_verifies_and_so_does_one_made_after_which_holds_no_text(lab, tmp_path):
+    experiment = run(lab)
+    searched = texts(experiment)
+    before, after = tmp_path / "before.zip", tmp_path / "after.zip"
+    lab.export(experiment, "package", before)
+    report = lab.forget(experiment.id)
+    assert "before.zip" in report.words
+    lab.export(lab.experiment(experiment.id), "package", after)
+    assert lab.verify(before).ok
+    assert lab.verify(after).ok
+    shutil.unpack_archive(after, tmp_path / "after")
+    assert holding(tmp_path / "after", searched) == []
+    with pplab.Lab(store=tmp_path / "bob", user="bob") as bob:
+        bob.import_package(after)
+        assert bob.experiment(experiment.id).responses.prompt[0].startswith("[")
+        assert bob.verify().ok
+    for format_ in ("csv", "json", "parquet"):
+        file = tmp_path / "exported" / f"experiment.{format_}"
+        file.parent.mkdir(exist_ok=True)
+        lab.export(lab.experiment(experiment.id), format_, file)
+    assert holding(tmp_path / "exported", searched) == []
+
+
+def test_views_show_that_a_text_was_forgotten_and_what_needs_the_text_is_refused(lab):
+    experiment = run(lab)
+    lab.forget(experiment.id)
+    after = lab.experiment(experiment.id)
+    assert "text forgotten" in static.experiment(after).html
+    assert "forgotten" in lab.response(after.responses.response_id[0]).text
+    assert lab.trace(experiment.id)
+    with pytest.raises(BadInput, match="were forgotten"):
+        lab.replay(experiment.id)
+    with pytest.raises(BadInput, match="were forgotten, so it cannot go on"):
+        after.top_up(3)
+
+
+def test_a_replay_leaves_out_one_answer_that_was_forgotten_and_says_so(lab):
+    experiment = run(lab)
+    lab.forget(experiment.responses.response_id[0])
+    replayed = lab.replay(experiment.id)
+    assert replayed.identical
+    assert replayed.forgotten == 1
+    assert "was forgotten" in replayed.words
+
+
+def test_the_recording_in_use_forgets_too_and_a_call_of_it_says_so_in_one_line(lab, tmp_path):
+    file = tmp_path / "calls.jsonl"
+    lab.use_recording(file)
+    experiment = lab.run(PROMPT, n=2)
+    searched = [PROMPT, *experiment.responses.text]
+    asked = lab.recording.calls()[0]
+    assert lab.forget(experiment.id, dry_run=True).recorded == 2
+    assert holding(tmp_path, searched) != []
+    assert lab.forget(experiment.id).recorded == 2
+    assert holding(tmp_path, searched) == []
+    error = Recording(file).missing_call_error(asked, "the model cannot be asked")
+    assert "the texts of a call were forgotten in the recording 'calls.jsonl'" in str(error)
+    again = lab.run(PROMPT, n=2)
+    assert again.status == "completed", "the model is asked again where it can be"
+
+
+def test_a_judges_questions_and_reasons_about_an_experiment_go_with_it(tmp_path):
+    def reply(body):
+        judged = json.dumps({"reason": "Dragons with rum are a matter of taste.", "grade": 4})
+        text = judged if body["model"] == "judge" else f"Of a green dragon I know nothing, and of {body['seed']} less."
+        return 200, json.dumps(completion(text)).encode(), {}
+
+    with (
+        PlainServer(reply=reply) as server,
+        pplab.Lab(
+            store=tmp_path / "lab", user="ada", model="writer", base_url=server.base_url, api_key="sk-test-0123456789"
+        ) as lab,
+    ):
+        experiment = lab.run(PROMPT, n=2, seed=1)
+        assert lab.judge(experiment, model="judge", rubric="clear").judged
+        first, second = experiment.responses.itertuples()
+        searched = ["Dragons with rum are a matter of taste.", first.text]
+        lab.forget(first.response_id)
+        judging = lab.sql("SELECT prompt FROM responses WHERE experiment_id <> ?", [experiment.id]).prompt
+        assert sum("less." in prompt for prompt in judging) * 2 == len(judging), "what was asked about the other answer stays"
+        assert holding(lab.folder, [first.text], but=[second.text]) == []
+        assert lab.verify().ok
+        lab.forget(experiment.id)
+        assert holding(lab.folder, [PROMPT, *searched, second.text]) == []
+        assert lab.verify().ok
+        assert lab.rebuild().equal
+
+
+def test_a_full_disk_changes_nothing(lab, monkeypatch):
+    experiment = run(lab)
+    lab.verify()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pplab.store.staged_change.write_atomically", full)
+        with pytest.raises(StoreError, match="nothing was forgotten"):
+            lab.forget(experiment.id)
+    assert lab.experiment(experiment.id).responses.prompt[0] == PROMPT
+    assert lab.verify().ok
+    searched = texts(lab.experiment(experiment.id))
+    lab.forget(experiment.id)
+    assert holding(lab.folder, searched) == []
+
+
+# -- the command ----------------------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    """Somebody who answers at a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def told(capsys, lab, *line):
+    code = main(["forget", *line, "--store", str(lab.folder)])
+    return code, capsys.readouterr()
+
+
+def test_the_command_asks_first_and_where_nobody_can_be_asked_it_wants_to_be_told(lab, capsys, monkeypatch):
+    experiment = run(lab)
+    code, shown = told(capsys, lab, experiment.id)
+    assert code == 2
+    assert "forget ID --text" in shown.err
+    for answer, there in ((io.StringIO(""), True), (Terminal("n\n"), True), (Terminal("\n"), True), (Terminal("y\n"), False)):
+        monkeypatch.setattr("sys.stdin", answer)
+        code, shown = told(capsys, lab, experiment.id, "--text")
+        assert code == 0
+        assert ("Nothing was changed" in shown.out) == there
+        assert ("[y/N]" in shown.err) == answer.isatty()
+        assert lab.experiment(experiment.id).responses.prompt[0].startswith("[") != there
+    assert lab.audit("texts_forgotten").shape[0] == 1
+
+
+def test_yes_forgets_at_once_and_a_dry_run_never_does(lab, capsys):
+    experiment = run(lab)
+    assert told(capsys, lab, experiment.id, "--text", "--dry-run", "--yes")[0] == 0
+    assert lab.experiment(experiment.id).responses.prompt[0] == PROMPT
+    code, shown = told(capsys, lab, experiment.id[:8], "--text", "--yes", "--json")
+    assert code == 0
+    assert json.loads(shown.out)["data"]["done"] is True
+    code, shown = told(capsys, lab, "no-such-id", "--text")
+    assert (code, len(shown.err.splitlines())) == (1, 1)

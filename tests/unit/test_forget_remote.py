@@ -9,9 +9,8 @@ import random
 import pytest
 
 from tests.unit import meeting_labs
-from tests.unit.forget_labs import holding, run, texts
+from tests.unit.forget_labs import cell, holding, run, texts
 from tests.unit.meeting_labs import exchanged
-from tests.unit.test_forget import cell
 
 CHANGES = 1000 if os.environ.get("PPLAB_SOAK") else 100
 
