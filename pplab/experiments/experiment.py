@@ -224,9 +224,11 @@ class Experiment(ExperimentUnderWay):
     def warnings(self) -> tuple[str, ...]:
         """What to know before believing the results: parameters that the model ignores or refuses, changes of the server."""
         from pplab.experiments.caveats import caveats
+        from pplab.experiments.forgotten_answers import forgotten_caveat
 
         stored = self._stored
         warnings = caveats(stored.plan, stored.row.provider, self._manager.capabilities, stored.probes, stored.behaviour)
+        warnings = (*warnings, *forgotten_caveat(stored.answers["text"]))
         if stored.row.calibration_id is not None and stored.calibration is None:
             warnings = (*warnings, NO_CALIBRATION)
         failed = self._run.failed_listeners if self._run is not None else {}

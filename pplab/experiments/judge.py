@@ -23,6 +23,7 @@ from pplab.plan.labels import Labels
 from pplab.plan.plan import Plan, make_plan
 from pplab.plan.vocabulary import ANSWERED, SCORED, WINS, judge_of, score_column
 from pplab.scoring.judge import Judgement, find_rubric, is_present_version, material, read_choice, read_grade, system_message
+from pplab.store.forgotten import is_marker
 from pplab.store.history import judgings, outcomes
 from pplab.store.run_lock import RunLock
 
@@ -196,7 +197,7 @@ def _counts(store: Store, wanted: Assignment) -> bool:
 
 
 def _answers(store: Store, stored: StoredExperiment) -> tuple[ResponseRow, ...]:
-    return tuple(row for row in store.response_rows(stored.row.experiment_id) if row.status in SCORED)
+    return tuple(row for row in store.response_rows(stored.row.experiment_id) if row.status in SCORED and not is_marker(row.text))
 
 
 def check_judge(context: LabContext, asked: ModelAsked, max_cost: float | None) -> None:

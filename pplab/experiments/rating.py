@@ -13,6 +13,7 @@ from pplab.observe.spans import current_span
 from pplab.plan.plan import whole
 from pplab.plan.ratings import GRADES, ITEMS, PREFERENCES, UNDONE, grade_value
 from pplab.plan.vocabulary import SCORED
+from pplab.store.forgotten import is_marker
 from pplab.store.rows import RatingRow
 from pplab.store.run_lock import announce
 
@@ -77,7 +78,11 @@ class RatingSession:
         context.store.must_be_writable()
         self.context, self._repository = context, repository
         self.experiment_id, self.pairs, self.rater = stored.row.experiment_id, request.pairs, context.user
-        rows = [row for row in context.store.response_rows(self.experiment_id) if row.status in SCORED and row.text.strip()]
+        rows = [
+            row
+            for row in context.store.response_rows(self.experiment_id)
+            if row.status in SCORED and row.text.strip() and not is_marker(row.text)
+        ]
         if not rows:
             raise BadInput("this experiment has no answer to rate", hint="pplab results shows what came in place of answers")
         shown = [Candidate(row.response_id, row.revision, row.setting_index, row.prompt_index, row.text) for row in rows]

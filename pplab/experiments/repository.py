@@ -318,9 +318,9 @@ class StoredExperiment:
 
     @cached_property
     def _distance(self) -> ComparedOnce:
-        from pplab.scoring.surface.distances import ComparedOnce
+        from pplab.experiments.forgotten_answers import KnownDistances
 
-        return ComparedOnce()
+        return KnownDistances()
 
     @cached_property
     def _decisions(self) -> dict[tuple[str, float, str], Decision]:

@@ -18,6 +18,7 @@ from pplab.experiments.score_rows import score_id, score_rows, source_of, user_r
 from pplab.ids import now
 from pplab.plan.plan import Plan, PlannedCall
 from pplab.plan.vocabulary import CORRECT, SCORED, SCORES
+from pplab.store.forgotten import is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +71,9 @@ def score_stored(context: LabContext, experiment: ExperimentRow, span: Span) -> 
     """
     store = context.store
     with store.reading():
-        responses = [row for row in store.response_rows(experiment.experiment_id) if row.status in SCORED]
+        responses = [
+            row for row in store.response_rows(experiment.experiment_id) if row.status in SCORED and not is_marker(row.text)
+        ]
         stored = {row.score_id for row in store.score_rows(experiment.experiment_id)}
     plan = Plan.from_dict(experiment.plan)
     unscored = _unscored(responses, plan, stored)

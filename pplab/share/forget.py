@@ -18,6 +18,7 @@ from pplab.store.arrivals import names_of_origins, owners
 from pplab.store.forget import Forgetting
 from pplab.store.forget_target import exports_of, find_target, request_keys
 from pplab.store.forgotten import EVENT, Stamp, marker
+from pplab.store.lease import exchanging
 from pplab.store.origin_chains import OWN
 from pplab.store.run_lock import is_running
 
@@ -130,7 +131,8 @@ def forget(context: LabContext, id_: str, *, dry_run: bool) -> ForgetReport:
         with store.reading() as cursor:
             forgetting.survey(cursor)
     else:
-        store.rewrite(forgetting.make_ready)
+        with exchanging(context.folder):
+            store.rewrite(forgetting.make_ready)
     return forgetting.report(done=not dry_run)
 
 

@@ -49,9 +49,9 @@ class ForgetTarget:
         return tuple(id_.encode() for id_ in sorted({self.id, *self.experiments, *self.responses, *self.asked}) if id_)
 
     def quotable(self, kind: str, record: dict[str, Any]) -> Iterator[str]:
-        """Yield the texts of a record that are looked for in others: all but errors and raw bodies, which are much alike."""
+        """Yield the texts of a record that are looked for in others: not errors and raw bodies, nor single words."""
         for container, key in self.texts(kind, record):
-            if key not in ("error", "raw"):
+            if key not in ("error", "raw") and (kind != "response" or container is record):
                 yield container[key]
 
     def texts(self, kind: str, record: dict[str, Any]) -> Iterator[Place]:

@@ -48,9 +48,9 @@ class ForgettingVerbs:
         >>> import pplab
         >>> with pplab.Lab(store=":temp:") as lab:
         ...     exp = lab.run("Write a tagline for a notebook.", n=2)
-        ...     lab.forget(exp.id, dry_run=True).texts
+        ...     lab.forget(exp.id, dry_run=True).done
         ...     lab.forget(exp.id).done
-        3
+        False
         True
         """
         from pplab.share.forget import forget

@@ -284,9 +284,12 @@ def test_a_package_made_before_verifies_and_so_does_one_made_after_which_holds_n
 
 def test_views_show_that_a_text_was_forgotten_and_what_needs_the_text_is_refused(lab):
     experiment = run(lab)
+    before = numbers(experiment)
     lab.forget(experiment.id)
     after = lab.experiment(experiment.id)
+    assert any("texts of 8 answers were forgotten" in warning for warning in after.warnings)
     assert "text forgotten" in static.experiment(after).html
+    assert numbers(after) == before
     assert "forgotten" in lab.response(after.responses.response_id[0]).text
     assert lab.trace(experiment.id)
     with pytest.raises(BadInput, match="were forgotten"):

@@ -74,6 +74,21 @@ def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(
     late.close()
 
 
+def test_cells_that_quote_a_text_are_put_right_on_the_remote_without_being_asked_for(labs, team):
+    ada, bob = labs
+    experiment = run(ada)
+    ada.context.store.append(cell(f"lab.run({texts(experiment)[0]!r})"))
+    ada.push(cells=True)
+    bob.pull()
+    searched = texts(experiment)
+    ada.forget(experiment.id)
+    ada.push()
+    assert holding(team, searched) == []
+    assert bob.pull().ok
+    assert holding(bob.folder, searched) == []
+    assert bob.verify().ok
+
+
 def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs, team):
     ada, bob = labs
     experiment = run(ada)
