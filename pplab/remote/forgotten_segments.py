@@ -40,11 +40,12 @@ RESULTS = next(iter(STREAMS))
 """The stream in which tombstones travel."""
 
 
-def forgotten_by(remote: RemoteFolder, origin: str, last: Last | None, files: Mapping[str, int]) -> Forgotten:
+def forgotten_by(remote: RemoteFolder, origin: str, last: Last | None) -> Forgotten:
     """Return what a lab forgot, as the chain says that ends in its head; read from there back, as far as it holds together."""
     found: list[Tombstone] = []
     known: dict[str, str] = {}
     number, sha256 = last or (0, "")
+    files = remote.files(origin)
     while number:
         name = SegmentName(origin, RESULTS, number, sha256)
         if not 0 < files.get(name.file, 0) <= MAX_BYTES:
@@ -82,14 +83,16 @@ def _sha256(context: LabContext, name: SegmentName) -> str:
         return ""
 
 
-def follow(context: LabContext, remote: RemoteFolder, origin: str, forgotten: Forgotten, files: Mapping[str, int]) -> list[str]:
+def follow(context: LabContext, remote: RemoteFolder, origin: str, forgotten: Forgotten) -> list[str]:
     """Forget here what a lab forgot, as it has it on a remote; return what could not be taken over, one line each."""
-    given, problems = {}, []
+    given, problems, files = {}, [], remote.files(origin)
     for file, digest in forgotten.files.items():
         name = SegmentName.read_pulled(file)
         if name is None or name.origin != origin or _sha256(context, name) in ("", digest) or name.file not in files:
             continue
         data = remote.read(origin, name.file, files[name.file])
+        if hashlib.sha256(data).hexdigest() == name.sha256:
+            continue  # its lab has not put the new one there yet
         try:
             given[file] = _replacement(context, name, data, digest)
         except (DamagedSegment, DamagedLine) as damage:

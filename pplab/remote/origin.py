@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from dataclasses import dataclass
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING
 from pplab.config.configuration import LAB_FOLDER
 from pplab.errors import StoreError
 from pplab.files import write_atomically
+from pplab.store.lease import Lease
 from pplab.store.shared_segments import LONGEST_NAME, is_origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pplab.context import LabContext
 
 FILE = "origin.json"
+LOCK = "exchange.lock"
+WAIT_S = 60.0
+"""How long a push or pull waits for another one of the same lab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,17 @@ class Origin:
 
     id: str
     name: str
+
+
+@contextlib.contextmanager
+def exchanging(folder: Path) -> Iterator[None]:
+    """Hold the exchange of a lab: one process at a time makes and takes its segments."""
+    lease = Lease(folder / LOCK)
+    try:
+        lease.acquire(WAIT_S)
+        yield
+    finally:
+        lease.release()
 
 
 def stored_origin(folder: Path) -> str | None:

@@ -12,14 +12,13 @@ from pplab.config.remotes import named_remote
 from pplab.files import write_atomically
 from pplab.remote.forgotten_segments import RESULTS, follow, forgotten_by, names_others, pending
 from pplab.remote.head import FILE, MAX_BYTES, read_head
-from pplab.remote.origin import stored_origin
+from pplab.remote.origin import exchanging, stored_origin
 from pplab.remote.records import check_line
 from pplab.remote.remote_folder import RemoteFolder
 from pplab.store import segments as journal_files
 from pplab.store import shared_segments
 from pplab.store.arrivals import CONFLICT, names_of_origins
 from pplab.store.journal_format import DamagedLine
-from pplab.store.lease import exchanging
 from pplab.store.origin_chains import by_place, follows, pulled_path, pulled_segments, words
 from pplab.store.run_lock import announce
 from pplab.store.shared_segments import DamagedSegment, SegmentName, unpack
@@ -122,7 +121,7 @@ class _Pull:
         self._have = by_place(pulled_segments(context.folder))
         self._taken: dict[str, PulledOrigin] = {}
         self._called: dict[str, str] = {}
-        self._heads: dict[str, tuple[dict[str, Last], dict[str, int]]] = {}
+        self._heads: dict[str, dict[str, Last]] = {}
         self._read: dict[str, Forgotten] = {}
 
     @property
@@ -142,13 +141,12 @@ class _Pull:
     def follow_forgetting(self) -> None:
         """Forget what other labs forgot since it was pulled."""
         for origin in sorted(pending(self._context) & self._heads.keys()):
-            self.problems += follow(self._context, self._remote, origin, self._forgotten(origin), self._heads[origin][1])
+            self.problems += follow(self._context, self._remote, origin, self._forgotten(origin))
 
     def _forgotten(self, origin: str) -> Forgotten:
         """Return what a lab forgot, as its own chain says; it is read where a segment is not what its name says."""
         if origin not in self._read:
-            head, files = self._heads[origin]
-            self._read[origin] = forgotten_by(self._remote, origin, head.get(RESULTS), files)
+            self._read[origin] = forgotten_by(self._remote, origin, self._heads[origin].get(RESULTS))
         return self._read[origin]
 
     def _take(self, origin: str) -> None:
@@ -162,7 +160,7 @@ class _Pull:
             return
         if any(number > self._last(files, origin, stream) for stream, (number, _) in head.items()):
             files = self._remote.files(origin)  # pushed between our two looks
-        self._heads[origin] = head, files
+        self._heads[origin] = head
         for stream, last in sorted(head.items()):
             try:
                 self._take_stream(origin, stream, last, files)

@@ -11,10 +11,9 @@ from pplab.analysis.phrasing import counted
 from pplab.config.remotes import named_remote
 from pplab.errors import RemoteError
 from pplab.remote.head import FILE, write_head
-from pplab.remote.origin import own_origin
+from pplab.remote.origin import exchanging, own_origin
 from pplab.remote.own_segments import make_segments
 from pplab.remote.remote_folder import PART, RemoteFolder
-from pplab.store.lease import exchanging
 from pplab.store.origin_chains import own_path, own_segments
 from pplab.store.shared_segments import SegmentName
 
@@ -84,7 +83,7 @@ def push(context: LabContext, remote: str | None, *, cells: bool) -> PushReport:
 
 
 def _upload(context: LabContext, place: RemoteFolder, origin: str, streams: tuple[str, ...]) -> tuple[list[SegmentName], int]:
-    """Put the segments there that are missing, cut off or forgotten, then the head; return them and how many records they hold."""
+    """Put the segments there that are missing, cut off or forgotten, then the head; return them and their number of records."""
     place.origins()  # a folder that is not mounted is named, and not made
     mine = [name for name in own_segments(context.folder) if name.origin == origin]
     there = place.files(origin)

@@ -18,7 +18,6 @@ from pplab.store.arrivals import names_of_origins, owners
 from pplab.store.forget import Forgetting
 from pplab.store.forget_target import exports_of, find_target, request_keys
 from pplab.store.forgotten import EVENT, Stamp, marker
-from pplab.store.lease import exchanging
 from pplab.store.origin_chains import OWN
 from pplab.store.run_lock import is_running
 
@@ -119,9 +118,8 @@ class ForgetReport:
 
 
 def forget(context: LabContext, id_: str, *, dry_run: bool) -> ForgetReport:
-    """Forget the texts of a record; see `Lab.forget`."""
+    """Forget the texts of a record; see `Lab.forget`. The caller holds the exchange, so that no segment is made meanwhile."""
     store = context.store
-    store.must_be_writable()
     kind, whole = _find(context, id_)
     report = store.verify()
     if problems := [problem.what for problem in report.problems if problem.kind not in HARMLESS]:
@@ -131,8 +129,7 @@ def forget(context: LabContext, id_: str, *, dry_run: bool) -> ForgetReport:
         with store.reading() as cursor:
             forgetting.survey(cursor)
     else:
-        with exchanging(context.folder):
-            store.rewrite(forgetting.make_ready)
+        store.rewrite(forgetting.make_ready)
     return forgetting.report(done=not dry_run)
 
 

@@ -13,14 +13,10 @@ from pplab.log import thread
 from pplab.store.filesystem import os_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 LOCK = "lab.lock"
 """The lock file's name in the lab's folder."""
-EXCHANGE_LOCK = "exchange.lock"
-EXCHANGE_WAIT_S = 60.0
-"""How long a push or pull waits for another one of the same lab."""
 
 
 class _Waiter:
@@ -142,14 +138,3 @@ class Lease:
             return f"process {int(self.path.read_text().strip())}"
         except (OSError, ValueError):
             return "another process"
-
-
-@contextlib.contextmanager
-def exchanging(folder: Path) -> Iterator[None]:
-    """Hold the exchange of a lab, before its lease: one process at a time makes, takes or changes segments."""
-    lease = Lease(folder / EXCHANGE_LOCK)
-    try:
-        lease.acquire(EXCHANGE_WAIT_S)
-        yield
-    finally:
-        lease.release()

@@ -39,7 +39,8 @@ class ForgettingVerbs:
         BadInput
             When it holds no text, or its texts were forgotten before.
         StoreBusy
-            When it is being run, or another process is writing a journal that holds one of the texts; nothing was changed.
+            When it is being run, or another process pushes, pulls, or is writing a journal that holds one of the texts; nothing
+            was changed.
         StoreTampered
             When the lab does not verify: forgetting would hide what was altered.
 
@@ -53,6 +54,9 @@ class ForgettingVerbs:
         False
         True
         """
+        from pplab.remote.origin import exchanging
         from pplab.share.forget import forget
 
-        return forget(self._context, record_id, dry_run=dry_run)
+        self._context.store.must_be_writable()
+        with exchanging(self._context.folder):
+            return forget(self._context, record_id, dry_run=dry_run)
