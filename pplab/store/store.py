@@ -22,7 +22,7 @@ from pplab.store.lease import LOCK, Lease
 from pplab.store.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
@@ -57,6 +57,11 @@ class Store(Queries):
     ----------
     folder
         The lab's folder (``.pplab``), made when missing.
+
+    Attributes
+    ----------
+    on_lines
+        Told of the lines that this process has written, on the journal's thread; must not raise.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -65,6 +70,7 @@ class Store(Queries):
         self._lease = Lease(folder / LOCK)
         self._journal = Journal(folder / "journal", self._lines_written)
         self._log = LabLog(folder, self._journal.without_secrets)
+        self.on_lines: Callable[[bytes], None] | None = None
         self._inherited: Connection | None = None
         self._closed = False
         self._obstacle = obstacle(folder)
@@ -143,8 +149,10 @@ class Store(Queries):
         """Wait until everything this process wrote is safe against a power cut."""
         self._journal.settle(durable=True)
 
-    def _lines_written(self) -> None:
+    def _lines_written(self, lines: bytes) -> None:
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
+        if self.on_lines is not None:
+            self.on_lines(lines)
         self._has_new_lines = True
         if self._timer is None:
             timer = thread(self._drain_regularly, name="pplab-drain")

@@ -14,7 +14,7 @@ from pplab.store.journal_format import decode
 
 @pytest.fixture
 def journal(tmp_path):
-    made = Journal(tmp_path / "journal", lambda: None)
+    made = Journal(tmp_path / "journal", lambda _: None)
     yield made
     made.close()
 
