@@ -57,10 +57,10 @@ reader: setup model ## build what the reader needs (10 minutes on 2 slow cores, 
 	CMAKE_BUILD_PARALLEL_LEVEL=$$(nproc 2>/dev/null || echo 2) CMAKE_ARGS="$(READER_ARGS)" \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --group reader
 
-test: setup browser model reader ## run all tests
+test: setup browser model reader ## run all tests but the slow ones
 	$(BIN)/python widgets/npm.py run --silent test
-	$(PYTEST) -n 3 -m "not perf and not serial and not screenshots" tests
-	$(PYTEST) -m "serial and not perf" tests
+	$(PYTEST) -n 3 -m "not soak and not serial and not browser and not perf and not screenshots" tests
+	$(PYTEST) -m "not soak and (serial or browser) and not perf and not screenshots" tests/unit/test_wheel.py tests/browser
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest -p tests.conftest --nbval notebooks
 	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 
@@ -79,7 +79,7 @@ dist: setup ## build the wheel from what is committed and check it as an index w
 	PPLAB_DIST=$(CURDIR)/dist $(PYTEST) -q tests/unit/test_wheel.py
 	@ls dist/*
 
-soak: setup browser model reader ## the slow sweeps with their full counts
+soak: setup browser model reader ## run all tests, the slow ones too and sweeps with their full counts
 	PPLAB_SOAK=1 $(PYTEST) -m "not perf and not screenshots" tests
 	for i in 1 2 3 4 5 6 7 8 9 10; do PPLAB_OFFLINE=1 $(BIN)/python -m pytest -q --nbval notebooks || exit 1; done
 

@@ -92,6 +92,12 @@ class StoreTampered(StoreError):
     code = "altered"
 
 
+class RemoteError(PplabError):
+    """A remote could not be reached, read or written; nothing in this lab is lost or changed by that."""
+
+    code = "remote"
+
+
 class ModelError(PplabError):
     """The model could not be reached or refused the request as a whole."""
 

@@ -94,7 +94,7 @@ else:
             if error.errno in NO_LOCKS:
                 raise StoreError(
                     f"this file system has no file locks ({error.strerror})",
-                    hint="use a local disk (for the lab: --store PATH or PPLAB_STORE), or mount the share with locks",
+                    hint="keep the lab on a local disk (--store PATH, PPLAB_STORE), and share it here: remote add NAME FOLDER",
                 ) from None
             raise
         return True

@@ -27,6 +27,7 @@ from pplab.inputs.values import as_list, in_units, mapping
 from pplab.operation import Operation, check_call, verb
 from pplab.plan.request import RunRequest
 from pplab.verbs.judging import JudgingVerbs
+from pplab.verbs.meeting import MeetingVerbs
 from pplab.verbs.running import RunningVerbs
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     """An experiment, its id, or the path of a package."""
 
 
-class Lab(RunningVerbs, JudgingVerbs, CopiedAsItself):
+class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, CopiedAsItself):
     """One store and everything that can be done with it.
 
     Parameters

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 
 import pplab
 from pplab.files import replacement
+from pplab.models.embedded import response
+from pplab.models.embedded.sampling import Finish, generate
 from pplab.store import migrate
 
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema makes 38 parsers of it for 3 s, to check addresses that no test has
@@ -26,7 +28,7 @@ settings.load_profile("busy")
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "OTEL_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
 ON_ONE_WORKER = (
-    *("tests/browser/", "tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
+    *("tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
     *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
 )
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
@@ -73,25 +75,30 @@ def pytest_make_collect_report(collector):
 
 
 def reruns(config):
-    """Return the reports of tests that failed at first and were run again."""
+    """Return the reports of tests that failed at first and were run again, and how many attempts those were.
+
+    An attempt that fails and ends badly has two reports.
+    """
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return reporter.stats.get("rerun", []) if reporter else []  # a worker has no reporter
+    again = reporter.stats.get("rerun", []) if reporter else []  # a worker has no reporter
+    return again, len({(report.nodeid, report.rerun) for report in again})
 
 
 def pytest_sessionfinish(session):
     """Fail a run that needed too many second chances."""
-    if len(reruns(session.config)) > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
+    if reruns(session.config)[1] > MOST_RERUNS and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """Say what was run again and what was left out."""
-    if again := reruns(config):
+    again, attempts = reruns(config)
+    if again:
         terminalreporter.section("run again")
         for report in again:
             crash = getattr(report.longrepr, "reprcrash", None)  # why, so that it can be mended
             terminalreporter.line(f"{report.nodeid} ({report.when}): {(crash.message if crash else report.longreprtext)[:1_500]}")
-        terminalreporter.line(f"{len(again)} reruns; more than {MOST_RERUNS} fail the run.")
+        terminalreporter.line(f"{attempts} reruns; more than {MOST_RERUNS} fail the run.")
     if LEFT_OUT:
         terminalreporter.line(f"Left out by PPLAB_TEST_SKIP: {', '.join(sorted(LEFT_OUT))}")
 
@@ -152,6 +159,31 @@ def copied_tables(request, monkeypatch, empty_tables):
             shutil.copyfile(empty_tables, part)
 
     monkeypatch.setattr(migrate, "_create", copy)
+
+
+ANSWERS = {}
+
+
+def answered_before(model, messages, sampling, seed):
+    """Yield what the embedded model says; made once in a run of the tests, for an answer takes 100 ms."""
+    said = tuple((message["role"], message["content"]) for message in messages)
+    call = (id(model), said, sampling, seed)
+    if call in ANSWERS:
+        yield from ANSWERS[call]
+        return
+    steps = []
+    for step in generate(model, messages, sampling, seed):
+        steps.append(step)
+        if isinstance(step, Finish):  # whoever asks takes no more than this
+            ANSWERS[call] = tuple(steps)
+        yield step
+
+
+@pytest.fixture(autouse=True)
+def remembered_answers(request, monkeypatch):
+    """Let the embedded model repeat its answers, which are the same every time. The tests of the model itself make each anew."""
+    if not request.path.stem.startswith(("test_models_embedded", "test_perf")):
+        monkeypatch.setattr(response, "generate", answered_before)
 
 
 @pytest.fixture

@@ -62,7 +62,9 @@ class Derivation:
     @property
     def personas(self) -> dict[str, str]:
         """The persona in three strengths; medium is `persona`."""
-        return {strength: write_persona(self.answers, strength) for strength in STRENGTHS}
+        return {
+            strength: self.persona if strength == "medium" else write_persona(self.answers, strength) for strength in STRENGTHS
+        }
 
     @property
     def table(self) -> AnswerTable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from pplab.commands import calibrating, doctor, judging, migrating, observing, rating, running, runs, sharing, upkeep
+from pplab.commands import calibrating, doctor, judging, meeting, migrating, observing, rating, running, runs, sharing, upkeep
 from pplab.commands.command import COMMON_OPTIONS, Argument, Command
 from pplab.commands.completion import completions
 from pplab.commands.line import roles
@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
         *rating.COMMANDS,
         *observing.COMMANDS,
         *sharing.COMMANDS,
+        *meeting.COMMANDS,
         *migrating.COMMANDS,
         *upkeep.COMMANDS,
         *doctor.COMMANDS,

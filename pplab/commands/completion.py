@@ -60,6 +60,7 @@ def _values(completes: str | None, written: str, session: Session, commands: Map
         "event": lambda: list(CATALOGUE),
         "configuration": lambda: [f"{name}=" for name in PPLab.names()],
         "experiment": lambda: ["latest", *session.open_lab().ids("experiment")],
+        "remote": lambda: sorted(session.open_lab().remotes),
         "run": lambda: [run.experiment_id for run in standing_runs(session.open_lab().folder)],
         "calibration": lambda: ["latest", *session.open_lab().ids("calibration")],
     }

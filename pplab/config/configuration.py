@@ -16,6 +16,7 @@ from traitlets import Dict, Enum, Float, Int, TraitError, TraitType, Unicode, va
 from traitlets.config import Configurable
 
 from pplab.config.addresses import ADDRESSES, ENDPOINTS_EXAMPLE, KEY, OPENAI_URL, check_base_url, secret_parameters
+from pplab.config.remotes import REMOTES_EXAMPLE, read_remotes
 from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.files import write_atomically
 from pplab.inputs.paths import given_path, working_folder
@@ -69,6 +70,9 @@ class PPLab(Configurable):
         help="What a model does with a parameter, {model: {parameter: 'rejected', 'ignored' or 'honoured'}}; "
         "goes before the built-in table.",
     ).tag(config=True, example='{"my-model": {"seed": "ignored"}}')
+    remotes = Dict(
+        help="Where labs meet, {name: folder or address of an object store}; see the command remote. Keys stand in none of them."
+    ).tag(config=True, example=REMOTES_EXAMPLE)
     reader = Unicode(
         "",
         help="The small language model that reads the answers of every run: 'smollm2', or the path of a GGUF file. "
@@ -125,6 +129,14 @@ class PPLab(Configurable):
         except BadInput as error:
             raise TraitError(str(error)) from None
         return {name: {**fields, "base_url": endpoints[name].base_url} for name, fields in table.items()}
+
+    @validate("remotes")
+    def _addresses_without_keys(self, proposal: dict[str, Any]) -> dict[str, str]:
+        """Refuse a remote that could not be reached, or whose address holds a key."""
+        try:
+            return read_remotes(proposal["value"])
+        except BadInput as error:
+            raise TraitError(str(error)) from None
 
     @validate("capabilities")
     def _known_effects(self, proposal: dict[str, Any]) -> dict[str, Any]:

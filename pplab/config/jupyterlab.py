@@ -40,7 +40,11 @@ class FrontEnd(Configurable):
         setting="notifications"
     )
     refresh = Float(
-        0.5, min=0.1, max=60.0, help="Least seconds between two updates of what JupyterLab shows while a run goes on."
+        0.5,
+        min=0.1,
+        max=60.0,
+        help="Least seconds between two updates of what changes while a run goes on: how far it is in the sidebar and the status "
+        "bar, and the lines below cells. What begins, ends or is stored is shown at once.",
     ).tag(setting="refresh")
 
 

@@ -7,11 +7,11 @@ import dataclasses
 import os
 import platform
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pplab.errors import PplabError, in_words
+from pplab.experiments.recent_rate import RecentRate
 from pplab.ids import now
 from pplab.log import log_error
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS: Final = 0.2
 """How often a run looks for orders and says how far it is."""
-RATE_SECONDS: Final = 10.0
-"""The rate of a run is that of this last while."""
 
 
 class Controlled(Protocol):
@@ -62,7 +60,7 @@ class RunControl:
             "started_at": now(),
         }
         self._owner = owner
-        self._arrivals: deque[tuple[float, int]] = deque()
+        self._rate = RecentRate()
         self._files = ThreadPoolExecutor(1, thread_name_prefix="pplab-control")
 
     def begin(self, progress: Progress) -> None:
@@ -109,17 +107,9 @@ class RunControl:
         return None
 
     def _said(self, progress: Progress) -> dict[str, Any]:
+        rate = self._rate.update(time.monotonic(), progress.done, paused=progress.paused)
         said = {f.name: getattr(progress, f.name) for f in dataclasses.fields(progress) if f.name != "race"}
-        return {**self._about, **said, "counts": dict(progress.counts), "rate": self._rate(progress.done)}
-
-    def _rate(self, done: int) -> float:
-        """Return the answers a second of the last while."""
-        at = time.monotonic()
-        self._arrivals.append((at, done))
-        while self._arrivals[0][0] < at - RATE_SECONDS:
-            self._arrivals.popleft()
-        began, before = self._arrivals[0]
-        return (done - before) / max(at - began, LOOK_SECONDS)
+        return {**self._about, **said, "counts": dict(progress.counts), "rate": rate}
 
     async def _aside(self, what: str, do: Any, *about: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._files, self._quietly, what, do, *about)

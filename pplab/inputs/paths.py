@@ -92,7 +92,6 @@ def output_file(given: Any, endings: Sequence[str], *folders: Path) -> Path:
     return file
 
 
-@lru_cache(maxsize=64)
 def path_from(folder: Path, file: str) -> str | None:
     """Return how a file is found from a folder: its path relative to it, with ``/`` on every system.
 
@@ -116,12 +115,20 @@ def path_from(folder: Path, file: str) -> str | None:
     >>> path_from(Path("/work"), "/work/notebooks/a.ipynb"), path_from(Path("/work"), "/home/a.ipynb")
     ('notebooks/a.ipynb', '../home/a.ipynb')
     """
-    above, name = os.path.split(file)
     try:
-        relative = os.path.relpath(os.path.realpath(above), os.path.realpath(folder))
+        return _way(folder.absolute(), Path(file).absolute())
+    except OSError:  # the working folder is gone
+        return None
+
+
+@lru_cache(maxsize=64)
+def _way(folder: Path, file: Path) -> str | None:
+    """Return how a file is found from a folder, both absolute: what a working folder decides must not be kept."""
+    try:
+        relative = os.path.relpath(os.path.realpath(file.parent), os.path.realpath(folder))
     except (ValueError, OSError):
         return None
-    return (Path(relative) / name).as_posix()
+    return (Path(relative) / file.name).as_posix()
 
 
 def working_folder() -> Path:

@@ -99,6 +99,7 @@ class CellAudit:
         self._recorder = recorder
         self._source = source
         self._session = new_id()
+        self._begun_in = _working_folder()
         self._running: dict[int, _RunningCell] = {}
         self._registered = False
 
@@ -181,7 +182,7 @@ class CellAudit:
         from pplab.observe.events import event
         from pplab.store.rows import CellRow
 
-        notebook = cell.notebook and path_from(self._recorder.folder.parent, cell.notebook)
+        notebook = cell.notebook and path_from(self._recorder.folder.parent, os.path.join(self._begun_in, cell.notebook))  # noqa: PTH118 - a text
         row = CellRow(
             execution_id=new_id(),
             started_at=datetime.fromtimestamp(cell.at, UTC).strftime(TIME_FORMAT),
@@ -210,6 +211,14 @@ class CellAudit:
             source_sha256=row.source_sha256,
             operations=row.operations,
         )
+
+
+def _working_folder() -> str:
+    """Return the working folder, which cells may change; empty where it was removed."""
+    try:
+        return os.getcwd()  # noqa: PTH109 - joined to a text
+    except FileNotFoundError:  # a notebook that is named from it has no path then
+        return ""
 
 
 def notebook_file(user_ns: Mapping[str, Any]) -> str | None:

@@ -112,6 +112,16 @@ CATALOGUE: dict[str, EventType] = {
         EventType("cell_executed", "A cell ran.", {"status": "str", "source_sha256": "str", "operations": "int"}),
         EventType("package_imported", "A colleague's package entered the lab.", {"sha256": "str", "experiments": "int"}),
         EventType(
+            "segments_pushed",
+            "Records of this lab were put on a remote; last is the hash of the last of its segments there.",
+            {"remote": "str", "segments": "int", "records": "int", "last": "str"},
+        ),
+        EventType(
+            "segments_pulled",
+            "Records of another lab, an origin, were taken from a remote; last is the hash of the last of its segments.",
+            {"remote": "str", "lab": "str", "segments": "int", "records": "int", "last": "str"},
+        ),
+        EventType(
             "replay_completed",
             "Stored responses were scored again by the present code.",
             {"identical": "bool", "differences": "int"},

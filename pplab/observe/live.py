@@ -113,14 +113,11 @@ class RecordReader:
         except FileNotFoundError:  # the folder was removed, or a file was sealed this moment: then the next poll finds it
             return {}
 
-    def _sealed_mtime(self) -> int:
-        try:
-            return (self.journal / "sealed").stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
+    def _sealed_mtime(self) -> tuple[int, ...]:
+        return tuple(map(_mtime, (self.journal / "sealed", self.journal / segments.PULLED)))
 
     def _newly_sealed(self) -> set[str]:
-        """Return files that began and were compressed between two polls."""
+        """Return files that began and were compressed between two polls, or came from other labs."""
         changed = self._sealed_mtime()
         if changed == self._last_sealed:
             return set()
@@ -144,6 +141,13 @@ class RecordReader:
                 record_type, _ = decode(line)
                 values = json.loads(line)["r"]
                 yield record_type.row(**{column.name: values.get(column.name, column.default) for column in record_type.columns})
+
+
+def _mtime(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _writer(name: str) -> int:

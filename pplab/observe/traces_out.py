@@ -33,6 +33,8 @@ INSTALL: Final = "pip install 'pplab[traces]'"
 FLUSH_MS: Final = 2_000
 MAX_UNFINISHED: Final = 1_000
 """Calls whose timing has come and whose answer has not; more are not kept."""
+MAX_PLANS: Final = 100
+"""Experiments whose plan is kept, for the calls that follow: the latest."""
 
 _NS_PER_MS: Final = 1_000_000
 
@@ -135,6 +137,8 @@ class SpanSender:
             self._attempt(record)
         elif kind == "experiment" and record["experiment_id"] not in self._plans:
             self._plans[record["experiment_id"]] = Plan.from_dict(record["plan"]), record["provider"]
+            if len(self._plans) > MAX_PLANS:
+                del self._plans[next(iter(self._plans))]
 
     def _cell(self, cell: Mapping[str, Any]) -> None:
         start = _instant(cell["started_at"])

@@ -22,14 +22,15 @@ DECIDED: Final = ("outcome", "headline", "evidence", "next_step", "leader", "set
 
 def list_experiments(opened: OpenLab, arguments: Arguments) -> dict[str, Any]:
     """Return a page of the experiments, the newest first; verdicts that are not known yet are made in the background."""
-    page = experiment_page(
-        opened.store,
-        limit=arguments.integer("limit", PAGE, most=MOST),
-        offset=arguments.integer("offset", 0),
-        search=arguments.text("query"),
-        verdicts=opened.verdicts.known() if arguments.text("query").strip() else None,
-    )
-    verdicts = opened.verdicts.of(page.experiments)
+    with opened.verdicts.listing():
+        page = experiment_page(
+            opened.store,
+            limit=arguments.integer("limit", PAGE, most=MOST),
+            offset=arguments.integer("offset", 0),
+            search=arguments.text("query"),
+            verdicts=opened.verdicts.known() if arguments.text("query").strip() else None,
+        )
+        verdicts = opened.verdicts.of(page.experiments)
     return {"total": page.total, "experiments": [_record(one, verdicts.get(one.id, "")) for one in page.experiments]}
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput, NotFound
-from pplab.server.folders import address, inside
+from pplab.server.addresses import address, inside
 from pplab.server.moments import utc
 from pplab.share.preview import preview
 from pplab.share.verify import read_package

@@ -1,18 +1,19 @@
-"""Folders of labs: which there are below a root, and which address names which. Nothing is opened here."""
+"""Folders of labs: which there are below a root. Nothing is opened here."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pplab.config.configuration import LAB_FOLDER
-from pplab.errors import BadInput, NotFound
+from pplab.errors import NotFound
+from pplab.server.addresses import inside
 from pplab.store.store import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MOST_FOLDERS: Final = 20_000
 """Folders that are looked into for labs, the highest first."""
@@ -20,12 +21,6 @@ DEEPEST: Final = 8
 """How many folders below the root a lab may lie."""
 PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "site-packages"})
 """Folders with many files and no labs; nor is there one in a hidden folder, other than the lab's own."""
-
-
-class OutsideRoot(BadInput):
-    """An address of a folder that is not below the server's root."""
-
-    code = "outside_root"
 
 
 def is_lab(folder: Path) -> bool:
@@ -60,48 +55,6 @@ def _folders(folder: Path) -> Iterator[Path]:
     for name in names:
         if name == LAB_FOLDER or not (name.startswith(".") or name in PASSED_OVER):
             yield folder / name
-
-
-def address(root: Path, path: Path) -> str:
-    """Return the address of what lies below the root: the way to it, with slashes."""
-    return path.relative_to(root).as_posix()
-
-
-def inside(root: Path, address: str) -> Path:
-    """Return the path below the root that an address names.
-
-    Parameters
-    ----------
-    root
-        The server's root folder, without symbolic links.
-    address
-        A relative path with slashes.
-
-    Raises
-    ------
-    OutsideRoot
-        When it would leave the root: it is absolute, has ``..`` in it, or a symbolic link leads out.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> inside(Path(tempfile.mkdtemp()).resolve(), "../secret")
-    Traceback (most recent call last):
-    pplab.server.folders.OutsideRoot: this path is not below the server's root folder. use a path relative to it
-    """
-    outside = OutsideRoot("this path is not below the server's root folder", hint="use a path relative to it")
-    if "\0" in address:
-        raise BadInput("a path cannot hold a NUL", hint="use a path relative to the server's root folder")
-    parts = address.replace(os.sep, "/").split("/")
-    if not address or ".." in parts or os.path.isabs(address) or Path(address).drive:  # noqa: PTH117 - also of a text
-        raise outside
-    try:
-        path = root.joinpath(*parts).resolve()
-    except (OSError, RuntimeError):  # a link that leads to itself
-        raise outside from None
-    if not path.is_relative_to(root):
-        raise outside
-    return path
 
 
 def lab_folder(root: Path, address: str) -> Path:

@@ -11,9 +11,8 @@ from tornado import web
 
 from pplab.errors import BadInput, NotFound, PplabError, StoreBusy, in_words
 from pplab.log import log_error
+from pplab.server.addresses import OutsideRoot
 from pplab.server.arguments import Arguments
-from pplab.server.folders import OutsideRoot
-from pplab.server.listing import list_labs
 from pplab.views.charts.plotly_source import plotly_source
 
 if TYPE_CHECKING:
@@ -73,16 +72,6 @@ class Request(APIHandler):
             return
         said = error.log_message if isinstance(error, web.HTTPError) else None
         self.finish(json.dumps({"message": said or self._reason, "hint": ""}))
-
-
-class Labs(Request):
-    """``GET labs``: the labs below the server's root folder."""
-
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Answer with the labs."""
-        await self.reply(list_labs, self.labs)
 
 
 class LabReading(Request):

@@ -10,17 +10,19 @@ from pplab.config.configuration import CONFIG_FILE, LAB_FOLDER
 from pplab.errors import PplabError, in_words
 from pplab.experiments.standing_runs import standing_runs
 from pplab.log import log_error
-from pplab.server.folders import address, find_labs
+from pplab.server.addresses import address
+from pplab.server.folders import find_labs
 from pplab.server.moments import day_began
 from pplab.store.experiment_list import lab_figures
 from pplab.store.store import TABLES
 
 if TYPE_CHECKING:
+    from pplab.server.arguments import Arguments
     from pplab.server.open_lab import OpenLab
     from pplab.server.open_labs import OpenLabs
 
 
-def list_labs(labs: OpenLabs) -> dict[str, Any]:
+def list_labs(labs: OpenLabs, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001 - as every reading
     """Return the answer to ``GET labs``: pplab's version, the root, and a record of each lab."""
     return {
         "version": pplab.__version__,

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from pplab.log import log_error
-from pplab.server.changes import LabChanges
-from pplab.server.folders import lab_folder
-from pplab.server.open_lab import OpenLab
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pplab.server.watched_lab import WatchedLab
 
 MOST_OPEN: Final = 4
 """Labs that stay open though nobody is using them: each keeps some memory."""
@@ -26,24 +25,6 @@ THREADS: Final = 8
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-class WatchedLab(OpenLab):
-    """An open lab whose changes can be watched.
-
-    Attributes
-    ----------
-    changes : LabChanges
-    """
-
-    def __init__(self, root: Path, folder: Path, in_thread: Callable[[Callable[[], None]], object]) -> None:
-        super().__init__(root, folder, in_thread)
-        self.changes = LabChanges(self)
-
-    def close(self) -> None:
-        """Give up the lab, and tell nobody of it any more."""
-        self.changes.close()
-        super().close()
 
 
 class _Place:
@@ -99,7 +80,7 @@ class OpenLabs:
 
     @contextmanager
     def use(self, address: str) -> Iterator[WatchedLab]:
-        """Hold a lab open, given its path relative to the root with slashes.
+        """Hold a lab open, given its path relative to the root with slashes. In a thread: the first use imports what reads labs.
 
         Raises
         ------
@@ -110,6 +91,9 @@ class OpenLabs:
         StoreError
             When its tables are of another version, or cannot be read.
         """
+        from pplab.server.folders import lab_folder
+        from pplab.server.watched_lab import WatchedLab
+
         folder = lab_folder(self.root, address)
         with self._guard:
             place = self._places.setdefault(folder, _Place())

@@ -8,7 +8,8 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
 from pplab.errors import BadInput
-from pplab.server.folders import address, inside
+from pplab.plan.parameters import in_order
+from pplab.server.addresses import address, inside
 from pplab.server.moments import utc, utc_of
 from pplab.share.archive import BAGIT
 from pplab.share.export import FOLDER as EXPORTS
@@ -34,11 +35,15 @@ def list_calibrations(opened: OpenLab, arguments: Arguments) -> dict[str, Any]: 
             "name": f"precision {row['precision_score']:g}, personality {row['personality_score']:g}",
             "created_at": utc(time_text(row["created_at"])),
             "user": row["user"],
-            "ranges": json.loads(row["ranges"]),
+            "ranges": _in_order(json.loads(row["ranges"])),
         }
         for row in frame.to_dict("records")
     ]
     return {"calibrations": rows[::-1]}
+
+
+def _in_order(ranges: dict[str, Any]) -> dict[str, Any]:
+    return {name: ranges[name] for name in in_order(ranges)}
 
 
 def list_packages(opened: OpenLab, arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001 - as every reading

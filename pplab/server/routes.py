@@ -6,12 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pplab.server.experiments import list_experiments, read_experiment
 from pplab.server.file_handlers import FileAction, FileReading
-from pplab.server.files import describe_package, import_package, preview_file
-from pplab.server.handlers import LabAction, LabReading, Labs, PlotlySource
-from pplab.server.records import list_calibrations, list_cells, list_packages
-from pplab.server.runs import list_runs, order_run
+from pplab.server.handlers import LabAction, LabReading, PlotlySource
+from pplab.server.lazy_function import LazyFunction
 from pplab.server.sockets import ChangesSocket
 from pplab.server.view_socket import ViewSocket
 
@@ -30,7 +27,8 @@ class Route:
     handler : type
         A `pplab.server.handlers.Request` or a `pplab.server.sockets.LabSocket`.
     options : dict
-        What the handler is initialized with, such as the function that a `LabReading` or a `LabAction` calls.
+        What the handler is initialized with, such as the function that a `LabReading` or a `LabAction` calls. It is lazy, so that
+        its module is imported in the thread that answers the first request and not while the server starts.
 
     Examples
     --------
@@ -56,19 +54,19 @@ class Route:
 
 
 ROUTES: Final = (
-    Route("labs", Labs),
-    Route("labs/{lab}/experiments", LabReading, {"read": list_experiments}),
-    Route("labs/{lab}/experiments/{id}", LabReading, {"read": read_experiment}),
-    Route("labs/{lab}/calibrations", LabReading, {"read": list_calibrations}),
-    Route("labs/{lab}/packages", LabReading, {"read": list_packages}),
-    Route("labs/{lab}/cells", LabReading, {"read": list_cells}),
-    Route("labs/{lab}/runs", LabReading, {"read": list_runs}),
-    Route("labs/{lab}/runs/{id}", LabAction, {"act": order_run}),
+    Route("labs", FileReading, {"read": LazyFunction("pplab.server.listing:list_labs")}),
+    Route("labs/{lab}/experiments", LabReading, {"read": LazyFunction("pplab.server.experiments:list_experiments")}),
+    Route("labs/{lab}/experiments/{id}", LabReading, {"read": LazyFunction("pplab.server.experiments:read_experiment")}),
+    Route("labs/{lab}/calibrations", LabReading, {"read": LazyFunction("pplab.server.records:list_calibrations")}),
+    Route("labs/{lab}/packages", LabReading, {"read": LazyFunction("pplab.server.records:list_packages")}),
+    Route("labs/{lab}/cells", LabReading, {"read": LazyFunction("pplab.server.records:list_cells")}),
+    Route("labs/{lab}/runs", LabReading, {"read": LazyFunction("pplab.server.runs:list_runs")}),
+    Route("labs/{lab}/runs/{id}", LabAction, {"act": LazyFunction("pplab.server.runs:order_run")}),
     Route("labs/{lab}/changes", ChangesSocket),
     Route("labs/{lab}/views/{view}", ViewSocket),
-    Route("package", FileReading, {"read": describe_package}),
-    Route("package/import", FileAction, {"act": import_package}),
-    Route("preview", FileReading, {"read": preview_file}),
+    Route("package", FileReading, {"read": LazyFunction("pplab.server.files:describe_package")}),
+    Route("package/import", FileAction, {"act": LazyFunction("pplab.server.files:import_package")}),
+    Route("preview", FileReading, {"read": LazyFunction("pplab.server.files:preview_file")}),
     Route("plotly.js", PlotlySource),
 )
 """Of two routes that fit an address the first answers."""

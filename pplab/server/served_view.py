@@ -23,6 +23,12 @@ NEEDS_KERNEL: Final = {"resend": "asking for an answer again"}
 """What a view asks for that is done in notebooks only: the kind of the message, and what to call it."""
 
 
+def _calibration(lab: Any, arguments: Arguments) -> LabWidget:
+    from pplab.views.widgets.calibration import StoredCalibration
+
+    return StoredCalibration(lab, arguments.text("id", "latest"))
+
+
 def _cards(lab: Any, arguments: Arguments) -> LabWidget:
     from pplab.server.live_cards import LiveCards
 
@@ -56,6 +62,7 @@ def _trace(lab: Any, arguments: Arguments) -> LabWidget:
 
 
 VIEWS: Final[dict[str, Callable[[Any, Arguments], LabWidget]]] = {
+    "calibration": _calibration,
     "cards": _cards,
     "console": _console,
     "dashboard": _dashboard,

@@ -18,7 +18,8 @@ from pplab.server.handlers import refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pplab.server.open_labs import OpenLabs, WatchedLab
+    from pplab.server.open_labs import OpenLabs
+    from pplab.server.watched_lab import WatchedLab
 
 
 class LabSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):

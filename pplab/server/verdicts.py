@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pplab.errors import PplabError
@@ -13,7 +14,7 @@ from pplab.log import log_error
 from pplab.plan.vocabulary import ENDED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pplab.store.experiment_list import ListedExperiment
     from pplab.store.store import Store
@@ -23,13 +24,18 @@ MOST_ANSWERS: Final = 20_000
 """Of an experiment with more answers the verdict is made when it is opened: it may take ten seconds."""
 TELL_S: Final = 0.5
 """How often, at most, somebody is told that there are new ones."""
+QUIET_S: Final = 0.1
+"""How long no list has been read when verdicts are made: they need the tables and a core, which lists are not to wait for."""
+MOST_WAIT_S: Final = 2.0
+"""After how long one is made all the same."""
 
 
 class Verdicts:
     """The verdicts of one lab's experiments: the headlines of their decisions.
 
     To decide takes a tenth of a second and more for each experiment, so a list gets those that are known and the others are made
-    one after the other, for the page that was asked for last. A verdict stands while the experiment's `state` is the same.
+    one after the other, for the page that was asked for last, while no list is read. A verdict stands while the experiment's
+    `state` is the same.
 
     Parameters
     ----------
@@ -42,13 +48,28 @@ class Verdicts:
     def __init__(self, store: Store, in_thread: Callable[[Callable[[], None]], object]) -> None:
         self._store = store
         self._in_thread = in_thread
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._wanted: list[ListedExperiment] = []
         self._working = False
         self._closed = False
+        self._lists = 0
+        self._listed_at = 0.0
         self.listeners: set[Callable[[], None]] = set()
         """Called, in a thread, when verdicts were made."""
+
+    @contextmanager
+    def listing(self) -> Iterator[None]:
+        """Make no verdicts while a list is read, nor at once after it, when the next may be asked for."""
+        with self._guard:
+            self._lists += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._lists -= 1
+                self._listed_at = time.monotonic()
+                self._guard.notify_all()
 
     def known(self) -> dict[str, str]:
         """Return the verdicts that are known, by id of the experiment."""
@@ -85,14 +106,12 @@ class Verdicts:
         with self._guard:
             self._closed = True
             self._wanted = []
+            self._guard.notify_all()
 
     def _make_wanted(self) -> None:
         told_at, untold = time.monotonic(), False
         while True:
-            with self._guard:
-                one = self._wanted.pop() if self._wanted else None
-                if one is None:
-                    self._working = False
+            one = self._next()
             if untold and (one is None or time.monotonic() - told_at >= TELL_S):
                 told_at, untold = time.monotonic(), False
                 for listener in tuple(self.listeners):
@@ -101,6 +120,18 @@ class Verdicts:
                 return
             self.keep(one, self._verdict(one.id))
             untold = True
+
+    def _next(self) -> ListedExperiment | None:
+        """Return the experiment whose verdict is made next, when no list is read; ``None`` when none is wanted any more."""
+        latest = time.monotonic() + MOST_WAIT_S
+        with self._guard:
+            while self._wanted:
+                ready = latest if self._lists else min(latest, self._listed_at + QUIET_S)
+                if (seconds := ready - time.monotonic()) <= 0:
+                    return self._wanted.pop()
+                self._guard.wait(seconds)
+            self._working = False
+            return None
 
     def _verdict(self, experiment_id: str) -> str:
         """Return the verdict of an experiment; empty where there is none, which its page then explains."""

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import uuid
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pplab.plan.vocabulary import ENDED
 from pplab.store import segments as journal_files
+from pplab.store.arrivals import Arrivals
 from pplab.store.chain import GENESIS, Head, link
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
 from pplab.store.journal_format import DamagedLine, decode
-from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json
+from pplab.store.record_types import RECORD_TYPES, RecordType, canonical_json, time_text
+from pplab.store.rows import EventRow
 from pplab.store.segments import Progress, Segment
+from pplab.store.shared_segments import DamagedSegment, SegmentName, read_header
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials, renew_users_metrics
 
 if TYPE_CHECKING:
@@ -111,29 +116,47 @@ class _Drain:
         self.answered: set[str] = set()
         self.scored: set[str] = set()
         self.progress: dict[str, Progress] = {}
+        self.origins: dict[str, str] = {}
         head = cursor.execute("SELECT row_count, head_hash FROM drained WHERE table_name = 'audit_logs'").fetchall()
         self.head = Head(*head[0]) if head else Head(0, GENESIS)
 
     def read_group(self, group: Iterable[Segment]) -> None:
-        """Read one drain's segments, in the order of their files, and write their rows."""
+        """Read one drain's segments, in the order of their files, and write their rows; those of each other lab together."""
+        for origin, files in groupby(group, lambda segment: _origin(segment.file)):
+            self._read_files(files, None if origin is None else Arrivals(self.cursor, self.journal, origin))
+        self._write_events([_analytics_updated(experiment) for experiment in self.finished.values()])
+        self.finished = {}
+
+    def _read_files(self, files: Iterable[Segment], arrivals: Arrivals | None) -> None:
         batch: dict[str, list[_Values]] = {}
         size = 0
-        for segment in group:
+        for segment in files:
             for offset, line in journal_files.read_lines(self.journal, segment):
+                if arrivals is not None and offset == 0 and self._took_header(line):
+                    continue
                 try:
                     record_type, values = decode(line)
                 except DamagedLine:
                     journal_files.set_aside(self.journal, segment.file, offset, line, "damaged")
                     continue
                 batch.setdefault(record_type.name, []).append(values)
+                if arrivals is not None:
+                    arrivals.note(values, segment.file, offset, line)
                 size += len(line)
                 if size >= BATCH_BYTES:
-                    self._write(batch)
+                    self._write(arrivals.admitted(batch) if arrivals else batch)
                     batch, size = {}, 0
             self._end(segment)
-        self._write(batch)
-        self._write_events([_analytics_updated(experiment) for experiment in self.finished.values()])
-        self.finished = {}
+        self._write(arrivals.admitted(batch) if arrivals else batch)
+
+    def _took_header(self, line: bytes) -> bool:
+        """Take note of what another lab calls itself, in the first line of its segment."""
+        try:
+            header = read_header(line)
+        except DamagedSegment:
+            return False
+        self.origins[header.origin] = header.name
+        return True
 
     def _end(self, segment: Segment) -> None:
         if segment.ended and segment.torn:
@@ -148,6 +171,8 @@ class _Drain:
             "INSERT OR REPLACE INTO journal_files VALUES (?, ?, ?)",
             [(file, at.stop, at.sealed) for file, at in self.progress.items()],
         )
+        if self.origins:
+            self.cursor.executemany("INSERT OR REPLACE INTO origins VALUES (?, ?)", list(self.origins.items()))
         stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
         before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
         for table, rows in self.new_rows.items():
@@ -211,17 +236,22 @@ class _Drain:
             partials.response(self.owners[row["experiment_id"]], row)
 
     def _write_revised(self, record_type: RecordType, rows: list[_Values]) -> tuple[list[_Values], list[_Values]]:
-        """Write rows whose revision is higher than the stored one; return those written and, of them, the new ones."""
+        """Write rows whose revision is higher than the stored one; return those written and, of them, the new ones.
+
+        Of two names that labs gave an experiment at the same revision the later counts, in whichever order they arrive.
+        """
         if not rows:
             return [], []
-        stored = dict(self._stored(record_type, rows, f"{record_type.key}, revision"))
-        latest: dict[str, _Values] = {}
+        rank = ("revision", "updated_at", "user") if record_type.name == "label" else ("revision",)
+        stored = {key: values for key, *values in self._stored(record_type, rows, f"{record_type.key}, {', '.join(rank)}")}
+        latest: dict[str, list[Any]] = {}
+        chosen: dict[str, _Values] = {}
         for row in rows:
-            key = row[record_type.key]
-            newest = latest[key]["revision"] if key in latest else stored.get(key, -1)
-            if row["revision"] > newest:
-                latest[key] = row
-        written = list(latest.values())
+            key, values = row[record_type.key], [row[name] for name in rank]
+            newest = latest.get(key) or stored.get(key)
+            if newest is None or values > newest:
+                latest[key], chosen[key] = values, row
+        written = list(chosen.values())
         new = [row for row in written if row[record_type.key] not in stored]
         self._insert(record_type, written, "OR REPLACE", new=len(new))
         return written, new
@@ -306,6 +336,12 @@ class _Drain:
         self.new_rows[record_type.table] = self.new_rows.get(record_type.table, 0) + new
 
 
+def _origin(file: str) -> str | None:
+    """Return the lab that a journal file came from; ``None`` for this one."""
+    name = SegmentName.read_pulled(file)
+    return name.origin if name else None
+
+
 def _owner(user: str, calibration_id: str | None) -> Owner:
     return user, calibration_id or UNCALIBRATED
 
@@ -313,7 +349,7 @@ def _owner(user: str, calibration_id: str | None) -> Owner:
 def _analytics_updated(experiment: _Values) -> _Values:
     """Return the event that an experiment's summaries are up to date; the same whoever derives it, however often."""
     return {
-        "event_id": str(uuid.uuid5(DERIVED, f"analytics_updated:{experiment['experiment_id']}")),
+        "event_id": _derived_id(experiment["experiment_id"]),
         "occurred_at": experiment["updated_at"],
         "event": "analytics_updated",
         "actor": experiment["user"],
@@ -325,6 +361,24 @@ def _analytics_updated(experiment: _Values) -> _Values:
         "payload": canonical_json(
             {"v": 1, "user": experiment["user"], "calibration_id": experiment["calibration_id"] or UNCALIBRATED}
         ),
+    }
+
+
+def _derived_id(experiment_id: str) -> str:
+    return str(uuid.uuid5(DERIVED, f"analytics_updated:{experiment_id}"))
+
+
+def derived_events(cursor: DuckDBPyConnection, experiments: Iterable[str]) -> dict[str, EventRow]:
+    """Return the event that the drain derived for each of some experiments, by their ids, so that other labs get the same one."""
+    ids = {_derived_id(experiment): experiment for experiment in experiments}
+    names = [column.name for column in RECORD_TYPES["event"].columns]
+    found = cursor.execute(f"SELECT {', '.join(names)} FROM audit_logs WHERE list_contains(?, event_id)", [list(ids)]).fetchall()
+    rows = (dict(zip(names, values, strict=True)) for values in found)
+    return {
+        ids[row["event_id"]]: EventRow(
+            **{**row, "occurred_at": time_text(row["occurred_at"]), "payload": json.loads(row["payload"])}
+        )
+        for row in rows
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pplab.store.record_types import time_text
 from pplab.store.run_lock import running_ids
@@ -81,21 +81,24 @@ SELECT experiment_id, created_at, e.revision, plan, provider, planned, coalesce(
 FROM experiments e LEFT JOIN experiment_labels l USING (experiment_id) WHERE {_NO_JUDGING}"""
 _TEXT = """lower(concat_ws(chr(10), experiment_id, name, tags, status, array_to_string(models, chr(10)), verdict,
                            array_to_string(plan ->> '$.prompts[*]', chr(10))))"""
-_PAGE = f"""
-WITH chosen AS (SELECT * FROM ({{chosen}}) ORDER BY created_at DESC, experiment_id DESC LIMIT $limit OFFSET $offset),
-     ids AS (SELECT experiment_id FROM chosen),
-     answered AS (SELECT experiment_id, count(*) AS answers, sum(cost) AS cost, sum(revision)::BIGINT AS revisions
-                  FROM responses WHERE experiment_id IN (FROM ids) GROUP BY experiment_id),
+_FOUND = """
+SELECT count(*), coalesce(list(experiment_id ORDER BY created_at DESC, experiment_id DESC)[$offset + 1 : $offset + $limit], [])
+FROM ({chosen})"""
+_CHOSEN = "experiment_id IN (SELECT unnest($ids))"
+_LISTED = f"""
+WITH answered AS (SELECT experiment_id, count(*) AS answers, sum(cost) AS cost, sum(revision)::BIGINT AS revisions
+                  FROM responses WHERE {_CHOSEN} GROUP BY experiment_id),
      scored AS (SELECT experiment_id, count(*) AS scores, max(created_at) AS last
-                FROM scores WHERE experiment_id IN (FROM ids) GROUP BY experiment_id),
+                FROM scores WHERE {_CHOSEN} GROUP BY experiment_id),
      rated AS (SELECT experiment_id, count(*) AS ratings, sum(revision)::BIGINT AS changes
-               FROM ratings WHERE experiment_id IN (FROM ids) GROUP BY experiment_id)
+               FROM ratings WHERE {_CHOSEN} GROUP BY experiment_id)
 SELECT experiment_id AS id, name, created_at, status, reason, coalesce(plan ->> '$.prompts[0]', '')[:{MOST_CHARACTERS}] AS prompt,
        coalesce(json_array_length(plan, '$.prompts'), 0)::INTEGER AS prompts, models, provider, planned,
        coalesce(answers, 0) AS answers, cost,
        concat_ws('/', revision, status, answers, revisions, scores, last, ratings, changes) AS state
-FROM chosen LEFT JOIN answered USING (experiment_id) LEFT JOIN scored USING (experiment_id) LEFT JOIN rated USING (experiment_id)
-ORDER BY created_at DESC, experiment_id DESC"""
+FROM ({_LABELLED}) LEFT JOIN answered USING (experiment_id) LEFT JOIN scored USING (experiment_id)
+                   LEFT JOIN rated USING (experiment_id)
+WHERE {_CHOSEN} ORDER BY created_at DESC, experiment_id DESC"""
 
 
 def experiment_page(
@@ -122,28 +125,17 @@ def experiment_page(
     0
     >>> store.close()
     """
-    words = search.lower().split()
+    running = list(running_ids(store.folder))
     with store.reading() as cursor:
-        chosen = f"FROM ({_LABELLED})"
-        values: dict[str, Any] = {"running": list(running_ids(store.folder))}
-        if words:
-            _register(cursor, verdicts or {})
-            conditions = " AND ".join(f"contains(text, $word_{k})" for k in range(len(words)))
-            values |= {f"word_{k}": word for k, word in enumerate(words)}
-            texts = f"SELECT *, {_TEXT} AS text FROM ({_LABELLED}) LEFT JOIN verdicts USING (experiment_id)"
-            chosen = f"SELECT * EXCLUDE (text, verdict) FROM ({texts}) WHERE {conditions}"
-        ((total,),) = cursor.execute(f"SELECT count(*) FROM ({chosen})", values).fetchall()
-        rows = _rows(cursor, _PAGE.format(chosen=chosen), {**values, "limit": limit, "offset": offset})
-    return ExperimentPage(total, tuple(_listed(row) for row in rows))
+        total, ids = _found(cursor, search.lower().split(), verdicts or {}, running, {"limit": limit, "offset": offset})
+        return ExperimentPage(total, _listed(cursor, ids, running))
 
 
 def listed_experiments(store: Store, ids: Sequence[str]) -> dict[str, ListedExperiment]:
     """Return some experiments as a list shows them, by id; those that are not there are left out."""
-    chosen = f"FROM ({_LABELLED}) WHERE list_contains($ids, experiment_id)"
-    values = {"ids": list(ids), "running": list(running_ids(store.folder)), "limit": len(ids), "offset": 0}
+    running = list(running_ids(store.folder))
     with store.reading() as cursor:
-        rows = _rows(cursor, _PAGE.format(chosen=chosen), values)
-    return {row["id"]: _listed(row) for row in rows}
+        return {one.id: one for one in _listed(cursor, ids, running)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +168,23 @@ def lab_figures(store: Store, user: str, since: datetime) -> LabFigures:
     return LabFigures(count, tuple(id_ for (id_,) in running), float(cost))
 
 
+def _found(
+    cursor: DuckDBPyConnection, words: list[str], verdicts: Mapping[str, str], running: list[str], page: dict[str, int]
+) -> tuple[int, list[str]]:
+    """Return how many experiments have all the words, and the ids of a page of them; the texts are made and read once."""
+    if not words:
+        found = _FOUND.format(chosen=f"FROM experiments WHERE {_NO_JUDGING}")
+        ((total, ids),) = cursor.execute(found, page).fetchall()
+        return total, ids
+    _register(cursor, verdicts)
+    conditions = " AND ".join(f"contains(text, $word_{k})" for k in range(len(words)))
+    texts = f"SELECT experiment_id, created_at, {_TEXT} AS text FROM ({_LABELLED}) LEFT JOIN verdicts USING (experiment_id)"
+    found = _FOUND.format(chosen=f"FROM ({texts}) WHERE {conditions}")
+    values = {f"word_{k}": word for k, word in enumerate(words)}
+    ((total, ids),) = cursor.execute(found, {**values, **page, "running": running}).fetchall()
+    return total, ids
+
+
 def _register(cursor: DuckDBPyConnection, verdicts: Mapping[str, str]) -> None:
     import pyarrow as pa
 
@@ -183,12 +192,13 @@ def _register(cursor: DuckDBPyConnection, verdicts: Mapping[str, str]) -> None:
     cursor.register("verdicts", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
 
 
-def _rows(cursor: DuckDBPyConnection, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    cursor.execute(query, dict(values))
+def _listed(cursor: DuckDBPyConnection, ids: Sequence[str], running: list[str]) -> tuple[ListedExperiment, ...]:
+    """Return what a list shows of some experiments, the newest first."""
+    if not ids:
+        return ()
+    cursor.execute(_LISTED, {"ids": list(ids), "running": running})
     names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _listed(row: dict[str, Any]) -> ListedExperiment:
-    created = time_text(row["created_at"])
-    return ListedExperiment(**{**row, "created_at": created, "models": tuple(row["models"])})
+    rows = (dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+    return tuple(
+        ListedExperiment(**{**row, "created_at": time_text(row["created_at"]), "models": tuple(row["models"])}) for row in rows
+    )

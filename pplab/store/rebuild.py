@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KEYS = {record_type.table: (record_type.key,) for record_type in RECORD_TYPES.values()} | {
     "analytics_summaries": ("user", "calibration_id", "measure"),
     "journal_files": ("file",),
+    "origins": ("origin",),
+    "pulled_records": ("id",),
 }
 """The compared tables. ``schema_version`` has only the clock of the migration, ``drained`` only counts of the others."""
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 OPEN = ".jsonl"
 SEALED = ".jsonl.gz"
+PULLED = "pulled"
+"""Where the segments of other labs lie, in the journal folder; see `pplab.store.shared_segments`."""
+FROM_ELSEWHERE = "from-"
+"""How the names of theirs begin."""
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -44,8 +48,16 @@ class Progress:
 
 
 def file_names(journal: Path) -> list[str]:
-    """Return the names of all journal files, sealed ones included, in the order of their beginning."""
-    return sorted(_names(journal, OPEN) | {name.removesuffix(".gz") for name in _names(journal / "sealed", SEALED)})
+    """Return the names of all journal files, sealed ones included, in the order of their beginning; those of other labs last."""
+    packed = _names(journal / "sealed", SEALED) | _names(journal / PULLED, SEALED)
+    return sorted(_names(journal, OPEN) | {name.removesuffix(".gz") for name in packed})
+
+
+def _places(journal: Path, name: str) -> tuple[Path, ...]:
+    """Return where a journal file may lie."""
+    if name.startswith(FROM_ELSEWHERE):
+        return (journal / PULLED / f"{name}.gz",)
+    return journal / name, journal / "sealed" / f"{name}.gz"
 
 
 def _names(folder: Path, ending: str) -> set[str]:
@@ -91,7 +103,7 @@ def unread_bytes(journal: Path, progress: Mapping[str, Progress]) -> int:
 
 def unreadable_files(journal: Path) -> list[str]:
     """Return the names of journal files that this user may not read, and whose records therefore stay out of the tables."""
-    return [name for name in file_names(journal) if not any(map(readable, (journal / name, journal / "sealed" / f"{name}.gz")))]
+    return [name for name in file_names(journal) if not any(map(readable, _places(journal, name)))]
 
 
 def unsealed_files(journal: Path, progress: Mapping[str, Progress]) -> tuple[str, ...]:
@@ -110,7 +122,7 @@ def _ended(path: Path) -> bool:
 @contextlib.contextmanager
 def _opened(journal: Path, name: str, start: int) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """Open a journal file at a position, wherever it lies now; an empty one when it is gone."""
-    for path in (journal / name, journal / "sealed" / f"{name}.gz") * 2:  # it may be compressed between two looks
+    for path in _places(journal, name) * 2:  # it may be compressed between two looks
         with contextlib.ExitStack() as stack:
             try:
                 plain = stack.enter_context(path.open("rb"))

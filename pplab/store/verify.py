@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pplab.store import segments
+from pplab.store import origin_chains, segments
+from pplab.store.arrivals import CONFLICT, names_of_origins
 from pplab.store.chain import GENESIS, SQL_HASH, Head
 from pplab.store.digests import DIGESTED, digest
 from pplab.store.drain_log import DrainLog
@@ -34,7 +35,8 @@ class Problem:
     kind
         ``altered``, ``deleted``, ``inserted`` or ``reordered`` for audit rows; ``count`` for a table with rows too many or too
         few, ``content`` for one with altered rows; ``summary`` for figures that the responses do not give; ``damaged`` for a
-        journal line that is not a record.
+        journal line that is not a record. The first four also for segments of other labs, and ``conflict`` for a line of theirs
+        that would have changed a record of another.
     seq
         The audit row, when it is about one.
     what
@@ -104,6 +106,7 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
         record_type.table: cursor.execute(f"SELECT count(*) FROM {record_type.table}").fetchall()[0][0]
         for record_type in RECORD_TYPES.values()
     }
+    stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
     problems = [
         *_chain(cursor),
         *_heads(cursor, mentioned),
@@ -114,8 +117,15 @@ def verify(cursor: DuckDBPyConnection, folder: Path, heads: Iterable[tuple[int, 
             Problem("damaged", None, f"journal line {name} is not a record")
             for name in segments.files_set_aside(journal, "damaged")
         ),
+        *(
+            Problem("conflict", None, f"line {name} of another lab differs from a record that was here, which stays")
+            for name in segments.files_set_aside(journal, CONFLICT)
+        ),
+        *(
+            Problem(kind, None, what)
+            for kind, what in origin_chains.problems(folder, (file for file, *_ in stored), names_of_origins(cursor))
+        ),
     ]
-    stored = cursor.execute("SELECT file, bytes_read, sealed FROM journal_files").fetchall()
     progress = {file: Progress(stop, sealed) for file, stop, sealed in stored}
     last = cursor.execute("SELECT seq, hash FROM audit_logs ORDER BY seq DESC LIMIT 1").fetchone()
     return VerifyReport(

@@ -240,8 +240,9 @@ class RunningVerbs:
 
         ``state`` is ``running``, ``waiting`` (the server asked for that, until ``waiting_until``, UTC), ``paused``, or
         ``interrupted``: its process died, and `Experiment.resume` completes it. ``done`` of ``planned`` calls have an outcome,
-        ``failed`` of them no answer; ``rate`` is answers a second over the last ten seconds, ``seconds_left`` what the rest takes
-        at that rate; ``cost`` and ``max_cost`` are US dollars. Only its ``user`` can steer a run.
+        ``failed`` of them no answer; ``rate`` is answers a second over the last ten seconds or the last ten answers, whichever
+        is longer, ``seconds_left`` what the rest takes at that rate; ``cost`` and ``max_cost`` are US dollars. Only its ``user``
+        can steer a run.
         """
         return runs_frame(self._runs.context.store)
 

@@ -9,6 +9,8 @@ STATIC_VIEWS = {
     ("pplab.share.regression_gate", "RegressionGate"): "report",
     ("pplab.share.migration", "Migration"): "migration",
     ("pplab.share.import_package", "ImportReport"): "report",
+    ("pplab.remote.pull", "PullReport"): "report",
+    ("pplab.remote.push", "PushReport"): "report",
     ("pplab.share.replay", "Replay"): "report",
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.browser.conftest import PATIENCE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,6 +28,19 @@ def show_sidebar(page: Page) -> None:
     """Open the sidebar as the palette does."""
     page.evaluate("() => void jupyterapp.commands.execute('pplab:show-experiments')")
     page.locator("[data-pplab='sidebar']").wait_for()
+
+
+def wait_until(page: Page, condition: str, argument: object = None) -> None:
+    """Wait for an async condition in the page; `Page.wait_for_function` would take its promise for a yes."""
+    script = f"""async argument => {{
+        const holds = {condition};
+        const end = Date.now() + {PATIENCE};
+        while (!(await holds(argument))) {{
+            if (Date.now() > end) throw new Error('this never came to be');
+            await new Promise(done => setTimeout(done, 50));
+        }}
+    }}"""
+    page.evaluate(script, argument)
 
 
 def kernels(page: Page) -> set[str]:

@@ -54,6 +54,7 @@ def test_answers_appear_while_the_cell_runs_and_the_cell_says_how_to_end_it(note
     expect(under_way.locator("[data-status='cancelled']")).to_have_count(1)
 
 
+@pytest.mark.soak
 def test_cards_are_sorted_and_filtered(cards):
     root = cards.widget("cards")
     root.get_by_label("Setting").select_option("1")
@@ -80,6 +81,7 @@ def test_a_failed_card_says_why_and_retry_sends_just_that_one_while_other_cells_
 AUDIT = "import pplab; lab = pplab.Lab(); print(len(lab.audit(event='retry_requested'))); lab.close()"
 
 
+@pytest.mark.soak
 def test_copying_an_answer_says_so(cards):
     cards.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     root = cards.widget("cards")
@@ -89,6 +91,7 @@ def test_copying_an_answer_says_so(cards):
     assert copied.strip()[:20] in root.locator("[data-pplab='text']").first.inner_text()
 
 
+@pytest.mark.soak
 def test_running_the_cell_again_leaves_one_live_set_of_cards(cards):
     for _ in range(2):
         cards.run_all()
@@ -97,6 +100,7 @@ def test_running_the_cell_again_leaves_one_live_set_of_cards(cards):
     expect(cards.widget("cards")).to_have_count(1)
 
 
+@pytest.mark.soak
 def test_without_a_kernel_the_answers_stand_in_the_notebook_as_html(cards):
     cards.save()
     cards.python("import ipywidgets; ipywidgets.Widget.close_all()")
@@ -113,6 +117,7 @@ def test_axe_finds_nothing_serious_in_any_theme(cards, findings):
     assert findings(cards, root) == []
 
 
+@pytest.mark.soak
 def test_at_700_pixels_nothing_is_wider_than_the_page(cards):
     cards.page.set_viewport_size({"width": 700, "height": 1000})
     root = cards.widget("cards")
@@ -124,6 +129,7 @@ Describe {topic} in one sentence."""
 TOPICS = "topics = {'topic': 'rain snow wind sun moon stars rivers hills lakes'.split()}"
 
 
+@pytest.mark.soak
 def test_a_race_shows_its_looks_and_folds_what_is_out_with_the_reason(notebook):
     undecided = "%%pplab run --n 1 --sweep temperature=0,1\nWrite a tagline."
     made = notebook(f"%load_ext pplab\n{TOPICS}", undecided, RACE, "%pplab dashboard").run_all()

@@ -37,6 +37,7 @@ def test_new_events_appear_above_by_themselves(opened, console):
     assert rows == sorted(rows, reverse=True)
 
 
+@pytest.mark.soak
 def test_an_event_leads_to_its_chain_by_keyboard_alone(opened, console):
     event(console, "experiment_generated").focus()
     opened.page.keyboard.press("Enter")
@@ -48,6 +49,7 @@ def test_an_event_leads_to_its_chain_by_keyboard_alone(opened, console):
     expect(event(console, "experiment_generated")).to_be_focused()
 
 
+@pytest.mark.soak
 def test_a_filter_shows_only_what_matches_and_clear_shows_all_again(console):
     console.get_by_label("Event", exact=True).select_option("experiment_generated")
     rows = console.locator("tr[data-seq]")
@@ -56,12 +58,14 @@ def test_a_filter_shows_only_what_matches_and_clear_shows_all_again(console):
     expect(event(console, "calibration_completed")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_the_chain_is_verified_on_request(console):
     expect(console.get_by_role("status").filter(has_text="not verified yet")).to_be_visible()
     console.get_by_role("button", name="Verify").click()
     expect(console.get_by_role("status").filter(has_text="Verified up to row")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_the_shown_selection_comes_as_a_file_of_the_browser(opened, console):
     console.get_by_label("Event", exact=True).select_option("experiment_generated")
     console.get_by_label("Format").select_option("jsonl")
@@ -71,6 +75,7 @@ def test_the_shown_selection_comes_as_a_file_of_the_browser(opened, console):
     assert [json.loads(line)["event"] for line in lines] == ["experiment_generated"]
 
 
+@pytest.mark.soak
 def test_the_time_line_shows_cells_and_operations_with_words_beside_the_bars(opened, console):
     console.get_by_role("tab", name="Events").focus()
     opened.page.keyboard.press("ArrowRight")

@@ -90,6 +90,7 @@ def test_what_another_notebook_stores_appears_without_running_a_cell(opened, das
     assert opened.python("print(len(dashboard.lab.audit(event='realtime_update_received')))") == "1\n"
 
 
+@pytest.mark.soak
 def test_a_filter_counts_again_what_it_lets_through(opened, dashboard):
     opened.python("%pplab run --n 3 --user eve Somebody else.")
     expect(dashboard).to_have_attribute("data-experiments", "2")
@@ -103,6 +104,7 @@ def test_a_filter_counts_again_what_it_lets_through(opened, dashboard):
     assert opened.python("print(dashboard.user, dashboard.factor)") == "eve max_tokens\n"
 
 
+@pytest.mark.soak
 def test_the_selected_experiments_come_as_a_file_of_the_browser(opened, dashboard):
     export = dashboard.get_by_role("button", name="Export")
     expect(export).to_be_disabled()
@@ -117,6 +119,7 @@ def test_the_selected_experiments_come_as_a_file_of_the_browser(opened, dashboar
     assert (opened.path.parent / "exports" / download.value.suggested_filename).exists()
 
 
+@pytest.mark.soak
 def test_it_follows_the_theme_and_the_room(opened, dashboard):
     words = dashboard.locator(".ytick text").first
     expect(words).to_have_css("fill", "rgb(38, 42, 48)")
@@ -134,6 +137,7 @@ def test_axe_finds_nothing_serious_in_any_theme(opened, dashboard, findings):
     assert findings(opened, dashboard) == []
 
 
+@pytest.mark.soak
 def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
     opened.python("dashboard.factor = 'top_p'")
     tick(dashboard, "Write a tagline for a notebook.")
@@ -147,6 +151,7 @@ def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
     expect(again.get_by_role("checkbox", name="Select Write a tagline for a notebook.")).to_be_checked()
 
 
+@pytest.mark.soak
 def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
     before = opened.python("import ipywidgets; print(len(ipywidgets.widgets.widget._instances))")
     for _ in range(3):
@@ -158,6 +163,7 @@ def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
     assert opened.python("print(len(ipywidgets.widgets.widget._instances))") == before
 
 
+@pytest.mark.soak
 def test_without_its_kernel_it_says_so_and_a_reopened_notebook_shows_its_static_form(opened, dashboard, tmp_path):
     opened.save()
     opened.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")

@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.lab_pages import kernels, wait_until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -75,6 +77,30 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     expect(footers(page)).to_have_count(4)
 
 
+def test_the_link_in_it_opens_the_trace_in_a_tab_that_needs_no_kernel_and_stays_over_a_reload(notebook):
+    opened = notebook(*CELLS[:2])
+    page = opened.page
+    opened.run_all()
+    opened.save()
+    expect(footers(page)).to_have_count(2)
+    before = kernels(page)
+    opened.shut_down()
+    footers(page).last.get_by_role("button", name="Trace").click()
+    waterfall = page.locator("#jp-main-dock-panel").get_by_role("region", name="Waterfall")
+    expect(waterfall.get_by_role("row", name="cell [2]")).to_be_visible()
+    expect(waterfall.get_by_role("row", name="replicate 1")).to_be_visible()
+    page.evaluate("() => [...jupyterapp.shell.widgets('main')].find(tab => tab.context).dispose()")
+    kept = """async folder => {
+        const layouts = JSON.stringify(await jupyterapp.serviceManager.workspaces.list());
+        return layouts.includes(`pplab-views:pplab-trace-${folder}`) && !layouts.includes(`notebook:${folder}/`);
+    }"""
+    wait_until(page, kept, opened.path.parent.name)
+    page.goto(opened.url.partition("/tree/")[0])
+    expect(waterfall.get_by_role("row", name="cell [2]")).to_be_visible()
+    assert kernels(page) < before
+
+
+@pytest.mark.soak
 def test_the_line_is_as_high_without_words_so_that_nothing_moves_when_they_come(notebook):
     opened = notebook("%load_ext pplab", "x = 1")
     opened.run_all()
@@ -85,6 +111,7 @@ def test_the_line_is_as_high_without_words_so_that_nothing_moves_when_they_come(
     assert heights[0] == heights[1] > 0
 
 
+@pytest.mark.soak
 def test_a_notebook_without_pplab_has_no_footers(notebook):
     opened = notebook("x = 1")
     opened.run_all()
@@ -109,6 +136,7 @@ def test_the_setting_takes_the_footers_away(notebook, settings):
     expect(footers(page)).to_have_count(1)
 
 
+@pytest.mark.soak
 def test_notebook_7_has_them_too(notebook, server):
     opened = notebook(*CELLS[:3])
     page = opened.page

@@ -55,6 +55,7 @@ def test_the_palette_and_the_menu_offer_the_same(lab):
     expect(items).to_have_text(["New experiment notebook", *LABELS, "Show experiments"])
 
 
+@pytest.mark.soak
 def test_a_new_notebook_is_made_in_the_folder_under_a_free_name_and_runs_as_it_is(lab, server, request):
     folder = server.root / f"launcher-{request.node.execution_count}-{request.node.name[:40]}"
     card = section(lab).get_by_role("button", name="New experiment notebook")

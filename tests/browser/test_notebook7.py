@@ -22,10 +22,12 @@ def test_widgets_and_the_lines_below_cells_are_there_and_a_cell_that_runs_has_bo
     expect(classic.locator(".jp-OutputArea [data-pplab='card']")).to_have_count(2)
     classic.locator(".jp-InputArea-editor").filter(has_text="Name a lamp.").click()
     classic.keyboard.press("Control+Enter")
+    expect(classic.locator(".jp-InputPrompt").last).to_have_text("[3]:")  # it has run: what follows is not what was there before
     expect(classic.locator("[data-pplab='cell-footer']").last).to_contain_text("2 calls")
     expect(classic.locator(".jp-OutputArea [data-pplab='card']")).to_have_count(2)
 
 
+@pytest.mark.soak
 def test_the_lab_has_a_menu_whose_dashboard_opens_in_jupyterlab(classic):
     classic.get_by_role("menuitem", name="Sampling lab", exact=True).click()
     with classic.expect_popup() as opened:

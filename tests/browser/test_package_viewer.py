@@ -70,6 +70,7 @@ def test_an_altered_package_says_so_when_the_file_changes(page, opened, folder):
     expect(package.get_by_role("button", name="Import")).to_be_disabled()
 
 
+@pytest.mark.soak
 def test_a_replay_opens_a_notebook_that_runs_it(page, opened, folder):
     opened("ada.zip").get_by_role("button", name="Replay").click()
     expect(page.locator(".jp-Notebook")).to_contain_text("replay 'ada.zip'")
@@ -77,6 +78,7 @@ def test_a_replay_opens_a_notebook_that_runs_it(page, opened, folder):
     page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
 
 
+@pytest.mark.soak
 def test_another_zip_is_one_line_with_a_download(page, opened):
     view = opened("theirs.zip")
     expect(view.get_by_role("alert")).to_contain_text("not a package of pplab")
@@ -86,6 +88,7 @@ def test_another_zip_is_one_line_with_a_download(page, opened):
     assert download.value.suggested_filename == "theirs.zip"
 
 
+@pytest.mark.soak
 def test_a_recording_and_a_table_have_a_preview(opened):
     table = opened("scores.parquet").locator("[data-pplab='preview']")
     expect(table).to_contain_text("100 of 300 rows")

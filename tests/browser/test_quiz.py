@@ -68,6 +68,7 @@ def test_by_keyboard_alone_it_can_be_answered_to_the_end(quiz):
     assert quiz.python("print(quiz.calibration.answers == pplab.calibration.preset('expressive'))") == "True\n"
 
 
+@pytest.mark.soak
 def test_keys_pressed_in_it_are_no_shortcuts_of_the_notebook(quiz):
     root = quiz.widget("quiz")
     root.get_by_role("radio").first.focus()
@@ -115,12 +116,14 @@ def test_a_fault_in_storing_is_shown_with_a_retry_that_works(quiz):
     expect(alert).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_a_restarted_kernel_is_said_and_takes_no_answers(new_quiz):
     root = new_quiz.widget("quiz")
     new_quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
     expect(root.get_by_role("status").filter(has_text="The kernel is gone")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_running_the_cell_again_leaves_one_live_quiz(quiz):
     for _ in range(3):
         quiz.run_all()
@@ -141,6 +144,7 @@ def test_axe_finds_nothing_serious_in_any_theme(quiz, findings):
     assert findings(quiz, root) == []
 
 
+@pytest.mark.soak
 def test_nothing_is_wider_than_the_page(quiz):
     root = quiz.widget("quiz")
     answer(root, preset("balanced"))
@@ -156,6 +160,7 @@ def test_nothing_is_wider_than_the_page(quiz):
         root.page.wait_for_function(inside, arg=root.element_handle())
 
 
+@pytest.mark.soak
 def test_opened_again_after_its_kernel_ended_it_shows_the_questions(new_quiz):
     new_quiz.save()
     new_quiz.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")

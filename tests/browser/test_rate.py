@@ -95,6 +95,7 @@ def test_no_setting_is_in_the_page_before_the_end(rate):
     expect(made.widget("rate").get_by_role("status").filter(has_text="Thank you: 3 of 3 rated")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_two_answers_are_compared_by_arrows_side_by_side_or_stacked_where_it_is_narrow(rate):
     made = rate("%pplab rate --pairs --n 5")
     form = made.widget("rate")
@@ -117,6 +118,7 @@ def test_two_answers_are_compared_by_arrows_side_by_side_or_stacked_where_it_is_
     assert list(stored(made)["choice"]) == ["left", "right", "equal", "both_bad", "left"]
 
 
+@pytest.mark.soak
 def test_by_mouse_with_a_note_and_an_undo(rate):
     made = rate()
     form = made.widget("rate")
@@ -134,6 +136,7 @@ def test_by_mouse_with_a_note_and_an_undo(rate):
     assert (list(frame["choice"]), list(frame["note"])) == (["5"], ["12345 unx="])
 
 
+@pytest.mark.soak
 def test_keys_pressed_in_it_are_no_shortcuts_of_the_notebook(rate):
     made = rate()
     made.widget("rate").get_by_role("region", name="Answer").click()
@@ -144,6 +147,7 @@ def test_keys_pressed_in_it_are_no_shortcuts_of_the_notebook(rate):
     assert made.page.evaluate(cells) == ["code", "code"]
 
 
+@pytest.mark.soak
 def test_running_the_cell_again_leaves_one_live_form(rate):
     made = rate()
     for _ in range(2):
@@ -153,7 +157,10 @@ def test_running_the_cell_again_leaves_one_live_form(rate):
     expect(made.widget("rate")).to_have_count(1)
 
 
-@pytest.mark.parametrize(("line", "choice"), [("%pplab rate --n 3", "5 excellent"), ("%pplab rate --pairs --n 3", "Both bad")])
+@pytest.mark.parametrize(
+    ("line", "choice"),
+    [pytest.param("%pplab rate --n 3", "5 excellent", marks=pytest.mark.soak), ("%pplab rate --pairs --n 3", "Both bad")],
+)
 def test_axe_finds_nothing_serious_in_any_theme(rate, findings, line, choice):
     made = rate(line)
     form = made.widget("rate")
@@ -168,6 +175,7 @@ def test_axe_finds_nothing_serious_in_any_theme(rate, findings, line, choice):
     assert findings(made, form) == []
 
 
+@pytest.mark.soak
 def test_nothing_is_wider_than_the_page(rate):
     made = rate("%pplab rate --pairs")
     root = made.widget("rate").element_handle()
@@ -176,6 +184,7 @@ def test_nothing_is_wider_than_the_page(rate):
         made.page.wait_for_function("root => root.scrollWidth <= root.clientWidth", arg=root)
 
 
+@pytest.mark.soak
 def test_opened_again_after_its_kernel_ended_it_says_how_to_go_on(rate):
     made = rate()
     made.save()

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Notebook
 from tests.browser.fake_labs import FakeLabs, experiment, lab, run
-from tests.browser.lab_pages import executed, kernels, notifications, open_lab, show_sidebar
+from tests.browser.lab_pages import executed, kernels, notifications, open_lab, show_sidebar, wait_until
 
 WORK = "work/.pplab"
 MANY = 10_000
@@ -83,6 +83,7 @@ def test_ten_thousand_experiments_are_shown_at_once_and_walked_by_keyboard(page,
     assert kernels(page) <= before
 
 
+@pytest.mark.soak
 def test_a_search_leaves_what_matches_and_can_be_cleared(page, labs, opened):
     labs.experiments[WORK].append(experiment(7, prompt="Answer this complaint.", status="failed", verdict=""))
     sidebar = opened()
@@ -138,14 +139,16 @@ def test_a_run_is_followed_steered_and_its_end_leads_to_the_results(page, labs, 
     page.wait_for_function("() => executed.some(([id]) => id === 'pplab:open-experiment')")
 
 
+@pytest.mark.soak
 def test_resume_without_a_fitting_notebook_copies_the_cell(page, labs, opened):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened()
     labs.ended(WORK, status="paused", reason="the budget is spent")
     notifications(page).get_by_role("button", name="Resume").click()
-    page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('%pplab run --resume 0192f0c1')")
+    wait_until(page, "async () => (await navigator.clipboard.readText()).includes('%pplab run --resume 0192f0c1')")
 
 
+@pytest.mark.soak
 def test_a_lost_connection_is_made_again_and_the_list_is_up_to_date(labs, opened):
     sidebar = opened()
     expect(rows(sidebar)).to_have_count(3)
@@ -155,6 +158,7 @@ def test_a_lost_connection_is_made_again_and_the_list_is_up_to_date(labs, opened
     expect(rows(sidebar).first).to_contain_text("Stored meanwhile.")
 
 
+@pytest.mark.soak
 def test_what_is_empty_says_what_to_do(page, labs, opened):
     labs.labs = []
     sidebar = opened()
@@ -169,6 +173,7 @@ def test_what_is_empty_says_what_to_do(page, labs, opened):
     page.wait_for_function("() => jupyterapp.shell.currentWidget?.context?.path.endsWith('experiment.ipynb')")
 
 
+@pytest.mark.soak
 def test_a_server_without_pplab_is_said_in_one_line(browser, server, folder):
     page = browser.new_page()  # whose console says that there is nothing at the address
     FakeLabs(page).missing = True
@@ -185,7 +190,14 @@ def test_axe_finds_nothing_serious_in_any_theme_and_700_pixels_suffice(page, lab
     labs.labs += [lab("new/.pplab", readable=False, note="made by a newer pplab (schema 99); this one reads 12")]
     labs.runs = {WORK: [run(failed=3), run(id="b", own=False, status="paused")]}
     labs.experiments = {WORK: [experiment(n, status=STATUSES[n % 6]) for n in range(30)]}
+    ranges = {"temperature": [0.3, 0.9], "top_p": [0.8, 1]}
+    labs.calibrations = {WORK: [{"id": "c", "name": "", "created_at": "2026-11-01T10:00:00Z", "user": "ada", "ranges": ranges}]}
+    labs.packages = {WORK: [{"path": "a.zip", "name": "a.zip", "size": 12_345, "modified_at": "2026-11-01T10:00:00Z"}]}
     sidebar = opened()
+    for title in ("Calibrations", "Packages"):
+        sidebar.get_by_role("button", name=title).or_(sidebar.get_by_role("heading", name=title)).first.click()
+    expect(section(sidebar, "calibrations")).to_contain_text("temperature 0.3 to 0.9")
+    expect(section(sidebar, "packages")).to_contain_text("a.zip")
     rows(sidebar).first.click()
     for width in (1400, 700):
         page.set_viewport_size({"width": width, "height": 900})

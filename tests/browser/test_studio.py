@@ -38,6 +38,7 @@ def test_a_prompt_is_run_in_the_calibrated_ranges_and_its_cards_appear(studio):
     expect(root.get_by_role("button", name="run took")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_the_code_it_shows_runs_the_same(studio):
     root = studio.widget("studio")
     write(root)
@@ -47,6 +48,7 @@ def test_the_code_it_shows_runs_the_same(studio):
     assert code.endswith(f"\n{PROMPT}")
 
 
+@pytest.mark.soak
 def test_the_estimate_follows_the_form_and_says_what_is_wrong(studio):
     root = studio.widget("studio")
     write(root)
@@ -58,6 +60,7 @@ def test_the_estimate_follows_the_form_and_says_what_is_wrong(studio):
     expect(root.locator(".pplab-studio-ahead")).to_contain_text("there is no file 'nowhere.csv'")
 
 
+@pytest.mark.soak
 def test_sliders_stop_at_the_calibrated_range_until_more_is_asked_for(studio):
     root = studio.widget("studio")
     exact = root.get_by_label("temperature, value 3, exactly")
@@ -85,6 +88,7 @@ def test_a_cell_run_meanwhile_works_at_once_and_the_run_can_be_paused_and_cancel
     expect(root.locator("[data-status='cancelled']")).to_have_count(5)
 
 
+@pytest.mark.soak
 def test_the_quiz_leads_on_to_it_with_its_calibration(notebook):
     from pplab.calibration import QUESTIONS, preset
 
@@ -100,6 +104,7 @@ def test_the_quiz_leads_on_to_it_with_its_calibration(notebook):
     write(root)
 
 
+@pytest.mark.soak
 def test_running_the_cell_again_leaves_one_live_studio(studio):
     for _ in range(2):
         studio.run_all()
@@ -107,12 +112,14 @@ def test_running_the_cell_again_leaves_one_live_studio(studio):
     assert studio.python(f"import ipywidgets; print({names})") == "['Cards', 'Studio']\n"
 
 
+@pytest.mark.soak
 def test_a_restarted_kernel_is_said(studio):
     root = studio.widget("studio")
     studio.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
     expect(root.get_by_role("status").filter(has_text="The kernel is gone")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_keys_typed_in_it_are_no_shortcuts_of_the_notebook(studio):
     prompt = studio.widget("studio").get_by_label("Prompt", exact=True)
     prompt.focus()
@@ -130,6 +137,7 @@ def test_axe_finds_nothing_serious_in_any_theme(studio, findings):
     assert findings(studio, root) == []
 
 
+@pytest.mark.soak
 def test_nothing_is_wider_than_the_page(studio):
     root = studio.widget("studio").element_handle()
     for width in (1400, 700):

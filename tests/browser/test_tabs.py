@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import expect
 
 import pplab
-from tests.browser.conftest import PATIENCE
-from tests.browser.lab_pages import notifications
+from tests.browser.conftest import PATIENCE, Notebook
+from tests.browser.lab_pages import notifications, show_sidebar, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,11 @@ class Lab:
         """Wait until JupyterLab is there."""
         self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('pplab:open-experiment')")
         expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+
+    def saved(self, view: str) -> None:
+        """Wait until JupyterLab has kept that a tab with this view is open."""
+        kept = "async id => JSON.stringify(await jupyterapp.serviceManager.workspaces.list()).includes(id)"
+        wait_until(self.page, kept, f"pplab-views:pplab-{view}-{self.address.replace('/', '%2F')}")
 
     def kernels(self) -> list[Any]:
         """Return the kernels of the server."""
@@ -78,12 +83,35 @@ def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_relo
     expect(cards.locator("[data-pplab=metrics] details[open] [aria-live] p").first).to_be_visible()
     lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)
     expect(cards).to_have_count(1)
-    saved = "async id => JSON.stringify(await jupyterapp.serviceManager.workspaces.list()).includes(id)"
-    lab.page.wait_for_function(saved, arg=f"pplab-views:pplab-cards-{lab.address.replace('/', '%2F')}")
+    lab.saved("cards")
     lab.page.reload()
     lab.wait()
     expect(cards.locator("[data-pplab=card]")).to_have_count(9)
     assert lab.kernels() == kernels
+
+
+def test_a_calibration_opens_from_the_sidebar_without_a_kernel_and_leads_on(lab):
+    kernels = lab.kernels()
+    show_sidebar(lab.page)
+    sidebar = lab.page.locator("[data-pplab='sidebar']")
+    sidebar.locator("[data-section='labs']").get_by_text(lab.folder.parent.name, exact=True).click()
+    sidebar.get_by_role("button", name="Calibrations").or_(sidebar.get_by_role("heading", name="Calibrations")).first.click()
+    sidebar.locator("[data-section='calibrations'] button").first.click()
+    calibration = lab.tab("calibration")
+    with pplab.Lab(store=lab.folder) as looked_at:
+        stored = looked_at.calibration()
+    expect(calibration.locator("blockquote").first).to_have_text(stored.persona)
+    expect(calibration.locator(".pplab-range", has_text="temperature").locator(".pplab-range-words")).to_have_text("0 to 1")
+    expect(calibration.get_by_role("rowheader", name="task")).to_be_visible()
+    lab.saved("calibration")
+    lab.page.reload()
+    lab.wait()
+    expect(calibration.locator("blockquote").first).to_have_text(stored.persona)
+    assert lab.kernels() == kernels
+    toolbar = lab.page.locator("#jp-main-dock-panel .jp-MainAreaWidget:visible .pplab-tab-toolbar")
+    toolbar.get_by_role("button", name="Use it in a notebook").click()
+    expect(lab.page.locator(".jp-Notebook [data-pplab='studio']")).to_be_visible()
+    lab.page.evaluate("async () => { await jupyterapp.serviceManager.sessions.shutdownAll() }")
 
 
 def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
@@ -104,6 +132,7 @@ def test_the_dashboard_draws_its_figure_and_follows_other_processes(lab):
         assert len(looked_at.context.store.audit("realtime_update_received")) == 0
 
 
+@pytest.mark.soak
 def test_the_audit_console_shows_events_and_where_they_came_from(lab):
     lab.command("pplab:audit", lab=lab.address)
     console = lab.tab("console")
@@ -115,6 +144,54 @@ def test_the_audit_console_shows_events_and_where_they_came_from(lab):
     expect(console.get_by_text("Verified up to row")).to_be_visible()
 
 
+def test_timing_and_a_trace_are_there_without_a_kernel_also_after_a_reload(lab):
+    kernels = lab.kernels()
+    with pplab.Lab(store=lab.folder) as looked_at:
+        operations = looked_at.context.store.timing("operation")
+    trace = operations.set_index("name")["correlation_id"]["run"]
+    timing, waterfall = lab.tab("timing"), lab.tab("timing").get_by_role("region", name="Waterfall")
+    lab.command("pplab:timing", lab=lab.address)
+    timing.get_by_label("Time", exact=True).select_option("All")
+    timing.get_by_role("tab", name="Operations").click()
+    timing.get_by_role("region", name="Slowest operations").get_by_role("button").first.click()
+    expect(waterfall.get_by_role("row").nth(1)).to_be_visible()
+    lab.command("pplab:open-trace", lab=lab.address, id=trace)
+    answer = waterfall.get_by_role("row", name="prompt 0 setting 2 replicate 2")
+    expect(answer).to_be_visible()
+    lab.saved("trace")
+    lab.page.reload()
+    lab.wait()
+    expect(answer).to_be_visible()
+    lab.command("pplab:timing", lab=lab.address)
+    expect(timing.get_by_role("region", name="Durations").get_by_role("row", name="Calls")).to_contain_text("9")
+    assert lab.kernels() == kernels
+
+
+@pytest.mark.soak
+def test_axe_finds_nothing_serious_in_any_tab_and_theme(lab, findings, server):
+    with pplab.Lab(store=lab.folder) as looked_at:
+        trace = looked_at.context.store.timing("operation")["correlation_id"].iloc[-1]
+        calibration = looked_at.calibration().id
+    view = Notebook(lab.page, lab.folder / "none.ipynb", server.url)
+    opened = lab.page.locator("#jp-main-dock-panel .pplab-view-tab:visible")  # the toolbar's button is JupyterLab's own
+    shown = {
+        "open-experiment": opened.locator("[data-pplab=card]"),
+        "dashboard": opened.locator(".main-svg"),
+        "audit": opened.locator("tbody tr"),
+        "timing": opened.get_by_role("region", name="Durations").get_by_role("row"),
+        "open-trace": opened.get_by_role("region", name="Waterfall").get_by_role("row"),
+        "open-calibration": opened.locator(".pplab-range"),
+    }
+    ids = {"open-experiment": lab.experiment, "open-trace": trace, "open-calibration": calibration}
+    found = {}
+    for command, content in shown.items():
+        lab.command(f"pplab:{command}", lab=lab.address, id=ids.get(command, ""))
+        expect(content.nth(1)).to_be_visible()
+        found[command] = findings(view, opened)
+    assert {command: told for command, told in found.items() if told} == {}
+
+
+@pytest.mark.soak
 def test_what_needs_a_kernel_opens_a_notebook_that_runs(lab):
     before = len(lab.kernels())
     lab.command("pplab:open-experiment", lab=lab.address, id=lab.experiment)

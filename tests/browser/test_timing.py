@@ -59,6 +59,7 @@ def test_a_step_leads_to_its_waterfall_and_back_by_keyboard_alone(opened, timing
     expect(row(timing, "run", "Slowest operations")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_the_time_that_is_looked_at_is_chosen(opened, timing):
     timing.get_by_label("Time", exact=True).select_option("Last hour")
     expect(row(timing, "cell [2]")).to_be_visible()
@@ -66,6 +67,7 @@ def test_the_time_that_is_looked_at_is_chosen(opened, timing):
     assert opened.python("print(timing.reach)") == "hour\n"
 
 
+@pytest.mark.soak
 def test_an_empty_lab_says_what_to_do(notebook):
     empty = notebook("import pplab\nfrom pplab.views.widgets.timing import Timing\nTiming(pplab.Lab(), reach='all')").run_all()
     expect(empty.widget("timing").get_by_role("status")).to_contain_text("Run a cell, such as %pplab calibrate")
@@ -83,6 +85,7 @@ def test_it_fits_a_narrow_page_and_axe_finds_nothing_serious_in_any_theme(opened
     assert findings(opened, timing) == []
 
 
+@pytest.mark.soak
 def test_it_is_there_again_after_a_reload_of_the_page_with_its_trace(opened, timing):
     row(timing, "cell [2]").get_by_role("button").click()
     expect(timing.get_by_role("region", name="Waterfall")).to_be_visible()
@@ -93,6 +96,7 @@ def test_it_is_there_again_after_a_reload_of_the_page_with_its_trace(opened, tim
     expect(again.get_by_role("region", name="Waterfall").get_by_role("row", name="cell [2]")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_without_its_kernel_the_static_form_stays(opened, timing):
     opened.save()
     opened.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")

@@ -54,8 +54,8 @@ def test_every_way_a_cell_can_end_in_a_kernel_leaves_one_row(kernel, tmp_path):
 @pytest.mark.parametrize(
     "code",
     [
-        "import time\nprint('begun', flush=True)\ntime.sleep(60)",
-        "print('begun', flush=True)\nwhile True: pass",
+        pytest.param("import time\nprint('begun', flush=True)\ntime.sleep(60)", marks=pytest.mark.soak),
+        pytest.param("print('begun', flush=True)\nwhile True: pass", marks=pytest.mark.soak),
         # ipykernel 7 cancels such a cell when its loop next wakes: one long sleep would be slept to its end.
         "import asyncio\nprint('begun', flush=True)\nwhile True: await asyncio.sleep(0.01)",
     ],
@@ -130,6 +130,7 @@ def test_cells_and_operations_of_a_restarted_kernel_go_to_the_same_lab(kernel, t
     assert frame["session_id"].nunique() == 2
 
 
+@pytest.mark.soak
 def test_hooks_print_nothing_in_any_kind_of_cell(kernel):
     for cell in ("x = 1", "", "   ", "x = 2;", "import asyncio; await asyncio.sleep(0)"):
         reply = kernel.run(cell)

@@ -180,6 +180,17 @@ def test_the_notebook_is_named_by_its_path_from_the_folder_that_holds_the_lab(lo
     assert list(cells()["notebook"]) == [stored]
 
 
+def test_a_notebook_that_is_named_from_the_working_folder_keeps_its_name_when_a_cell_changes_that(
+    loaded, extension, cells, monkeypatch, tmp_path
+):
+    (tmp_path / "elsewhere").mkdir()
+    extension.lab()  # opened in the folder in which the kernel began
+    monkeypatch.setenv("JPY_SESSION_NAME", "study.ipynb")
+    loaded.run_cell("import os; os.chdir('elsewhere')")
+    loaded.run_cell("x = 1")
+    assert list(cells()["notebook"]) == ["study.ipynb", "study.ipynb"]
+
+
 def test_visual_studio_code_names_its_notebook_too(loaded, cells, tmp_path):
     loaded.user_ns["__vsc_ipynb_file__"] = str(tmp_path / "notes" / "study.ipynb")
     loaded.run_cell("x = 1")

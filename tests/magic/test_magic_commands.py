@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from IPython.core.error import UsageError
 
+import pplab
 from pplab.calibration import Calibration
 from pplab.experiments.experiment import Experiment
 from tests.servers import FaultServer
@@ -179,3 +180,14 @@ def test_resume_refuses_what_it_would_ignore(loaded, capsys):
     ):
         assert not loaded.run_cell(f"%pplab run --resume latest {extra}").success
         assert words in capsys.readouterr().err
+
+
+def test_an_experiment_of_a_lab_elsewhere_is_resumed_there_by_the_path_from_the_notebook(loaded, tmp_path, capsys):
+    """The cell is the one that the extension's commands Resume and Retry write; see `resumeCell` in the front end."""
+    with pplab.Lab(store=tmp_path / "Ada's store") as elsewhere:
+        id_ = elsewhere.run("Why does it rain?", n=1).id
+    assert not loaded.run_cell(f"%load_ext pplab\n%pplab run --resume {id_}").success
+    assert "no experiment has the id" in capsys.readouterr().err
+    for option in ("--resume", "--retry-failed"):
+        cell = f"%load_ext pplab\n%pplab run {option} {id_} --store 'Ada'\\''s store'"
+        assert loaded.run_cell(cell).result.id == id_

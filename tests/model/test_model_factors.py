@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pplab.metrics import diversity
 from tests.servers.small_model import NAME
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 GREEDY = {"temperature": 0, "max_tokens": 16}
 
 
+@pytest.mark.soak
 def test_a_real_model_answers_otherwise_to_another_system_message(lab: Lab) -> None:
     systems = {"plain": "Answer in one short plain sentence.", "poet": "You are a poet. Answer in verse."}
     experiment = lab.run("What is water?", n=1, systems=systems, parameters=GREEDY)
@@ -33,6 +36,7 @@ def test_a_real_model_answers_each_wording_of_the_same_rows(lab: Lab) -> None:
         assert ("water", "cat")[row.prompt_index] in row.text.lower()
 
 
+@pytest.mark.soak
 def test_two_endpoints_at_one_server_of_a_real_model_give_the_same_greedy_answers(lab: Lab, model: SmallModel) -> None:
     lab.configuration.endpoints = {name: {"base_url": model.base_url} for name in ("left", "right")}
     experiment = lab.run("What is water?", n=1, models=[f"{NAME}@left", f"{NAME}@right"], parameters=GREEDY)

@@ -32,6 +32,7 @@ def test_a_rater_who_likes_long_answers_is_found_to(lab: Lab, experiment: Experi
     assert (known["length"] == 1).all()  # it orders every two answers as their lengths do
 
 
+@pytest.mark.soak
 def test_a_rater_who_always_takes_the_left_one_is_found_to(lab: Lab, experiment: Experiment) -> None:
     session = lab.rate(pairs=True, n=20)
     while session.item is not None:
@@ -41,6 +42,7 @@ def test_a_rater_who_always_takes_the_left_one_is_found_to(lab: Lab, experiment:
     assert said.preference.startswith("Not settled")
 
 
+@pytest.mark.soak
 def test_a_model_that_cannot_judge_is_not_relied_on(lab: Lab, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pplab.experiments.judge.LONGEST_REPLY", 24)
     report = lab.judge(experiment, model=NAME)

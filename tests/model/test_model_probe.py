@@ -21,10 +21,11 @@ def test_a_real_model_is_probed_to_honour_temperature(lab: Lab) -> None:
     assert probe.identical_with_seed >= 0.5
 
 
+@pytest.mark.soak
 def test_a_real_model_is_probed_to_honour_min_p(lab: Lab) -> None:
     assert lab.probe("min_p", prompt=PROMPT, n=8).verdict == "honoured"
 
 
-@pytest.mark.parametrize("parameter", ["verbosity", "x.some_unknown=0,1"])
+@pytest.mark.parametrize("parameter", [pytest.param("verbosity", marks=pytest.mark.soak), "x.some_unknown=0,1"])
 def test_a_probe_shows_no_effect_of_what_llama_cpp_passes_over(lab: Lab, parameter: str) -> None:
     assert lab.probe(parameter, prompt=PROMPT, n=5).verdict == "no visible effect"

@@ -34,6 +34,7 @@ def close(one, other):
     return all(getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-3, abs=1e-3) for name in fields)
 
 
+@pytest.mark.soak
 def test_what_is_read_together_changes_no_figure(reader):
     texts = ["Paris.", EVENING, "The capital of France is Paris.", "It is the", EVENING[:60]]
     prompts = [CAPITAL, LIGHTHOUSE, CAPITAL, CAPITAL, LIGHTHOUSE]

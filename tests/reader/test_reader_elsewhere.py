@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 import pplab
 from pplab.models.batches import BatchLimits, OpenAIBatches
 from pplab.plan.vocabulary import READER_SCORES, score_column
@@ -12,8 +14,6 @@ from tests.unit.shard_labs import PROMPT, recorded_lab
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from pplab import Lab
 
@@ -42,6 +42,7 @@ def test_answers_that_come_in_batches_are_read_each_once_and_a_resume_reads_thos
         assert reader_scores(lab) == 4 * len(READER_SCORES)
 
 
+@pytest.mark.soak
 def test_a_detached_run_has_its_answers_read_before_it_ends(tmp_path: Path) -> None:
     with recorded_lab(tmp_path, 2) as lab:
         experiment = lab.run(PROMPT, n=2, reader=True, detach=True)

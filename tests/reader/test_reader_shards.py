@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pplab.cluster.local_workers import LocalWorkers
 from pplab.cluster.messages import Portion
 from pplab.experiments import reading
@@ -9,6 +11,7 @@ from pplab.plan.vocabulary import READER_SCORES, score_column
 from tests.unit.shard_labs import PROMPT, recorded_lab
 
 
+@pytest.mark.soak
 def test_the_readers_of_two_processes_give_the_scores_of_one(tmp_path, monkeypatch):
     columns = [score_column(name, "reader") for name in READER_SCORES]
     readers, send = set(), LocalWorkers.send

@@ -10,6 +10,7 @@ import pytest
 import pplab
 from pplab.errors import StoreError
 from pplab.server import open_lab, open_labs
+from pplab.server.arguments import Arguments
 from pplab.server.listing import list_labs
 from pplab.server.open_labs import MOST_OPEN, OpenLabs
 from tests.server.conftest import PATIENCE
@@ -57,13 +58,13 @@ def test_a_lab_that_nobody_used_lately_is_closed_and_one_in_use_is_not(labs, ope
 
 
 def test_a_list_opens_only_the_labs_in_which_something_changed(labs, opened, tmp_path):
-    first = list_labs(labs)
+    first = list_labs(labs, Arguments({}))
     assert len(opened) == len(first["labs"]) == MOST_OPEN + 2
-    assert list_labs(labs) == first
+    assert list_labs(labs, Arguments({})) == first
     assert len(opened) == MOST_OPEN + 2
     with pplab.Lab(store=tmp_path / "lab-0" / ".pplab") as lab:
         lab.run("Why does it rain?", n=1)
-    again = list_labs(labs)
+    again = list_labs(labs, Arguments({}))
     assert [one["experiments"] for one in again["labs"]] == [1, *[0] * (MOST_OPEN + 1)]
     assert opened[MOST_OPEN + 2 :] == ["lab-0"]
 

@@ -14,9 +14,11 @@ import pplab
 from pplab.server.onlooker import Onlooker
 from pplab.server.served_view import VIEWS, ServedView
 from pplab.server.view_comm import ViewComm
+from pplab.views.widgets.calibration import StoredCalibration
 from pplab.views.widgets.cards import Cards
 from pplab.views.widgets.console import Console
 from pplab.views.widgets.dashboard import Dashboard
+from pplab.views.widgets.quiz import Quiz
 from pplab.views.widgets.timing import Timing
 
 PROMPT = "Write a tagline for a notebook."
@@ -106,7 +108,7 @@ def records(lab):
 def in_process(lab, view):
     if view == "cards":
         return Cards(lab, lab.manager.experiment("latest"))
-    return {"console": Console, "dashboard": Dashboard, "timing": Timing}[view](lab)
+    return {"calibration": StoredCalibration, "console": Console, "dashboard": Dashboard, "timing": Timing}[view](lab)
 
 
 VARYING = {"me"}
@@ -163,7 +165,9 @@ def test_looking_at_views_leaves_neither_audit_rows_nor_records(lab, look):
     timing.ask(kind="ready")
     timing.choose(reach="hour")
     assert timing.next_state("totals")
-    for browser in (cards, dashboard, console, timing):
+    calibration = look("calibration")
+    assert calibration.next_state("made")["user"] == "ada"
+    for browser in (cards, dashboard, console, timing, calibration):
         browser.close()
     assert records(lab) == before
 
@@ -174,6 +178,23 @@ def test_a_trace_is_the_timing_view_with_its_waterfall(lab, look):
     assert browser.frames.get_nowait()["values"]["trace"] == trace
     browser.ask(kind="ready")
     assert browser.next_state("waterfall")["bars"]
+
+
+def test_a_calibration_shows_what_the_quiz_shows_at_its_end_and_takes_no_changes(lab, look):
+    first, quiz = lab.calibration(), Quiz(lab)
+    quiz.set_state({"answers": first.answers})
+    lab.calibrate("precise")
+    before = records(lab)
+    browser = look("calibration", id=first.id)
+    begun = browser.frames.get_nowait()["values"]
+    shown = {"axes": quiz.axes, "preview": quiz.preview}
+    quiz.close()
+    assert {name: begun[name] for name in shown} == json.loads(json.dumps(shown))
+    assert begun["made"]["id"] == first.id
+    browser.choose(preview={}, made={})
+    browser.ask(kind="finish", answers=first.answers)
+    assert (browser.view._widget.preview["answered"], browser.frames.empty()) == (len(first.answers), True)
+    assert records(lab) == before
 
 
 def test_a_retry_of_what_failed_to_be_read_leaves_no_record(lab, look):
@@ -258,9 +279,9 @@ def test_an_export_that_is_asked_for_is_recorded(lab, look):
     assert browser.next_message("part")["data"]
 
 
-@pytest.mark.parametrize(("view", "arguments"), [("nothing", {}), ("cards", {"id": "ffffffff"})])
-def test_where_there_is_nothing_to_show_the_browser_is_told_in_words(lab, look, view, arguments):
-    browser = look(view, **arguments)
+@pytest.mark.parametrize("view", ["nothing", "cards", "calibration"])
+def test_where_there_is_nothing_to_show_the_browser_is_told_in_words(lab, look, view):
+    browser = look(view, id="ffffffff")
     frame = browser.frames.get_nowait()
     assert (frame["kind"], bool(frame["message"]), bool(frame["hint"])) == ("error", True, True)
     browser.ask(kind="ask", wanted=ANSWER_ALL)  # which nobody hears

@@ -66,6 +66,7 @@ def test_what_the_wheel_ships_enables_the_server_extension(jupyter):
     assert listed("jupyter", "server", "extension")[1]  # it lists each folder's own word
 
 
+@pytest.mark.soak
 def test_the_lab_extension_is_enabled_where_it_lies_unless_it_is_disabled(jupyter):
     install_front_end(jupyter)
     assert lab_extension() == "pplab 1.2.3 is enabled"

@@ -11,8 +11,8 @@ from store_processes import start
 from pplab.store.store import Store, open_store
 
 SOAK = bool(os.environ.get("PPLAB_SOAK"))
-RUNS = 100 if SOAK else 10
-ROUNDS = 60 if SOAK else 6
+RUNS = 100 if SOAK else 4
+ROUNDS = 60 if SOAK else 2
 
 WRITER = """
 import sys

@@ -35,7 +35,7 @@ from pplab.plan.vocabulary import STATUSES
 from pplab.store.record_types import RECORD_TYPES
 from pplab.store.store import Store, open_store
 
-ROUNDS = 120 if os.environ.get("PPLAB_SOAK") else 5
+ROUNDS = 120 if os.environ.get("PPLAB_SOAK") else 2
 
 
 def tables(store, *, without=()):

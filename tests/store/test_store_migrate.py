@@ -52,6 +52,8 @@ def test_a_blank_lab_has_the_whole_schema(store):
         "digest": ("VARCHAR", True),
         "head_hash": ("VARCHAR", True),
     }
+    expected["origins"] = {"origin": ("VARCHAR", False), "name": ("VARCHAR", False)}
+    expected["pulled_records"] = {"id": ("VARCHAR", False), "origin": ("VARCHAR", False)}
     expected["schema_version"] = {"version": ("BIGINT", False), "sha256": ("VARCHAR", False), "applied_at": ("TIMESTAMP", False)}
     assert schema == expected
     assert {table: list(columns) for table, columns in schema.items()} == {t: list(c) for t, c in expected.items()}
@@ -59,6 +61,8 @@ def test_a_blank_lab_has_the_whole_schema(store):
         "analytics_summaries": ["user", "calibration_id", "measure"],
         "journal_files": ["file"],
         "drained": ["table_name"],
+        "origins": ["origin"],
+        "pulled_records": ["id"],
         "schema_version": ["version"],
     }
     assert indexes == [(0,)], "an explicit index is corrupted by kill -9 and reopen on DuckDB 1.5"

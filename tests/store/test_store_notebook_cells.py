@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from store_records import cell, metric, response
 
-from pplab.inputs.paths import path_from
 from pplab.store import notebook_cells
 from pplab.store.notebook_cells import CellRun, cells_of_notebook
 
@@ -74,7 +73,6 @@ def test_what_nobody_told_is_unknown_and_not_zero(store):
 def test_the_path_may_be_text_or_a_path_absolute_or_from_the_working_folder(store, monkeypatch, given):
     store.append(at(1, execution_count=1))
     monkeypatch.chdir(store.folder.parent)
-    path_from.cache_clear()
     assert len(cells_of_notebook(store, given(str(store.folder.parent / "study.ipynb")))) == 1
 
 

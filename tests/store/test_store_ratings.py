@@ -20,7 +20,7 @@ from pplab.store.store import Store, open_store
 from pplab.store.trace import Edge
 
 SOAK = bool(os.environ.get("PPLAB_SOAK"))
-ROUNDS = 30 if SOAK else 3
+ROUNDS = 30 if SOAK else 1
 DAY = "2026-11-24T00:00:00.00000"
 RATING = "f" * 32
 

@@ -90,7 +90,7 @@ WORLDS = ["tie", "two at the top", "just over the margin", "0.1"]
 MANY = itertools.product([3, 4, 6, 10, 20], [2, 3, 5], [2, 3, 5], [0.0, 0.05], [False, True], WORLDS)
 
 
-@pytest.mark.parametrize(("prompts", "replicates", "settings", "interaction", "greedy", "world"), some(MANY, 31))
+@pytest.mark.parametrize(("prompts", "replicates", "settings", "interaction", "greedy", "world"), some(MANY, 97))
 def test_of_prompts_like_these_bounds_cover_and_headlines_hold(prompts, replicates, settings, interaction, greedy, world):
     effects = truth(world, settings)
     found = simulate(prompts, replicates, effects, interaction=interaction, greedy=greedy)
@@ -106,7 +106,7 @@ def test_of_prompts_like_these_bounds_cover_and_headlines_hold(prompts, replicat
 FEW = itertools.product([1, 2], [3, 5], [2, 3, 5], [0.0, 0.05], [False, True], WORLDS)
 
 
-@pytest.mark.parametrize(("prompts", "replicates", "settings", "interaction", "greedy", "world"), some(FEW, 17))
+@pytest.mark.parametrize(("prompts", "replicates", "settings", "interaction", "greedy", "world"), some(FEW, 53))
 def test_of_one_or_two_prompts_only_these_are_spoken_of_and_the_bounds_cover(
     prompts, replicates, settings, interaction, greedy, world
 ):
@@ -294,7 +294,7 @@ RATES = [(0.5, 0.5), (0.9, 0.9, 0.9), (0.97, 0.97), (0.6, 0.8, 0.8), (0.5, 0.535
 CHECKED = itertools.product([6, 10, 20, 40], [1, 2, 4], RATES, [0.03, 0.15])
 
 
-@pytest.mark.parametrize(("prompts", "replicates", "rates", "spread"), some(CHECKED, 7))
+@pytest.mark.parametrize(("prompts", "replicates", "rates", "spread"), some(CHECKED, 23))
 def test_pass_rates_are_told_apart_no_more_often_than_promised(prompts, replicates, rates, spread):
     found = pass_rates(prompts, replicates, rates, spread=spread)
     assert found.covered >= 0.93 - slack(0.93)

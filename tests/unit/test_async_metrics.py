@@ -107,6 +107,7 @@ def test_answers_arrive_and_are_stored_while_the_first_waits_for_its_metric(lab)
     assert list(exp.responses["patience"]) == [1.0] * count
 
 
+@pytest.mark.soak
 def test_no_more_than_the_bound_are_awaited_at_once(lab):
     running, most = [], []
 
@@ -144,7 +145,7 @@ def test_a_metric_that_raises_or_never_returns_gives_no_value_and_says_why(lab):
     assert exp.responses["structure"].notna().any()
 
 
-@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("stopped", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_a_metric_that_ignores_its_cancellation_is_not_waited_for(stopped):
     entered, ended = asyncio.Event(), asyncio.Event()
 
@@ -274,6 +275,7 @@ def test_scoring_later_asks_only_what_is_not_there_and_an_interrupt_keeps_what_c
     assert lab.audit(event="scores_added")["entity_id"].tolist() == [exp.id] * 2
 
 
+@pytest.mark.soak
 def test_a_replay_pays_for_nothing_again_and_says_so(lab):
     asked = []
     register_warmth(asked)
@@ -293,6 +295,7 @@ def test_a_replay_pays_for_nothing_again_and_says_so(lab):
     assert "stand as they were stored, for they are async or cost money" in replay.words
 
 
+@pytest.mark.soak
 def test_a_gate_asks_about_the_new_answers_only_and_compares_no_two_versions(lab):
     asked = []
     register_warmth(asked)

@@ -57,4 +57,5 @@ def test_ratings_that_leave_no_value_out_are_refused_in_one_line():
 
 
 def test_a_chosen_persona_becomes_the_persona():
-    assert narrow(BASE, [{}, {}], {1}, words="the warm persona", persona="Be warm.").persona == "Be warm."
+    narrowed = narrow(BASE, [{}, {}], {1}, words="the warm persona", persona="Be warm.")
+    assert (narrowed.persona, narrowed.personas["medium"]) == ("Be warm.", "Be warm.")

@@ -228,7 +228,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("as_line", [False, True])
+@pytest.mark.parametrize("as_line", [pytest.param(False, marks=pytest.mark.soak), True])
 def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with FaultServer() as server:

@@ -47,7 +47,7 @@ def set_key(value):
 
 
 def test_every_call_is_made_and_stored_once_though_a_worker_is_killed(client, tmp_path):
-    calls = 10_000 if SOAK else 300
+    calls = 10_000 if SOAK else 100
     told = []
     pids = list(client.run(os.getpid).values())
 
@@ -114,6 +114,7 @@ def test_no_key_is_in_any_message_and_the_workers_use_their_own(client, server, 
     assert not [message for message in sent if KEY.encode() in message]
 
 
+@pytest.mark.soak
 def test_cancelling_ends_the_calls_under_way_on_the_cluster(client, server, tmp_path):
     with lab_at(tmp_path, server, "play:hang") as lab:
         experiment = lab.start("hang", n=40, on=client)
@@ -124,6 +125,7 @@ def test_cancelling_ends_the_calls_under_way_on_the_cluster(client, server, tmp_
         assert experiment.responses["error"].str.contains("may have been billed").sum() >= 1
 
 
+@pytest.mark.soak
 def test_workers_that_would_ask_another_server_say_so(client, tmp_path):
     client.run(set_key, KEY)
     try:
@@ -135,6 +137,7 @@ def test_workers_that_would_ask_another_server_say_so(client, tmp_path):
         client.run(set_key, None)
 
 
+@pytest.mark.soak
 def test_the_address_of_a_scheduler_is_enough(client, tmp_path):
     with recorded_lab(tmp_path, 6) as lab:
         address = client.scheduler.address.replace("tcp://", "dask://")

@@ -100,6 +100,7 @@ def test_several_processes_give_what_one_gives(own_metrics):
             assert events(lab, experiment)["llm_request_started"] == 12
 
 
+@pytest.mark.soak
 def test_a_race_in_two_processes_is_the_race_of_one():
     race = {"sweep": {"temperature": [0, 0.8, 1.6]}, "seed": 3, "until": "settled"}
     prompts = [f"Describe {word} in one sentence." for word in ["rain", "snow", "wind", "sun", "moon", "stars", "rivers"]]
@@ -110,6 +111,7 @@ def test_a_race_in_two_processes_is_the_race_of_one():
         assert shown(two) == shown(one)
 
 
+@pytest.mark.soak
 def test_what_a_recording_lacks_is_recorded_by_every_process_and_then_answered_from_it(server, tmp_path):
     path = tmp_path / "calls.jsonl"
     with lab_at(tmp_path, server, "fast") as lab:
@@ -135,6 +137,7 @@ def test_a_call_that_failed_in_a_recording_gets_its_next_outcome_when_it_is_aske
         assert first.retry_failed().status == "completed"
 
 
+@pytest.mark.soak
 def test_a_slow_server_is_asked_no_more_at_once_than_one_process_would(server, tmp_path):
     with lab_at(tmp_path, server, "play:ok") as lab:
         connections = server.counts()["connections"]
@@ -145,6 +148,7 @@ def test_a_slow_server_is_asked_no_more_at_once_than_one_process_would(server, t
         assert len(sent) == 30
 
 
+@pytest.mark.soak
 def test_a_server_that_refuses_many_at_once_is_waited_for(server, tmp_path):
     with lab_at(tmp_path, server, "play:rate_limited_ms,ok") as lab:
         experiment = lab.run("too many", n=12, processes=2)
@@ -154,7 +158,7 @@ def test_a_server_that_refuses_many_at_once_is_waited_for(server, tmp_path):
 # -- money --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.soak)])
 def test_no_process_sends_a_call_that_could_pass_max_cost(server, tmp_path, processes):
     with lab_at(tmp_path, server, "fast") as lab:
         lab.configuration.prices = {"fast": [100.0, 1000.0]}  # an answer is $0.0612, and at most $0.1022
@@ -168,6 +172,7 @@ def test_no_process_sends_a_call_that_could_pass_max_cost(server, tmp_path, proc
         assert experiment.resume(max_cost=10).status == "completed"
 
 
+@pytest.mark.soak
 def test_an_attempt_that_may_have_been_billed_counts_with_the_most_it_can_have_cost(server, tmp_path):
     with lab_at(tmp_path, server, "play:reset_mid_body,ok") as lab:
         lab.configuration.prices = {"play:reset_mid_body,ok": [100.0, 1000.0]}
@@ -239,6 +244,7 @@ def test_an_interrupt_ends_all_within_a_second_or_two_and_keeps_what_arrived(ser
         assert not (set(stored.index) - {"ok", "cancelled"})
 
 
+@pytest.mark.soak
 def test_pausing_sends_nothing_more_until_it_goes_on(server, tmp_path):
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.start("paused", n=100, processes=2, max_concurrency=4)
@@ -325,6 +331,7 @@ def test_a_metric_that_cannot_be_carried_is_named_before_anything_is_stored(lab)
     assert lab.experiments().empty
 
 
+@pytest.mark.soak
 def test_a_worker_that_would_ask_another_server_says_so(server, tmp_path, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)

@@ -122,7 +122,7 @@ def precision(row: ResponseRow) -> float | None:
     return statistics.fmean(known) if known else None
 
 
-@settings(max_examples=60 if os.environ.get("PPLAB_SOAK") else 6)
+@settings(max_examples=60 if os.environ.get("PPLAB_SOAK") else 4)
 @given(experiments)
 def test_every_figure_is_what_the_rows_say(tmp_path_factory, made) -> None:
     store = open_store(tmp_path_factory.mktemp("lab"))
@@ -163,7 +163,7 @@ def test_every_figure_is_what_the_rows_say(tmp_path_factory, made) -> None:
     store.close()
 
 
-@settings(max_examples=30 if os.environ.get("PPLAB_SOAK") else 4)
+@settings(max_examples=30 if os.environ.get("PPLAB_SOAK") else 3)
 @given(experiments, experiments)
 def test_a_refresh_says_the_same_as_reading_everything_anew(tmp_path_factory, first, then) -> None:
     store = open_store(tmp_path_factory.mktemp("lab"))

@@ -250,6 +250,7 @@ def test_a_bad_key_is_told_in_the_results_and_shown_nowhere(tmp_path: Path) -> N
         assert holding(tmp_path, KEY) == []
 
 
+@pytest.mark.soak
 def test_several_runs_at_once_a_race_a_recording_and_endpoints_with_keys_of_the_environment(
     tmp_path: Path, server: GatedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

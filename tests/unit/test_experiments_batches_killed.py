@@ -61,15 +61,15 @@ with pplab.Lab(store=folder, user="ada", model="m", base_url=url, api_key=sys.st
 @pytest.mark.parametrize(
     ("step", "batches"),
     [
-        ("before the intent", ["completed"] * 3),
-        ("after the intent", ["completed", "not_submitted", "completed", "completed"]),
+        pytest.param("before the intent", ["completed"] * 3, marks=pytest.mark.soak),
+        pytest.param("after the intent", ["completed", "not_submitted", "completed", "completed"], marks=pytest.mark.soak),
         ("after the upload", ["completed", "not_submitted", "completed", "completed"]),
-        ("after the batch was made", ["completed"] * 3),
-        ("after its id was written", ["completed"] * 3),
-        ("while it is looked at", ["completed"] * 3),
+        pytest.param("after the batch was made", ["completed"] * 3, marks=pytest.mark.soak),
+        pytest.param("after its id was written", ["completed"] * 3, marks=pytest.mark.soak),
+        pytest.param("while it is looked at", ["completed"] * 3, marks=pytest.mark.soak),
         ("while results come", ["completed"] * 3),
-        ("after some results are stored", ["completed"] * 3),
-        ("before its end is written", ["completed"] * 3),
+        pytest.param("after some results are stored", ["completed"] * 3, marks=pytest.mark.soak),
+        pytest.param("before its end is written", ["completed"] * 3, marks=pytest.mark.soak),
     ],
 )
 def test_a_killed_process_costs_no_answer_and_asks_nothing_twice(

@@ -1,4 +1,4 @@
-"""Runs in batches from outside: commands, an interrupt, a process of its own, and who listens."""
+"""Runs in batches from outside: commands, an interrupt, a process of its own, who listens, and the record it leaves."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def test_an_experiment_that_was_not_run_in_batches_is_not_resumed_in_batches(
     assert "this experiment was not run in batches" in err
 
 
+@pytest.mark.soak
 def test_an_interrupt_leaves_the_batches_at_the_provider_and_gives_the_prompt_back(tmp_path: Path) -> None:
     with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
 
@@ -121,6 +122,7 @@ def test_a_file_of_requests_is_not_detached(tmp_path: Path) -> None:
         lab.run("Say hello.", batch="asked.jsonl", detach=True)
 
 
+@pytest.mark.soak
 def test_another_budget_lets_a_run_go_on_that_waits_for_money(tmp_path: Path) -> None:
     with BatchServer(looks=10**6) as server, lab_at(tmp_path, server) as lab:
         OpenAIBatches.limits = BatchLimits(requests=2, first_look=0.02, longest_look=0.1)
@@ -149,3 +151,19 @@ def test_listeners_hear_of_every_answer_and_async_metrics_score_them(tmp_path: P
             assert list(experiment.responses["warmth"]) == [0.5] * 3
     finally:
         unregister("warmth")
+
+
+@pytest.mark.soak
+def test_a_batch_stands_in_the_trace_and_in_the_audit(tmp_path: Path) -> None:
+    with BatchServer() as server, lab_at(tmp_path, server) as lab:
+        experiment = lab.run(["Name a lamp.", "Name a chair.", "Name a tree."], n=1, batch=True)
+        [batch] = lab.manager.context.store.batches(experiment.id)
+        trace = lab.trace(experiment.id)
+        assert [node.label for node in trace.nodes if node.kind == "batch"] == ["m completed"]
+        assert (("experiment", experiment.id), ("batch", batch.batch_id)) in {(edge.source, edge.target) for edge in trace.edges}
+        assert len(lab.trace(batch.batch_id).nodes) == len(trace.nodes)
+        audit = lab.audit()
+        events = audit[audit["entity"] == "batch"]
+        assert list(events["event"]) == ["batch_submitted", "batch_ended"]
+        assert json.loads(events["payload"].iloc[1]) | {"v": 1} == {"v": 1, "status": "completed", "done": 3, "failed": 0}
+        assert (audit["event"] == "llm_request_started").sum() == 3

@@ -76,6 +76,7 @@ def test_conversations_are_run_shown_exported_packaged_and_replayed(lab, tmp_pat
         assert other.check(package.path, n=3).outcome != "drifted"
 
 
+@pytest.mark.soak
 def test_wordings_and_personas_are_combined_paired_exported_and_replayed(lab, tmp_path):
     experiment = lab.run(WORDINGS, data=TOPICS, systems=PERSONAS, n=2, seed=1)
     frame = experiment.responses
@@ -145,7 +146,7 @@ def test_what_batch_lines_ask_for_besides_their_messages_is_said_to_be_unused(la
     assert "model, max_tokens of the batch lines are not used: give them with the run" in words
 
 
-@pytest.mark.parametrize("extra", [[], ["--prompts", "topics.csv"]])
+@pytest.mark.parametrize("extra", [[], pytest.param(["--prompts", "topics.csv"], marks=pytest.mark.soak)])
 def test_wordings_and_personas_from_files_need_no_prompt_in_the_terminal(tmp_path, extra):
     (tmp_path / "topics.csv").write_text("topic\nrain\nsnow\n", "utf-8")
     for name, text in (

@@ -37,7 +37,7 @@ def with_descriptors(limit, store, server, wanted=200):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("limit", [64, 48])
+@pytest.mark.parametrize("limit", [64, pytest.param(48, marks=pytest.mark.soak)])
 def test_few_descriptors_mean_fewer_calls_at_once_which_is_said_and_every_answer_is_stored(tmp_path, limit):
     with FaultServer() as server:
         status, stored, warnings, ahead = with_descriptors(limit, tmp_path / "lab", server)
@@ -46,6 +46,7 @@ def test_few_descriptors_mean_fewer_calls_at_once_which_is_said_and_every_answer
     assert [f"may open {limit} files" in words for words in (*warnings, *ahead)] == [True, True]
 
 
+@pytest.mark.soak
 def test_enough_descriptors_are_no_news(tmp_path):
     with FaultServer() as server:
         status, _, warnings, ahead = with_descriptors(256, tmp_path / "lab", server, wanted=32)

@@ -139,6 +139,7 @@ def test_a_key_that_is_set_after_the_lab_was_opened_is_taken_out_of_everything(
     assert_apart(running, tmp_path)
 
 
+@pytest.mark.soak
 def test_two_names_of_one_host_are_two_endpoints_with_one_identity(tmp_path: Path) -> None:
     with PlainServer() as server, lab_of(tmp_path, {"a": server, "b": server}) as lab:
         rows = lab.run("hello", n=2, models=["m@a", "m@b"]).responses
@@ -164,6 +165,7 @@ def test_an_endpoint_is_not_sent_the_organization_that_the_environment_names(
         assert (own.api_key, work.api_key) == (KEYS["b"], KEYS["a"])
 
 
+@pytest.mark.soak
 def test_the_embedded_model_answers_beside_others_and_gets_no_connection(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running) as lab:
         experiment = lab.run("hello", n=2, models=["m@a", "embedded"])
@@ -234,6 +236,7 @@ def test_an_endpoint_that_denies_access_leaves_the_others_going_and_is_named(tmp
         assert [len(running[name].asked) for name in ("a", "c")] == [30, 30]
 
 
+@pytest.mark.soak
 def test_an_endpoint_that_is_down_leaves_the_others_going_and_is_resumed_only_where_it_was_asked(tmp_path: Path) -> None:
     with servers() as running:
         with PlainServer() as gone:
@@ -252,6 +255,7 @@ def test_an_endpoint_that_is_down_leaves_the_others_going_and_is_resumed_only_wh
             assert len(running["a"].asked) == asked
 
 
+@pytest.mark.soak
 def test_a_long_retry_after_pauses_one_endpoint_and_a_resume_sends_only_what_is_missing(tmp_path: Path) -> None:
     with servers(b=in_turn(failing(429, Retry_After="600"), GOOD)) as running, lab_of(tmp_path, running) as lab:
         experiment = lab.run("hello", n=10, models=MODELS, max_concurrency=3)
@@ -270,6 +274,7 @@ def test_a_long_retry_after_pauses_one_endpoint_and_a_resume_sends_only_what_is_
         }
 
 
+@pytest.mark.soak
 def test_an_endpoint_that_asks_to_wait_a_moment_holds_up_no_other(tmp_path: Path) -> None:
     slow = in_turn(failing(429, Retry_After="2"), GOOD)
     with servers(b=slow) as running, lab_of(tmp_path, running) as lab:
@@ -280,6 +285,7 @@ def test_an_endpoint_that_asks_to_wait_a_moment_holds_up_no_other(tmp_path: Path
         assert rows["last"][0] < rows["last"][1]
 
 
+@pytest.mark.soak
 def test_an_endpoint_takes_no_more_calls_at_once_than_it_is_configured_for(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running, b={"max_concurrency": 1}) as lab:
         preflight = lab.preflight("hello", n=50, models=["m@a", "m@b"])
@@ -294,6 +300,7 @@ def test_an_endpoint_takes_no_more_calls_at_once_than_it_is_configured_for(tmp_p
         assert overlaps["n"].tolist() == [0]
 
 
+@pytest.mark.soak
 def test_a_setting_whose_calls_are_all_rejected_is_not_sent_again_and_the_others_go_on(tmp_path: Path) -> None:
     refusal = {"message": "Unsupported value: 'temperature'", "param": "temperature", "code": "unsupported_value"}
     refused = (400, json.dumps({"error": {**refusal, "type": "invalid_request_error"}}).encode(), {})
@@ -378,6 +385,7 @@ def test_a_package_of_several_models_is_verified_imported_replayed_and_checked(
         assert [len(server.asked) - before for server, before in zip(running.values(), asked, strict=True)] == [12, 12, 0]
 
 
+@pytest.mark.soak
 def test_models_are_swept_on_the_command_line(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running) as lab:
         session = Session(lambda: lab, "notebook")
@@ -388,6 +396,7 @@ def test_models_are_swept_on_the_command_line(tmp_path: Path) -> None:
         session.close()
 
 
+@pytest.mark.soak
 def test_more_replicates_are_asked_of_every_model(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running) as lab:
         experiment = lab.run("hello", n=2, models=MODELS).top_up(5)
@@ -396,6 +405,7 @@ def test_more_replicates_are_asked_of_every_model(tmp_path: Path) -> None:
         assert lab.context.store.counts()["responses"] == 15
 
 
+@pytest.mark.soak
 def test_a_recording_answers_models_by_name_where_no_endpoint_is_configured(tmp_path: Path) -> None:
     with servers() as running, lab_of(tmp_path, running) as lab:
         lab.use_recording(tmp_path / "calls.jsonl")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers import FaultServer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import KEY, SOAK, attempts, lab_at
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_a_server_that_stays_broken_is_given_up_within_the_deadline_with_its_sta
         assert all(status == 502 and "cloudy today" in raw for _, status, raw in stored)
 
 
-@pytest.mark.parametrize("step", ["hang", "hang_mid_body", "trickle"])
+@pytest.mark.parametrize("step", [*only_soak("hang", "hang_mid_body"), "trickle"])
 def test_the_deadline_of_a_call_holds_within_half_a_second(server: FaultServer, tmp_path: Path, step: str) -> None:
     with lab_at(tmp_path, server, f"play:{step}") as lab:
         lab.run("warm up", n=1, deadline=0.5)
@@ -192,6 +193,7 @@ def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(
         assert lab.sql("SELECT first_token_ms FROM responses").iloc[0, 0] is not None
 
 
+@pytest.mark.soak
 def test_raw_bodies_are_kept_up_to_256_kb_with_the_size_and_hash_of_the_whole(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:stream_huge") as lab:
         lab.run("a lot", n=1, stream=True)

@@ -38,6 +38,7 @@ def test_a_change_replaces_what_it_names_and_leaves_the_rest(lab, experiment):
     assert experiment.name is None
 
 
+@pytest.mark.soak
 def test_a_change_is_audited_with_what_it_says_now(lab, experiment):
     experiment.label("final")
     row = lab.audit("experiment_labelled").iloc[-1]
@@ -61,11 +62,13 @@ def test_a_search_looks_through_name_tags_and_note_in_any_case(lab, experiment, 
     assert lab.experiments(search="nowhere").empty
 
 
+@pytest.mark.soak
 def test_the_list_of_experiments_shows_names_and_tags(lab, experiment):
     frame = lab.experiments()
     assert frame[["name", "tags", "note"]].iloc[0].tolist() == ["warm or plain", "tone, v2", "Before the launch."]
 
 
+@pytest.mark.soak
 def test_an_export_names_the_experiment_of_each_row(lab, experiment, tmp_path):
     lab.run("Say hello.", n=1)
     path = lab.export(lab.experiments(), format="parquet", path=tmp_path / "both.parquet").path

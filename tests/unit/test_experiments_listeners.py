@@ -56,6 +56,7 @@ def test_two_runs_at_once_tell_each_its_own_listener(server: FaultServer, tmp_pa
     assert (second.planned, second.done, second.prompts) == ({30}, 30, ["two"] * 30)
 
 
+@pytest.mark.soak
 def test_a_run_that_nobody_waits_for_tells_its_listener_too(server: FaultServer, tmp_path: Path) -> None:
     notes = Notes()
     with lab_at(tmp_path, server, "fast") as lab:
@@ -63,7 +64,7 @@ def test_a_run_that_nobody_waits_for_tells_its_listener_too(server: FaultServer,
         assert (notes.planned, notes.done, notes.prompts) == ({5}, 5, ["one"] * 5)
 
 
-@pytest.mark.parametrize("again", ["top_up", "check"])
+@pytest.mark.parametrize("again", ["top_up", pytest.param("check", marks=pytest.mark.soak)])
 def test_later_runs_of_an_experiment_have_listeners_of_their_own(server: FaultServer, tmp_path: Path, again: str) -> None:
     first, second = Notes(), Notes()
     with lab_at(tmp_path, server, "fast") as lab:

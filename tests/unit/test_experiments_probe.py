@@ -15,6 +15,7 @@ from pplab.experiments.caveats import caveats
 from pplab.experiments.probe_ends import probe_ends
 from pplab.plan.plan import make_plan
 from tests.servers import FaultServer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-@pytest.mark.parametrize("parameter", ["temperature", "top_p", "max_tokens", "frequency_penalty"])
+@pytest.mark.parametrize("parameter", ["temperature", "max_tokens", *only_soak("top_p", "frequency_penalty")])
 def test_the_embedded_model_honours_its_parameters(tmp_path: Path, parameter: str) -> None:
     with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
         found = lab.probe(parameter)
@@ -44,7 +45,7 @@ def test_the_embedded_model_honours_its_parameters(tmp_path: Path, parameter: st
         assert not lab.run("Write about the sea.", n=1, sweep={parameter: ends}).warnings
 
 
-@pytest.mark.parametrize("parameter", ["seed", "stop", "logprobs"])
+@pytest.mark.parametrize("parameter", ["seed", *only_soak("stop", "logprobs")])
 def test_what_is_no_number_is_probed_by_two_values(tmp_path: Path, parameter: str) -> None:
     with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
         assert lab.probe(parameter).verdict == "honoured"
@@ -58,7 +59,7 @@ def test_answers_that_were_cut_are_evidence_as_well(tmp_path: Path) -> None:
         assert set(statuses) == {"truncated"}
 
 
-@pytest.mark.parametrize("parameter", ["verbosity", "top_k", "x.mirostat=0,2"])
+@pytest.mark.parametrize("parameter", ["top_k", *only_soak("verbosity", "x.mirostat=0,2")])
 def test_any_parameter_that_a_server_ignores_shows_no_visible_effect(server: FaultServer, tmp_path: Path, parameter: str) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
         probe = lab.probe(parameter)
@@ -68,6 +69,7 @@ def test_any_parameter_that_a_server_ignores_shows_no_visible_effect(server: Fau
         assert plan.swept == (probe.parameter,)
 
 
+@pytest.mark.soak
 def test_all_parameters_that_a_sweep_would_use_are_probed_one_by_one(tmp_path: Path) -> None:
     with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
         session = Session(lambda: lab, front_end="terminal")
@@ -85,6 +87,7 @@ def test_a_model_that_takes_no_temperature_is_asked_without_one() -> None:
     assert probe_ends("reasoning_effort", None, "gpt-6-luna", {}, "api.openai.com")[0]["reasoning_effort"] == "none"
 
 
+@pytest.mark.soak
 def test_at_temperature_0_the_embedded_model_repeats_itself(tmp_path: Path) -> None:
     with pplab.Lab(store=tmp_path / "lab", model="embedded") as lab:
         assert lab.probe("temperature").identical_at_zero == 1.0

@@ -70,6 +70,7 @@ def test_a_race_drops_settings_and_stops_early_and_the_last_look_is_the_verdict(
     assert sum(events["entity_id"] == experiment.id) == len(race.looks)
 
 
+@pytest.mark.soak
 def test_the_same_race_run_again_sends_the_same_calls(lab: pplab.Lab, whole: Experiment, tmp_path: Path) -> None:
     experiment = whole
     package = lab.export(experiment, "package", tmp_path / "race.zip").path
@@ -126,6 +127,7 @@ lab.run({PROMPTS!r}, **{RACE!r}, on_response=arrived, max_concurrency=2)
         assert experiment.verdict().headline == whole.verdict().headline
 
 
+@pytest.mark.soak
 def test_what_is_settled_is_not_looked_at_again_and_more_answers_are(lab: pplab.Lab) -> None:
     experiment = lab.run(PROMPTS, **RACE)
     before = looks(experiment)

@@ -65,6 +65,7 @@ def test_pages_of_cards_open_no_tables(lab, stored, openings):
     assert openings == []
 
 
+@pytest.mark.soak
 def test_two_experiments_are_compared_at_one_opening(lab, stored, openings):
     other = lab.run(PROMPT, n=2, parameters={"max_tokens": 10}).id
     openings.clear()
@@ -115,6 +116,7 @@ def test_a_running_experiment_shows_each_answer_at_the_next_question(tmp_path):
         assert set(shown.responses["status"]) == {"cancelled"}
 
 
+@pytest.mark.soak
 def test_a_running_experiment_is_shown_at_one_opening_too(tmp_path, openings):
     with FaultServer() as server, lab_at(tmp_path, server, "play:hang") as lab:
         running = lab.start(PROMPT, n=2, max_concurrency=1)
@@ -125,6 +127,7 @@ def test_a_running_experiment_is_shown_at_one_opening_too(tmp_path, openings):
         running.cancel()
 
 
+@pytest.mark.soak
 def test_what_a_user_does_to_a_table_changes_no_later_one(lab, stored):
     experiment = lab.experiment(stored)
     for table in (experiment.responses, experiment.summary()):

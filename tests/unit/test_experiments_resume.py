@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pplab.cli import main
 from pplab.errors import BadInput, NotFound, StoreBusy
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import KEY, attempts, lab_at
@@ -141,15 +142,16 @@ def test_what_a_resume_asks_for_is_audited(server: FaultServer, tmp_path: Path) 
         assert list(lab.audit(event="experiment_generated")["entity_id"]) == [experiment.id] * 2
 
 
-def test_the_terminal_resumes_and_retries_by_id(server: FaultServer, tmp_path: Path) -> None:
+def test_the_terminal_resumes_and_retries_by_id(
+    server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with lab_at(tmp_path, server, "play:context_length,ok") as lab:
         name = lab.run("from the terminal", n=1).id
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     options = ["--store", str(tmp_path / "lab"), "--model", "play:context_length,ok", "--base-url", server.base_url]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": KEY}
     for option, status in (("--resume", "failed"), ("--retry-failed", "completed")):
-        command = [sys.executable, "-m", "pplab", "run", option, name[:8], "--json", *options]
-        shown = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=240).stdout
-        assert f'"status": "{status}"' in shown
+        main(["run", option, name[:8], "--json", *options])
+        assert f'"status": "{status}"' in capsys.readouterr().out
 
 
 def test_a_run_started_while_another_runs_does_not_wait_for_it(server: FaultServer, tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_a_program_that_ends_without_closing_its_lab_leaves_an_interrupted_run_a
     code = """
 import time
 lab.run("first", n=1)
-experiment = lab.start("left behind", n=1000, max_concurrency=4, on_response=print)
+experiment = lab.start("left behind", n=200, max_concurrency=4, on_response=print)
 while experiment.progress["done"] < 8:
     time.sleep(0.01)
 """
@@ -205,4 +207,4 @@ while experiment.progress["done"] < 8:
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.experiment()
         assert (experiment.status, experiment.reason) == ("interrupted", "the lab was closed")
-        assert len(lab.responses(experiment)) == 1000
+        assert len(lab.responses(experiment)) == 200

@@ -130,6 +130,7 @@ def test_a_call_whose_cost_stays_unknown_counts_with_the_most_it_can_have_cost(s
         assert (experiment.responses["status"] == "ok").sum() == 9
 
 
+@pytest.mark.soak
 def test_another_attempt_is_not_paid_for_out_of_an_empty_budget(server: FaultServer, tmp_path: Path) -> None:
     with priced(tmp_path, server, "play:reset_mid_body,ok") as lab:
         experiment = lab.run("lost on the way", n=1, parameters={"max_tokens": 100}, max_cost=0.15)
@@ -162,6 +163,7 @@ def test_the_users_function_hears_of_each_response_once_it_is_safe_in_the_journa
         assert not experiment.warnings
 
 
+@pytest.mark.soak
 def test_a_users_function_that_raises_is_not_called_again_and_the_run_goes_on(server: FaultServer, tmp_path: Path) -> None:
     calls = []
 
@@ -176,6 +178,7 @@ def test_a_users_function_that_raises_is_not_called_again_and_the_run_goes_on(se
         assert any("ZeroDivisionError: oh" in warning for warning in experiment.warnings)
 
 
+@pytest.mark.soak
 def test_a_slow_users_function_holds_up_no_call(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.start("slow listener", n=20, deadline=2, on_response=lambda _: time.sleep(0.05))
@@ -193,6 +196,7 @@ def test_pieces_of_a_streamed_answer_are_heard_as_they_arrive(server: FaultServe
         assert len(pieces) > 3
 
 
+@pytest.mark.soak
 def test_a_slow_metric_of_the_user_blocks_neither_the_loop_nor_the_deadline(server: FaultServer, tmp_path: Path) -> None:
     @pplab.metrics.metric("patience", low=0, high=1)
     def patience(text: str, prompt: str) -> float:

@@ -37,7 +37,7 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("model", ["play:suggests", "play:suggests_json"])
+@pytest.mark.parametrize("model", ["play:suggests", pytest.param("play:suggests_json", marks=pytest.mark.soak)])
 def test_the_table_holds_the_prompt_and_its_variants_and_can_be_run(server: FaultServer, tmp_path: Path, model: str) -> None:
     with lab_at(tmp_path, server, model) as lab:
         suggested = lab.suggest_prompts(OWN, 3)
@@ -53,6 +53,7 @@ def test_the_table_holds_the_prompt_and_its_variants_and_can_be_run(server: Faul
         assert [row["generated"] for row in ran.plan.rows] == [None, *[model] * 3]
 
 
+@pytest.mark.soak
 def test_a_table_of_json_lines_can_be_run_too(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:suggests") as lab:
         lab.suggest_prompts(OWN, 2, "more/own.jsonl")
@@ -104,14 +105,14 @@ def test_too_few_usable_ones_are_said_in_one_line_and_none_is_invented(server: F
         ("fast", "the answer holds no list of prompts"),
         ("play:suggests_own", "1 repeats your prompt or another one"),
         ("play:declines", "the model declined to write prompts"),
-        ("play:refusal", "no usable prompt came"),
-        ("play:empty_text", "no usable prompt came"),
+        pytest.param("play:refusal", "no usable prompt came", marks=pytest.mark.soak),
+        pytest.param("play:empty_text", "no usable prompt came", marks=pytest.mark.soak),
         ("play:length", "the answer was cut off"),
-        ("play:thinks_to_the_limit", "no usable prompt came"),
-        ("play:content_filter", "no usable prompt came"),
-        ("play:tool_calls", "no usable prompt came"),
+        pytest.param("play:thinks_to_the_limit", "no usable prompt came", marks=pytest.mark.soak),
+        pytest.param("play:content_filter", "no usable prompt came", marks=pytest.mark.soak),
+        pytest.param("play:tool_calls", "no usable prompt came", marks=pytest.mark.soak),
         ("play:bad_key", "no usable prompt came"),
-        ("play:quota", "no usable prompt came"),
+        pytest.param("play:quota", "no usable prompt came", marks=pytest.mark.soak),
     ],
 )
 def test_where_none_came_one_line_says_why_and_nothing_is_written(
@@ -177,6 +178,7 @@ def test_the_embedded_model_is_said_to_follow_no_instructions(tmp_path: Path) ->
     assert "write the prompts into a table" in raised.value.hint
 
 
+@pytest.mark.soak
 def test_the_call_is_kept_found_by_its_tag_and_audited(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:suggests") as lab:
         suggested = lab.suggest_prompts(OWN, 3, seed=7)
@@ -192,6 +194,7 @@ def test_the_call_is_kept_found_by_its_tag_and_audited(server: FaultServer, tmp_
         assert lab.rebuild().equal
 
 
+@pytest.mark.soak
 def test_a_recording_answers_in_the_models_place(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lab_at(tmp_path, server, "play:suggests") as lab:
         lab.use_recording("calls.jsonl")
@@ -211,6 +214,7 @@ def test_offline_nothing_is_sent(server: FaultServer, tmp_path: Path, monkeypatc
         lab.suggest_prompts(OWN, 3)
 
 
+@pytest.mark.soak
 def test_an_interrupt_ends_it_in_one_line_and_writes_nothing(server: FaultServer, tmp_path: Path) -> None:
     def interrupt(lab: pplab.Lab) -> None:
         while not lab.context.store.experiments().shape[0]:  # so that the call is under way

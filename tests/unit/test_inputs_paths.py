@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from pplab.inputs.paths import path_from
 
@@ -23,3 +24,11 @@ def test_from_a_working_folder_that_was_removed_no_path_leads_anywhere(tmp_path,
     shutil.rmtree(gone)
     assert path_from(tmp_path, "nowhere.ipynb") is None
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_relative_path_is_of_the_working_folder_of_the_moment(tmp_path, monkeypatch):
+    for name in ("first", "second", "first"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        assert path_from(tmp_path, "study.ipynb") == f"{name}/study.ipynb"
+        assert path_from(Path(), str(tmp_path / "study.ipynb")) == "../study.ipynb"

@@ -235,14 +235,40 @@ def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, 
     ("model", "pairs", "warned", "words"),
     [
         ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
-        ("left", False, "it tells nothing apart", "It said the same of all"),
-        ("longer", True, "it prefers longer answers", r"Length explains 100% of its choices"),
-        ("longer", False, "it prefers longer answers", r"longer answers get better ones \(correlation \+(1.00|0.9\d)"),
+        pytest.param("left", False, "it tells nothing apart", "It said the same of all", marks=pytest.mark.soak),
+        pytest.param("longer", True, "it prefers longer answers", r"Length explains 100% of its choices", marks=pytest.mark.soak),
+        pytest.param(
+            "longer",
+            False,
+            "it prefers longer answers",
+            r"longer answers get better ones \(correlation \+(1.00|0.9\d)",
+            marks=pytest.mark.soak,
+        ),
         ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
-        ("by_chance", True, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice"),
-        ("refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry"),
-        ("prose", False, "too many of its replies cannot be read", "no JSON object: This one is rather good"),
-        ("prose", True, "too many of its replies cannot be read", "no JSON object: This one is rather good"),
+        pytest.param(
+            "by_chance",
+            True,
+            "it contradicts itself",
+            r"contradicted itself on \d+ of \d+ items that came twice",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
+            "refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry", marks=pytest.mark.soak
+        ),
+        pytest.param(
+            "prose",
+            False,
+            "too many of its replies cannot be read",
+            "no JSON object: This one is rather good",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
+            "prose",
+            True,
+            "too many of its replies cannot be read",
+            "no JSON object: This one is rather good",
+            marks=pytest.mark.soak,
+        ),
     ],
 )
 def test_each_bias_is_found_and_said(experiment, model, pairs, warned, words):
@@ -252,7 +278,7 @@ def test_each_bias_is_found_and_said(experiment, model, pairs, warned, words):
     assert re.search(words, report.words)
 
 
-@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("pairs", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_of_a_fair_judge_nothing_is_said_that_is_not_so(experiment, pairs):
     report = experiment.judge("fair", pairs=pairs)
     assert (report.unreadable, report.contradicted, report.by_order) == (0, 0, 0)
@@ -269,11 +295,13 @@ def test_unreadable_replies_give_no_score_and_say_why(lab, experiment):
     assert {why["judge_helpful"][:14] for why in experiment.unjudged.values()} == {"no JSON object"}
 
 
+@pytest.mark.soak
 def test_a_judge_of_its_own_family_is_named(lab, experiment):
     assert "its own family" not in experiment.judge("fair").words
     assert "It judged its own family (writer)" in experiment.judge("writer-large").words
 
 
+@pytest.mark.soak
 def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_by_its_tag(lab, experiment):
     report = experiment.judge("fair")
     assert lab.experiment("latest").id == experiment.id
@@ -284,6 +312,7 @@ def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_
         lab.experiment(report.judgings[0]).judge("fair")
 
 
+@pytest.mark.soak
 def test_two_rubrics_and_two_judges_stand_apart(lab, experiment, tmp_path):
     own = tmp_path / "warm tone.md"
     own.write_text("Is it warm?\n5: yes\n1: no\n", "utf-8")
@@ -359,6 +388,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line_and_nothing_is_sent(experi
     assert len(server.bodies) == asked
 
 
+@pytest.mark.soak
 def test_answers_that_are_all_alike_have_no_pairs(lab):
     alone = lab.run(PROMPTS[:1], n=2, sweep={"temperature": [0]}, seed=1)
     with pytest.raises(BadInput, match="no two different answers"):
@@ -410,7 +440,10 @@ def test_the_limit_of_a_run_is_that_of_its_judge_too(tmp_path, server):
     assert run({"writer": [1, 1], "fair": [1, 1], "other": [1, 1]}, "1")["judges"][0]["missing"] == 0
 
 
-@pytest.mark.parametrize(("effect", "sent"), [("honoured", True), ("rejected", False), (None, True)])
+@pytest.mark.parametrize(
+    ("effect", "sent"),
+    [("rejected", False), *(pytest.param(effect, True, marks=pytest.mark.soak) for effect in ("honoured", None))],
+)
 def test_a_judge_is_told_a_temperature_where_it_takes_one(tmp_path, server, effect, sent):
     known = {"fair": {"temperature": effect}} if effect else {}
     configuration = PPLab(capabilities=known)

@@ -25,6 +25,7 @@ from pplab.scoring.surface.distances import distance_matrix
 from pplab.views import static
 from tests.servers.plain import PlainServer
 from tests.servers.played_models import PROMPTS, Played, PlayedModels, played_answer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import KEY, SOAK
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ WORLDS = {
 }
 PRICES = {"old": [3.0, 15.0], "new": [3.0, 15.0]}
 CHEAPER = {**PRICES, "new": [0.3, 1.5]}
-SEEDS = 100 if SOAK else 4
+SEEDS = 100 if SOAK else 2
 MOST_CALLS, MOST_DOLLARS = 200, 1.0
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -82,7 +83,7 @@ def test_the_played_models_differ_by_more_than_the_margin_or_not_at_all() -> Non
     assert not any(row["fault"] for row in rows)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", ["worse", "refuses temperature", *only_soak("equal", "better", "cheaper")])
 def test_the_answer_is_right_in_95_of_100_seeds_and_never_over_budget(world: str, tmp_path: Path) -> None:
     old, new, right = WORLDS[world]
     outcomes = []
@@ -99,7 +100,7 @@ def test_the_answer_is_right_in_95_of_100_seeds_and_never_over_budget(world: str
     assert outcomes.count(right) >= 0.95 * SEEDS - (0 if SOAK else 0.5), outcomes
 
 
-@pytest.mark.parametrize("world", WORLDS if SOAK else ("worse", "refuses temperature"))  # a no-go and a go
+@pytest.mark.parametrize("world", ["worse", *only_soak(*(world for world in WORLDS if world != "worse"))])
 def test_over_http_in_a_terminal_with_exit_code_json_and_junit(
     world: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,7 +205,7 @@ def old(lab: pplab.Lab) -> Experiment:
     return lab.run(PROMPTS, system="Be brief.", parameters={"temperature": 0.5}, n=2, name="in use")
 
 
-@pytest.mark.parametrize("by", ["object", "id", "name"])
+@pytest.mark.parametrize("by", ["object", *only_soak("id", "name")])
 def test_of_an_old_experiment_nothing_is_asked_again(lab: pplab.Lab, old: Experiment, by: str) -> None:
     played = PlayedModels({"old": Played(), "new": Played()}, 4)
     playing(lab, played)
@@ -221,6 +222,7 @@ def test_of_an_old_experiment_nothing_is_asked_again(lab: pplab.Lab, old: Experi
     assert lab.experiment(moved.experiment.id).verdict().words == moved.words
 
 
+@pytest.mark.soak
 def test_a_package_is_imported_and_a_migration_is_one_again(lab: pplab.Lab, old: Experiment, tmp_path: Path) -> None:
     package = lab.export(old, "package", tmp_path / "old.zip").path
     with lab_of(tmp_path / "other") as other:

@@ -14,13 +14,14 @@ from pplab.experiments.candidates import MOST, candidates
 from pplab.models.capabilities import offered_parameters
 from pplab.plan.race import LOOKS
 from pplab.plan.vocabulary import MARGIN
+from tests.soak import only_soak
 from tests.unit.experiment_labs import SOAK
 
 if TYPE_CHECKING:
     from pplab.analysis.control import AgainstControl
     from pplab.analysis.paired import Paired
 
-RUNS = 500 if SOAK else 60
+RUNS = 500 if SOAK else 40
 PROMPTS = 30
 BOUNDARIES = (*(look for look in LOOKS if look < PROMPTS), PROMPTS)
 MOST_MORE = 1_000
@@ -54,21 +55,21 @@ def values(gains: tuple[float, ...], chance: np.random.Generator) -> np.ndarray:
     return 0.5 + of_prompts[:, :, None] + chance.normal(0, WITHIN, (PROMPTS + MOST_MORE, settings, 2))
 
 
-@pytest.mark.parametrize("gains", [(-0.035,), (-0.035,) * 4, (-0.035, -0.1, -0.1)])
+@pytest.mark.parametrize("gains", [(-0.035,), *only_soak((-0.035,) * 4, (-0.035, -0.1, -0.1))])
 def test_a_setting_that_is_worse_by_more_than_the_margin_is_seldom_taken(gains: tuple[float, ...]) -> None:
     chance = np.random.default_rng(1)
     wrong = sum(race(values(gains, chance))[0].outcome == "go" for _ in range(RUNS)) / RUNS
     assert wrong <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / RUNS)
 
 
-@pytest.mark.parametrize("gains", [(-0.02,), (-0.02,) * 4, (-0.02, -0.1, -0.1)])
+@pytest.mark.parametrize("gains", [(-0.02,), *only_soak((-0.02,) * 4, (-0.02, -0.1, -0.1))])
 def test_no_go_is_seldom_said_where_a_setting_is_as_good(gains: tuple[float, ...]) -> None:
     chance = np.random.default_rng(2)
     wrong = sum(race(values(gains, chance))[0].outcome == "no-go" for _ in range(RUNS)) / RUNS
     assert wrong <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / RUNS)
 
 
-@pytest.mark.parametrize("gains", [(0.0,), (0.0, 0.0, 0.0), (0.0, -0.1, -0.1), (-0.06, -0.06, -0.06)])
+@pytest.mark.parametrize("gains", [(0.0,), *only_soak((0.0, 0.0, 0.0), (0.0, -0.1, -0.1), (-0.06, -0.06, -0.06))])
 def test_the_prompts_that_are_asked_for_settle_it_about_4_times_in_5(gains: tuple[float, ...]) -> None:
     chance = np.random.default_rng(3)
     error = error_of_look(len(BOUNDARIES))

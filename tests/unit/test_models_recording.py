@@ -104,15 +104,15 @@ def test_the_embedded_model_can_be_recorded_and_its_recording_answers_offline(tm
 @pytest.mark.parametrize(
     "model",
     [
-        "play:quota",
+        pytest.param("play:quota", marks=pytest.mark.soak),
         "play:rejects_temperature",
-        "play:malformed_json",
-        "play:refusal",
-        "play:no_choices",
+        pytest.param("play:malformed_json", marks=pytest.mark.soak),
+        pytest.param("play:refusal", marks=pytest.mark.soak),
+        pytest.param("play:no_choices", marks=pytest.mark.soak),
         "play:bad_gateway,ok",
-        "play:length",
-        "play:rate_limited_ms,ok",
-        "play:rate_limited_600",
+        pytest.param("play:length", marks=pytest.mark.soak),
+        pytest.param("play:rate_limited_ms,ok", marks=pytest.mark.soak),
+        pytest.param("play:rate_limited_600", marks=pytest.mark.soak),
         "play:stream_reset",
     ],
 )

@@ -24,7 +24,11 @@ lab = pplab.Lab(store="lab", model="fast", base_url=sys.argv[1], api_key="none")
 print(lab.run("Say hello.", n=1).status)
 """
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
-METHODS = [method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()]
+METHODS = [
+    pytest.param(method, marks=pytest.mark.soak) if method == "forkserver" else method
+    for method in ("fork", "spawn", "forkserver")
+    if method in multiprocessing.get_all_start_methods()
+]
 
 
 def in_fork(work, timeout=240):
@@ -144,6 +148,7 @@ def test_a_carried_lab_goes_on_answering_from_its_recording(tmp_path):
         assert statuses(opened, "hello") == ("completed", ["ok", "ok"])
 
 
+@pytest.mark.soak
 def test_a_program_that_ends_without_closing_its_lab_leaves_no_complaint_of_open_connections(tmp_path):
     with FaultServer() as server:
         command = [sys.executable, "-c", UNCLOSED, server.base_url]

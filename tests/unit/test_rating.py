@@ -210,6 +210,7 @@ def test_comparisons_rank_the_settings_and_are_a_second_decision_of_their_own(la
     assert "40 comparisons by one person" in shown
 
 
+@pytest.mark.soak
 def test_a_rater_who_goes_by_the_side_is_found(lab, experiment):
     session = lab.rate(pairs=True, n=40)
     while session.item is not None:
@@ -221,6 +222,7 @@ def test_a_rater_who_goes_by_the_side_is_found(lab, experiment):
     assert said.chosen == ()
 
 
+@pytest.mark.soak
 def test_several_raters_are_averaged_and_their_agreement_is_said(lab, experiment, server):
     rate_all(lab.rate())
     with pplab.Lab(store=lab.folder, user="bob", model="writer", base_url=server.base_url, api_key=KEY) as bob:
@@ -234,6 +236,7 @@ def test_several_raters_are_averaged_and_their_agreement_is_said(lab, experiment
     assert "Krippendorff" in said.words
 
 
+@pytest.mark.soak
 def test_the_agreement_of_scores_and_of_a_judge_with_people_is_said(lab, experiment):
     rate_all(lab.rate())
     report = lab.judge(experiment, model="judge")
@@ -245,6 +248,7 @@ def test_the_agreement_of_scores_and_of_a_judge_with_people_is_said(lab, experim
     assert re.search(r"It orders \d+% of [\d,]+ pairs of rated answers as people do", report.words)
 
 
+@pytest.mark.soak
 def test_means_are_corrected_by_the_score_of_the_answers_that_were_not_rated(lab, experiment):
     rate_all(lab.rate(n=24))
     settings = experiment.ratings.settings
@@ -303,6 +307,7 @@ def test_ratings_narrow_the_ranges_and_name_the_values_to_try_next(lab):
     assert lab.audit(event="calibration_completed").tail(1)["entity_id"].item() == narrowed.id
 
 
+@pytest.mark.soak
 def test_ratings_that_tell_nothing_apart_narrow_nothing(lab, experiment):
     with pytest.raises(BadInput, match="nobody has rated"):
         lab.calibrate(experiment.ratings)

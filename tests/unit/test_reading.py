@@ -132,6 +132,7 @@ def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made
     assert scores["version"].str.endswith("scripted-1").all()
 
 
+@pytest.mark.soak
 def test_a_card_says_what_the_readers_scores_are_made_of(lab, scripted, monkeypatch):
     told = []
     monkeypatch.setattr(Cards, "tell", lambda _, message: told.append(message))
@@ -183,6 +184,7 @@ def test_an_experiment_that_was_not_read_has_no_decision_by_the_reader(lab, scri
         exp.verdict(source="readers")
 
 
+@pytest.mark.soak
 def test_a_decision_on_one_of_the_readers_scores_is_by_the_reader_and_a_further_look(lab, scripted):
     exp = run(lab, reader=True)
     decision = exp.verdict("reader_coherence")
@@ -190,6 +192,7 @@ def test_a_decision_on_one_of_the_readers_scores_is_by_the_reader_and_a_further_
     assert "decided by the reader" in decision.evidence
 
 
+@pytest.mark.soak
 def test_a_replay_says_which_verdicts_by_the_reader_change(lab, scripted):
     exp = run(lab, basis="reader")
     texts = {row.text: number for number, row in enumerate(lab.context.store.response_rows(exp.id))}
@@ -201,6 +204,7 @@ def test_a_replay_says_which_verdicts_by_the_reader_change(lab, scripted):
     assert found.verdicts == 1
 
 
+@pytest.mark.soak
 def test_a_text_too_long_to_be_read_says_so(lab, scripted):
     scripted.read = lambda self, given, _: [
         figures(Passage((-2.0,) * 4, None), Passage((-4.0,) * 4, None), prompt_cut=3, answer_cut=1200) for _ in given
@@ -209,6 +213,7 @@ def test_a_text_too_long_to_be_read_says_so(lab, scripted):
     assert words.str.endswith("not read: the middle of the prompt (3 tokens) and the end of the answer (1,200 tokens)").all()
 
 
+@pytest.mark.soak
 def test_an_earlier_reader_compares_nothing_that_a_later_one_has_read(lab, scripted):
     exp = run(lab, reader=True)
     scripted.version = "scripted-2"
@@ -218,6 +223,7 @@ def test_an_earlier_reader_compares_nothing_that_a_later_one_has_read(lab, scrip
     assert (found.identical, found.read, found.unread) == (True, 0, 12)
 
 
+@pytest.mark.soak
 def test_checks_decide_and_the_reader_is_a_second_opinion(lab, scripted):
     exp = run(lab, checks=["regex(pattern=the)"], reader=True)
     assert exp.verdict().source == "check"
@@ -328,6 +334,7 @@ def test_answers_without_text_and_failed_calls_are_not_read(tmp_path, server, sc
         assert scripted.read_texts == []
 
 
+@pytest.mark.soak
 def test_a_race_by_the_reader_decides_on_what_has_been_read(lab, scripted):
     prompts = [f"Describe rain number {number} in a few words." for number in range(8)]
     unread = []
@@ -369,6 +376,7 @@ def test_what_was_read_travels_with_a_package_and_is_replayed(lab, scripted, tmp
         assert other.replay(copy.id, reader=True).unread == 12
 
 
+@pytest.mark.soak
 def test_the_regression_gate_goes_by_code_and_reads_nothing(lab, scripted):
     exp = run(lab, reader=True)
     count = len(scripted.read_texts)
@@ -377,6 +385,7 @@ def test_the_regression_gate_goes_by_code_and_reads_nothing(lab, scripted):
     assert len(scripted.read_texts) == count
 
 
+@pytest.mark.soak
 def test_exports_have_its_scores(lab, scripted, tmp_path):
     exp = run(lab, reader=True)
     header = lab.export(exp, "csv", tmp_path / "answers.csv").path.read_text("utf-8").splitlines()[0]

@@ -43,6 +43,7 @@ def test_a_colleague_without_a_key_checks_a_package_by_the_recording_in_it(tmp_p
             lab.check(experiment.id, n=3)
 
 
+@pytest.mark.soak
 def test_without_a_model_and_without_a_recording_it_says_what_is_missing(tmp_path):
     with FaultServer() as server, pplab.Lab(store=tmp_path / "a", model="fast", base_url=server.base_url) as lab:
         experiment = lab.run("Hello", n=1).id
@@ -143,6 +144,7 @@ def test_a_utility_that_cannot_be_formed_cannot_be_told_to_be_the_same():
     assert compared(before, now, utility=0.03).outcome == "cannot tell"
 
 
+@pytest.mark.soak
 def test_the_gate_weighs_the_utility_as_the_decision_does(tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr(rerun, "compare", lambda *sides, **options: given.update(options) or gate_room.compare(*sides, **options))
@@ -193,6 +195,7 @@ def test_junit_holds_any_text():
     ET.fromstring(junit([check]))
 
 
+@pytest.mark.soak
 def test_a_package_of_several_experiments_is_checked_one_by_one(tmp_path):
     with share_labs.ada(tmp_path) as lab:
         lab.run("Describe rain.", n=2)

@@ -43,6 +43,7 @@ def test_packages_are_tests_when_asked_for(tmp_path, notebooks):
         assert re.search(rf"ada\.zip::{name} PASSED", printed)
 
 
+@pytest.mark.soak
 def test_without_the_option_no_zip_is_touched(tmp_path, notebooks):
     assert "no tests ran" in run(tmp_path, "notebooks")[1]
 
@@ -55,12 +56,14 @@ def test_a_package_that_was_altered_fails_in_words_without_a_traceback(tmp_path,
     assert "Traceback" not in printed
 
 
+@pytest.mark.soak
 def test_a_damaged_package_is_reported_not_passed_over(tmp_path, notebooks):
     data = (notebooks / "ada.zip").read_bytes()
     (notebooks / "ada.zip").write_bytes(data[:200] + b"\0" * 50 + data[250:])
     assert run(tmp_path, "--pplab-check", "notebooks")[0] == {"failed": 3}
 
 
+@pytest.mark.soak
 def test_other_zips_are_not_ours(tmp_path):
     (tmp_path / "data.zip").write_bytes(b"PK\x05\x06" + bytes(18))
     assert "no tests ran" in run(tmp_path, "--pplab-check")[1]

@@ -10,7 +10,7 @@ import pandas as pd
 from pplab.share.regression_gate import SCORES, compare, margins_for
 
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
-RUNS = 1000 if SOAK else 40
+RUNS = 1000 if SOAK else 15
 BETWEEN, WITHIN = 0.145, 0.10  # standard deviations of scores between prompts and within one, as measured on rated stories
 
 

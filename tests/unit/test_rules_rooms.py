@@ -34,7 +34,7 @@ LEVELS = (
     {"context"},
     {"experiments"},
     {"cluster"},
-    {"share"},
+    {"share", "remote"},
     {"verbs"},
     {"lab"},
     {"views"},
@@ -62,6 +62,7 @@ HOMES = (
     ("nh3", ("views/html.py",)),
     ("markdown_it", ("views/html.py",)),
     ("llama_cpp", ("reader/model.py",)),
+    ("fsspec", ("remote/remote_folder.py",)),
     ("distributed", ("cluster/dask_client.py", "cluster/dask_workers.py")),
 )
 NOT_IMPORTED = {
@@ -75,7 +76,10 @@ SQL = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Module-level objects that change: the process's open stores, the metrics and the checks users register, and no other.
-STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")}
+STATEFUL = {
+    *(("store/store.py", "_open"), ("store/connect.py", "_idle")),
+    *(("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")),
+}
 
 
 def files_below(folder):
@@ -223,7 +227,7 @@ def test_each_heavy_package_has_one_home(package, homes):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("lab", "excel", "reader", "cluster"))
+    extras = (project["optional-dependencies"][name] for name in ("lab", "excel", "reader", "cluster", "remote"))
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in chain(project["dependencies"], *extras)}
     names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
     modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}

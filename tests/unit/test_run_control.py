@@ -185,6 +185,7 @@ def test_new_limits_hold_for_all_endpoints_together_and_leave_each_its_own(lab: 
         assert begun.wait().status == "completed"
 
 
+@pytest.mark.soak
 def test_new_limits_wait_for_a_look_at_a_race_and_an_order_after_them_does_not(
     lab: Lab, server: GatedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,6 +292,7 @@ def test_progress_that_somebody_forged_is_not_shown_and_breaks_no_list(lab: Lab)
 # -- what it survives -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_a_run_whose_folder_was_removed_goes_on_and_is_shown_and_steered_again(lab: Lab, server: GatedServer) -> None:
     begun = lab.start("hello", n=2, max_concurrency=1)
     shutil.rmtree(lab.folder / "control")
@@ -315,6 +317,7 @@ def test_a_run_that_cannot_say_how_far_it_is_goes_on_and_logs_why(
     assert str(publish.args[-1]) in (lab.folder / "pplab.log").read_text("utf-8")
 
 
+@pytest.mark.soak
 def test_where_the_folder_cannot_be_made_a_run_goes_on_and_orders_are_refused_in_one_line(lab: Lab, server: GatedServer) -> None:
     (lab.folder / "control").write_text("in the way")
     begun = lab.start("hello", n=2, max_concurrency=1)
@@ -340,6 +343,7 @@ def test_a_full_disk_refuses_an_order_in_one_line(lab: Lab, server: GatedServer,
     assert begun.wait().status == "completed"
 
 
+@pytest.mark.soak
 def test_an_order_at_the_moment_the_run_ends_is_no_error_and_new_limits_say_that_there_is_no_run(
     lab: Lab, server: GatedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

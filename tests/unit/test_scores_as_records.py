@@ -67,6 +67,7 @@ def test_a_users_metric_is_written_as_scores_and_read_as_a_column(lab):
     assert measures.loc["words", "mean"] == pytest.approx(sum(own) / len(own))
 
 
+@pytest.mark.soak
 def test_listeners_have_the_values_in_the_response(lab):
     register_words()
     heard = []
@@ -94,6 +95,7 @@ def test_stored_answers_are_scored_later_and_again_in_another_version(lab):
     assert lab.rebuild().equal
 
 
+@pytest.mark.soak
 def test_scoring_is_audited_once_and_does_nothing_where_every_answer_has_its_score(lab):
     exp = run(lab)
     register_words()
@@ -106,6 +108,7 @@ def test_scoring_is_audited_once_and_does_nothing_where_every_answer_has_its_sco
     assert list(lab.timing("operation", name="score")["status"]) == ["ok", "ok"]
 
 
+@pytest.mark.soak
 def test_another_object_of_the_experiment_sees_what_was_scored(lab):
     exp = run(lab)
     other = lab.experiment(exp.id)
@@ -171,6 +174,7 @@ def test_scores_travel_with_a_package_and_what_was_scored_there_does_not_stand_i
         assert bob.rebuild().equal
 
 
+@pytest.mark.soak
 def test_a_package_without_scores_is_the_same_as_before_there_were_any(lab, tmp_path):
     import zipfile
 
@@ -208,6 +212,7 @@ def test_scores_are_shown_exported_and_traced(lab, tmp_path):
     assert sum(node.kind == "response" for node in chain.nodes) == 1
 
 
+@pytest.mark.soak
 def test_the_gate_compares_a_metric_in_one_version_only(lab):
     register_words(low=0, high=None)
     exp = run(lab)

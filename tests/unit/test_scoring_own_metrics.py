@@ -95,6 +95,7 @@ def test_a_verdict_a_comparison_and_a_trend_take_less_for_better(own):
         assert "highest" not in made.trend("commas").words
 
 
+@pytest.mark.soak
 def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)
@@ -113,6 +114,7 @@ def test_a_card_draws_a_metric_over_its_range_and_none_without_both_ends(own):
         assert commas == sorted(commas)
 
 
+@pytest.mark.soak
 def test_metrics_of_other_ranges_get_charts_of_their_own(own):
     with pplab.Lab(store=":temp:") as lab:
         html = static.experiment(run(lab)).html
@@ -121,6 +123,7 @@ def test_metrics_of_other_ranges_get_charts_of_their_own(own):
     assert "commas (lower is better) is lowest" in html
 
 
+@pytest.mark.soak
 def test_values_outside_the_declared_range_are_said_to_be(own):
     with pplab.Lab(store=":temp:") as lab:
         made = run(lab)

@@ -137,7 +137,7 @@ def test_experiments_are_taken_as_they_are_at_hand(lab, made):
     ],
     ids=["full disk", "interrupt", "exit", "memory", "defect"],
 )
-@pytest.mark.parametrize("where", ["write_atomically", "as_bytes"])
+@pytest.mark.parametrize("where", ["write_atomically", pytest.param("as_bytes", marks=pytest.mark.soak)])
 def test_no_export_stays_running_whatever_ends_it(lab, made, monkeypatch, error, raised, status, words, where):
     def fails(*args):
         raise error

@@ -75,6 +75,7 @@ def test_an_unpacked_package_is_the_same_package_also_after_its_notebook_was_run
     assert (tmp_path / "bag" / "data").is_dir()
 
 
+@pytest.mark.soak
 def test_the_author_can_import_the_own_package_and_nothing_changes(tmp_path):
     with share_labs.ada(tmp_path) as lab:
         before = counts(lab)
@@ -82,6 +83,7 @@ def test_the_author_can_import_the_own_package_and_nothing_changes(tmp_path):
         assert counts(lab) == before
 
 
+@pytest.mark.soak
 def test_a_reexport_has_the_same_tables_byte_for_byte(tmp_path, bob):
     path = share_labs.package(tmp_path)
     bob.import_package(path)

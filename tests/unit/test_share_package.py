@@ -106,6 +106,7 @@ def test_no_path_of_this_machine_is_in_a_package(tmp_path):
             assert path.encode() not in content, name
 
 
+@pytest.mark.soak
 def test_a_package_of_two_experiments_holds_both_and_their_order_does_not_matter(tmp_path):
     with share_labs.ada(tmp_path) as lab:
         other = lab.run("Describe rain.", n=2).id

@@ -14,6 +14,7 @@ from pplab.store.record_types import RECORD_TYPES
 from pplab.store.rows import RatingRow
 from pplab.store.trace import KIND_NAMES
 from pplab.views import static, trace_table
+from tests.soak import only_soak
 from tests.unit.share_labs import files, rehashed, repacked
 
 RATINGS = "data/ratings.jsonl"
@@ -72,6 +73,7 @@ def test_a_package_carries_the_ratings_into_another_lab_once(lab, made, tmp_path
         assert files(packaged(bob, made, tmp_path, "again.zip"))[RATINGS] == files(package)[RATINGS]
 
 
+@pytest.mark.soak
 def test_a_package_with_ratings_is_the_same_bytes_whenever_it_is_made(lab, made, tmp_path):
     first, second = (packaged(lab, made, tmp_path, f"{number}.zip") for number in range(2))
     assert first.read_bytes() == second.read_bytes()
@@ -80,11 +82,13 @@ def test_a_package_with_ratings_is_the_same_bytes_whenever_it_is_made(lab, made,
     assert [column["csvw:name"] for column in schema["csvw:column"]] == [c.name for c in RECORD_TYPES["rating"].columns]
 
 
+@pytest.mark.soak
 def test_the_audit_of_a_package_says_that_its_answers_were_rated(lab, made, tmp_path):
     audit = files(packaged(lab, made, tmp_path))["audit.jsonl"].decode()
     assert audit.count('"event":"rating_started"') == audit.count('"event":"rating_ended"') == 1
 
 
+@pytest.mark.soak
 def test_a_package_of_an_experiment_without_ratings_is_as_it_was_before_there_were_any(lab, tmp_path):
     package = packaged(lab, lab.run("Describe rain.", n=1), tmp_path)
     assert not [name for name in files(package) if "ratings" in name]
@@ -94,6 +98,7 @@ def test_a_package_of_an_experiment_without_ratings_is_as_it_was_before_there_we
         assert bob.counts()["ratings"] == 0
 
 
+@pytest.mark.soak
 def test_the_replay_notebook_does_not_depend_on_ratings(lab, tmp_path):
     experiment = lab.run("Describe rain.", n=2)
     before = files(packaged(lab, experiment, tmp_path, "before.zip"))["replay.ipynb"]
@@ -148,7 +153,7 @@ def test_a_secret_that_became_known_after_a_note_was_stored_does_not_leave_with_
     assert SECRET not in lab.export(made, "csv", tmp_path / "r.csv", what="ratings").path.read_text("utf-8-sig")
 
 
-@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("format", ["csv", *only_soak("json", "parquet")])
 def test_the_ratings_that_stand_are_exported_to_a_file(lab, made, tmp_path, format):
     bare = lab.run("Describe snow.", n=1)
     done = lab.export([bare, made], format, tmp_path / f"r.{format}", what="ratings")
@@ -166,6 +171,7 @@ def test_ratings_of_an_experiment_that_has_none_are_an_empty_file(lab, tmp_path)
     assert (done.rows, done.path.read_text("utf-8-sig").count("\n")) == (0, 1)
 
 
+@pytest.mark.soak
 def test_a_trace_shows_how_many_ratings_there_are_of_each_choice(lab, made):
     chain = lab.trace(made.id)
     display = static.trace(chain, full=False)

@@ -51,6 +51,7 @@ def test_code_that_scores_otherwise_is_found_and_its_version_named(tmp_path, mon
     assert list(found.df["metric"].unique()) == ["coherence"]
 
 
+@pytest.mark.soak
 def test_scores_that_changed_without_a_new_version_are_called_so(tmp_path, monkeypatch):
     score = metrics.score
 
@@ -80,6 +81,7 @@ def test_a_users_own_metric_is_replayed_where_it_is_registered(tmp_path):
         registry.unregister("shouting")
 
 
+@pytest.mark.soak
 def test_fresh_answers_are_compared_when_asked_for(tmp_path):
     with share_labs.ada(tmp_path) as lab:
         found = lab.replay(share_labs.experiment_id(), live=True)

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from tests.servers.small_model import weights
 
 ROOT = Path(__file__).parents[2]
+SERIAL = "tests/unit/test_wheel.py"  # the only file that `make test` looks through for tests marked serial
+ALONE = f"{SERIAL} tests/browser"  # where it looks for what must not share the machine with other tests
+ONLY_IN_SOAK = {
+    "tests/reader/test_reader_shards.py": "the reader and the shards each have tests of their own; this is both at once"
+}
 PASSES = "def test_passes():\n    pass\n"
 FAILS_AS_EXPECTED = "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_x():\n    assert False\n"
 SECOND_TIME = """
 import pathlib, pytest
 
+@pytest.fixture
+def ends_badly_too(request):
+    yield
+    assert request.node.execution_count > 1
+
 @pytest.mark.flaky(reruns=2)
+@pytest.mark.usefixtures("ends_badly_too")
 @pytest.mark.parametrize("name", {names!r})
 def test_passes_at_the_second_attempt(name):
     begun = pathlib.Path({folder!r}, name)
@@ -139,3 +153,53 @@ def test_without_the_model_its_tests_fail_and_say_how_to_install_it_and_how_to_l
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(RuntimeError, match="run `make model`, or leave them out with PPLAB_TEST_SKIP=model"):
         weights()
+
+
+def selections(target):
+    """Return the marks that each pytest command of a target of the Makefile asks for, and the paths where it looks."""
+    recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)[1]
+    found = re.findall(r'\$\(PYTEST\) .*-m "([^"]*)" (.+)$', recipe, re.MULTILINE)
+    return [(Expression.compile(marks), path) for marks, path in found]
+
+
+def selected(target, *marks):
+    """Return where a target looks for tests with these marks."""
+    return [path for asked, path in selections(target) if asked.evaluate(lambda name, /, **_: name in marks)]
+
+
+def test_a_test_marked_soak_runs_in_make_soak_and_not_in_make_test():
+    for others in ((), ("serial",), ("browser",)):
+        assert selected("test", "soak", *others) == []
+        assert selected("soak", "soak", *others) == ["tests"]
+
+
+def test_every_other_test_runs_once_in_either():
+    for marks, paths in (((), "tests"), (("browser",), ALONE), (("serial",), ALONE)):
+        assert selected("test", *marks) == [paths]
+        assert selected("soak", *marks) == ["tests"]
+
+
+def marks_of(path):
+    """Return the marks that each test of a file has in all of its cases."""
+    body = ast.parse(path.read_text("utf-8")).body
+    assigned = [ast.unparse(node.value) for node in body if isinstance(node, ast.Assign) and "pytestmark" in ast.unparse(node)]
+    of_file = re.findall(r"pytest\.mark\.(\w+)", " ".join(assigned))
+    tests = [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")]
+    own = {test.name: [ast.unparse(mark) for mark in test.decorator_list] for test in tests}
+    return {name: {*of_file, *(mark.removeprefix("pytest.mark.") for mark in found)} for name, found in own.items()}
+
+
+@pytest.fixture(scope="module")
+def marks():
+    """The marks of each test of each file."""
+    return {path.relative_to(ROOT).as_posix(): marks_of(path) for path in (ROOT / "tests").rglob("test_*.py")}
+
+
+def test_no_file_is_left_to_make_soak_unless_it_is_named_here(marks):
+    left = {name for name, tests in marks.items() if tests and all("soak" in of_test for of_test in tests.values())}
+    assert left == set(ONLY_IN_SOAK)
+
+
+def test_serial_tests_are_where_make_test_looks_for_them(marks):
+    serial = {name for name, tests in marks.items() if any("serial" in found and "perf" not in found for found in tests.values())}
+    assert serial == {SERIAL}

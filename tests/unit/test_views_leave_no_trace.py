@@ -19,6 +19,7 @@ from pplab.views.widgets.dashboard import Dashboard
 from pplab.views.widgets.studio import Studio
 from pplab.views.widgets.timing import Timing
 from tests.servers import FaultServer
+from tests.soak import only_soak
 from tests.unit.experiment_labs import lab_at
 
 PROMPT = "Write a tagline for a notebook."
@@ -128,7 +129,7 @@ def test_a_console_shows_what_happens_without_adding_to_it(lab):
     console.close()
 
 
-@pytest.mark.parametrize("command", ["dashboard", "studio", "audit", "timing", "results"])
+@pytest.mark.parametrize("command", ["dashboard", *only_soak("studio", "audit", "timing", "results")])
 def test_a_person_who_opens_a_view_by_a_command_leaves_a_trace(lab, command):
     before = traces(lab)
     opened = command_table.perform([command], Session(lambda: lab, "notebook")).value
@@ -155,6 +156,7 @@ def test_a_run_that_a_person_clicks_leaves_a_trace(lab):
     studio.close()
 
 
+@pytest.mark.soak
 def test_a_retry_that_a_person_clicks_leaves_a_trace(tmp_path):
     with FaultServer() as server, lab_at(tmp_path, server, "play:400") as lab:
         experiment = lab.run(PROMPT, n=1)

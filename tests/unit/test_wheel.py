@@ -31,6 +31,12 @@ EXTENSION = "pplab/views/widgets/static/labextension"
 DATA = f"pplab-{pplab.__version__}.data/data"
 INSTALLED_EXTENSION = f"{DATA}/share/jupyter/labextensions/pplab"
 ENABLED = {f"{DATA}/etc/jupyter/jupyter_server_config.d/pplab.json"}
+ANSWERED = """
+import pplab
+from pplab.cli import main
+print(pplab.__file__)
+main(["run", "Why does it rain?", "--n", "2", "--json"])
+"""
 NOTEBOOK = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
@@ -122,14 +128,29 @@ def test_the_source_archive_holds_what_the_wheel_is_built_from_and_none_of_the_t
     assert [name for name in names if name.startswith(("tests/", "widgets/tests/", "widgets/node_modules/", "notebooks/"))] == []
 
 
-def test_all_of_jupyterlab_comes_with_the_extra_only(wheel, installed):
+def test_all_of_jupyterlab_comes_with_the_extra_only(wheel):
     with_it = [line for line in metadata(wheel).get_all("Requires-Dist") if line.startswith("jupyterlab")]
     assert all("extra ==" in line for line in with_it)
     assert any('extra == "lab"' in line.replace("'", '"') for line in with_it)
+
+
+def test_what_is_installed_from_the_wheel_runs_away_from_the_sources(wheel, tmp_path):
+    target = tmp_path / "target"
+    offline = ["--no-deps", "--no-index", "--no-compile", "--quiet", "--disable-pip-version-check"]
+    run([sys.executable, "-m", "pip", "install", *offline, "--target", str(target), str(wheel)])
+    ours = os.environ | {"PYTHONPATH": str(target)}
+    said = run([sys.executable, "-c", ANSWERED], env=ours, cwd=tmp_path).splitlines()
+    assert Path(said[0]).is_relative_to(target)
+    assert json.loads(said[1])["data"]["status"] == "completed"
+
+
+@pytest.mark.soak
+def test_an_empty_environment_gets_none_of_jupyterlab(installed):
     packages = json.loads(run([installed / "python", "-m", "pip", "list", "--format", "json"]))
     assert {"jupyterlab", "notebook", "statsmodels"}.isdisjoint(package["name"] for package in packages)
 
 
+@pytest.mark.soak
 def test_the_installed_program_checks_itself_and_runs(installed, tmp_path):
     assert "Everything is in order." in run([installed / "pplab", "doctor"], cwd=tmp_path)
     answer = json.loads(run([installed / "pplab", "run", "Why does it rain?", "--n", "2", "--json"], cwd=tmp_path))
@@ -138,6 +159,7 @@ def test_the_installed_program_checks_itself_and_runs(installed, tmp_path):
     assert "usage: pplab" in run([installed / "python", "-m", "pplab", "--help"], cwd=tmp_path)
 
 
+@pytest.mark.soak
 def test_the_installed_extension_works_in_a_shell(installed, tmp_path):
     run([installed / "python", "-c", NOTEBOOK], cwd=tmp_path)
 
@@ -179,6 +201,7 @@ def jupyterlab(wheel, installed, tmp_path):
         server.wait(60)
 
 
+@pytest.mark.soak
 def test_the_extra_brings_a_jupyterlab_whose_launcher_has_the_lab(jupyterlab, installed):
     address, program = jupyterlab
     listing = "import subprocess, sys; print(subprocess.run(sys.argv[1:], capture_output=True, check=True, text=True))"

@@ -18,6 +18,7 @@ from pplab.errors import StoreBusy
 from pplab.views.charts import figures
 from pplab.views.charts.figures import Look
 from pplab.views.widgets.dashboard import Dashboard
+from tests.soak import only_soak
 
 WAIT_S = 60
 PROMPT = "Write a tagline for a notebook."
@@ -178,6 +179,7 @@ def test_a_line_of_the_journal_shows_before_the_tables_are_read(dashboard, lab, 
     assert dashboard.board["tiles"]["experiments"] == 2
 
 
+@pytest.mark.soak
 def test_experiments_outside_of_the_filters_do_not_appear(dashboard, lab):
     dashboard.user = "ada"
     changes = Changes(dashboard, "board")
@@ -310,7 +312,7 @@ def test_running_its_cell_twenty_times_leaves_one_set_of_models_and_threads(lab,
     assert set(models) - before == set()
 
 
-@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("loaded", [pytest.param(True, marks=pytest.mark.soak), False])
 def test_running_its_cell_again_keeps_the_figure_even_one_that_is_being_made(lab, ran, monkeypatch, loaded):
     made, go_on = [], threading.Event()
     make = figures.figure_widget
@@ -339,6 +341,16 @@ def test_running_its_cell_again_keeps_the_figure_even_one_that_is_being_made(lab
     assert made[0].comm is None
 
 
+def test_the_whole_figure_is_sent_before_it_is_shown_whatever_the_page_is_thought_to_have(dashboard, monkeypatch):
+    draw(dashboard)
+    sent = []
+    monkeypatch.setattr(dashboard._figure, "_send", lambda message, buffers=None: sent.append(message["state"]))
+    receive(dashboard, kind="draw", view="v")
+    whole = sent[-1]
+    assert [trace["uid"] for trace in whole["_widget_data"]] == [trace.uid for trace in dashboard._figure.data]
+    assert whole["_widget_layout"]["xaxis"]["domain"] == list(dashboard._figure.layout.xaxis.domain)
+
+
 def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
     asked, go_on = threading.Event(), threading.Event()
     make = figures.figure_widget
@@ -359,7 +371,7 @@ def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
     assert set(models) <= before
 
 
-@pytest.mark.parametrize("look", [Look(), Look(dark=True), Look(narrow=True)])
+@pytest.mark.parametrize("look", [Look(), *only_soak(Look(dark=True), Look(narrow=True))])
 def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
     from plotly import graph_objects as go
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pplab
-from pplab.calibration import PRESETS, QUESTIONS, derive, preset
+from pplab.calibration import PRESETS, QUESTIONS, derive, partial, preset
 from pplab.views.widgets.base import LabWidget
-from pplab.views.widgets.quiz import Quiz, _preview
+from pplab.views.widgets.calibration_data import preview_of
+from pplab.views.widgets.quiz import Quiz
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ ANSWERS = st.fixed_dictionaries({}, optional={q.id: st.sampled_from(q.values) fo
 def test_any_part_of_the_answers_has_a_preview_inside_the_legal_values(answers):
     from pplab.plan.parameters import PARAMETERS
 
-    shown = _preview(answers)
+    shown = preview_of(partial(answers))
     assert shown["answered"] == len(answers)
     for name, (low, high) in shown["ranges"].items():
         assert PARAMETERS[name].low <= low <= high <= PARAMETERS[name].high

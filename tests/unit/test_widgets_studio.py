@@ -182,6 +182,7 @@ def test_a_detached_run_is_shown_and_steered_and_outlives_the_studio(tmp_path, s
         assert lab.experiment().wait().status == "interrupted"
 
 
+@pytest.mark.soak
 def test_a_detached_run_ends_in_the_studio_as_any_other(tmp_path, server):
     with lab_at(tmp_path, server, "play:ok") as lab:
         studio = Studio(lab)
@@ -204,6 +205,7 @@ def test_a_second_run_at_the_same_time_is_refused(tmp_path, server):
         assert lab.experiment().status == "interrupted"
 
 
+@pytest.mark.soak
 def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatch):
     from pplab.views.widgets import cards
 
@@ -220,6 +222,7 @@ def test_streamed_text_is_shown_while_it_is_written(tmp_path, server, monkeypatc
     assert set(statuses[:-1]) <= {"writing"}
 
 
+@pytest.mark.soak
 def test_another_model_is_asked_at_the_same_server_and_stored_in_the_same_lab(tmp_path, server):
     with lab_at(tmp_path, server, "fast") as lab:
         studio = Studio(lab)
@@ -230,6 +233,7 @@ def test_another_model_is_asked_at_the_same_server_and_stored_in_the_same_lab(tm
         studio.close()
 
 
+@pytest.mark.soak
 def test_models_and_personas_are_compared_in_one_run(lab):
     studio = Studio(lab)
     personas = (Persona(name="plain", text=""), Persona(name="warm", text="Be warm."))

@@ -3,6 +3,7 @@
 import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
 import type { CardData, CardsTraits, Explained, Scale } from "../shared/generated/cards.js";
+import { trans } from "../shared/translation.js";
 
 export interface CardOptions {
   readonly onCopy: (text: string, what: string) => void;
@@ -42,9 +43,9 @@ export class Card {
     fill(this.#explanation);
     this.element.dataset.status = card.status;
     const chips = card.badges.map((badge) => h("span", { class: "pplab-chip", "data-badge": badge }, badge));
-    const copy = button("Copy", () => this.#options.onCopy(card.plain, "Answer"), "quiet");
-    copy.setAttribute("aria-label", `Copy answer ${card.replicate + 1}`);
-    const head = h("header", {}, h("strong", {}, `answer ${card.replicate + 1}`), ...chips, card.plain && copy);
+    const copy = button(trans("Copy"), () => this.#options.onCopy(card.plain, trans("Answer")), "quiet");
+    copy.setAttribute("aria-label", trans("Copy answer %1", card.replicate + 1));
+    const head = h("header", {}, h("strong", {}, trans("answer %1", card.replicate + 1)), ...chips, card.plain && copy);
     const reason = this.#reason(card, context.retryable);
     fill(this.element, head, sanitisedHtml(card.html), ...reason, this.#metrics(card, context.scales));
   }
@@ -53,9 +54,9 @@ export class Card {
   explain({ words, parts }: Pick<Explained, "words" | "parts">): void {
     const lists = Object.entries(parts).map(([metric, values]) => {
       const terms = Object.entries(values).map(
-        ([name, value]) => `${name.replaceAll("_", " ")} ${value === null ? "n/a" : number(value)}`,
+        ([name, value]) => `${name.replaceAll("_", " ")} ${value === null ? trans("n/a") : number(value)}`,
       );
-      return h("p", {}, h("strong", {}, `${metric}: `), terms.join(", ") || "no breakdown");
+      return h("p", {}, h("strong", {}, `${metric}: `), terms.join(", ") || trans("no breakdown"));
     });
     fill(this.#explanation, words && h("p", {}, words), ...lists);
   }
@@ -64,7 +65,7 @@ export class Card {
   enableRetry(): void {
     if (!this.#retry) return;
     this.#retry.disabled = false;
-    this.#retry.textContent = "Retry";
+    this.#retry.textContent = trans("Retry");
   }
 
   #reason({ failed, reason, status, id }: CardData, retryable: boolean): HTMLElement[] {
@@ -74,9 +75,9 @@ export class Card {
     if (!failed || !retryable) return [line];
     const { notebook } = this.#options;
     if (notebook) return [line, h("div", { class: "pplab-actions" }, button(notebook.label, notebook.open))];
-    const retry = button("Retry", () => {
+    const retry = button(trans("Retry"), () => {
       retry.disabled = true;
-      retry.textContent = "Sending…";
+      retry.textContent = trans("Sending…");
       this.#options.onRetry(id);
     });
     this.#retry = retry;
@@ -87,13 +88,13 @@ export class Card {
     const bars = Object.entries(card.scores).map(([name, value]) => scoreBar(name, value, scales[name]));
     const unjudged = card.unjudged && h("p", { class: "pplab-quiet" }, card.unjudged);
     const facts = [
-      card.input_tokens !== null && `${number(card.input_tokens)} tokens in`,
-      card.output_tokens !== null && `${number(card.output_tokens)} out`,
-      card.cost !== null && (card.cost ? `$${card.cost.toPrecision(2)}` : "free"),
+      card.input_tokens !== null && trans("%1 tokens in", number(card.input_tokens)),
+      card.output_tokens !== null && trans("%1 out", number(card.output_tokens)),
+      card.cost !== null && (card.cost ? `$${card.cost.toPrecision(2)}` : trans("free")),
       card.latency_ms !== null && duration(card.latency_ms),
-      card.finish_reason && card.finish_reason !== "stop" && `finish reason: ${card.finish_reason}`,
+      card.finish_reason && card.finish_reason !== "stop" && trans("finish reason: %1", card.finish_reason),
     ].filter(Boolean);
-    const why = h("details", {}, h("summary", {}, "Why these scores"), this.#explanation);
+    const why = h("details", {}, h("summary", {}, trans("Why these scores")), this.#explanation);
     why.addEventListener("toggle", () => {
       if (why.open && !this.#explanation.hasChildNodes()) this.#options.onExplain(card.id);
     });
@@ -109,14 +110,14 @@ const BUILT_IN: Scale = { low: 0, high: 1, higher_is_better: true };
 function scoreBar(name: string, value: number | null, own?: Scale): HTMLElement {
   const { low, high, higher_is_better } = own ?? BUILT_IN;
   const named = own ? name : name.replaceAll("_", " ");
-  const title = higher_is_better ? named : `${named} (lower is better)`;
+  const title = higher_is_better ? named : trans("%1 (lower is better)", named);
   const label = h("span", {}, title);
-  if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, "n/a"));
+  if (value === null) return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, trans("n/a")));
   const words = own ? number(value) : value.toFixed(2);
   const outside = (low !== null && value < low) || (high !== null && value > high);
   if (low === null || high === null || outside) {
-    const note = outside ? ` (outside its range, ${rangeInWords(low, high)})` : "";
-    return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, words + note));
+    const shown = outside ? trans("%1 (outside its range, %2)", words, rangeInWords(low, high)) : words;
+    return h("div", { class: "pplab-measure" }, label, h("span"), h("span", {}, shown));
   }
   const bar = h("span");
   bar.style.width = `${Math.round(((value - low) / (high - low)) * 100)}%`;
@@ -134,6 +135,6 @@ function scoreBar(name: string, value: number | null, own?: Scale): HTMLElement 
 }
 
 function rangeInWords(low: number | null, high: number | null): string {
-  if (low === null) return `at most ${high}`;
-  return high === null ? `at least ${low}` : `${low} to ${high}`;
+  if (low === null) return trans("at most %1", high);
+  return high === null ? trans("at least %1", low) : trans("%1 to %2", low, high);
 }

@@ -3,6 +3,7 @@
 import { h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { CardData, TurnData } from "../shared/generated/cards.js";
+import { trans } from "../shared/translation.js";
 
 /** The last messages that stand open, where there is more than one more. */
 const OPEN = 2;
@@ -15,8 +16,9 @@ export function conversation({ turns, turns_before }: Pick<CardData, "turns" | "
   const earlier = h(
     "details",
     {},
-    h("summary", {}, `${number(folded + turns_before)} earlier messages`),
-    turns_before > 0 && h("p", { class: "pplab-quiet" }, `${number(turns_before)} earlier messages are in the plan.`),
+    h("summary", {}, trans("%1 earlier messages", number(folded + turns_before))),
+    turns_before > 0 &&
+      h("p", { class: "pplab-quiet" }, trans("%1 earlier messages are in the plan.", number(turns_before))),
     ...turns.slice(0, folded).map(message),
   );
   const recent = turns.slice(folded).map(message);
@@ -28,9 +30,9 @@ function message({ role, text, left }: TurnData): HTMLElement {
   const more = h(
     "details",
     {},
-    h("summary", {}, `show more (${number(rest.length + left)} characters)`),
+    h("summary", {}, trans("show more (%1 characters)", number(rest.length + left))),
     h("div", { class: "pplab-turn-text" }, rest),
-    left > 0 && h("p", {}, h("em", {}, `${number(left)} more characters are in the plan.`)),
+    left > 0 && h("p", {}, h("em", {}, trans("%1 more characters are in the plan.", number(left)))),
   );
   const open = h("div", { class: "pplab-turn-text", dir: "auto" }, text.slice(0, CAP));
   return h("div", { "data-pplab": "turn", class: "pplab-turn" }, h("small", {}, role), open, rest !== "" && more);

@@ -3,6 +3,7 @@
 import "./style.css";
 import { button, fill, h, sanitisedHtml } from "../shared/dom.js";
 import type { CardsWire, Dropped, PageRequest } from "../shared/generated/cards.js";
+import { trans } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { CardList } from "./list.js";
 import { Pager } from "./pager.js";
@@ -25,14 +26,16 @@ class Cards {
     this.#toolbar = new Toolbar({ onWant: (wanted) => this.#want(wanted) });
     const { served } = view;
     this.#list = new CardList({
-      notebook: served && { label: `Retry: ${served.notebookLabel}`, open: () => served.openNotebook() },
+      notebook: served && { label: trans("Retry: %1", served.notebookLabel), open: () => served.openNotebook() },
       onCopy: (text, what) => void view.frame.copy(text, what),
       onExplain: (id) => view.send({ kind: "explain", id }),
       onRetry: (id) => view.send({ kind: "resend", id }),
     });
     this.#pager = new Pager({ onTurn: (page) => this.#want({ ...view.get("wanted"), page }) });
     const parts = [this.#progress, this.#standing, this.#toolbar, this.#list, this.#pager];
-    this.#code.append(button("Copy as code", () => void view.frame.copy(view.get("code"), "Code"), "quiet"));
+    this.#code.append(
+      button(trans("Copy as code"), () => void view.frame.copy(view.get("code"), trans("Code")), "quiet"),
+    );
     view.frame.body.append(this.#head, this.#code, ...parts.map((part) => part.element));
     view.watch(["head"], ({ head }) => fill(this.#head, head && sanitisedHtml(head)));
     view.watch(["code"], ({ code }) => {

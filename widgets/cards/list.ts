@@ -2,6 +2,7 @@
 
 import { fill, h } from "../shared/dom.js";
 import type { CardData, Dropped, Explained, Page } from "../shared/generated/cards.js";
+import { trans } from "../shared/translation.js";
 import { Card, type CardContext, type CardOptions } from "./card.js";
 import { conversation } from "./conversation.js";
 
@@ -26,7 +27,7 @@ export class CardList {
   draw({ cards, total }: Pick<Page, "cards" | "total">, context: ListContext): void {
     this.clear();
     for (const card of cards) this.drawCard(card, context);
-    if (!total) fill(this.#open, h("p", { class: "pplab-quiet" }, "No answers match."));
+    if (!total) fill(this.#open, h("p", { class: "pplab-quiet" }, trans("No answers match.")));
   }
 
   /** Show one card: beside those of the same prompt and setting, in the order in which they come. */
@@ -95,7 +96,7 @@ export class CardList {
     const grid = h("div", { class: "pplab-cards-grid" });
     const setting = h("span", { class: "pplab-chip" }, card.setting);
     const talk = card.turns.length > 0 && conversation(card);
-    const heading = h("h4", { class: "pplab-group-title" }, talk ? "Conversation" : card.prompt, setting);
+    const heading = h("h4", { class: "pplab-group-title" }, talk ? trans("Conversation") : card.prompt, setting);
     const place = { "data-group": key, "data-setting": sorted ? "all" : card.setting_index };
     this.#place(h("section", place, !sorted && heading, !sorted && talk, grid));
     return grid;

@@ -2,6 +2,7 @@
 
 import { button, fill, h } from "../shared/dom.js";
 import type { Page } from "../shared/generated/cards.js";
+import { trans } from "../shared/translation.js";
 
 const PAGE_SIZE = 100;
 
@@ -10,7 +11,7 @@ interface PagerOptions {
 }
 
 export class Pager {
-  readonly element = h("nav", { class: "pplab-actions pplab-pager", "aria-label": "Pages of answers" });
+  readonly element = h("nav", { class: "pplab-actions pplab-pager", "aria-label": trans("Pages of answers") });
   readonly #options: PagerOptions;
 
   constructor(options: PagerOptions) {
@@ -26,11 +27,11 @@ export class Pager {
     }
     const first = page * PAGE_SIZE + 1;
     const [from, to, of] = [first, first + cards.length - 1, total].map((count) => count.toLocaleString("en-US"));
-    const previous = button("Previous page", () => this.#options.onTurn(page - 1));
-    const next = button("Next page", () => this.#options.onTurn(page + 1));
+    const previous = button(trans("Previous page"), () => this.#options.onTurn(page - 1));
+    const next = button(trans("Next page"), () => this.#options.onTurn(page + 1));
     previous.disabled = page === 0;
     next.disabled = page >= pages - 1;
-    fill(this.element, previous, h("span", {}, `${from} to ${to} of ${of}`), next);
+    fill(this.element, previous, h("span", {}, trans("%1 to %2 of %3", from, to, of)), next);
   }
 
   clear(): void {

@@ -3,8 +3,7 @@
 import { fill, h } from "../shared/dom.js";
 import type { CardsTraits, FactorChoice, PageRequest } from "../shared/generated/cards.js";
 import { drawOptions } from "../shared/select.js";
-
-const FACTS = ["latency_ms", "output_tokens", "cost"];
+import { trans } from "../shared/translation.js";
 
 interface ToolbarOptions {
   readonly onWant: (wanted: PageRequest) => void;
@@ -12,7 +11,11 @@ interface ToolbarOptions {
 
 /** The choices of which cards are shown and how they are sorted. */
 export class Toolbar {
-  readonly element = h("div", { class: "pplab-actions pplab-toolbar", role: "group", "aria-label": "Choose answers" });
+  readonly element = h("div", {
+    class: "pplab-actions pplab-toolbar",
+    role: "group",
+    "aria-label": trans("Choose answers"),
+  });
   readonly #sort = h("select");
   readonly #status = h("select");
   readonly #setting = h("select");
@@ -21,9 +24,9 @@ export class Toolbar {
 
   constructor(options: ToolbarOptions) {
     this.element.append(
-      labelled("Sort", this.#sort),
-      labelled("Status", this.#status),
-      labelled("Setting", this.#setting),
+      labelled(trans("Sort"), this.#sort),
+      labelled(trans("Status"), this.#status),
+      labelled(trans("Setting"), this.#setting),
       this.#factors,
     );
     this.element.addEventListener("change", () => options.onWant(this.#choice));
@@ -51,14 +54,19 @@ export class Toolbar {
     factors,
   }: Pick<CardsTraits, "wanted" | "metrics" | "statuses" | "settings" | "factors">): void {
     const { sort, status, setting } = wanted;
-    const measures = [...metrics, ...FACTS].map((name) => option(name, name.replace("_ms", "").replaceAll("_", " ")));
-    drawOrFirst(this.#sort, [option("", "planned order"), ...measures], sort);
+    const measures = metrics.map((name) => option(name, name.replaceAll("_", " ")));
+    const facts = [
+      option("latency_ms", trans("latency")),
+      option("output_tokens", trans("output tokens")),
+      option("cost", trans("cost")),
+    ];
+    drawOrFirst(this.#sort, [option("", trans("planned order")), ...measures, ...facts], sort);
     const counts = Object.entries(statuses).map(([name, count]) =>
       option(name, `${name} (${count.toLocaleString("en-US")})`),
     );
-    drawOrFirst(this.#status, [option("", "all"), ...counts], status);
+    drawOrFirst(this.#status, [option("", trans("all")), ...counts], status);
     const labels = settings.map((label, index) => option(String(index), label));
-    drawOrFirst(this.#setting, [option("", "all"), ...labels], setting < 0 ? "" : String(setting));
+    drawOrFirst(this.#setting, [option("", trans("all")), ...labels], setting < 0 ? "" : String(setting));
     this.#drawFactors(factors, wanted.levels);
   }
 
@@ -72,7 +80,7 @@ export class Toolbar {
     for (const select of this.#factors.querySelectorAll("select")) {
       const words = factors.find(({ name }) => name === select.name)?.levels ?? [];
       const options = words.map((label, index) => option(String(index), label));
-      drawOrFirst(select, [option("", "all"), ...options], String(levels[select.name] ?? ""));
+      drawOrFirst(select, [option("", trans("all")), ...options], String(levels[select.name] ?? ""));
     }
   }
 }

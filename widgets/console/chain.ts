@@ -4,6 +4,7 @@ import { button, fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { Record as Step, Walked } from "../shared/generated/console.js";
 import { preciseTime } from "../shared/time.js";
+import { trans } from "../shared/translation.js";
 
 interface ChainOptions {
   readonly onOpen: (id: string) => void;
@@ -11,7 +12,11 @@ interface ChainOptions {
 }
 
 export class ChainPanel {
-  readonly element = h("section", { class: "pplab-panel pplab-chain", "aria-label": "Chain of cause", hidden: true });
+  readonly element = h("section", {
+    class: "pplab-panel pplab-chain",
+    "aria-label": trans("Chain of cause"),
+    hidden: true,
+  });
   readonly #options: ChainOptions;
 
   constructor(options: ChainOptions) {
@@ -21,17 +26,18 @@ export class ChainPanel {
   /** Say that the chain of an event is on its way. */
   drawLoading(event: string): void {
     this.element.hidden = false;
-    fill(this.element, h("p", { role: "status" }, `Loading the chain of cause of ${event}…`));
+    fill(this.element, h("p", { role: "status" }, trans("Loading the chain of cause of %1…", event)));
   }
 
   /** Show a chain. */
   draw(chain: Omit<Walked, "kind">): void {
     this.element.hidden = false;
-    const close = button("Close", () => this.#close(), "quiet");
-    const rest = chain.left_out > 0 && h("p", { class: "pplab-quiet" }, `and ${number(chain.left_out)} more records`);
+    const close = button(trans("Close"), () => this.#close(), "quiet");
+    const rest =
+      chain.left_out > 0 && h("p", { class: "pplab-quiet" }, trans("and %1 more records", number(chain.left_out)));
     fill(
       this.element,
-      h("div", { class: "pplab-chain-head" }, h("h3", {}, "From cause to consequence"), close),
+      h("div", { class: "pplab-chain-head" }, h("h3", {}, trans("From cause to consequence")), close),
       h("ol", { class: "pplab-steps" }, ...chain.records.map((step) => this.#step(step, step.id === chain.anchor))),
       rest,
     );
@@ -53,7 +59,7 @@ export class ChainPanel {
       { "data-kind": step.kind, "aria-current": current && "true" },
       h("div", { class: "pplab-step-head" }, open, h("span", { class: "pplab-quiet" }, preciseTime(step.at))),
       words && h("div", { class: "pplab-step-words" }, words),
-      step.led.length > 0 && h("div", { class: "pplab-quiet" }, `led to ${step.led.join(", ")}`),
+      step.led.length > 0 && h("div", { class: "pplab-quiet" }, trans("led to %1", step.led.join(", "))),
     );
   }
 }

@@ -3,8 +3,8 @@
 import { button, fill, h } from "../shared/dom.js";
 import type { EventLine, Rows } from "../shared/generated/console.js";
 import { parseTime, preciseTime } from "../shared/time.js";
+import { trans } from "../shared/translation.js";
 
-const COLUMNS = ["Row", "Time", "Event", "Actor", "About", "Correlation"];
 const MAX_ROWS = 1000; // rows kept in the page while new ones arrive
 
 interface EventsOptions {
@@ -23,21 +23,22 @@ export class EventsTable {
 
   constructor(options: EventsOptions) {
     this.#options = options;
-    this.#older = button("Show older events", () => {
+    this.#older = button(trans("Show older events"), () => {
       const last = this.#body.lastElementChild as HTMLElement | null;
       if (last) options.onOlder(Number(last.dataset.seq));
     });
     this.#older.classList.add("pplab-more");
     this.#older.hidden = true;
-    this.#empty.textContent = "Loading the events…";
+    this.#empty.textContent = trans("Loading the events…");
+    const columns = [trans("Row"), trans("Time"), trans("Event"), trans("Actor"), trans("About"), trans("Correlation")];
     const table = h(
       "table",
       { class: "pplab-table" },
-      h("caption", { class: "pplab-hidden" }, "Events, newest first"),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
+      h("caption", { class: "pplab-hidden" }, trans("Events, newest first")),
+      h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
-    const scroller = { class: "pplab-scroll", role: "region", "aria-label": "Events", tabindex: 0 };
+    const scroller = { class: "pplab-scroll", role: "region", "aria-label": trans("Events"), tabindex: 0 };
     this.element = h("div", { class: "pplab-list" }, h("div", scroller, table, this.#empty, this.#older));
   }
 
@@ -52,7 +53,7 @@ export class EventsTable {
       this.#body.lastElementChild?.remove();
       this.#older.hidden = false;
     }
-    this.#empty.textContent = this.#body.childElementCount ? "" : "No event matches these filters.";
+    this.#empty.textContent = this.#body.childElementCount ? "" : trans("No event matches these filters.");
   }
 
   /** Put the focus back on the event whose chain was shown. */
@@ -66,7 +67,7 @@ export class EventsTable {
     const { correlation } = line;
     const narrow =
       correlation && button(correlation.slice(0, 8), () => this.#options.onCorrelation(correlation), "quiet");
-    if (narrow) narrow.title = `Show only events with the correlation id ${correlation}`;
+    if (narrow) narrow.title = trans("Show only events with the correlation id %1", correlation);
     return h(
       "tr",
       {

@@ -5,6 +5,7 @@ import { labelledControl } from "../shared/field.js";
 import type { ConsoleTraits } from "../shared/generated/console.js";
 import { drawFilter } from "../shared/select.js";
 import { parseTime } from "../shared/time.js";
+import { trans } from "../shared/translation.js";
 
 type Filter = "event" | "actor" | "correlation" | "since" | "until";
 type FilterValues = Pick<ConsoleTraits, Filter>;
@@ -16,7 +17,7 @@ interface FiltersOptions {
 }
 
 export class Filters {
-  readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": "Filters" });
+  readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": trans("Filters") });
   readonly #event = h("select");
   readonly #actor = h("select");
   readonly #correlation = h("input", { type: "text", size: 34, spellcheck: "false", autocomplete: "off" });
@@ -34,12 +35,12 @@ export class Filters {
     // A second has a thousand milliseconds, and "to" includes the whole of the one that is named.
     this.#until.addEventListener("change", () => onChange({ until: stored(this.#until.value, 999) }));
     this.element.append(
-      labelledControl("Event", this.#event),
-      labelledControl("Actor", this.#actor),
-      labelledControl("Correlation id", this.#correlation),
-      labelledControl("From", this.#since),
-      labelledControl("To", this.#until),
-      button("Clear", () => onChange(NONE)),
+      labelledControl(trans("Event"), this.#event),
+      labelledControl(trans("Actor"), this.#actor),
+      labelledControl(trans("Correlation id"), this.#correlation),
+      labelledControl(trans("From"), this.#since),
+      labelledControl(trans("To"), this.#until),
+      button(trans("Clear"), () => onChange(NONE)),
     );
   }
 

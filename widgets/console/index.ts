@@ -5,6 +5,7 @@ import { freshId, h } from "../shared/dom.js";
 import { Downloader } from "../shared/download.js";
 import type { ConsoleWire, EventLine } from "../shared/generated/console.js";
 import { Tabs } from "../shared/tabs.js";
+import { trans } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { ChainPanel } from "./chain.js";
 import { EventsTable } from "./events.js";
@@ -37,9 +38,9 @@ class Console {
       onClose: () => this.#events.focus(),
     });
     const timeline = new Timeline();
-    const tabs = new Tabs("The audit", [
-      { name: "Events", element: h("div", { class: "pplab-split" }, this.#events.element, this.#chain.element) },
-      { name: "Time line", element: timeline.element },
+    const tabs = new Tabs(trans("The audit"), [
+      { name: trans("Events"), element: h("div", { class: "pplab-split" }, this.#events.element, this.#chain.element) },
+      { name: trans("Time line"), element: timeline.element },
     ]);
     const bar = h("div", { class: "pplab-console-bar" }, tabs.list, toolbar.element);
     view.frame.body.append(h("div", { class: "pplab-console" }, filters.element, bar, ...tabs.panels));
@@ -60,7 +61,7 @@ class Console {
     if (message.kind === "rows") this.#events.draw(message);
     else if (message.kind === "walked") this.#chain.draw(message);
     else if (message.view === this.#id && this.#downloader.add(message))
-      this.#view.frame.toast([`${message.name} downloaded`, message.note].filter(Boolean).join(". "));
+      this.#view.frame.toast([trans("%1 downloaded", message.name), message.note].filter(Boolean).join(". "));
   }
 }
 

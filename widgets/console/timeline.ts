@@ -5,8 +5,7 @@ import { duration } from "../shared/format.js";
 import type { Bar } from "../shared/generated/console.js";
 import { preciseTime } from "../shared/time.js";
 import { lane, timeScale } from "../shared/timeline.js";
-
-const COLUMNS = ["Started", "Cell or operation", "Status", "Duration", "Time line"];
+import { trans } from "../shared/translation.js";
 
 export class Timeline {
   readonly element: HTMLElement;
@@ -14,14 +13,21 @@ export class Timeline {
   readonly #empty = h("p", { class: "pplab-quiet pplab-none" });
 
   constructor() {
+    const columns = [
+      trans("Started"),
+      trans("Cell or operation"),
+      trans("Status"),
+      trans("Duration"),
+      trans("Time line"),
+    ];
     const table = h(
       "table",
       { class: "pplab-table pplab-timeline" },
-      h("caption", { class: "pplab-hidden" }, "The latest cells and operations, newest first"),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
+      h("caption", { class: "pplab-hidden" }, trans("The latest cells and operations, newest first")),
+      h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
-    const scroller = { class: "pplab-scroll", role: "region", "aria-label": "Time line", tabindex: 0 };
+    const scroller = { class: "pplab-scroll", role: "region", "aria-label": trans("Time line"), tabindex: 0 };
     this.element = h("div", { class: "pplab-list" }, h("div", scroller, table, this.#empty));
   }
 
@@ -30,7 +36,7 @@ export class Timeline {
     const scale = timeScale(bars);
     const rows = bars.map((bar) => row(bar, scale));
     fill(this.#body, ...rows.reverse());
-    this.#empty.textContent = bars.length ? "" : "No cells or operations yet.";
+    this.#empty.textContent = bars.length ? "" : trans("No cells or operations yet.");
   }
 }
 

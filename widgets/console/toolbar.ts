@@ -3,6 +3,7 @@
 import { button, fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { ConsoleTraits, Export } from "../shared/generated/console.js";
+import { trans } from "../shared/translation.js";
 
 type Format = Export["format"];
 
@@ -20,10 +21,10 @@ export class Toolbar {
   readonly #export: HTMLButtonElement;
 
   constructor({ onVerify, onExport }: ToolbarOptions) {
-    const format = h("select", { class: "pplab-control", "aria-label": "Format" });
+    const format = h("select", { class: "pplab-control", "aria-label": trans("Format") });
     format.append(...FORMATS.map((name) => h("option", { value: name }, name)));
-    this.#verify = button("Verify", onVerify);
-    this.#export = button("Export", () => onExport(format.value as Format), "primary");
+    this.#verify = button(trans("Verify"), onVerify);
+    this.#export = button(trans("Export"), () => onExport(format.value as Format), "primary");
     const state = h("div", { class: "pplab-actions" }, this.#state, this.#verify);
     const file = h("div", { class: "pplab-actions" }, format, this.#export);
     this.element = h("div", { class: "pplab-actions" }, state, file);
@@ -35,8 +36,8 @@ export class Toolbar {
     this.#verify.disabled = this.#export.disabled = busy !== "";
     const words =
       verified === null
-        ? `${number(head)} rows, not verified yet`
-        : `Verified up to row ${number(verified)} of ${number(head)}`;
+        ? trans("%1 rows, not verified yet", number(head))
+        : trans("Verified up to row %1 of %2", number(verified), number(head));
     this.#state.dataset.status = broken ? "failed" : verified === null ? "unknown" : "completed";
     fill(this.#state, busy || broken || words);
   }

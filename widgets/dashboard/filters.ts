@@ -4,6 +4,7 @@ import { h } from "../shared/dom.js";
 import { labelledControl } from "../shared/field.js";
 import type { Board, DashboardTraits } from "../shared/generated/dashboard.js";
 import { drawFilter, drawOptions } from "../shared/select.js";
+import { trans } from "../shared/translation.js";
 
 type FilterValues = Pick<DashboardTraits, "user" | "calibration" | "model" | "search" | "comparison" | "factor">;
 type FilterOptions = Pick<Board, "users" | "calibrations" | "models" | "prompt_sets" | "recent" | "factors" | "factor">;
@@ -13,8 +14,8 @@ interface FiltersOptions {
 }
 
 export class Filters {
-  readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": "Filters" });
-  readonly #search = h("input", { type: "search", placeholder: "Name, tag or note" });
+  readonly element = h("div", { class: "pplab-filters", role: "group", "aria-label": trans("Filters") });
+  readonly #search = h("input", { type: "search", placeholder: trans("Name, tag or note") });
   readonly #user = h("select");
   readonly #calibration = h("select");
   readonly #model = h("select");
@@ -29,12 +30,12 @@ export class Filters {
     this.#comparison.addEventListener("change", () => onChange({ comparison: this.#comparison.value || null }));
     this.#factor.addEventListener("change", () => onChange({ factor: this.#factor.value }));
     this.element.append(
-      labelledControl("Find", this.#search),
-      labelledControl("User", this.#user),
-      labelledControl("Calibration", this.#calibration),
-      labelledControl("Model", this.#model),
-      labelledControl("Compare", this.#comparison),
-      labelledControl("Scores by", this.#factor),
+      labelledControl(trans("Find"), this.#search),
+      labelledControl(trans("User"), this.#user),
+      labelledControl(trans("Calibration"), this.#calibration),
+      labelledControl(trans("Model"), this.#model),
+      labelledControl(trans("Compare"), this.#comparison),
+      labelledControl(trans("Scores by"), this.#factor),
     );
   }
 
@@ -48,7 +49,12 @@ export class Filters {
       value: id,
       label: name || `${id.slice(0, 8)}: ${prompt}`,
     }));
-    drawFilter(this.#comparison, [...board.prompt_sets, ...experiments], values.comparison, "The latest prompts");
+    drawFilter(
+      this.#comparison,
+      [...board.prompt_sets, ...experiments],
+      values.comparison,
+      trans("The latest prompts"),
+    );
     drawOptions(this.#factor, board.factors, board.factor);
   }
 }

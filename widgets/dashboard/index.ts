@@ -5,6 +5,7 @@ import { watchAppearance } from "../shared/appearance.js";
 import { fill, freshId, h } from "../shared/dom.js";
 import { Downloader } from "../shared/download.js";
 import type { Board, DashboardWire } from "../shared/generated/dashboard.js";
+import { trans } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { ExportBar } from "./export.js";
 import { Filters } from "./filters.js";
@@ -19,9 +20,9 @@ class Dashboard {
   readonly #view: View<DashboardWire>;
   readonly #headline = h("p", { class: "pplab-headline", role: "status" });
   readonly #dropped = h("details", { class: "pplab-fold" });
-  readonly #tiles = h("ul", { class: "pplab-tiles", "aria-label": "Totals" });
+  readonly #tiles = h("ul", { class: "pplab-tiles", "aria-label": trans("Totals") });
   readonly #chart = h("div", { class: "pplab-chart" });
-  readonly #legend = h("ul", { class: "pplab-legend", "aria-label": "Marks" });
+  readonly #legend = h("ul", { class: "pplab-legend", "aria-label": trans("Marks") });
   readonly #table = h("details", { class: "pplab-values" });
   readonly #empty = h("div", { class: "pplab-empty" });
   readonly #note = h("p", { class: "pplab-note", role: "status" });
@@ -60,7 +61,7 @@ class Dashboard {
       this.#headline.hidden = headline === "";
     });
     view.watch(["dropped"], ({ dropped }) => {
-      const title = h("summary", {}, "Settings that the race asked no further");
+      const title = h("summary", {}, trans("Settings that the race asked no further"));
       fill(this.#dropped, title, h("ul", {}, ...dropped.map((words) => h("li", {}, words))));
       this.#dropped.hidden = dropped.length === 0;
     });
@@ -91,9 +92,9 @@ class Dashboard {
     this.#note.hidden = board.note === "";
     fill(this.#legend, ...legend(Object.keys(board.settings[0]?.scores ?? {})));
     const open = this.#table.open;
-    fill(this.#table, h("summary", {}, "Values of the charts"), settingsTable(board));
+    fill(this.#table, h("summary", {}, trans("Values of the charts")), settingsTable(board));
     this.#table.open = open;
-    if (this.#count >= 0 && count !== this.#count) this.#announcement.textContent = `Now ${count} experiments.`;
+    if (this.#count >= 0 && count !== this.#count) this.#announcement.textContent = trans("Now %1 experiments.", count);
     this.#count = count;
   }
 
@@ -101,7 +102,7 @@ class Dashboard {
     const panels = [1, 2, 3, 4].map(() => h("span", { class: "pplab-skeleton" }));
     fill(
       this.#chart,
-      h("div", { class: "pplab-skeletons", role: "img", "aria-label": "The charts are loading" }, ...panels),
+      h("div", { class: "pplab-skeletons", role: "img", "aria-label": trans("The charts are loading") }, ...panels),
     );
   }
 
@@ -121,7 +122,7 @@ class Dashboard {
   #receive(message: DashboardWire["fromKernel"]): void {
     if (message.view !== this.#id) return;
     if (message.kind === "draw") void this.#showFigure?.();
-    else if (this.#downloader.add(message)) this.#view.frame.toast(`${message.name} downloaded`);
+    else if (this.#downloader.add(message)) this.#view.frame.toast(trans("%1 downloaded", message.name));
   }
 }
 

@@ -4,8 +4,7 @@ import { fill, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { ExperimentSummary } from "../shared/generated/dashboard.js";
 import { shortTime } from "../shared/time.js";
-
-const COLUMNS = ["Experiment", "Status", "Usable", "Model", "User", "When"];
+import { trans } from "../shared/translation.js";
 
 interface RecentOptions {
   readonly onSelect: (ids: readonly string[]) => void;
@@ -16,7 +15,7 @@ export class RecentTable {
   readonly element: HTMLElement;
   readonly #options: RecentOptions;
   readonly #body = h("tbody");
-  readonly #all = h("input", { type: "checkbox", "aria-label": "Select all experiments" });
+  readonly #all = h("input", { type: "checkbox", "aria-label": trans("Select all experiments") });
   #lines: readonly ExperimentSummary[] | undefined;
   #selected: readonly string[] = [];
 
@@ -26,17 +25,25 @@ export class RecentTable {
       const ids = (this.#lines ?? []).map((line) => line.id);
       options.onSelect(this.#all.checked ? ids : []);
     });
-    const heads = COLUMNS.map((name) => h("th", { scope: "col" }, name));
+    const columns = [
+      trans("Experiment"),
+      trans("Status"),
+      trans("Usable"),
+      trans("Model"),
+      trans("User"),
+      trans("When"),
+    ];
+    const heads = columns.map((name) => h("th", { scope: "col" }, name));
     const table = h(
       "table",
       { class: "pplab-table" },
-      h("caption", {}, "Recent experiments"),
+      h("caption", {}, trans("Recent experiments")),
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, this.#all), ...heads)),
       this.#body,
     );
     this.element = h(
       "div",
-      { class: "pplab-scroll pplab-recent", role: "region", "aria-label": "Recent experiments", tabindex: 0 },
+      { class: "pplab-scroll pplab-recent", role: "region", "aria-label": trans("Recent experiments"), tabindex: 0 },
       table,
     );
   }
@@ -76,8 +83,8 @@ export class RecentTable {
   }
 
   #row(line: ExperimentSummary, isNew: boolean): HTMLElement {
-    const name = line.name || line.prompt || "(no prompt)";
-    const box = h("input", { type: "checkbox", "data-id": line.id, "aria-label": `Select ${name}` });
+    const name = line.name || line.prompt || trans("(no prompt)");
+    const box = h("input", { type: "checkbox", "data-id": line.id, "aria-label": trans("Select %1", name) });
     box.addEventListener("change", () => {
       const others = this.#selected.filter((id) => id !== line.id);
       this.#options.onSelect(box.checked ? [...others, line.id] : others);
@@ -89,7 +96,7 @@ export class RecentTable {
       h("td", {}, box),
       h("th", { scope: "row", class: "pplab-prompt", title: line.name && line.prompt }, name),
       h("td", {}, status),
-      h("td", {}, `${number(line.ok)} of ${number(line.planned)}`),
+      h("td", {}, trans("%1 of %2", number(line.ok), number(line.planned))),
       h("td", {}, line.model),
       h("td", {}, line.user),
       h("td", {}, shortTime(line.at)),

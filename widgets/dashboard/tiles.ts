@@ -3,24 +3,25 @@
 import { h } from "../shared/dom.js";
 import { dollars, duration, number } from "../shared/format.js";
 import type { Tiles } from "../shared/generated/dashboard.js";
+import { trans } from "../shared/translation.js";
 
 /** Return one tile for each total; what is unknown says so. */
 export function tiles(totals: Tiles): HTMLElement[] {
   const share = totals.usable_share;
   const latency = totals.latency;
   return [
-    tile("Experiments", number(totals.experiments)),
-    tile("Responses", number(totals.responses)),
+    tile(trans("Experiments"), number(totals.experiments)),
+    tile(trans("Responses"), number(totals.responses)),
     tile(
-      "Usable",
-      share === null ? "n/a" : `${number(share * 100, 1)} %`,
+      trans("Usable"),
+      share === null ? trans("n/a") : `${number(share * 100, 1)} %`,
       [number(totals.ok), totals.unusable].filter(Boolean).join("; "),
     ),
-    tile("Cost", totals.cost === null ? "n/a" : dollars(totals.cost)),
+    tile(trans("Cost"), totals.cost === null ? trans("n/a") : dollars(totals.cost)),
     tile(
-      "Median latency",
-      latency === null ? "n/a" : duration(latency),
-      totals.latency_p90 === null ? "" : `90 % within ${duration(totals.latency_p90)}`,
+      trans("Median latency"),
+      latency === null ? trans("n/a") : duration(latency),
+      totals.latency_p90 === null ? "" : trans("90 % within %1", duration(totals.latency_p90)),
     ),
   ];
 }

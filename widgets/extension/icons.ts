@@ -1,9 +1,11 @@
 // Our icons: drawn in strokes on 16 by 16 units, and coloured by JupyterLab's theme (`jp-icon3`).
 
 import { LabIcon } from "@jupyterlab/ui-components";
+import "./icons.css";
 
 function icon(name: string, strokes: string): LabIcon {
-  const look = 'class="jp-icon3" stroke="#616161" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round"';
+  const look =
+    'class="jp-icon3 pplab-icon" stroke="#616161" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round"';
   const shape = `<g fill="none"><g ${look}>${strokes}</g></g>`; // a fill beside the class would be coloured, too
   const svgstr = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16">${shape}</svg>`;
   return new LabIcon({ name: `pplab:${name}`, svgstr });

@@ -11,5 +11,6 @@ import { resume } from "./resume.js";
 import { sidebar } from "./sidebar/index.js";
 import { status } from "./status.js";
 import { tabs } from "./tabs.js";
+import { translation } from "./translation.js";
 
-export default [reopened, labs, launcher, resume, sidebar, status, notifications, tabs, footer, files];
+export default [translation, reopened, labs, launcher, resume, sidebar, status, notifications, tabs, footer, files];

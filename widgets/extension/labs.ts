@@ -2,8 +2,10 @@
 
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from "@jupyterlab/application";
 import { IDefaultFileBrowser } from "@jupyterlab/filebrowser";
+import { ISettingRegistry } from "@jupyterlab/settingregistry";
 import { Token } from "@lumino/coreutils";
 import { type ISignal, Signal } from "@lumino/signaling";
+import { DEFAULTS } from "../shared/generated/settings.js";
 import {
   Api,
   type Changed,
@@ -14,6 +16,8 @@ import {
   ServerExtensionMissing,
   watchChanges,
 } from "./api.js";
+import { Pace } from "./pace.js";
+import { watchSettings } from "./settings.js";
 
 /** What became of the list: `missing` where the server has no pplab, `failed` where it could not be read. */
 export type ListState = "loading" | "ready" | "missing" | "failed";
@@ -61,6 +65,8 @@ interface Followed {
   readonly changes: Changes;
   runs: readonly Run[];
   spentToday: number;
+  /** What it said last, while that waits to be told. */
+  heard: Changed | null;
   readonly since: Map<string, number>;
 }
 
@@ -75,8 +81,16 @@ export class Labs implements ILabs {
   private folder = "";
   private readonly followed = new Map<string, Followed>();
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly figures = new Pace(
+    () => this.leastSeconds,
+    () => this.tell(),
+  );
 
-  constructor(readonly api: Api) {
+  constructor(
+    readonly api: Api,
+    /** From one update to the next, while runs go on as they did. */
+    public leastSeconds = DEFAULTS.refresh,
+  ) {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible" && this.state !== "missing") void this.refresh();
     });
@@ -144,7 +158,7 @@ export class Labs implements ILabs {
 
   private connect(lab: string): void {
     const changes = watchChanges(this.api, lab);
-    const followed: Followed = { changes, runs: [], spentToday: 0, since: new Map() };
+    const followed: Followed = { changes, runs: [], spentToday: 0, heard: null, since: new Map() };
     followed.spentToday = this.list.find((one) => one.lab === lab)?.spent_today ?? 0;
     this.followed.set(lab, followed);
     changes.changed.connect((_changes, frame) => this.hear(lab, followed, frame));
@@ -155,13 +169,30 @@ export class Labs implements ILabs {
     });
   }
 
+  /** Take what a lab says. What began, ended or was stored is told at once, how far runs are at the user's pace. */
   private hear(lab: string, followed: Followed, frame: Changed): void {
-    followed.runs = frame.runs;
-    followed.spentToday = frame.spent_today;
+    const isTold = frame.experiments || standing(frame.runs) !== standing(followed.runs);
+    followed.heard = frame;
     for (const { id } of frame.runs) if (!followed.since.has(id)) followed.since.set(id, Date.now());
     if (frame.experiments) this.experimentsChanged.emit(lab);
+    if (isTold) this.figures.now();
+    else this.figures.ask();
+  }
+
+  private tell(): void {
+    for (const followed of this.followed.values()) {
+      if (followed.heard === null) continue;
+      followed.runs = followed.heard.runs;
+      followed.spentToday = followed.heard.spent_today;
+      followed.heard = null;
+    }
     this.changed.emit();
   }
+}
+
+/** Which runs there are and how they stand, without their figures. */
+function standing(runs: readonly Run[]): string {
+  return JSON.stringify(runs.map(({ id, status, until }) => [id, status, until]));
 }
 
 /** The folder that a lab belongs to: "work" for "work/.pplab". */
@@ -173,6 +204,12 @@ export function labFolder(lab: string): string {
 /** Whether `folder` is `outer` or lies within it; the root folder is "". */
 export function within(folder: string, outer: string): boolean {
   return outer === "" || folder === outer || folder.startsWith(`${outer}/`);
+}
+
+/** Of these labs the one that pplab finds by itself in a notebook in `folder`: the nearest `.pplab` there or above it. */
+export function labFoundFrom(folder: string, labs: readonly string[]): string | undefined {
+  const found = labs.filter((lab) => labFolder(lab) !== lab && within(folder, labFolder(lab)));
+  return found.sort((a, b) => b.length - a.length)[0];
 }
 
 /** The lab that a notebook in `folder` would use, else the first one below the folder, else the first. */
@@ -187,9 +224,12 @@ export const labs: JupyterFrontEndPlugin<ILabs> = {
   description: "Lists the labs below the server's root folder and follows their runs.",
   autoStart: true,
   provides: ILabs,
-  optional: [IDefaultFileBrowser],
-  activate: (app: JupyterFrontEnd, browser: IDefaultFileBrowser | null): ILabs => {
+  optional: [IDefaultFileBrowser, ISettingRegistry],
+  activate: (app: JupyterFrontEnd, browser: IDefaultFileBrowser | null, registry: ISettingRegistry | null): ILabs => {
     const made = new Labs(new Api(app.serviceManager.serverSettings));
+    void watchSettings(registry, ({ refresh }) => {
+      made.leastSeconds = refresh;
+    });
     const enter = ({ path }: { readonly path: string }) => made.enter(app.serviceManager.contents.localPath(path));
     if (browser) enter(browser.model);
     browser?.model.pathChanged.connect(enter);

@@ -9,10 +9,12 @@ import type { PanelLayout } from "@lumino/widgets";
 import type { Cell, Lab } from "./api.js";
 import { CellFooter } from "./cell_footer.js";
 import { type ILabs, labFolder, within } from "./labs.js";
+import { Pace } from "./pace.js";
 
 const TRACE = "pplab:open-trace";
 const MOST_ASKED = 20; // labs that are asked whether they know a notebook
-const MOST_TRIES = 4; // until a cell that ran is in the lab's records: the lab may still be opening in the kernel
+const MOST_TRIES = 4; // after the first, for a cell that is not in the lab's records yet: the kernel may still be opening the lab
+const NEXT_TRY = 500; // ms until the next one; doubled each time
 
 /** The labs that may know a notebook: those whose folder it is in, the nearest first, and the others where it uses pplab. */
 export function candidates(labs: readonly Lab[], notebook: string, usesLab: boolean): string[] {
@@ -35,7 +37,7 @@ export interface FooterOptions {
   /** The path of a file below the server's root. */
   readonly localPath: (path: string) => string;
   readonly commands: CommandRegistry;
-  /** Seconds between an execution and the question for it. */
+  /** Least seconds from one question to the next. */
   readonly refresh: () => number;
 }
 
@@ -48,11 +50,13 @@ export class NotebookFooters implements IDisposable {
   private readonly ran = new Set<CellWidget>();
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly questions: Pace;
 
   constructor(
     private readonly panel: NotebookPanel,
     private readonly options: FooterOptions,
   ) {
+    this.questions = new Pace(options.refresh, () => void this.ask());
     options.labs.changed.connect(this.listed, this);
     options.labs.experimentsChanged.connect(this.experimentsChanged, this);
     panel.context.pathChanged.connect(this.moved, this);
@@ -66,6 +70,7 @@ export class NotebookFooters implements IDisposable {
     if (this.isDisposed) return;
     this.isDisposed = true;
     clearTimeout(this.timer);
+    this.questions.stop();
     this.options.labs.changed.disconnect(this.listed, this);
     this.options.labs.experimentsChanged.disconnect(this.experimentsChanged, this);
     this.panel.context.pathChanged.disconnect(this.moved, this);
@@ -83,7 +88,7 @@ export class NotebookFooters implements IDisposable {
   end(cell: CellWidget): void {
     this.ran.add(cell);
     this.tries = 0;
-    this.askSoon();
+    this.questions.ask();
   }
 
   private get path(): string {
@@ -108,25 +113,18 @@ export class NotebookFooters implements IDisposable {
     const names = this.options.labs.list.map(({ lab }) => lab).join("\n");
     if (this.lab !== null || names === this.askedFor || !this.panel.context.isReady) return;
     this.askedFor = names;
-    void this.ask();
+    this.questions.now();
   }
 
   private experimentsChanged(_labs: ILabs, lab: string): void {
-    if (lab === this.lab) this.askSoon();
+    if (lab === this.lab) this.questions.ask();
   }
 
   private cellsChanged(): void {
     requestAnimationFrame(() => this.draw()); // when the notebook has made or moved the cells' widgets
   }
 
-  private askSoon(): void {
-    clearTimeout(this.timer);
-    const pause = this.options.refresh() * 1000 * 2 ** this.tries;
-    this.timer = setTimeout(() => void this.ask(), pause);
-  }
-
   private async ask(): Promise<void> {
-    clearTimeout(this.timer);
     const { labs } = this.options;
     const { path } = this;
     if (this.ran.size && this.lab === null && this.usesLab) await labs.refresh(); // a lab is made by the first cell of it
@@ -150,9 +148,11 @@ export class NotebookFooters implements IDisposable {
       const there = run !== undefined && run.execution_count === (cell.model as ICodeCellModel).executionCount;
       if (there || cell.isDisposed) this.ran.delete(cell);
     }
-    this.tries += 1;
-    if (this.ran.size && this.tries < MOST_TRIES && (this.lab !== null || this.usesLab)) this.askSoon();
-    else this.ran.clear();
+    clearTimeout(this.timer);
+    if (this.ran.size && this.tries < MOST_TRIES && (this.lab !== null || this.usesLab)) {
+      this.timer = setTimeout(() => this.questions.ask(), NEXT_TRY * 2 ** this.tries);
+      this.tries += 1;
+    } else this.ran.clear();
   }
 
   private draw(): void {

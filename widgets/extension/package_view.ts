@@ -77,12 +77,13 @@ function verdict(trans: TranslationBundle, { verified, problems }: PackageDescri
 }
 
 function toolbar(trans: TranslationBundle, found: PackageDescription, actions: PackageActions): HTMLElement {
-  const select = h("select", { "aria-label": trans.__("Lab to import into") });
+  const select = h("select");
   select.append(...actions.labs.map(([lab, name]) => h("option", { value: lab, title: lab }, name)));
   const said = h("p", { class: "pplab-package-said", role: "status", "aria-live": "polite" });
   const start = button(trans.__("Import"), () => void run(), "primary");
   const replay = button(trans.__("Replay"), actions.replay);
   replay.title = trans.__("Open a notebook that runs it again from its recorded answers; this needs a kernel");
+  if (actions.labs.length === 1) start.title = trans.__("Into the lab %1", actions.labs[0]?.[1] ?? "");
   start.disabled = !found.verified || !actions.labs.length;
   if (!found.verified) start.title = trans.__("An altered package is not imported");
   else if (!actions.labs.length)
@@ -109,7 +110,7 @@ function toolbar(trans: TranslationBundle, found: PackageDescription, actions: P
     h(
       "div",
       { class: "pplab-actions" },
-      actions.labs.length > 1 && select,
+      actions.labs.length > 1 && h("label", {}, `${trans.__("Into the lab")} `, select),
       start,
       replay,
       button(trans.__("Download"), actions.download),
@@ -145,7 +146,7 @@ function experimentRow(trans: TranslationBundle, row: PackedExperiment): HTMLEle
   );
 }
 
-function facts(trans: TranslationBundle, { facts: said }: PackageDescription): HTMLElement {
+function facts(trans: TranslationBundle, { facts: said, verified }: PackageDescription): HTMLElement {
   const rows: readonly (readonly [string, string])[] = [
     [trans.__("Run by"), said.users.join(", ")],
     [trans.__("Last event"), moment(said.at)],
@@ -156,7 +157,10 @@ function facts(trans: TranslationBundle, { facts: said }: PackageDescription): H
     ],
     [trans.__("Size"), trans.__("%1 KB", number(said.size / 1024, 1))],
     [trans.__("SHA-256"), said.sha256],
-    [trans.__("File"), said.rewritten ? trans.__("written again by another program; what it holds is unaltered") : ""],
+    [
+      trans.__("File"),
+      verified && said.rewritten ? trans.__("written again by another program; what it holds is unaltered") : "",
+    ],
   ];
   const given = rows.filter(([, value]) => value);
   return h(

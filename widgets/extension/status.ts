@@ -6,6 +6,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from "@jupyterlab
 import { Signal } from "@lumino/signaling";
 import { Widget } from "@lumino/widgets";
 import { fill, h } from "../shared/dom.js";
+import { labIcon } from "./icons.js";
 import { ILabs } from "./labs.js";
 import { dollars, modelWords, progressOfAll } from "./words.js";
 import "./status.css";
@@ -13,6 +14,7 @@ import "./status.css";
 export class StatusItem extends Widget {
   readonly activeChanged = new Signal<this, void>(this);
   private readonly button: HTMLButtonElement;
+  private readonly words = h("span", { class: "pplab-status-words" });
 
   constructor(
     private readonly labs: ILabs,
@@ -22,6 +24,7 @@ export class StatusItem extends Widget {
     super();
     this.node.dataset.pplab = "status";
     this.button = h("button", { type: "button", class: "pplab-status-item", onclick: onOpen });
+    this.button.append(labIcon.element({ tag: "span", stylesheet: "statusBar" }), this.words);
     this.node.append(this.button);
     labs.changed.connect(this.draw, this);
     this.draw();
@@ -42,7 +45,7 @@ export class StatusItem extends Widget {
     const spent = spentToday > 0 ? trans.__("%1 today", dollars(trans, spentToday)) : "";
     const parts = [model, running, spent].filter(Boolean);
     const words = parts.length ? parts.join(" · ") : trans.__("Sampling lab");
-    if (this.button.textContent !== words) fill(this.button, words);
+    if (this.words.textContent !== words) fill(this.words, words);
     this.button.title = [
       model && trans.__("Model of the lab %1: %2", chosen.name, model),
       runs.length ? trans._n("%1 run under way", "%1 runs under way", runs.length) : trans.__("No run is under way"),

@@ -1,4 +1,5 @@
-// Views in tabs of JupyterLab's main area, without a kernel: an experiment, the dashboard, the audit console, timing and traces.
+// Views in tabs of JupyterLab's main area, without a kernel: an experiment, a calibration, the dashboard, the audit console,
+// timing and traces.
 // What needs a kernel opens a notebook instead. An application without such an area (Notebook 7) opens the tab in JupyterLab.
 
 import {
@@ -16,7 +17,7 @@ import { ToolbarButton } from "@jupyterlab/ui-components";
 import type { ReadonlyPartialJSONObject } from "@lumino/coreutils";
 import { type Api, ApiError, labPath, ServerExtensionMissing } from "./api.js";
 import { commandFaces } from "./command_table.js";
-import { notebookIcon } from "./icons.js";
+import { calibrationIcon, notebookIcon, studioIcon } from "./icons.js";
 import { runInNotebook } from "./kernel_notebook.js";
 import { ILabs, labFolder } from "./labs.js";
 import { loadPlotly } from "./plotly.js";
@@ -102,15 +103,34 @@ class Tabs {
     tab.title.caption = [tab.title.label, lab, id].filter(Boolean).join("\n");
     tab.title.icon = kind.icon;
     if (view === "cards") void this.#nameByPrompt(tab, lab, id);
-    const button = new ToolbarButton({
-      label: trans.__("Open in a notebook"),
-      tooltip: trans.__("Show this in a new notebook, with a kernel that can run, retry and rate"),
-      icon: notebookIcon,
-      onClick: openNotebook,
-    });
     tab.toolbar.addClass("pplab-tab-toolbar");
-    tab.toolbar.addItem("pplab-notebook", button);
+    for (const [name, button] of Object.entries(this.#buttons({ view, lab, id }, openNotebook)))
+      tab.toolbar.addItem(`pplab-${name}`, button);
     return tab;
+  }
+
+  /** What a tab's toolbar holds: the way to a notebook, which has the kernel that a tab has not. */
+  #buttons({ view, lab }: ViewAddress, openNotebook: () => void): Record<string, ToolbarButton> {
+    const { app, trans } = this;
+    if (view !== "calibration") {
+      const tooltip = trans.__("Show this in a new notebook, with a kernel that can run, retry and rate");
+      const label = trans.__("Open in a notebook");
+      return { notebook: new ToolbarButton({ label, tooltip, icon: notebookIcon, onClick: openNotebook }) };
+    }
+    return {
+      notebook: new ToolbarButton({
+        label: trans.__("Use it in a notebook"),
+        tooltip: trans.__("Open the experiment studio with these ranges in a new notebook, with a kernel"),
+        icon: studioIcon,
+        onClick: openNotebook,
+      }),
+      anew: new ToolbarButton({
+        label: trans.__("Calibrate anew"),
+        tooltip: trans.__("Answer the quiz again in a new notebook, with a kernel; this calibration stays"),
+        icon: calibrationIcon,
+        onClick: () => void app.commands.execute("pplab:calibrate", { lab }),
+      }),
+    };
   }
 }
 
@@ -166,6 +186,11 @@ function addViewCommands(app: JupyterFrontEnd, tabs: Tabs, labs: ILabs, trans: T
     caption: trans.__("Show an experiment's verdict, table, chart and answers"),
     execute: ({ lab, id }: Arguments) => tabs.open({ view: "cards", lab: String(lab), id: String(id) }),
   });
+  commands.addCommand("pplab:open-calibration", {
+    label: trans.__("Open calibration"),
+    caption: trans.__("Show a calibration's answers, and the ranges and persona that they led to"),
+    execute: ({ lab, id }: Arguments) => tabs.open({ view: "calibration", lab: String(lab), id: String(id) }),
+  });
   commands.addCommand("pplab:open-trace", {
     label: trans.__("Open trace"),
     caption: trans.__("Show where the time of a cell, an operation or a call went"),
@@ -212,7 +237,8 @@ function addKernelCommands(
 
 export const tabs: JupyterFrontEndPlugin<void> = {
   id: "pplab:tabs",
-  description: "Opens experiments, the dashboard, the audit console and timing in tabs, without a kernel.",
+  description:
+    "Opens experiments, calibrations, the dashboard, the audit console and timing in tabs, without a kernel.",
   autoStart: true,
   requires: [ILabs],
   optional: [ILabShell, ILayoutRestorer, IRouter, IDefaultFileBrowser, ITranslator],

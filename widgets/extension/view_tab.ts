@@ -11,7 +11,7 @@ export class ViewTab extends Widget {
   constructor(options: Omit<ServedViewOptions, "el">) {
     super();
     this.#options = options;
-    this.addClass("pplab-tab");
+    this.addClass("pplab-view-tab");
     this.node.tabIndex = -1;
   }
 

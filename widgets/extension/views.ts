@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from "@jupyterlab/translation";
 import type { LabIcon } from "@jupyterlab/ui-components";
-import { auditIcon, dashboardIcon, labIcon, timingIcon } from "./icons.js";
+import { auditIcon, calibrationIcon, dashboardIcon, labIcon, timingIcon } from "./icons.js";
 import { labFolder } from "./labs.js";
 import type { ViewBundle } from "./transport.js";
 
@@ -10,17 +10,17 @@ import type { ViewBundle } from "./transport.js";
 export interface ViewAddress {
   readonly view: ViewName;
   readonly lab: string;
-  /** Of the experiment or record, where the view shows one. */
+  /** Of the experiment, calibration or record, where the view shows one. */
   readonly id?: string;
 }
 
-export type ViewName = "cards" | "dashboard" | "console" | "timing" | "trace";
+export type ViewName = "cards" | "dashboard" | "console" | "timing" | "trace" | "calibration";
 
 interface ViewKind {
   readonly icon: LabIcon;
   /** The title of a tab, given the lab's name and the id. */
   readonly title: (trans: TranslationBundle, lab: string, id: string) => string;
-  /** The magic command that shows the same. */
+  /** The magic command that shows the same, or that goes on with it. */
   readonly command: (id: string) => string;
   readonly load: () => Promise<ViewBundle>;
 }
@@ -57,6 +57,12 @@ export const VIEWS: Readonly<Record<ViewName, ViewKind>> = {
     title: (trans, _lab, id) => trans.__("Trace %1", id.slice(0, ID_SHOWN)),
     command: (id) => `trace ${id} --full`,
     load: () => import(/* webpackChunkName: "view_timing" */ "../timing/index.js"),
+  },
+  calibration: {
+    icon: calibrationIcon,
+    title: (trans, _lab, id) => trans.__("Calibration %1", id.slice(0, ID_SHOWN)),
+    command: (id) => `studio --calibration ${id}`,
+    load: () => import(/* webpackChunkName: "view_calibration" */ "../calibration/index.js"),
   },
 };
 

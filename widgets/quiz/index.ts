@@ -3,6 +3,7 @@
 import "./style.css";
 import { fill, h } from "../shared/dom.js";
 import type { QuizWire } from "../shared/generated/quiz.js";
+import { trans } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { PreviewPanel } from "./preview.js";
 import { QuestionPanel } from "./question.js";
@@ -24,7 +25,7 @@ class Quiz {
     this.#preview = new PreviewPanel({ axes });
     this.#side = h(
       "section",
-      { class: "pplab-panel pplab-quiz-side", "aria-label": "Where your answers lead" },
+      { class: "pplab-panel pplab-quiz-side", "aria-label": trans("Where your answers lead") },
       this.#preview.element,
     );
     this.#question = new QuestionPanel({

@@ -3,7 +3,8 @@
 import { fill, h } from "../shared/dom.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
 import { RangeRow } from "../shared/ranges.js";
-import { ScoreBar } from "./score.js";
+import { ScoreBar } from "../shared/score.js";
+import { trans } from "../shared/translation.js";
 
 interface PreviewOptions {
   readonly axes: readonly Axis[];
@@ -13,8 +14,8 @@ interface PreviewOptions {
 export class PreviewPanel {
   readonly element = h("div", { class: "pplab-preview" });
   readonly #rows = new Map<string, RangeRow>();
-  readonly #precision = new ScoreBar("Precision", "blue");
-  readonly #personality = new ScoreBar("Personality", "vermillion");
+  readonly #precision = new ScoreBar(trans("Precision"), "blue");
+  readonly #personality = new ScoreBar(trans("Personality"), "vermillion");
   readonly #changes = h("div", { class: "pplab-moved", "aria-live": "polite" });
 
   constructor({ axes }: PreviewOptions) {
@@ -32,10 +33,10 @@ export class PreviewPanel {
       this.#rows.get(name)?.draw(range, preview.points[name] ?? []);
     const reasons = preview.reasons.filter((reason) => reason.question === question);
     const sentences = reasons.map((reason) => h("li", {}, withoutQuestion(reason.sentence)));
-    const start = preview.answered === 0 && "These ranges are where everyone starts; each answer moves them.";
+    const start = preview.answered === 0 && trans("These ranges are where everyone starts; each answer moves them.");
     fill(
       this.#changes,
-      sentences.length > 0 && h("p", {}, "This answer:"),
+      sentences.length > 0 && h("p", {}, trans("This answer:")),
       sentences.length > 0 && h("ul", {}, ...sentences),
       start,
     );

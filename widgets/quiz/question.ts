@@ -2,6 +2,7 @@
 
 import { button, fill, freshId, h } from "../shared/dom.js";
 import type { QuizOption, QuizQuestion } from "../shared/generated/quiz.js";
+import { trans } from "../shared/translation.js";
 
 type Answer = QuizOption["value"];
 
@@ -20,7 +21,7 @@ interface QuestionData {
 
 /** Shows one question at a time; which one is decided outside. */
 export class QuestionPanel {
-  readonly element = h("section", { class: "pplab-panel pplab-question", "aria-label": "Question" });
+  readonly element = h("section", { class: "pplab-panel pplab-question", "aria-label": trans("Question") });
   readonly #options: QuestionOptions;
   readonly #back: HTMLButtonElement;
   readonly #forward: HTMLButtonElement;
@@ -34,8 +35,8 @@ export class QuestionPanel {
 
   constructor(options: QuestionOptions) {
     this.#options = options;
-    this.#back = button("Back", options.onBack);
-    this.#forward = button("Next", () => this.#next(), "primary");
+    this.#back = button(trans("Back"), options.onBack);
+    this.#forward = button(trans("Next"), () => this.#next(), "primary");
     const progress = h("div", { class: "pplab-progress", "aria-hidden": "true" }, this.#bar);
     const actions = h("div", { class: "pplab-actions" }, this.#back, this.#forward, this.#hint);
     this.element.append(this.#position, progress, this.#content, actions);
@@ -65,7 +66,7 @@ export class QuestionPanel {
         ...options,
       ),
     );
-    this.#position.textContent = `Question ${index + 1} of ${count}`;
+    this.#position.textContent = trans("Question %1 of %2", index + 1, count);
     this.#bar.style.width = `${((index + 1) / count) * 100}%`;
     this.#back.disabled = index === 0;
     this.enable();
@@ -86,13 +87,13 @@ export class QuestionPanel {
 
   /** Say that the answers are being stored. */
   drawSaving(): void {
-    this.#forward.textContent = "Saving…";
+    this.#forward.textContent = trans("Saving…");
     this.#forward.setAttribute("aria-disabled", "true");
   }
 
   /** Be ready for an answer, at first or after the answers could not be stored. */
   enable(): void {
-    this.#forward.textContent = this.#isLast ? "Finish" : "Next";
+    this.#forward.textContent = this.#isLast ? trans("Finish") : trans("Next");
     this.#forward.removeAttribute("aria-disabled");
     this.#hint.textContent = "";
   }
@@ -103,7 +104,7 @@ export class QuestionPanel {
       this.#options.onNext();
       return;
     }
-    this.#hint.textContent = "Choose one of the answers first.";
+    this.#hint.textContent = trans("Choose one of the answers first.");
     this.focus();
   }
 

@@ -1,10 +1,9 @@
-// The end of the quiz: what was stored, how far each answer moved what, and the way on.
+// The end of the quiz: what was stored, and the way on.
 
+import { CalibrationFacts } from "../shared/calibration.js";
 import { button, fill, freshId, h } from "../shared/dom.js";
-import { number } from "../shared/format.js";
 import type { Axis, Preview } from "../shared/generated/quiz.js";
-import { answerTable } from "./answers.js";
-import { ScoreBar } from "./score.js";
+import { trans } from "../shared/translation.js";
 
 interface SummaryOptions {
   readonly axes: readonly Axis[];
@@ -18,43 +17,25 @@ export class Summary {
   readonly element = h("section", { class: "pplab-panel pplab-summary" });
   readonly #options: SummaryOptions;
   readonly #status = h("div", { class: "pplab-notice", role: "status", "data-tone": "success", tabindex: -1 });
-  readonly #content = h("div", { class: "pplab-summary-content" });
+  readonly #facts: CalibrationFacts;
   readonly #next = h("div", { class: "pplab-summary-next", "aria-live": "polite" });
 
   constructor(options: SummaryOptions) {
     this.#options = options;
+    this.#facts = new CalibrationFacts(options.axes);
     const title = freshId("summary");
     this.element.setAttribute("aria-labelledby", title);
-    const proceed = button("Proceed to experiment", options.onProceed, "primary");
-    const actions = h("div", { class: "pplab-actions" }, button("Back", options.onBack), proceed);
-    const heading = h("h3", { id: title }, "Your calibration");
-    this.element.append(heading, this.#status, actions, this.#next, this.#content);
+    const proceed = button(trans("Proceed to experiment"), options.onProceed, "primary");
+    const actions = h("div", { class: "pplab-actions" }, button(trans("Back"), options.onBack), proceed);
+    const heading = h("h3", { id: title }, trans("Your calibration"));
+    this.element.append(heading, this.#status, actions, this.#next, this.#facts.element);
   }
 
   /** Show what the answers came to. */
   draw(preview: Preview): void {
-    const words = "The calibration is saved.";
+    const words = trans("The calibration is saved.");
     if (this.#status.textContent !== words) this.#status.textContent = words;
-    const precision = new ScoreBar("Precision", "blue");
-    const personality = new ScoreBar("Personality", "vermillion");
-    precision.draw(preview.precision);
-    personality.draw(preview.personality);
-    fill(
-      this.#content,
-      h("div", { class: "pplab-scores" }, precision.element, personality.element),
-      h("p", { class: "pplab-quiet" }, confidence(preview)),
-      answerTable(this.#options.axes, preview),
-      h("h4", {}, "Persona"),
-      h("blockquote", { class: "pplab-persona" }, preview.personas.medium),
-      ...["light", "strong"].map((strength) =>
-        h(
-          "details",
-          {},
-          h("summary", {}, `Persona, ${strength}`),
-          h("blockquote", { class: "pplab-persona" }, preview.personas[strength]),
-        ),
-      ),
-    );
+    this.#facts.draw(preview);
   }
 
   /** Show the code of the cell to go on with, once there is one. */
@@ -63,8 +44,8 @@ export class Summary {
       fill(this.#next);
       return;
     }
-    const copy = button("Copy", () => this.#options.onCopy(code, "Cell"));
-    const words = h("p", {}, "Run this in a new cell, with your own prompt:");
+    const copy = button(trans("Copy"), () => this.#options.onCopy(code, trans("Cell")));
+    const words = h("p", {}, trans("Run this in a new cell, with your own prompt:"));
     fill(this.#next, words, h("pre", { class: "pplab-code" }, code), h("div", { class: "pplab-actions" }, copy));
   }
 
@@ -72,9 +53,4 @@ export class Summary {
   focus(): void {
     this.#status.focus();
   }
-}
-
-function confidence({ confidence: share }: Preview): string {
-  const why = share >= 0.95 ? "agree with each other" : "pull in different directions, so more values are worth trying";
-  return `Confidence ${number(share * 100, 0)} %: your answers ${why}.`;
 }

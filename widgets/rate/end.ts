@@ -2,6 +2,7 @@
 
 import { fill, h } from "../shared/dom.js";
 import type { Standing } from "../shared/generated/rate.js";
+import { trans } from "../shared/translation.js";
 import { isUndo, undoButton } from "./undo.js";
 
 interface EndOptions {
@@ -31,7 +32,7 @@ export class End {
 
   /** Show what the ratings came to. */
   draw({ done, total, last, outcome }: EndData): void {
-    this.#status.textContent = `Thank you: ${done} of ${total} rated, all saved.`;
+    this.#status.textContent = trans("Thank you: %1 of %2 rated, all saved.", done, total);
     fill(this.#outcome, ...outcome.split("\n").map((line) => line && h("p", {}, line)));
     this.#undo.hidden = !last;
   }

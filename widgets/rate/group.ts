@@ -2,6 +2,7 @@
 
 import { fill, freshId, h } from "../shared/dom.js";
 import type { Choice, ShownItem } from "../shared/generated/rate.js";
+import { trans } from "../shared/translation.js";
 import { answerViews } from "./answers.js";
 import { Choices } from "./choices.js";
 import { Note } from "./note.js";
@@ -38,7 +39,7 @@ export class RatingGroup {
     const question = freshId("question");
     const asked = h("p", { id: question }, options.question, " ");
     asked.append(h("span", { class: "pplab-quiet" }, options.stopping));
-    const group = { role: "group", tabindex: -1, "aria-label": "Rating", "aria-describedby": question };
+    const group = { role: "group", tabindex: -1, "aria-label": trans("Rating"), "aria-describedby": question };
     this.element = h(
       "div",
       { class: "pplab-rate-group", ...group },
@@ -60,14 +61,14 @@ export class RatingGroup {
     this.#note.draw(this.#notes.get(item.number) ?? "");
     this.#undo.disabled = !last;
     const label = this.#options.choices.find(({ value }) => value === last)?.label;
-    this.#last.textContent = label ? `last: ${label}` : "";
+    this.#last.textContent = label ? trans("last: %1", label) : "";
   }
 
   /** Say whether the last choice is on its way to the disk; until it has arrived there is no other. */
   drawWaiting(waiting: boolean): void {
     this.element.setAttribute("aria-busy", String(waiting));
     this.#choices.enable(!waiting);
-    this.#saving.textContent = waiting ? "Saving…" : "";
+    this.#saving.textContent = waiting ? trans("Saving…") : "";
   }
 
   /** Move the focus to the group, from where every key works. */

@@ -1,6 +1,7 @@
 // A note about an item: opened when it is wanted, and left with Escape or Ctrl+Enter.
 
 import { button, freshId, h } from "../shared/dom.js";
+import { trans } from "../shared/translation.js";
 
 interface NoteOptions {
   readonly onLeave: () => void;
@@ -12,9 +13,9 @@ export class Note {
   readonly #field = h("textarea", { class: "pplab-rate-field", rows: 2, maxlength: 2000, id: freshId("note") });
 
   constructor({ onLeave }: NoteOptions) {
-    const label = h("label", { for: this.#field.id }, "Note on this item; Escape goes back to rating");
+    const label = h("label", { for: this.#field.id }, trans("Note on this item; Escape goes back to rating"));
     this.element = h("div", { class: "pplab-rate-note", hidden: true }, label, this.#field);
-    this.opener = button("Note ", () => this.open());
+    this.opener = button(`${trans("Note")} `, () => this.open());
     this.opener.append(h("kbd", { "aria-hidden": "true" }, "n"));
     for (const [name, value] of Object.entries({ keyshortcuts: "n", expanded: "false" }))
       this.opener.setAttribute(`aria-${name}`, value);

@@ -1,5 +1,7 @@
 // Numbers in words, as the static views of Python write them.
 
+import { trans } from "./translation.js";
+
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 /** A number with at most `digits` decimals and thousands separated: 1,024 or 0.75. */
@@ -9,7 +11,7 @@ export function number(value: number, digits = 2): string {
 
 /** A closed interval: "0.3 to 1", or the one value it holds. */
 export function interval([low, high]: readonly [number, number]): string {
-  return low === high ? number(low) : `${number(low)} to ${number(high)}`;
+  return low === high ? number(low) : trans("%1 to %2", number(low), number(high));
 }
 
 /** A duration: "0.34 ms", "12 ms", "1.4 s" or "2 min 5 s". */

@@ -5,6 +5,7 @@ import { button, fill, h } from "./dom.js";
 import { duration } from "./format.js";
 import type { Served } from "./kernel.js";
 import { Toasts } from "./toast.js";
+import { trans } from "./translation.js";
 
 /** An error to show, with what to do about it. */
 export interface Problem {
@@ -53,8 +54,10 @@ export class Frame {
     const line = h("div", { role: "alert" }, h("strong", {}, problem.message), problem.hint && ` ${problem.hint}`);
     const { served, onRetry } = this.#options;
     const needsKernel = served && problem.code === "needs_kernel";
-    const retry = needsKernel ? button(served.notebookLabel, () => served.openNotebook()) : button("Retry", onRetry);
-    const dismiss = button("Dismiss", this.#options.onDismiss, "quiet");
+    const retry = needsKernel
+      ? button(served.notebookLabel, () => served.openNotebook())
+      : button(trans("Retry"), onRetry);
+    const dismiss = button(trans("Dismiss"), this.#options.onDismiss, "quiet");
     const actions = h("div", { class: "pplab-actions" }, retry, dismiss);
     fill(this.#problem, h("div", { class: "pplab-notice", "data-tone": "error" }, line, actions));
   }
@@ -66,13 +69,13 @@ export class Frame {
       return;
     }
     const command = `%pplab trace ${timing.correlation_id} --full`;
-    const words = `${timing.operation} took ${duration(timing.milliseconds)}`;
+    const words = trans("%1 took %2", timing.operation, duration(timing.milliseconds));
     if (!timing.correlation_id) {
       fill(this.#timing, h("span", { class: "pplab-quiet" }, words));
       return;
     }
-    const trace = button(words, () => void this.copy(command, "Trace command"), "quiet");
-    trace.title = `Copy: ${command}`;
+    const trace = button(words, () => void this.copy(command, trans("Trace command")), "quiet");
+    trace.title = trans("Copy: %1", command);
     fill(this.#timing, trace);
   }
 
@@ -80,7 +83,7 @@ export class Frame {
   drawKernel(gone: boolean): void {
     this.root.toggleAttribute("data-kernel-gone", gone);
     this.body.inert = gone;
-    const ofKernel = "The kernel is gone. What is stored is safe; run this cell again to go on.";
+    const ofKernel = trans("The kernel is gone. What is stored is safe; run this cell again to go on.");
     const words = this.#options.served?.lost ?? ofKernel;
     fill(this.#kernel, gone && h("div", { class: "pplab-notice", role: "status", "data-tone": "warning" }, words));
   }
@@ -92,6 +95,9 @@ export class Frame {
 
   /** Copy `text` and say so. */
   async copy(text: string, what: string): Promise<void> {
-    this.toast((await copy(text)) ? `${what} copied` : `${what} could not be copied: select it and copy it by hand`);
+    const copied = await copy(text);
+    this.toast(
+      copied ? trans("%1 copied", what) : trans("%1 could not be copied: select it and copy it by hand", what),
+    );
   }
 }

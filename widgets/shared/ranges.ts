@@ -4,7 +4,7 @@ import { fill, h } from "./dom.js";
 import { interval, number } from "./format.js";
 
 /** The legal values of a parameter. */
-interface LegalRange {
+export interface LegalRange {
   readonly name: string;
   readonly meaning: string;
   readonly low: number;

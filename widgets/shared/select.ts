@@ -1,6 +1,7 @@
 // A select whose options come and go.
 
 import { fill, h } from "./dom.js";
+import { trans } from "./translation.js";
 
 interface Option {
   readonly value: string;
@@ -22,7 +23,7 @@ export function drawFilter(
   select: HTMLSelectElement,
   options: readonly Option[],
   value: string | null,
-  all = "All",
+  all = trans("All"),
 ): void {
   const unlisted = value && options.every((option) => option.value !== value);
   const own = unlisted ? [{ value, label: value }] : [];

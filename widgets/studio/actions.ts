@@ -2,6 +2,7 @@
 
 import { button, h } from "../shared/dom.js";
 import type { StudioTraits } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 
 type State = StudioTraits["state"];
 
@@ -20,10 +21,10 @@ export class Actions {
   #state: State = "ready";
 
   constructor({ onRun, onPause, onResume, onCancel }: ActionsOptions) {
-    this.#run = button("Run", onRun, "primary");
+    this.#run = button(trans("Run"), onRun, "primary");
     // One button, so that it keeps the focus when its meaning changes.
-    this.#pause = button("Pause", () => (this.#state === "paused" ? onResume() : onPause()));
-    this.#cancel = button("Cancel", onCancel);
+    this.#pause = button(trans("Pause"), () => (this.#state === "paused" ? onResume() : onPause()));
+    this.#cancel = button(trans("Cancel"), onCancel);
     this.element = h("div", { class: "pplab-actions" }, this.#run, this.#pause, this.#cancel);
   }
 
@@ -32,9 +33,9 @@ export class Actions {
     this.#state = state;
     const ready = state === "ready";
     this.#run.disabled = !ready;
-    this.#run.textContent = ready ? "Run" : state === "starting" ? "Starting…" : "Running…";
+    this.#run.textContent = ready ? trans("Run") : state === "starting" ? trans("Starting…") : trans("Running…");
     this.#pause.hidden = this.#cancel.hidden = ready;
     this.#pause.disabled = this.#cancel.disabled = state === "starting";
-    this.#pause.textContent = state === "paused" ? "Go on" : "Pause";
+    this.#pause.textContent = state === "paused" ? trans("Go on") : trans("Pause");
   }
 }

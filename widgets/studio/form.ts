@@ -3,6 +3,7 @@
 import { button, fill, freshId, h } from "../shared/dom.js";
 import { number } from "../shared/format.js";
 import type { CalibrationChoice as Calibration, Draft, StudioTraits } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 import { MoreParameters } from "./more.js";
 import { ParameterRow } from "./parameter.js";
 import { Personas } from "./personas.js";
@@ -29,43 +30,61 @@ export class Form {
   #offers: StudioTraits["offers"] = {};
   #calibration: Calibration | undefined;
   readonly #columns = h("p", { class: "pplab-quiet" });
-  readonly #prompt = h("textarea", { rows: 6, class: "pplab-field", placeholder: "What should the model answer?" });
-  readonly #table = h("input", { type: "text", class: "pplab-field", placeholder: "prompts.csv (optional)" });
+  readonly #prompt = h("textarea", {
+    rows: 6,
+    class: "pplab-field",
+    placeholder: trans("What should the model answer?"),
+  });
+  readonly #table = h("input", { type: "text", class: "pplab-field", placeholder: trans("prompts.csv (optional)") });
   readonly #calibrations = h("select", { class: "pplab-field" });
-  readonly #models = h("input", { type: "text", class: "pplab-field", placeholder: "model, other-model@endpoint" });
+  readonly #models = h("input", {
+    type: "text",
+    class: "pplab-field",
+    placeholder: trans("model, other-model@endpoint"),
+  });
   readonly #n = h("input", { type: "number", min: 1, max: 1000, step: 1, class: "pplab-field" });
   readonly #stream = h("input", { type: "checkbox" });
   readonly #detach = h("input", { type: "checkbox" });
   readonly #beyond = h("input", { type: "checkbox" });
-  readonly #allow = h("label", { class: "pplab-check" }, this.#beyond, h("span", {}, "Beyond the calibrated ranges"));
+  readonly #allow = h(
+    "label",
+    { class: "pplab-check" },
+    this.#beyond,
+    h("span", {}, trans("Beyond the calibrated ranges")),
+  );
 
   constructor(options: FormOptions) {
     this.#options = options;
     this.#more = new MoreParameters({ onAdd: (name) => this.#add(name) });
     this.#personas = new Personas({ onChange: (systems, typing) => options.onEdit({ systems }, typing) });
     const calibrations = options.calibrations.map(({ id, label }) => h("option", { value: id }, label));
-    fill(this.#calibrations, ...calibrations, h("option", { value: "" }, "none (all legal values)"));
+    fill(this.#calibrations, ...calibrations, h("option", { value: "" }, trans("none (all legal values)")));
     this.#models.disabled = options.embedded;
-    this.#models.title = options.embedded ? "Set a base URL, a key or an endpoint to ask another model" : "";
+    this.#models.title = options.embedded ? trans("Set a base URL, a key or an endpoint to ask another model") : "";
     this.#listen();
-    const stream = h("label", { class: "pplab-check" }, this.#stream, h("span", {}, "Show text as it is written"));
+    const stream = h(
+      "label",
+      { class: "pplab-check" },
+      this.#stream,
+      h("span", {}, trans("Show text as it is written")),
+    );
     const detach = h(
       "label",
       { class: "pplab-check" },
       this.#detach,
-      h("span", {}, "Keep running when the kernel ends"),
+      h("span", {}, trans("Keep running when the kernel ends")),
     );
     const small = h(
       "div",
       { class: "pplab-studio-small" },
-      labelledField("Models, separated by commas", this.#models),
-      labelledField("Replicates", this.#n),
+      labelledField(trans("Models, separated by commas"), this.#models),
+      labelledField(trans("Replicates"), this.#n),
     );
     const request = h(
       "div",
       { class: "pplab-studio-column" },
-      labelledField("Prompt", this.#prompt),
-      labelledField("Table of prompts, for {placeholders}", this.#table),
+      labelledField(trans("Prompt"), this.#prompt),
+      labelledField(trans("Table of prompts, for {placeholders}"), this.#table),
       this.#columns,
       this.#personas.element,
       small,
@@ -76,7 +95,7 @@ export class Form {
     const settings = h(
       "div",
       { class: "pplab-studio-column" },
-      labelledField("Calibration", this.#calibrations),
+      labelledField(trans("Calibration"), this.#calibrations),
       this.#allow,
       this.#rows,
       this.#more.element,
@@ -115,7 +134,7 @@ export class Form {
   /** Say which columns the prompt may name. */
   drawColumns(columns: readonly string[]): void {
     this.#columns.hidden = columns.length === 0;
-    this.#columns.textContent = `Columns: ${columns.map((name) => `{${name}}`).join(", ")}`;
+    this.#columns.textContent = trans("Columns: %1", columns.map((name) => `{${name}}`).join(", "));
   }
 
   /** Offer the models that are not among those of the draft. */
@@ -136,7 +155,7 @@ export class Form {
     const free = Object.keys(draft.written).filter((name) => !others.some((other) => other.name === name));
     const fields = [
       ...others.filter(({ name }) => name in draft.written),
-      ...free.map((name) => ({ name, meaning: "is sent as it is", choices: [], example: "0, 2" })),
+      ...free.map((name) => ({ name, meaning: trans("is sent as it is"), choices: [], example: "0, 2" })),
     ];
     for (const parameter of scales) {
       if (this.#sliders.has(parameter.name)) continue;
@@ -171,12 +190,12 @@ export class Form {
     for (const [name, row] of this.#sliders) {
       const fixed = calibration?.kept[name];
       const range = calibration?.ranges[name] ?? null;
-      const otherwise = sampled && range ? "sampled from the range" : "server default";
+      const otherwise = sampled && range ? trans("sampled from the range") : trans("server default");
       row.draw({
         values: values[name] ?? [],
         range,
         points: calibration?.points[name] ?? [],
-        fallback: fixed === undefined ? otherwise : `fixed at ${number(fixed)}`,
+        fallback: fixed === undefined ? otherwise : trans("fixed at %1", number(fixed)),
         beyond,
         refusal: this.#offers[name]?.usable === false ? this.#offers[name].words : "",
       });

@@ -3,6 +3,7 @@
 import "./style.css";
 import { h } from "../shared/dom.js";
 import type { Draft, StudioWire } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { Actions } from "./actions.js";
 import { Cell } from "./cell.js";
@@ -39,7 +40,7 @@ class Studio {
     const cell = new Cell({ onCopy: (text, what) => void view.frame.copy(text, what) });
     const panel = h(
       "section",
-      { class: "pplab-panel pplab-studio-panel", "aria-label": "Experiment studio" },
+      { class: "pplab-panel pplab-studio-panel", "aria-label": trans("Experiment studio") },
       this.#form.element,
       actions.element,
       estimate.details,

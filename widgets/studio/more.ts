@@ -2,6 +2,7 @@
 
 import { button, fill, freshId, h } from "../shared/dom.js";
 import type { Offer } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 
 const FREE = "x.";
 const FIELD = /^x\.[^\s=,.@"'{}[\]]{1,64}$/;
@@ -28,15 +29,15 @@ export class MoreParameters {
     this.#search = h("input", {
       type: "search",
       class: "pplab-field",
-      placeholder: `name, meaning, or ${FREE}NAME to send any field`,
+      placeholder: trans("name, meaning, or %1NAME to send any field", FREE),
       id: freshId("field"),
     });
     this.#search.addEventListener("input", () => this.#draw());
     this.element = h(
       "details",
       { class: "pplab-studio-more" },
-      h("summary", {}, "More parameters"),
-      h("label", { class: "pplab-more-search", for: this.#search.id }, "Search parameters"),
+      h("summary", {}, trans("More parameters")),
+      h("label", { class: "pplab-more-search", for: this.#search.id }, trans("Search parameters")),
       this.#search,
       this.#list,
     );
@@ -54,15 +55,15 @@ export class MoreParameters {
     const word = wanted.toLowerCase();
     const found = this.#parameters.filter(({ name, meaning }) => `${name} ${meaning}`.toLowerCase().includes(word));
     const rows = found.map(({ name, meaning }) => this.#row(name, meaning, this.#offers[name]));
-    if (FIELD.test(wanted)) rows.push(this.#row(wanted, "is sent as it is", undefined));
-    const none = h("li", { class: "pplab-quiet" }, `None has this name; write ${FREE}NAME to send any field.`);
+    if (FIELD.test(wanted)) rows.push(this.#row(wanted, trans("is sent as it is"), undefined));
+    const none = h("li", { class: "pplab-quiet" }, trans("None has this name; write %1NAME to send any field.", FREE));
     fill(this.#list, ...(rows.length > 0 ? rows : [none]));
   }
 
   #row(name: string, meaning: string, offer: Offer | undefined): HTMLElement {
     const refused = offer !== undefined && !offer.usable;
     const add = button(refused ? name : `+ ${name}`, () => this.#add(name), "quiet");
-    add.setAttribute("aria-label", `Add ${name}`);
+    add.setAttribute("aria-label", trans("Add %1", name));
     add.disabled = refused;
     const sentences = refused ? [offer.words] : [meaning, offer?.words ?? ""];
     const words = h("span", { class: "pplab-quiet" }, sentences.filter(Boolean).join(". "));

@@ -4,6 +4,7 @@ import { button, fill, freshId, h } from "../shared/dom.js";
 import { interval, number } from "../shared/format.js";
 import type { ParameterScale as Parameter } from "../shared/generated/studio.js";
 import { position } from "../shared/ranges.js";
+import { trans } from "../shared/translation.js";
 
 const STEPS = 100;
 
@@ -47,9 +48,9 @@ export class ParameterRow {
   constructor({ parameter, onChange }: ParameterOptions) {
     this.#parameter = parameter;
     this.#onChange = onChange;
-    this.#add = button("Add", () => this.#append(), "quiet");
-    this.#calibrate = button("Use calibrated", () => onChange(this.#points), "quiet");
-    this.#calibrate.title = `Use calibrated values of ${parameter.name}`;
+    this.#add = button(trans("Add"), () => this.#append(), "quiet");
+    this.#calibrate = button(trans("Use calibrated"), () => onChange(this.#points), "quiet");
+    this.#calibrate.title = trans("Use calibrated values of %1", parameter.name);
     this.#calibrate.setAttribute("aria-label", this.#calibrate.title);
     const title = freshId("parameter");
     const name = h("strong", { id: title, title: parameter.meaning }, parameter.name);
@@ -71,11 +72,11 @@ export class ParameterRow {
     this.#limits = beyond || !range ? [low, high] : range;
     if (values.length !== this.#fields.length) this.#build();
     for (const [index, value] of values.entries()) this.#drawValue(index, value, range);
-    const limits = range ? `calibrated ${interval(range)}` : "";
-    const what = values.length === 0 ? fallback : values.length > 1 ? "sweep" : "";
+    const limits = range ? trans("calibrated %1", interval(range)) : "";
+    const what = values.length === 0 ? fallback : values.length > 1 ? trans("sweep") : "";
     this.#words.textContent = [what, limits].filter(Boolean).join(" · ");
-    this.#add.textContent = values.length ? "Add value" : "Set";
-    this.#add.setAttribute("aria-label", values.length ? `Add a value of ${name}` : `Set ${name}`);
+    this.#add.textContent = values.length ? trans("Add value") : trans("Set");
+    this.#add.setAttribute("aria-label", values.length ? trans("Add a value of %1", name) : trans("Set %1", name));
     this.#add.disabled = this.#newValue() === null || refusal !== "";
     this.#reason.textContent = refusal;
     this.#reason.hidden = !refusal;
@@ -86,7 +87,7 @@ export class ParameterRow {
   #build(): void {
     const { name, integer, low, high } = this.#parameter;
     this.#fields = this.#values.map((_, index) => {
-      const label = `${name}, value ${index + 1}`;
+      const label = trans("%1, value %2", name, index + 1);
       const slider = h("input", { type: "range", min: 0, max: STEPS, step: 1, "aria-label": label });
       const step = integer ? 1 : "any";
       const exact = h("input", {
@@ -94,7 +95,7 @@ export class ParameterRow {
         min: low,
         max: high,
         step,
-        "aria-label": `${label}, exactly`,
+        "aria-label": trans("%1, exactly", label),
         class: "pplab-field",
       });
       slider.addEventListener("input", () => this.#put(index, this.#at(Number(slider.value) / STEPS)));
@@ -103,7 +104,7 @@ export class ParameterRow {
     });
     const rows = this.#fields.map(({ slider, exact }, index) => {
       const remove = button("×", () => this.#onChange(this.#values.filter((_, at) => at !== index)), "quiet");
-      remove.setAttribute("aria-label", `Remove value ${index + 1} of ${name}`);
+      remove.setAttribute("aria-label", trans("Remove value %1 of %2", index + 1, name));
       return h("div", { class: "pplab-parameter-value" }, slider, exact, remove);
     });
     fill(this.#rows, ...rows);

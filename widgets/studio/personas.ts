@@ -2,6 +2,7 @@
 
 import { button, fill, freshId, h } from "../shared/dom.js";
 import type { Persona } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 
 interface PersonasOptions {
   readonly onChange: (personas: readonly Persona[], typing: boolean) => void;
@@ -26,8 +27,8 @@ export class Personas {
 
   constructor({ onChange }: PersonasOptions) {
     this.#onChange = onChange;
-    const add = button("Compare another persona", () => this.#add(), "quiet");
-    this.#strengthsButton = button("Compare three strengths", () => this.#compareStrengths(), "quiet");
+    const add = button(trans("Compare another persona"), () => this.#add(), "quiet");
+    this.#strengthsButton = button(trans("Compare three strengths"), () => this.#compareStrengths(), "quiet");
     const actions = h("div", { class: "pplab-persona-actions" }, add, this.#strengthsButton);
     this.element = h("div", {}, this.#rows, actions);
   }
@@ -43,7 +44,7 @@ export class Personas {
       if (field.name !== active) field.name.value = name;
       if (field.text !== active) field.text.value = text;
       const alone = personas.length === 1;
-      field.text.placeholder = (alone && calibrated) || "A system message (optional)";
+      field.text.placeholder = (alone && calibrated) || trans("A system message (optional)");
     }
     this.#strengthsButton.hidden = Object.keys(strengths).length === 0;
   }
@@ -52,14 +53,18 @@ export class Personas {
     const alone = this.#personas.length === 1;
     const rows = this.#personas.map((_, index) => {
       const text = h("textarea", { rows: alone ? 3 : 2, class: "pplab-field", id: freshId("field") });
-      const name = h("input", { type: "text", class: "pplab-field", "aria-label": `Name of persona ${index + 1}` });
+      const name = h("input", {
+        type: "text",
+        class: "pplab-field",
+        "aria-label": trans("Name of persona %1", index + 1),
+      });
       text.addEventListener("input", () => this.#put(index, { text: text.value }, true));
       name.addEventListener("input", () => this.#put(index, { name: name.value }, true));
       this.#fields[index] = { name, text };
-      const label = h("label", { for: text.id }, alone ? "Persona" : `Persona ${index + 1}`);
+      const label = h("label", { for: text.id }, alone ? trans("Persona") : trans("Persona %1", index + 1));
       if (alone) return h("div", { class: "pplab-studio-field" }, label, text);
       const remove = button("×", () => this.#remove(index), "quiet");
-      remove.setAttribute("aria-label", `Leave out persona ${index + 1}`);
+      remove.setAttribute("aria-label", trans("Leave out persona %1", index + 1));
       return h(
         "div",
         { class: "pplab-studio-field" },
@@ -79,8 +84,11 @@ export class Personas {
   }
 
   #add(): void {
-    const named = this.#personas.map((persona, at) => ({ ...persona, name: persona.name || `persona ${at + 1}` }));
-    this.#onChange([...named, { name: `persona ${named.length + 1}`, text: "" }], false);
+    const named = this.#personas.map((persona, at) => ({
+      ...persona,
+      name: persona.name || trans("persona %1", at + 1),
+    }));
+    this.#onChange([...named, { name: trans("persona %1", named.length + 1), text: "" }], false);
   }
 
   #remove(index: number): void {

@@ -2,6 +2,7 @@
 
 import { button, fill, freshId, h } from "../shared/dom.js";
 import type { WrittenParameter } from "../shared/generated/studio.js";
+import { trans } from "../shared/translation.js";
 
 interface WrittenOptions {
   readonly parameter: WrittenParameter;
@@ -33,7 +34,7 @@ export class WrittenRow {
     this.#options = options;
     const title = freshId("parameter");
     const remove = button("×", () => options.onChange(null, false), "quiet");
-    remove.setAttribute("aria-label", `Leave out ${name}`);
+    remove.setAttribute("aria-label", trans("Leave out %1", name));
     const head = h(
       "div",
       { class: "pplab-parameter-head" },
@@ -41,7 +42,7 @@ export class WrittenRow {
       this.#words,
       remove,
     );
-    this.#field.setAttribute("aria-label", `Values of ${name}`);
+    this.#field.setAttribute("aria-label", trans("Values of %1", name));
     this.#field.placeholder = example;
     this.#field.addEventListener("input", () => options.onChange(this.#field.value, true));
     const editor = choices.length > 0 ? this.#ticks : this.#field;
@@ -58,7 +59,7 @@ export class WrittenRow {
     if (this.#field !== this.#field.ownerDocument.activeElement) this.#field.value = text;
     const values = text.split(",").filter(Boolean);
     this.#drawTicks(choices, values);
-    this.#words.textContent = values.length > 1 ? "sweep" : "";
+    this.#words.textContent = values.length > 1 ? trans("sweep") : "";
     this.#reason.textContent = words;
     this.#reason.hidden = !words;
     this.element.toggleAttribute("data-refused", !usable);
@@ -77,7 +78,7 @@ export class WrittenRow {
     for (const [choice, box] of this.#boxes) {
       box.checked = values.includes(choice);
       box.disabled = offered.length > 0 && !offered.includes(choice) && !box.checked;
-      box.title = box.disabled ? `The models do not take ${name} ${choice}` : "";
+      box.title = box.disabled ? trans("The models do not take %1 %2", name, choice) : "";
     }
   }
 

@@ -81,10 +81,12 @@ test("why an import was refused is said, and it can be tried again", async () =>
 test("an altered package says what was altered, at most twenty lines, and is not imported", () => {
   const root = document.createElement("div");
   const problems = Array.from({ length: 23 }, (_, n) => `row ${n} was altered`);
-  drawPackage(root, trans, found({ verified: false, problems }), actions());
+  const facts = { ...found().facts, rewritten: true };
+  drawPackage(root, trans, found({ verified: false, problems, facts }), actions());
   expect(root.dataset.verified).toBe("false");
   expect(root.querySelectorAll("li")).toHaveLength(21);
   expect(root.textContent).toContain("and 3 more");
+  expect(root.textContent).not.toContain("unaltered");
   expect(named(root, "Import").disabled).toBe(true);
 });
 

@@ -114,6 +114,43 @@ describe("labs that are followed", () => {
   });
 });
 
+describe("while a run goes on", () => {
+  const figures = (done: number, part: object = {}) => changed({ runs: [run({ done })], ...part });
+
+  async function listening(leastSeconds: number) {
+    const { labs, socket } = await open(lab({ lab: "a" }));
+    labs.leastSeconds = leastSeconds;
+    const seen: number[] = [];
+    const lists = vi.fn();
+    labs.changed.connect(() => seen.push(labs.runs[0]?.done ?? -1));
+    labs.experimentsChanged.connect(lists);
+    socket("a").say(figures(1));
+    return { labs, say: (frame: object) => socket("a").say(frame), seen, lists };
+  }
+
+  test("its figures are told no more often than the user's setting says, and the last of them always", async () => {
+    const { labs, say, seen } = await listening(2);
+    for (const done of [2, 3, 4]) say(figures(done));
+    expect(seen).toEqual([1]);
+    labs.choose("a"); // shows what was told, whatever came since
+    expect(seen.splice(1)).toEqual([1]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(seen).toEqual([1, 4]);
+    await vi.advanceTimersByTimeAsync(2000);
+    say(figures(5));
+    expect(seen).toEqual([1, 4, 5]);
+  });
+
+  test("a pause, an end and whatever is stored are told at once", async () => {
+    const { say, seen, lists } = await listening(60);
+    say(changed({ runs: [run({ done: 2, status: "paused" })] }));
+    say(changed({ runs: [run({ done: 2, status: "paused" })], experiments: true }));
+    say(changed());
+    expect(seen).toEqual([1, 2, 2, -1]);
+    expect(lists).toHaveBeenCalledOnce();
+  });
+});
+
 describe("the list", () => {
   test("is looked at again from time to time, sooner while there is no lab", async () => {
     const { asked, relist } = await open();

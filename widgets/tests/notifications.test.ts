@@ -120,6 +120,31 @@ describe("a notification", () => {
   });
 });
 
-test("the cell that resumes a run loads pplab first", () => {
-  expect(resumeCell("--resume", "e-1")).toBe("%load_ext pplab\n%pplab run --resume e-1");
+describe("the cell that resumes a run", () => {
+  const labs = ["work/.pplab", "work/inner/.pplab", "work/store", ".pplab"];
+  const cell = (lab: string, folder: string) => resumeCell({ option: "--resume", id: "e-1", lab, labs }, folder);
+
+  test("loads pplab first", () => {
+    expect(cell("work/.pplab", "work")).toBe("%load_ext pplab\n%pplab run --resume e-1");
+  });
+
+  test.each([
+    ["work/.pplab", "work/notes/week 1", ""],
+    [".pplab", "elsewhere", ""],
+    ["work/.pplab", "work/inner", " --store ../.pplab"],
+    [".pplab", "work", " --store ../.pplab"],
+    ["work/.pplab", "", " --store work/.pplab"],
+    ["work/store", "work", " --store store"],
+    ["work/store", "work/notes", " --store ../store"],
+    ["work/store", "work/store", " --store ."],
+    ["work/Ada's store", "work", " --store 'Ada'\\''s store'"],
+  ])("of the lab %s in a notebook in %j says%s", (lab, folder, said) => {
+    expect(cell(lab, folder)).toBe(`%load_ext pplab\n%pplab run --resume e-1${said}`);
+  });
+
+  test("does not take a lab for known that is not below the folder", () => {
+    expect(resumeCell({ option: "--retry-failed", id: "e-1", lab: "a/.pplab", labs: [] }, "b")).toBe(
+      "%load_ext pplab\n%pplab run --retry-failed e-1 --store ../a/.pplab",
+    );
+  });
 });

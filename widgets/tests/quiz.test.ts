@@ -1,55 +1,8 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { QuestionPanel } from "../quiz/question.js";
-import type { Preview, QuizQuestion, QuizTraits } from "../shared/generated/quiz.js";
+import type { QuizQuestion, QuizTraits } from "../shared/generated/quiz.js";
 import { button, notebook, press } from "./notebook.js";
-
-const PREVIEW: Preview = {
-  answered: 0,
-  ranges: { temperature: [0.3, 1], max_tokens: [100, 1000] },
-  points: { temperature: [0.3, 1] },
-  precision: 50,
-  personality: 40,
-  confidence: 0,
-  starts: { temperature: [0.3, 1], max_tokens: [100, 1000] },
-  rows: [],
-  personas: { light: "Be plain.", medium: "Write in a plain, neutral tone.", strong: "Be plain throughout." },
-  reasons: [],
-};
-
-const TRAITS: Omit<QuizTraits, "me"> = {
-  questions: [
-    {
-      id: "task",
-      text: "What for?",
-      help: "Sets the start.",
-      options: [
-        { value: "code", label: "Code" },
-        { value: "chat", label: "Chat" },
-      ],
-    },
-    {
-      id: "surprise",
-      text: "How surprising?",
-      help: "Moves the end.",
-      options: [
-        { value: 1, label: "Never" },
-        { value: 2, label: "Often" },
-      ],
-    },
-  ],
-  axes: [
-    { name: "temperature", meaning: "", low: 0, high: 2, logarithmic: false },
-    { name: "max_tokens", meaning: "", low: 1, high: 1_000_000, logarithmic: true },
-  ],
-  preview: PREVIEW,
-  answers: {},
-  step: 0,
-  saved: false,
-  cell: "",
-  below: "",
-  problem: null,
-  took: null,
-};
+import { PREVIEW, TRAITS } from "./states/quiz.js";
 
 const quiz = (traits: Partial<QuizTraits> = {}) => notebook("quiz", { ...TRAITS, ...traits });
 const radios = (root: Element) => [...root.querySelectorAll<HTMLInputElement>("input[type=radio]")];

@@ -4,9 +4,9 @@ import { fill, h } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
 import type { Period, Totals } from "../shared/generated/timing.js";
 import { parseTime } from "../shared/time.js";
-import { KINDS, type Kind, plural } from "./kinds.js";
+import { trans } from "../shared/translation.js";
+import { counted, KINDS, type Kind, plural } from "./kinds.js";
 
-const COLUMNS = ["Began", "What", "Number", "Failed", "Shortest", "Median", "Longest"];
 const DAY = 86_400; // seconds
 
 /** The chart, and the same as a table that can be opened. */
@@ -16,26 +16,36 @@ export class Chart {
   readonly #body = h("tbody");
 
   constructor() {
-    const words =
-      "Each mark goes from the shortest to the longest of those that began then; the line in it is the median.";
+    const words = trans(
+      "Each mark goes from the shortest to the longest of those that began then; the line in it is the median.",
+    );
     const failed = h("span", { class: "pplab-failed-key" });
-    const caption = h("figcaption", { class: "pplab-quiet" }, `${words} `, failed, " some failed.");
-    const heads = COLUMNS.map((name) => h("th", { scope: "col" }, name));
+    const caption = h("figcaption", { class: "pplab-quiet" }, `${words} `, failed, ` ${trans("some failed.")}`);
+    const columns = [
+      trans("Began"),
+      trans("What"),
+      trans("Number"),
+      trans("Failed"),
+      trans("Shortest"),
+      trans("Median"),
+      trans("Longest"),
+    ];
+    const heads = columns.map((name) => h("th", { scope: "col" }, name));
     const table = h(
       "table",
       { class: "pplab-table" },
-      h("caption", { class: "pplab-hidden" }, "Durations by when they began"),
+      h("caption", { class: "pplab-hidden" }, trans("Durations by when they began")),
       h("thead", {}, h("tr", {}, ...heads)),
       this.#body,
     );
     const scroller = {
       class: "pplab-scroll pplab-over-time-table",
       role: "region",
-      "aria-label": "Over time",
+      "aria-label": trans("Over time"),
       tabindex: 0,
     };
-    const numbers = h("details", {}, h("summary", {}, "As a table"), h("div", scroller, table));
-    this.element.append(h("h3", {}, "Over time"), this.#lanes, caption, numbers);
+    const numbers = h("details", {}, h("summary", {}, trans("As a table")), h("div", scroller, table));
+    this.element.append(h("h3", {}, trans("Over time")), this.#lanes, caption, numbers);
   }
 
   /** Draw the periods of a range, newest last in the chart and first in the table. */
@@ -80,7 +90,8 @@ export function logScale(durations: readonly number[]): { low: number; high: num
 function lane(kind: Kind, periods: readonly Period[], clock: PeriodClock): HTMLElement {
   const own = periods.filter((period) => period.kind === kind);
   const name = h("span", { class: "pplab-lane-name" }, plural(kind));
-  if (!own.length) return h("div", { class: "pplab-lane-row" }, name, h("span", { class: "pplab-quiet" }, "none"));
+  if (!own.length)
+    return h("div", { class: "pplab-lane-row" }, name, h("span", { class: "pplab-quiet" }, trans("none")));
   const scale = logScale(own.flatMap(({ shortest, longest }) => [shortest, longest]));
   const lines = Math.round(Math.log10(scale.high / scale.low));
   const grid = `background-size: 100% calc(100% / ${lines})`;
@@ -114,9 +125,13 @@ function mark(period: Period, { count, at }: PeriodClock, scale: (value: number)
 }
 
 function inWords({ kind, count, failed, shortest, median, longest }: Period): string {
-  const some = count === 1 ? `1 ${kind}, ${duration(median)}` : `${number(count)} ${kind}s, median ${duration(median)}`;
-  const spread = count === 1 ? "" : `, ${duration(shortest)} to ${duration(longest)}`;
-  return `${some}${spread}${failed > 0 ? `, ${number(failed)} failed` : ""}`;
+  const parts = [
+    counted(kind, count),
+    count === 1 ? duration(median) : trans("median %1", duration(median)),
+    count !== 1 && trans("%1 to %2", duration(shortest), duration(longest)),
+    failed > 0 && trans("%1 failed", number(failed)),
+  ];
+  return parts.filter(Boolean).join(", ");
 }
 
 function axis({ count, at }: PeriodClock): HTMLElement {

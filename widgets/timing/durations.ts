@@ -3,23 +3,34 @@
 import { fill, h } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
 import type { Durations } from "../shared/generated/timing.js";
+import { trans } from "../shared/translation.js";
 import { KINDS, plural } from "./kinds.js";
-
-const COLUMNS = ["Kind", "Number", "Failed", "Median", "95 % took at most", "Longest"];
 
 export class DurationsTable {
   readonly element: HTMLElement;
   readonly #body = h("tbody");
 
   constructor() {
+    const columns = [
+      trans("Kind"),
+      trans("Number"),
+      trans("Failed"),
+      trans("Median"),
+      trans("95 % took at most"),
+      trans("Longest"),
+    ];
     const table = h(
       "table",
       { class: "pplab-table" },
-      h("caption", { class: "pplab-hidden" }, "How long cells, operations and calls took"),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
+      h("caption", { class: "pplab-hidden" }, trans("How long cells, operations and calls took")),
+      h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
       this.#body,
     );
-    this.element = h("div", { class: "pplab-scroll", role: "region", "aria-label": "Durations", tabindex: 0 }, table);
+    this.element = h(
+      "div",
+      { class: "pplab-scroll", role: "region", "aria-label": trans("Durations"), tabindex: 0 },
+      table,
+    );
   }
 
   /** Show one row for each kind, also for one of which there is none. */

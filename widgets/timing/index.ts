@@ -6,6 +6,7 @@ import { labelledControl } from "../shared/field.js";
 import { dollars, number } from "../shared/format.js";
 import type { TimingTraits, TimingWire } from "../shared/generated/timing.js";
 import { drawOptions } from "../shared/select.js";
+import { trans, transPlural } from "../shared/translation.js";
 import { type View, widget } from "../shared/view.js";
 import { Chart } from "./chart.js";
 import { DurationsTable } from "./durations.js";
@@ -13,16 +14,6 @@ import { StepLists } from "./lists.js";
 import { WaterfallPanel } from "./waterfall.js";
 
 type Reach = TimingTraits["reach"];
-
-const REACHES: readonly { readonly value: Reach; readonly label: string }[] = [
-  { value: "hour", label: "Last hour" },
-  { value: "today", label: "Today" },
-  { value: "week", label: "Last 7 days" },
-  { value: "all", label: "All" },
-];
-const NOTHING =
-  "Nothing has been timed in this lab yet. Run a cell, such as %pplab calibrate --preset balanced: it appears here.";
-const NOTHING_THEN = "Nothing ran in this time. Choose a longer one, or run a cell: it appears here.";
 
 function draw(view: View<TimingWire>): void {
   const reach = h("select");
@@ -38,22 +29,22 @@ function draw(view: View<TimingWire>): void {
       view.change({ trace: null });
       if (trace) lists.focus(trace);
     },
-    onCopy: (command) => void view.frame.copy(command, "Trace command"),
+    onCopy: (command) => void view.frame.copy(command, trans("Trace command")),
   });
   const content = h("div", { class: "pplab-timings-content" }, durations.element, chart.element, lists.element);
   const head = h(
     "div",
-    { class: "pplab-filters", role: "group", "aria-label": "Filters" },
-    labelledControl("Time", reach),
+    { class: "pplab-filters", role: "group", "aria-label": trans("Filters") },
+    labelledControl(trans("Time"), reach),
     spent,
   );
   view.frame.body.append(h("div", { class: "pplab-timings" }, head, note, content, waterfall.element));
 
-  view.watch(["reach"], (traits) => drawOptions(reach, REACHES, traits.reach));
+  view.watch(["reach"], (traits) => drawOptions(reach, reaches(), traits.reach));
   view.watch(["totals", "durations", "reach"], (traits) => {
     const some = traits.durations.length > 0;
     content.hidden = !some;
-    fill(note, !traits.totals ? "Loading the timings…" : !some && (traits.reach === "all" ? NOTHING : NOTHING_THEN));
+    fill(note, !traits.totals ? trans("Loading the timings…") : !some && nothing(traits.reach));
     fill(spent, traits.totals && some && spentWords(traits));
     durations.draw(traits.durations);
   });
@@ -63,13 +54,31 @@ function draw(view: View<TimingWire>): void {
   view.send({ kind: "ready" });
 }
 
+function reaches(): { readonly value: Reach; readonly label: string }[] {
+  return [
+    { value: "hour", label: trans("Last hour") },
+    { value: "today", label: trans("Today") },
+    { value: "week", label: trans("Last 7 days") },
+    { value: "all", label: trans("All") },
+  ];
+}
+
+/** What to do where nothing ran. */
+function nothing(reach: Reach): string {
+  if (reach !== "all") return trans("Nothing ran in this time. Choose a longer one, or run a cell: it appears here.");
+  return trans(
+    "Nothing has been timed in this lab yet. Run a cell, such as %1: it appears here.",
+    "%pplab calibrate --preset balanced",
+  );
+}
+
 /** What all calls of the time took. */
 function spentWords({ totals, durations }: Pick<TimingTraits, "totals" | "durations">): string {
   const calls = durations.find((one) => one.kind === "call")?.count ?? 0;
-  if (!totals || !calls) return "No calls to a model.";
-  const tokens = totals.tokens === null ? "tokens unknown" : `${number(totals.tokens)} tokens`;
-  const cost = totals.cost === null ? "cost unknown" : dollars(totals.cost);
-  return `${number(calls)} call${calls === 1 ? "" : "s"} to a model: ${tokens}, ${cost}.`;
+  if (!totals || !calls) return trans("No calls to a model.");
+  const tokens = totals.tokens === null ? trans("tokens unknown") : trans("%1 tokens", number(totals.tokens));
+  const cost = totals.cost === null ? trans("cost unknown") : dollars(totals.cost);
+  return transPlural("%2 call to a model: %3, %4.", "%2 calls to a model: %3, %4.", calls, number(calls), tokens, cost);
 }
 
 export default widget<TimingWire>("timing", draw);

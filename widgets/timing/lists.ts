@@ -5,16 +5,12 @@ import { dollars, duration, number } from "../shared/format.js";
 import type { Lists, Step } from "../shared/generated/timing.js";
 import { Tabs } from "../shared/tabs.js";
 import { shortTime } from "../shared/time.js";
-import { KINDS, type Kind, plural } from "./kinds.js";
+import { trans } from "../shared/translation.js";
+import { counted, KINDS, type Kind, plural, singular } from "./kinds.js";
 
 type Order = keyof Lists;
 
-const COLUMNS = ["Began", "Took", "Cost"];
-const ORDERS: readonly { readonly order: Order; readonly name: string; readonly none: string }[] = [
-  { order: "latest", name: "Latest", none: "None in this time." },
-  { order: "slowest", name: "Slowest", none: "None in this time." },
-  { order: "dearest", name: "Dearest", none: "None that is known to have cost anything." },
-];
+const ORDERS: readonly Order[] = ["latest", "slowest", "dearest"];
 
 interface StepListsOptions {
   readonly first: Kind;
@@ -32,7 +28,7 @@ export class StepLists {
       const own = this.#tables.filter((table) => table.kind === kind).map((table) => table.element);
       return { name: plural(kind), element: h("div", { class: "pplab-step-lists" }, ...own) };
     });
-    const tabs = new Tabs("Cells, operations or calls", panels, KINDS.indexOf(first));
+    const tabs = new Tabs(trans("Cells, operations or calls"), panels, KINDS.indexOf(first));
     this.element = h("div", { class: "pplab-by-kind" }, tabs.list, ...tabs.panels);
   }
 
@@ -54,26 +50,24 @@ class StepTable {
   readonly element: HTMLElement;
   readonly #body = h("tbody");
   readonly #none = h("p", { class: "pplab-quiet pplab-none" });
-  readonly #noneWords: string;
   readonly #onOpen: (step: Step) => void;
 
-  constructor(kind: Kind, { order, name, none }: (typeof ORDERS)[number], onOpen: (step: Step) => void) {
+  constructor(kind: Kind, order: Order, onOpen: (step: Step) => void) {
     this.kind = kind;
     this.order = order;
-    this.#noneWords = none;
     this.#onOpen = onOpen;
-    const heads = [plural(kind).slice(0, -1), ...COLUMNS].map((column) => h("th", { scope: "col" }, column));
+    const columns = [singular(kind), trans("Began"), trans("Took"), trans("Cost")];
+    const heads = columns.map((column) => h("th", { scope: "col" }, column));
     const table = h(
       "table",
       { class: "pplab-table" },
-      h("caption", {}, name),
+      h("caption", {}, title(order)),
       h("thead", {}, h("tr", {}, ...heads)),
       this.#body,
     );
-    const label = `${name} ${kind}s`;
     this.element = h(
       "div",
-      { class: "pplab-scroll", role: "region", "aria-label": label, tabindex: 0 },
+      { class: "pplab-scroll", role: "region", "aria-label": titleOf(kind, order), tabindex: 0 },
       table,
       this.#none,
     );
@@ -86,7 +80,7 @@ class StepTable {
       ? document.activeElement?.closest("tr")?.dataset.id
       : undefined;
     fill(this.#body, ...own.map((step) => this.#row(step, trace)));
-    this.#none.textContent = own.length ? "" : this.#noneWords;
+    this.#none.textContent = own.length ? "" : none(this.order);
     if (!focused) return;
     const row = [...this.#body.children].find((one) => (one as HTMLElement).dataset.id === focused);
     (row?.querySelector("button") ?? this.element).focus();
@@ -94,7 +88,7 @@ class StepTable {
 
   #row(step: Step, trace: string | null): HTMLElement {
     const open = button(step.name, () => this.#onOpen(step), "quiet");
-    open.title = `Show its trace ${step.trace}`;
+    open.title = trans("Show its trace %1", step.trace);
     const about = details(step);
     const words = about && h("div", { class: "pplab-quiet pplab-step-about", title: about }, about);
     const state = h("span", { class: "pplab-status", "data-status": tone(step), title: step.status });
@@ -114,10 +108,32 @@ class StepTable {
   }
 }
 
+function title(order: Order): string {
+  return { latest: trans("Latest"), slowest: trans("Slowest"), dearest: trans("Dearest") }[order];
+}
+
+/** What one of the lists is called where it stands alone: "Latest cells". */
+function titleOf(kind: Kind, order: Order): string {
+  const titles = {
+    cell: { latest: trans("Latest cells"), slowest: trans("Slowest cells"), dearest: trans("Dearest cells") },
+    operation: {
+      latest: trans("Latest operations"),
+      slowest: trans("Slowest operations"),
+      dearest: trans("Dearest operations"),
+    },
+    call: { latest: trans("Latest calls"), slowest: trans("Slowest calls"), dearest: trans("Dearest calls") },
+  };
+  return titles[kind][order];
+}
+
+function none(order: Order): string {
+  return order === "dearest" ? trans("None that is known to have cost anything.") : trans("None in this time.");
+}
+
 /** What a step is about: its notebook or model, its calls and their tokens. */
 function details({ kind, about, calls, tokens }: Step): string {
-  const called = kind !== "call" && calls > 0 && `${number(calls)} call${calls === 1 ? "" : "s"}`;
-  return [about, called, tokens !== null && `${number(tokens)} tokens`].filter(Boolean).join(", ");
+  const called = kind !== "call" && calls > 0 && counted("call", calls);
+  return [about, called, tokens !== null && trans("%1 tokens", number(tokens))].filter(Boolean).join(", ");
 }
 
 const UNANSWERED = ["failed", "rejected", "timeout", "error", "syntax error"];

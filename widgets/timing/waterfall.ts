@@ -4,8 +4,7 @@ import { button, fill, h } from "../shared/dom.js";
 import { duration, number } from "../shared/format.js";
 import type { Bar, Trace } from "../shared/generated/timing.js";
 import { lane, timeScale } from "../shared/timeline.js";
-
-const COLUMNS = ["Step", "Status", "Began after", "Took", "Time line"];
+import { trans } from "../shared/translation.js";
 
 interface WaterfallOptions {
   readonly onClose: () => void;
@@ -13,7 +12,7 @@ interface WaterfallOptions {
 }
 
 export class WaterfallPanel {
-  readonly element = h("section", { class: "pplab-panel pplab-waterfall", "aria-label": "Trace", hidden: true });
+  readonly element = h("section", { class: "pplab-panel pplab-waterfall", "aria-label": trans("Trace"), hidden: true });
   readonly #options: WaterfallOptions;
   #shown: string | undefined;
 
@@ -26,34 +25,38 @@ export class WaterfallPanel {
     this.element.hidden = trace === null;
     if (trace === null) fill(this.element);
     else if (waterfall?.id === trace) this.#draw(waterfall);
-    else fill(this.element, h("p", { role: "status" }, "Loading the trace…"));
+    else fill(this.element, h("p", { role: "status" }, trans("Loading the trace…")));
     this.#shown = waterfall?.id === trace ? (trace ?? undefined) : undefined;
   }
 
   #draw(waterfall: Trace): void {
     const held = this.element.contains(document.activeElement) ? document.activeElement?.textContent : undefined;
     const command = `%pplab trace ${waterfall.id} --full`;
-    const copy = button("Copy trace command", () => this.#options.onCopy(command));
+    const copy = button(trans("Copy trace command"), () => this.#options.onCopy(command));
     copy.title = command;
-    const close = button("Close", () => this.#options.onClose(), "quiet");
+    const close = button(trans("Close"), () => this.#options.onClose(), "quiet");
     const scale = timeScale(waterfall.bars);
+    const columns = [trans("Step"), trans("Status"), trans("Began after"), trans("Took"), trans("Time line")];
     const table = h(
       "table",
       { class: "pplab-table pplab-timeline" },
-      h("caption", { class: "pplab-hidden" }, `The steps of trace ${waterfall.id}`),
-      h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))),
+      h("caption", { class: "pplab-hidden" }, trans("The steps of trace %1", waterfall.id)),
+      h("thead", {}, h("tr", {}, ...columns.map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, ...waterfall.bars.map((bar) => row(bar, scale))),
     );
-    const rest = `${number(waterfall.left_out)} shorter calls are not drawn; the trace command lists all of them.`;
+    const rest = trans(
+      "%1 shorter calls are not drawn; the trace command lists all of them.",
+      number(waterfall.left_out),
+    );
     fill(
       this.element,
       h(
         "div",
         { class: "pplab-waterfall-head" },
-        h("h3", {}, `Trace ${waterfall.id.slice(0, 8)}`),
+        h("h3", {}, trans("Trace %1", waterfall.id.slice(0, 8))),
         h("div", { class: "pplab-actions" }, copy, close),
       ),
-      h("div", { class: "pplab-scroll", role: "region", "aria-label": "Waterfall", tabindex: 0 }, table),
+      h("div", { class: "pplab-scroll", role: "region", "aria-label": trans("Waterfall"), tabindex: 0 }, table),
       waterfall.left_out > 0 && h("p", { class: "pplab-quiet" }, rest),
     );
     if (held !== undefined) [copy, close].find((one) => one.textContent === held)?.focus();

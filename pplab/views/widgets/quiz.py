@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypedDict
 
 from pplab.calibration import QUESTIONS, partial
-from pplab.plan.parameters import CALIBRATED, PARAMETERS
 from pplab.views.widgets.base import LabWidget, chosen, owned
+from pplab.views.widgets.calibration_data import Axis, Preview, calibrated_axes, preview_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pplab.calibration import Calibration
-    from pplab.calibration.questions import Value
     from pplab.lab import Lab
     from pplab.views.records import Display
 
@@ -31,50 +30,6 @@ class QuizQuestion(TypedDict):
     text: str
     help: str
     options: tuple[QuizOption, ...]
-
-
-class Axis(TypedDict):
-    """The legal values of a parameter, along which its range is drawn."""
-
-    name: str
-    meaning: str
-    low: float
-    high: float
-    logarithmic: bool
-
-
-class Reason(TypedDict):
-    """An answer that moved one end of a range."""
-
-    parameter: str
-    question: str
-    answer: str
-    sentence: str
-
-
-class AnswerAdded(TypedDict):
-    """An answer, and what it added to the low and the high end of ranges and to the scores."""
-
-    question: str
-    text: str
-    answer: str
-    ends: dict[str, tuple[float, float]]
-    scores: dict[str, float]
-
-
-class Preview(TypedDict):
-    """Where the answers given so far lead."""
-
-    answered: int
-    starts: dict[str, tuple[float, float]]
-    rows: tuple[AnswerAdded, ...]
-    ranges: dict[str, tuple[float, float]]
-    points: dict[str, tuple[float, ...]]
-    precision: float
-    personality: float
-    confidence: float
-    personas: dict[str, str]
-    reasons: tuple[Reason, ...]
 
 
 class Finish(TypedDict):
@@ -127,7 +82,7 @@ class Quiz(LabWidget):
         self.calibration: Calibration | None = None
         self._proceeding: list[Callable[[Calibration], Any]] = []
         self._opened: list[Any] = []
-        super().__init__(lab, questions=_questions(), axes=_axes(), answers={}, preview=_preview({}))
+        super().__init__(lab, questions=_questions(), axes=calibrated_axes(), answers={}, preview=preview_of(partial({})))
         self.observe(self._answered, "answers")
 
     def on_proceed(self, callback: Callable[[Calibration], Any]) -> None:
@@ -154,7 +109,7 @@ class Quiz(LabWidget):
     def _answered(self, change: Any) -> None:
         with self._turn:
             try:
-                self.preview = _preview(change["new"])
+                self.preview = preview_of(partial(change["new"]))
             except Exception as error:  # noqa: BLE001 - shown in the widget
                 self.show(error)
                 return
@@ -164,7 +119,7 @@ class Quiz(LabWidget):
         with self.timed("calibrate") as timing:
             self.calibration = self.lab.calibrate(message["answers"])
             timing["correlation_id"] = self.calibration.correlation_id
-        self.preview = _preview(message["answers"])
+        self.preview = preview_of(partial(message["answers"]))
         self.cell = self.below = ""
         self.saved = True
 
@@ -189,36 +144,4 @@ def _questions() -> tuple[QuizQuestion, ...]:
             options=tuple(QuizOption(value=option.value, label=option.label) for option in question.options),
         )
         for question in QUESTIONS
-    )
-
-
-def _axes() -> tuple[Axis, ...]:
-    return tuple(
-        Axis(name=p.name, meaning=p.meaning, low=p.low, high=p.high, logarithmic=p.low > 0 and p.high / p.low > 1000)
-        for p in map(PARAMETERS.__getitem__, CALIBRATED)
-    )
-
-
-def _preview(answers: dict[str, Value]) -> Preview:
-    derived = partial(answers)
-    table = derived.table
-    return Preview(
-        answered=len(derived.answers),
-        starts={name: (range_.low, range_.high) for name, range_ in table.starts.items()},
-        rows=tuple(
-            AnswerAdded(
-                question=row.question_id, text=row.question, answer=row.answer, ends=dict(row.ends), scores=dict(row.scores)
-            )
-            for row in table.rows
-        ),
-        ranges={name: (range_.low, range_.high) for name, range_ in table.ranges.items()},
-        points=derived.points,
-        precision=derived.precision_score,
-        personality=derived.personality_score,
-        confidence=derived.confidence,
-        personas=derived.personas,
-        reasons=tuple(
-            Reason(parameter=move.parameter, question=move.question_id, answer=move.answer, sentence=move.sentence)
-            for move in derived.explanation
-        ),
     )

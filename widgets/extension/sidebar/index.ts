@@ -22,6 +22,7 @@ export const sidebar: JupyterFrontEndPlugin<void> = {
     const panel = new Sidebar(labs, translator ?? nullTranslator, trans, {
       onOpen: (lab, id) => execute("pplab:open-experiment", { lab, id }),
       onResume: (lab, id) => execute("pplab:resume-experiment", { lab, id }),
+      onCalibration: (lab, id) => execute("pplab:open-calibration", { lab, id }),
       onPackage: (path) => execute("docmanager:open", { path }),
       onNew: () => execute("pplab:new-notebook"),
       onCalibrate: () => execute("pplab:calibrate"),

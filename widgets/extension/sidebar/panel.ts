@@ -19,6 +19,7 @@ export const SIDEBAR_ID = "pplab-sidebar";
 export interface SidebarActions {
   onOpen(lab: string, id: string): void;
   onResume(lab: string, id: string): void;
+  onCalibration(lab: string, id: string): void;
   onPackage(path: string): void;
   onNew(): void;
   onCalibrate(): void;
@@ -52,7 +53,10 @@ export class Sidebar extends SidePanel {
         onResume: ({ lab, id }) => actions.onResume(lab, id),
       }),
       new ExperimentsSection(labs, trans, actions),
-      calibrationsSection(labs, trans, actions.onCalibrate),
+      calibrationsSection(labs, trans, {
+        onNew: () => actions.onCalibrate(),
+        onOpen: (lab, id) => actions.onCalibration(lab, id),
+      }),
       packagesSection(labs, trans, actions.onPackage),
     ];
     for (const section of sections) this.addWidget(section);

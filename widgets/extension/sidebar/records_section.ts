@@ -14,7 +14,7 @@ interface Records<Row> {
   readonly nothing: string;
   readonly action?: { readonly label: string; readonly run: () => void };
   fetch(lab: string): Promise<readonly Row[]>;
-  draw(row: Row): HTMLElement;
+  draw(row: Row, lab: string): HTMLElement;
 }
 
 /** A short list of the chosen lab's records, read when the section is seen and whenever the lab changes. */
@@ -57,7 +57,7 @@ export class RecordsSection<Row> extends Section {
     this.stale = false;
     try {
       const rows = await this.records.fetch(lab);
-      if (lab === this.lab) this.draw(rows);
+      if (lab === this.lab) this.draw(rows, lab);
     } catch (error) {
       if (lab === this.lab) fill(this.body, problemLine(error instanceof Error ? error.message : String(error)));
     } finally {
@@ -66,30 +66,32 @@ export class RecordsSection<Row> extends Section {
     if (this.stale) void this.read();
   }
 
-  private draw(rows: readonly Row[]): void {
+  private draw(rows: readonly Row[], lab: string): void {
     const { nothing, action, draw } = this.records;
-    fill(this.body, rows.length ? h("ul", { class: "pplab-records" }, ...rows.map(draw)) : emptyState(nothing, action));
+    const drawn = rows.map((row) => draw(row, lab));
+    fill(this.body, drawn.length ? h("ul", { class: "pplab-records" }, ...drawn) : emptyState(nothing, action));
   }
 }
 
-export function calibrationsSection(labs: ILabs, trans: TranslationBundle, onNew: () => void): Section {
+interface CalibrationActions {
+  onNew(): void;
+  onOpen(lab: string, id: string): void;
+}
+
+export function calibrationsSection(labs: ILabs, trans: TranslationBundle, actions: CalibrationActions): Section {
   return new RecordsSection<Calibration>(labs, {
     name: "calibrations",
     label: trans.__("Calibrations"),
     nothing: trans.__("No calibration in this lab yet. A short quiz makes one."),
-    action: { label: trans.__("Calibration"), run: onNew },
+    action: { label: trans.__("Calibration"), run: actions.onNew },
     fetch: (lab) => labs.api.calibrations(lab),
-    draw: (row) =>
-      h(
-        "li",
-        { class: "pplab-record", title: row.id },
-        h("span", {}, row.name || moment(row.created_at)),
-        h(
-          "span",
-          { class: "pplab-quiet" },
-          [rangeWords(row.ranges), row.user, row.name && moment(row.created_at)].filter(Boolean).join(", "),
-        ),
-      ),
+    draw: (row, lab) =>
+      recordRow({
+        name: row.name || moment(row.created_at),
+        about: [row.user, row.name && moment(row.created_at), rangeWords(row.ranges)],
+        title: row.id,
+        onOpen: () => actions.onOpen(lab, row.id),
+      }),
   });
 }
 
@@ -100,17 +102,27 @@ export function packagesSection(labs: ILabs, trans: TranslationBundle, onOpen: (
     nothing: trans.__("No package here yet. Make one of an experiment: %pplab export ID --format package"),
     fetch: (lab) => labs.api.packages(lab),
     draw: (row) =>
-      h(
-        "li",
-        {},
-        h(
-          "button",
-          { type: "button", class: "pplab-record", title: row.path, onclick: () => onOpen(row.path) },
-          h("span", {}, row.name),
-          h("span", { class: "pplab-quiet" }, [bytes(row.size), moment(row.modified_at)].filter(Boolean).join(", ")),
-        ),
-      ),
+      recordRow({
+        name: row.name,
+        about: [bytes(row.size), moment(row.modified_at)],
+        title: row.path,
+        onOpen: () => onOpen(row.path),
+      }),
   });
+}
+
+interface RecordRow {
+  readonly name: string;
+  readonly about: readonly string[];
+  readonly title: string;
+  readonly onOpen: () => void;
+}
+
+/** A row that opens what it names. */
+function recordRow({ name, about, title, onOpen }: RecordRow): HTMLElement {
+  const attributes = { type: "button", class: "pplab-record", title, onclick: onOpen } as const;
+  const words = h("span", { class: "pplab-quiet" }, about.filter(Boolean).join(", "));
+  return h("li", {}, h("button", attributes, h("span", {}, name), words));
 }
 
 /** "temperature 0.3 to 0.9, top_p 0.8 to 1". */

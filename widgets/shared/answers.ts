@@ -1,25 +1,46 @@
 // The table of answers by parameters: what each answer added, so that every column adds up to its result.
 
-import { h } from "../shared/dom.js";
-import { number } from "../shared/format.js";
-import type { Axis, Preview } from "../shared/generated/quiz.js";
+import { h } from "./dom.js";
+import { number } from "./format.js";
+import type { LegalRange } from "./ranges.js";
+import { trans } from "./translation.js";
 
 type Ends = readonly [number, number];
+type EndsByName = Readonly<Record<string, Ends>>;
+
+/** An answer, and what it added to ranges and scores. */
+interface AnswerAdded {
+  readonly question: string;
+  readonly text: string;
+  readonly answer: string;
+  readonly ends: EndsByName;
+  readonly scores: Readonly<Record<string, number>>;
+}
+
+/** Where everybody starts, what each answer added, and what that came to. */
+export interface AnswerSums {
+  readonly starts: EndsByName;
+  readonly rows: readonly AnswerAdded[];
+  readonly ranges: EndsByName;
+  readonly points: Readonly<Record<string, readonly number[]>>;
+  readonly precision: number;
+  readonly personality: number;
+}
 
 const START_SCORE = 50;
 const LONG_NAME = 12;
 
 /** The ranges and scores everybody starts from, a row an answer, and the result. */
-export function answerTable(axes: readonly Axis[], preview: Preview): HTMLElement {
-  const shown = axes.filter(({ name }) => name in preview.ranges);
+export function answerTable(axes: readonly LegalRange[], sums: AnswerSums): HTMLElement {
+  const shown = axes.filter(({ name }) => name in sums.ranges);
   const scores: Readonly<Record<string, number>> = {
-    precision: preview.precision,
-    personality: preview.personality,
+    precision: sums.precision,
+    personality: sums.personality,
   };
   const names = Object.keys(scores);
-  const ends = (ranges: Readonly<Record<string, Ends>>) =>
-    shown.map(({ name }) => pair(ranges[name], (end) => number(end)));
-  const answers = preview.rows.map((row) =>
+  const titles = [trans("precision"), trans("personality")];
+  const ends = (ranges: EndsByName) => shown.map(({ name }) => pair(ranges[name], (end) => number(end)));
+  const answers = sums.rows.map((row) =>
     line(
       h("th", { scope: "row", title: row.text }, `${row.question}: ${row.answer}`),
       shown.map(({ name }) => pair(row.ends[name], change)),
@@ -27,32 +48,32 @@ export function answerTable(axes: readonly Axis[], preview: Preview): HTMLElemen
     ),
   );
   const start = line(
-    rowHead("start"),
-    ends(preview.starts),
+    rowHead(trans("start")),
+    ends(sums.starts),
     names.map(() => number(START_SCORE)),
   );
   const result = line(
-    rowHead("result"),
-    ends(preview.ranges),
+    rowHead(trans("result")),
+    ends(sums.ranges),
     names.map((name) => number(scores[name] ?? START_SCORE)),
   );
   const tried = shown.map(({ name }) => {
-    const values = (preview.points[name] ?? []).map((point) => number(point)).join(", ");
+    const values = (sums.points[name] ?? []).map((point) => number(point)).join(", ");
     return h("td", { colspan: 2, class: "pplab-answers-first pplab-answers-centre" }, values);
   });
   const table = h(
     "table",
     { class: "pplab-table pplab-answers" },
-    h("caption", {}, "What each answer added to the low and the high end of each range, and to the two scores"),
-    columnHeads(shown, names),
+    h("caption", {}, trans("What each answer added to the low and the high end of each range, and to the two scores")),
+    columnHeads(shown, titles),
     h("tbody", {}, start, ...answers),
-    h("tfoot", {}, result, h("tr", {}, rowHead("values to try"), ...tried, ...names.map(() => scoreCell("")))),
+    h("tfoot", {}, result, h("tr", {}, rowHead(trans("values to try")), ...tried, ...names.map(() => scoreCell("")))),
   );
   return h("div", { class: "pplab-scroll", tabindex: 0 }, table);
 }
 
 /** Each parameter above its low and high end, then the scores. */
-function columnHeads(axes: readonly Axis[], scores: readonly string[]): HTMLElement {
+function columnHeads(axes: readonly LegalRange[], scores: readonly string[]): HTMLElement {
   const parameters = axes.map(({ name, meaning }) =>
     h(
       "th",
@@ -64,13 +85,13 @@ function columnHeads(axes: readonly Axis[], scores: readonly string[]): HTMLElem
     h("th", { scope: "col", rowspan: 2, class: "pplab-answers-first pplab-answers-score" }, name),
   );
   const ends = axes.flatMap(() => [
-    h("th", { scope: "col", class: "pplab-answers-first" }, "low"),
-    h("th", { scope: "col" }, "high"),
+    h("th", { scope: "col", class: "pplab-answers-first" }, trans("low")),
+    h("th", { scope: "col" }, trans("high")),
   ]);
   return h(
     "thead",
     {},
-    h("tr", {}, h("th", { scope: "col", rowspan: 2 }, "answer"), ...parameters, ...totals),
+    h("tr", {}, h("th", { scope: "col", rowspan: 2 }, trans("answer")), ...parameters, ...totals),
     h("tr", {}, ...ends),
   );
 }

@@ -1,6 +1,6 @@
 // A score from 0 to 100 as a bar.
 
-import { h } from "../shared/dom.js";
+import { h } from "./dom.js";
 
 export class ScoreBar {
   readonly element: HTMLElement;

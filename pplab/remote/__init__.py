@@ -1,0 +1,1 @@
+"""Labs that meet on a shared folder or an object store: push, pull, and what travels between them."""

@@ -1,0 +1,120 @@
+"""Push: this lab's new records onto a remote, as segments that it alone writes."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pplab.analysis.phrasing import counted
+from pplab.config.remotes import named_remote
+from pplab.errors import RemoteError
+from pplab.remote.head import FILE, write_head
+from pplab.remote.origin import exchanging, own_origin
+from pplab.remote.own_segments import make_segments
+from pplab.remote.remote_folder import PART, RemoteFolder
+from pplab.store.origin_chains import own_path, own_segments
+from pplab.store.shared_segments import SegmentName
+
+if TYPE_CHECKING:
+    from pplab.context import LabContext
+    from pplab.remote.head import Last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushReport:
+    """The outcome of a push.
+
+    Attributes
+    ----------
+    remote : str
+        Where to.
+    origin, name : str
+        The lab as others see it: its id and its name.
+    segments, records : int
+        What was put there now: new segments, and those that were not there any more.
+    left_out : int
+        Records that no lab would take: damaged ones, and ones of more than 32 MB.
+    """
+
+    remote: str
+    origin: str
+    name: str
+    segments: int
+    records: int
+    left_out: int
+
+    @property
+    def words(self) -> str:
+        """What happened, in a sentence or two."""
+        if self.segments:
+            text = f"{counted(self.records, 'record')} in {counted(self.segments, 'segment')} pushed to {self.remote}."
+        else:
+            text = f"Nothing is new: {self.remote} has everything of this lab."
+        return f"{text} {counted(self.left_out, 'record')} could not be pushed." if self.left_out else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the push as plain JSON values."""
+        return dataclasses.asdict(self)
+
+
+def push(context: LabContext, remote: str | None, *, cells: bool) -> PushReport:
+    """Put what is new onto a remote; see `Lab.push`."""
+    context.store.must_be_writable()
+    name = named_remote(context.configuration.remotes, remote)
+    place = RemoteFolder(name, context.configuration.remotes[name])
+    streams = ("results", "cells") if cells else ("results",)
+    with exchanging(context.folder):
+        origin = own_origin(context)
+        left_out = sum(make_segments(context, origin, stream) for stream in streams)
+        put, records = _upload(context, place, origin.id, streams)
+    if put:
+        context.record_event(
+            "segments_pushed",
+            entity="origin",
+            entity_id=origin.id,
+            remote=name,
+            segments=len(put),
+            records=records,
+            last=put[-1].sha256,
+        )
+    return PushReport(remote=name, origin=origin.id, name=origin.name, segments=len(put), records=records, left_out=left_out)
+
+
+def _upload(context: LabContext, place: RemoteFolder, origin: str, streams: tuple[str, ...]) -> tuple[list[SegmentName], int]:
+    """Put the segments there that are missing or cut off, and then the head; return them and how many records they hold."""
+    place.origins()  # a folder that is not mounted is named, and not made
+    mine = [name for name in own_segments(context.folder) if name.origin == origin]
+    there = place.files(origin)
+    _refuse_two_writers(there, origin, mine)
+    put, records = [], 0
+    for file in (file for file in there if file.startswith(PART)):
+        place.remove(origin, file)
+    for name in (name for name in mine if name.stream in streams):
+        path = own_path(context.folder, name)
+        if there.get(name.file) != path.stat().st_size:
+            data = path.read_bytes()
+            place.write(origin, name.file, data)
+            put.append(name)
+            records += _records(name, data)
+    last: dict[str, Last] = {name.stream: (name.number, name.sha256) for name in mine if name in put or name.file in there}
+    head = write_head(origin, last)
+    if last and (put or there.get(FILE) != len(head)):
+        place.write(origin, FILE, head)
+    return put, records
+
+
+def _records(name: SegmentName, data: bytes) -> int:
+    from pplab.store.shared_segments import unpack
+
+    return len(unpack(name, data).lines)
+
+
+def _refuse_two_writers(there: dict[str, int], origin: str, mine: list[SegmentName]) -> None:
+    """Refuse to go on where somebody else writes as this lab: a copy of its folder that pushed, too."""
+    foreign = {name for file in there if (name := SegmentName.read(origin, file))} - set(mine)
+    if foreign:
+        raise RemoteError(
+            "the remote has segments in this lab's name that it did not make: its folder was copied, or is an older state",
+            hint="remove origin.json from the lab's folder, and it is pushed as a lab of its own",
+        )
