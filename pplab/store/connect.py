@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -80,8 +79,8 @@ class Connection:
 
 
 _idle: OrderedDict[str, DuckDBPyConnection] = OrderedDict()
-"""Engines that nobody uses, by the file that each may open; the one that was used last stands last."""
-_idle_lock = threading.Lock()
+"""Engines that nobody uses, by the file that each may open; the one that was used last stands last. No lock, which a fork
+could leave locked: each of its methods is one step."""
 
 
 def _start(path: str) -> DuckDBPyConnection:
@@ -100,9 +99,7 @@ def _start(path: str) -> DuckDBPyConnection:
 
 def _take(path: str) -> DuckDBPyConnection:
     """Return the engine that is kept for this file, or a new one."""
-    with _idle_lock:
-        kept = _idle.pop(path, None)
-    return kept or _start(path)
+    return _idle.pop(path, None) or _start(path)
 
 
 def _detach(engine: DuckDBPyConnection, path: Path, *, keep: bool) -> None:
@@ -116,25 +113,17 @@ def _detach(engine: DuckDBPyConnection, path: Path, *, keep: bool) -> None:
     if not keep:
         engine.close()
         return
-    with _idle_lock:
-        former = _idle.pop(_absolute(path), None)
-        _idle[_absolute(path)] = engine
-        surplus = [former] if former else []
-        while len(_idle) > MOST_KEPT:
-            surplus.append(_idle.popitem(last=False)[1])
-    for other in surplus:
-        other.close()
+    _idle[_absolute(path)] = engine
+    close_idle(MOST_KEPT)
 
 
-def _before_fork() -> None:
-    """Close the engines that nobody uses: their threads would stay behind, and a child that ends would wait for them."""
-    _idle_lock.acquire()
-    while _idle:
-        _idle.popitem()[1].close()
+def close_idle(most: int = 0) -> None:
+    """Close the engines that nobody uses, except those that were used last.
 
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_idle_lock.release, after_in_child=_idle_lock.release)
+    None may be there at a fork: its threads would stay behind, and a child that ends would wait for them.
+    """
+    while len(_idle) > most:
+        _idle.popitem(last=False)[1].close()
 
 
 def _open(path: Path, *, read_only: bool, started: float) -> DuckDBPyConnection:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
+from pplab.store.connect import Connection, close_idle
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import LOCK, Lease
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pplab.store.chain import Head
-    from pplab.store.connect import Connection
     from pplab.store.drain import DrainResult
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
@@ -324,8 +324,6 @@ class Store(Queries):
         """
         import duckdb
 
-        from pplab.store.connect import Connection
-
         if not isinstance(query, str) or any("\ud800" <= c <= "\udfff" for c in query):
             raise BadInput("the query is not text", hint="write one SELECT")
         with self._hold_lease(LEASE_WAIT_S) as started:
@@ -477,6 +475,7 @@ class _Registry:
 
     def _before_fork(self) -> None:
         self._locked_stores = [store for store in self._stores.values() if store.before_fork()]
+        close_idle()
 
     def _after_fork_in_parent(self) -> None:
         for store in self._locked_stores:
