@@ -146,7 +146,7 @@ def _attach(engine: DuckDBPyConnection, path: Path, *, read_only: bool, started:
             engine.execute(f"ATTACH {_quoted(_absolute(path))} AS {NAME}{' (READ_ONLY)' if read_only else ''}")
         except duckdb.IOException as error:
             if not _is_held(error):
-                raise StoreError(f"{path.name} cannot be opened: {_first_line(error)}", hint=_hint(path)) from None
+                raise StoreError(f"{path.name} cannot be opened: {one_line(error)}", hint=_hint(path)) from None
             if time.monotonic() - started >= FOREIGN_WAIT_S:
                 raise StoreBusy(
                     f"the lab's tables are held by {_holder(error)} for more than {FOREIGN_WAIT_S:g} seconds",
@@ -159,7 +159,7 @@ def _attach(engine: DuckDBPyConnection, path: Path, *, read_only: bool, started:
                     "the lab's tables are open in this process through another duckdb connection",
                     hint=f"close your connection to {path.name}, or query with lab.sql",
                 ) from None
-            raise StoreError(f"{path.name} cannot be opened: {_first_line(error)}", hint=_hint(path)) from None
+            raise StoreError(f"{path.name} cannot be opened: {one_line(error)}", hint=_hint(path)) from None
         else:
             return
 
@@ -198,8 +198,9 @@ def _holder(error: Exception) -> str:
     return f"process {match['pid']} ({os.path.basename(match['program'])})" if match else "another process"  # noqa: PTH119 - text of a message, not a path of ours
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def one_line(error: Exception) -> str:
+    """Return what DuckDB says, without the statement that it quotes below."""
+    return " ".join(str(error).partition("\n\n")[0].split())
 
 
 def _hint(path: Path) -> str:

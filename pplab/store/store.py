@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
-from pplab.store.connect import Connection, close_idle
+from pplab.store.connect import Connection, close_idle, one_line
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import LOCK, Lease
@@ -57,12 +57,10 @@ class Store(Queries):
     ----------
     folder
         The lab's folder (``.pplab``), made when missing.
-
-    Attributes
-    ----------
-    on_lines
-        Told of the lines that this process has written, on the journal's thread; must not raise.
     """
+
+    on_lines: Callable[[bytes], None] | None = None
+    """Told of the lines that this process has written, on the journal's thread; must not raise."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,7 +68,6 @@ class Store(Queries):
         self._lease = Lease(folder / LOCK)
         self._journal = Journal(folder / "journal", self._lines_written)
         self._log = LabLog(folder, self._journal.without_secrets)
-        self.on_lines: Callable[[bytes], None] | None = None
         self._inherited: Connection | None = None
         self._closed = False
         self._obstacle = obstacle(folder)
@@ -251,14 +248,14 @@ class Store(Queries):
             if isinstance(error, OSError):
                 raise StoreError(f"{NOT_DRAINED}: {in_short(error)}", hint=f"{KEPT}; {advice(error)}") from None
             if isinstance(error, duckdb.Error):
-                raise StoreError(f"{NOT_DRAINED}: {_one_line(error)}", hint=KEPT) from None
+                raise StoreError(f"{NOT_DRAINED}: {one_line(error)}", hint=KEPT) from None
             raise
         self._ended_files = drained.ended
         self._log_unreadable()
         try:
             yield drained
         except duckdb.Error as error:
-            raise StoreError(f"the lab's tables could not be read: {_one_line(error)}", hint=KEPT) from None
+            raise StoreError(f"the lab's tables could not be read: {one_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
 
@@ -338,7 +335,7 @@ class Store(Queries):
                 parameters = dict(params) if isinstance(params, Mapping) else list(params or ())
                 frame: pd.DataFrame = cursor.sql(query, params=parameters).df()
             except duckdb.Error as error:
-                raise BadInput(_one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
+                raise BadInput(one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
             finally:
                 connection.close()
         return frame
@@ -422,10 +419,6 @@ class Store(Queries):
 
 NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).partition("\n\n")[0].split())
 
 
 class _Registry:
