@@ -25,7 +25,7 @@ settings.register_profile(  # no test fails on time
 )
 settings.load_profile("busy")
 
-SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
+SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "OTEL_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
 ON_ONE_WORKER = (
     *("tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -80,8 +79,8 @@ class Connection:
 
 
 _idle: OrderedDict[str, DuckDBPyConnection] = OrderedDict()
-"""Engines that nobody uses, by the file that each may open; the one that was used last stands last."""
-_idle_lock = threading.Lock()
+"""Engines that nobody uses, by the file that each may open; the one that was used last stands last. No lock, which a fork
+could leave locked: each of its methods is one step."""
 
 
 def _start(path: str) -> DuckDBPyConnection:
@@ -100,9 +99,7 @@ def _start(path: str) -> DuckDBPyConnection:
 
 def _take(path: str) -> DuckDBPyConnection:
     """Return the engine that is kept for this file, or a new one."""
-    with _idle_lock:
-        kept = _idle.pop(path, None)
-    return kept or _start(path)
+    return _idle.pop(path, None) or _start(path)
 
 
 def _detach(engine: DuckDBPyConnection, path: Path, *, keep: bool) -> None:
@@ -116,25 +113,17 @@ def _detach(engine: DuckDBPyConnection, path: Path, *, keep: bool) -> None:
     if not keep:
         engine.close()
         return
-    with _idle_lock:
-        former = _idle.pop(_absolute(path), None)
-        _idle[_absolute(path)] = engine
-        surplus = [former] if former else []
-        while len(_idle) > MOST_KEPT:
-            surplus.append(_idle.popitem(last=False)[1])
-    for other in surplus:
-        other.close()
+    _idle[_absolute(path)] = engine
+    close_idle(MOST_KEPT)
 
 
-def _before_fork() -> None:
-    """Close the engines that nobody uses: their threads would stay behind, and a child that ends would wait for them."""
-    _idle_lock.acquire()
-    while _idle:
-        _idle.popitem()[1].close()
+def close_idle(most: int = 0) -> None:
+    """Close the engines that nobody uses, except those that were used last.
 
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_idle_lock.release, after_in_child=_idle_lock.release)
+    None may be there at a fork: its threads would stay behind, and a child that ends would wait for them.
+    """
+    while len(_idle) > most:
+        _idle.popitem(last=False)[1].close()
 
 
 def _open(path: Path, *, read_only: bool, started: float) -> DuckDBPyConnection:
@@ -157,7 +146,7 @@ def _attach(engine: DuckDBPyConnection, path: Path, *, read_only: bool, started:
             engine.execute(f"ATTACH {_quoted(_absolute(path))} AS {NAME}{' (READ_ONLY)' if read_only else ''}")
         except duckdb.IOException as error:
             if not _is_held(error):
-                raise StoreError(f"{path.name} cannot be opened: {_first_line(error)}", hint=_hint(path)) from None
+                raise StoreError(f"{path.name} cannot be opened: {one_line(error)}", hint=_hint(path)) from None
             if time.monotonic() - started >= FOREIGN_WAIT_S:
                 raise StoreBusy(
                     f"the lab's tables are held by {_holder(error)} for more than {FOREIGN_WAIT_S:g} seconds",
@@ -170,7 +159,7 @@ def _attach(engine: DuckDBPyConnection, path: Path, *, read_only: bool, started:
                     "the lab's tables are open in this process through another duckdb connection",
                     hint=f"close your connection to {path.name}, or query with lab.sql",
                 ) from None
-            raise StoreError(f"{path.name} cannot be opened: {_first_line(error)}", hint=_hint(path)) from None
+            raise StoreError(f"{path.name} cannot be opened: {one_line(error)}", hint=_hint(path)) from None
         else:
             return
 
@@ -209,8 +198,9 @@ def _holder(error: Exception) -> str:
     return f"process {match['pid']} ({os.path.basename(match['program'])})" if match else "another process"  # noqa: PTH119 - text of a message, not a path of ours
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def one_line(error: Exception) -> str:
+    """Return what DuckDB says, without the statement that it quotes below."""
+    return " ".join(str(error).partition("\n\n")[0].split())
 
 
 def _hint(path: Path) -> str:

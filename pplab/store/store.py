@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
+from pplab.store.connect import Connection, close_idle, one_line
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import LOCK, Lease
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from pplab.store.chain import Head
-    from pplab.store.connect import Connection
     from pplab.store.drain import DrainResult
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
@@ -58,6 +58,9 @@ class Store(Queries):
     folder
         The lab's folder (``.pplab``), made when missing.
     """
+
+    on_lines: Callable[[bytes], None] | None = None
+    """Told of the lines that this process has written, on the journal's thread; must not raise."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -143,8 +146,10 @@ class Store(Queries):
         """Wait until everything this process wrote is safe against a power cut."""
         self._journal.settle(durable=True)
 
-    def _lines_written(self) -> None:
+    def _lines_written(self, lines: bytes) -> None:
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
+        if self.on_lines is not None:
+            self.on_lines(lines)
         self._has_new_lines = True
         if self._timer is None:
             timer = thread(self._drain_regularly, name="pplab-drain")
@@ -245,14 +250,14 @@ class Store(Queries):
             if isinstance(error, OSError):
                 raise StoreError(f"{NOT_DRAINED}: {in_short(error)}", hint=f"{KEPT}; {advice(error)}") from None
             if isinstance(error, duckdb.Error):
-                raise StoreError(f"{NOT_DRAINED}: {_one_line(error)}", hint=KEPT) from None
+                raise StoreError(f"{NOT_DRAINED}: {one_line(error)}", hint=KEPT) from None
             raise
         self._ended_files = drained.ended
         self._log_unreadable()
         try:
             yield drained
         except duckdb.Error as error:
-            raise StoreError(f"the lab's tables could not be read: {_one_line(error)}", hint=KEPT) from None
+            raise StoreError(f"the lab's tables could not be read: {one_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
 
@@ -415,10 +420,6 @@ NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).partition("\n\n")[0].split())
-
-
 class _Registry:
     """The stores that are open in this process, one a folder: the only state of this room."""
 
@@ -466,6 +467,7 @@ class _Registry:
 
     def _before_fork(self) -> None:
         self._locked_stores = [store for store in self._stores.values() if store.before_fork()]
+        close_idle()
 
     def _after_fork_in_parent(self) -> None:
         for store in self._locked_stores:

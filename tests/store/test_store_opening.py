@@ -241,6 +241,16 @@ def test_an_engine_is_kept_for_the_next_opening_and_only_a_few_are(tmp_path):
     again.close()
 
 
+def test_no_engine_is_left_to_a_forked_child(store):
+    store.counts()
+    assert connect._idle
+    child = os.fork()
+    if not child:
+        os._exit(len(connect._idle))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.counts()["audit_logs"] == 0
+
+
 def test_an_engine_that_failed_is_not_used_again(store, folder):
     store.append(event())
     store.drain()
