@@ -115,7 +115,7 @@ class Forgetting:
     def _lines_of_target(self) -> Iterator[bytes]:
         for path in self._journals():
             for line in _content(path).split(b"\n"):
-                if any(id_ in line for id_ in self._target.ids):
+                if self._target.may_be_about(line):
                     yield line
 
     def _note_texts(self, line: bytes, quoted: set[str]) -> None:

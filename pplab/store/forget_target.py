@@ -43,10 +43,14 @@ class ForgetTarget:
     home: frozenset[str] = frozenset()
     asked: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
-    @property
-    def ids(self) -> tuple[bytes, ...]:
-        """One of these is in every line that holds a text of it."""
-        return tuple(id_.encode() for id_ in sorted({self.id, *self.experiments, *self.responses, *self.asked}) if id_)
+    def is_named_in(self, line: bytes) -> bool:
+        """Return whether a line may hold a text of it; one that cannot need not be parsed."""
+        ids = {self.id, *self.experiments, *self.asked, *(() if self.experiments else self.responses)} - {""}
+        return any(id_.encode() in line for id_ in ids)
+
+    def may_be_about(self, line: bytes) -> bool:
+        """Return the same of any line; an event about an answer may not name its experiment."""
+        return self.is_named_in(line) or (line.startswith(b'{"k":"event"') and (b'"error":' in line or b'"note":' in line))
 
     def quotable(self, kind: str, record: dict[str, Any]) -> Iterator[str]:
         """Yield the texts of a record that are looked for in others: not errors and raw bodies, nor single words."""

@@ -52,10 +52,13 @@ class Quotations:
         return "".join([*parts, text[end:]]) if parts else text
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
-        start = 0
-        while start <= len(text) - SHORTEST:
-            forms = self._forms.get(text[start : start + SHORTEST], ())
-            length, quoted = max(((_common(text, start, form), quoted) for form, quoted in forms), default=(0, ""))
+        start, last, known = 0, len(text) - SHORTEST, self._forms
+        while start <= last:
+            forms = known.get(text[start : start + SHORTEST])
+            if forms is None:
+                start += 1
+                continue
+            length, quoted = max((_common(text, start, form), quoted) for form, quoted in forms)
             if length:
                 yield start, start + length, quoted
             start += length or 1
@@ -102,7 +105,7 @@ class Redaction:
             kind, record = parsed["k"], parsed["r"]
             own = list(self.target.texts(kind, record))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return b" " * len(line) if any(id_ in line for id_ in self.target.ids) else self.anything(line)
+            return b" " * len(line) if self.target.is_named_in(line) else self.anything(line)
         for container, key in own:
             container[key] = marker(container[key], self.stamp)
         if own or kind in QUOTING:
