@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import NotFound
-from pplab.store.forgotten import is_marker
+from pplab.store.forgotten import TINY, is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -61,7 +61,7 @@ class ForgetTarget:
     def texts(self, kind: str, record: dict[str, Any]) -> Iterator[Place]:
         """Yield the place of every text of a record that is forgotten whole, empty and forgotten ones left out."""
         for container, key in self._places(kind, record):
-            if isinstance(text := container[key], str) and text and not is_marker(text):
+            if isinstance(text := container[key], str) and text not in TINY and not is_marker(text):
                 yield container, key
 
     def _places(self, kind: str, record: dict[str, Any]) -> Iterator[Place]:
