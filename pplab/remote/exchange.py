@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LOOK_S: Final = 0.2
 """How often to look for what is due."""
+SHORTEST_PAUSE_S: Final = 0.02
 WHOLE_S: Final = 600.0
 """How often everything is listed, as `push` and `pull` do, so that what got lost on a remote is made good."""
 AGAIN_S: Final = 60.0
@@ -124,8 +125,17 @@ class Exchange:
         moment = time.monotonic()
         pull = moment >= self._pulling.due_at
         push = moment >= self._pushing.due_at and (moment >= self._pushing.whole_at or self._sizes() != self._journals)
-        if (pull or push) and self.take_turns():
+        if not pull and not push:
+            return
+        if self.take_turns():
             self._do(moment, pull=pull, push=push)
+        else:
+            self._pulling.due_at = self._pushing.due_at = moment + self._every
+
+    @property
+    def pause(self) -> float:
+        """How many seconds later to look for what is due."""
+        return min(LOOK_S, max(SHORTEST_PAUSE_S, self._pulling.due_at - time.monotonic()))
 
     def last_turn(self) -> None:
         """Push what is new, if all went well so far: whoever ends does not wait for a remote that cannot be reached."""

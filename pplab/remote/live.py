@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pplab.errors import RemoteError
 from pplab.log import log_error, thread
 from pplab.observe.spans import CAUSE, Span
-from pplab.remote.exchange import LOOK_S, Exchange
+from pplab.remote.exchange import Exchange
 
 if TYPE_CHECKING:
     from pplab.config.configuration import PPLab
@@ -81,7 +81,7 @@ class LiveExchange:
             while not self._stop.is_set() and wanted_exchanges(self._context.configuration).get(self.remote) == self.wanted:
                 CAUSE.set(Span("exchange"))  # of each turn's events, and of this thread alone
                 exchange.turn()
-                self._stop.wait(LOOK_S)
+                self._stop.wait(exchange.pause)
             CAUSE.set(Span("exchange"))
             exchange.last_turn()
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.analysis.phrasing import counted
 from pplab.config.remotes import check_seconds, named_remote
-from pplab.remote.exchange import LOOK_S, Exchange
+from pplab.remote.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def sync(context: LabContext, remote: str | None, *, every: float, cells: bool, 
             tell("Another process of this lab exchanges with it; this one goes on when that one ends.")
         while True:
             exchange.turn()
-            time.sleep(LOOK_S)
+            time.sleep(exchange.pause)
     except KeyboardInterrupt:  # that is how it ends
         return SyncReport(remote=name, pushed=exchange.pushed, pulled=exchange.pulled)
     finally:
