@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
 
-LOOK_S: Final = 0.2
+LOOK_S: Final = 0.1
 """How often to look for what is due."""
 SHORTEST_PAUSE_S: Final = 0.02
 WHOLE_S: Final = 600.0

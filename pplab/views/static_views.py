@@ -11,6 +11,7 @@ STATIC_VIEWS = {
     ("pplab.share.import_package", "ImportReport"): "report",
     ("pplab.remote.pull", "PullReport"): "report",
     ("pplab.remote.push", "PushReport"): "report",
+    ("pplab.remote.sync", "SyncReport"): "report",
     ("pplab.share.replay", "Replay"): "report",
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",
