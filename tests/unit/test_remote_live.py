@@ -492,6 +492,8 @@ def test_two_processes_of_one_lab_exchange_once_and_lose_nothing(tmp_path, team,
     until(lambda: len(bob.context.store.experiments()) == 5)
     beside[1].stdin.close()
     assert beside[1].wait(60) == 0
+    for one in beside:
+        one.stdout.close()
     bob.close()
     assert len(list(team.glob("*/head.json"))) == 1, "one lab, whichever process pushes"
     with pplab.Lab(store=folder, user="ada") as ada:
