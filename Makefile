@@ -59,8 +59,8 @@ reader: setup model ## build what the reader needs (10 minutes on 2 slow cores, 
 
 test: setup browser model reader ## run all tests but the slow ones
 	$(BIN)/python widgets/npm.py run --silent test
-	$(PYTEST) -n 3 -m "not soak and not serial and not perf and not screenshots" tests
-	$(PYTEST) -m "not soak and serial and not perf and not screenshots" tests/unit/test_wheel.py
+	$(PYTEST) -n 3 -m "not soak and not serial and not browser and not perf and not screenshots" tests
+	$(PYTEST) -m "not soak and (serial or browser) and not perf and not screenshots" tests/unit/test_wheel.py tests/browser
 	PPLAB_OFFLINE=1 $(BIN)/python -m pytest -p tests.conftest --nbval notebooks
 	@echo "all tests: $$(($$(date +%s) - $(BEGUN))) s"
 

@@ -16,6 +16,7 @@ from pplab.forks import CopiedAsItself
 from pplab.models.access import ModelAccess, recorded_model
 from pplab.observe.events import event
 from pplab.observe.spans import current_span
+from pplab.observe.traces_out import header_secrets, span_sender
 from pplab.plan.settings import ModelAsked
 from pplab.secrets import Scrubber
 from pplab.store.store import open_store
@@ -136,7 +137,9 @@ class LabContext(ModelContext):
 
     def __init__(self, effective_configuration: EffectiveConfiguration) -> None:
         self.store = open_store(effective_configuration.folder or TEMPORARY)
-        self.store.add_secret(*effective_configuration.secrets)
+        self.store.add_secret(*effective_configuration.secrets, *header_secrets())
+        if sender := span_sender():
+            self.store.on_lines = sender.take
         super().__init__(effective_configuration)
         self._closed = False
         if effective_configuration.recording:
@@ -187,6 +190,8 @@ class LabContext(ModelContext):
         self.access.close()
         self._closed = True
         self.store.close()
+        if sender := span_sender():
+            sender.flush()
 
     def __reduce__(self) -> tuple[Callable[[LabAddress], LabContext], tuple[LabAddress]]:
         """Carry the lab into another process, which opens it there: keys stay behind and are taken from its environment."""

@@ -25,10 +25,10 @@ settings.register_profile(  # no test fails on time
 )
 settings.load_profile("busy")
 
-SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
+SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "OTEL_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
 ON_ONE_WORKER = (
-    *("tests/browser/", "tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
+    *("tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
     *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
 )
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted

@@ -14,6 +14,7 @@ from pplab.commands.command import Command
 from pplab.commands.jupyter_extensions import lab_extension, server_extension
 from pplab.commands.result import CommandResult
 from pplab.errors import BadInput, PplabError
+from pplab.observe import traces_out
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +40,7 @@ def doctor(session: Session, arguments: argparse.Namespace) -> CommandResult:
     check("jupyterlab", True, _version("jupyterlab") or "not installed here; the widgets need it")
     check("server extension", True, server_extension())
     check("lab extension", True, lab_extension())
+    check("traces", *traces_out.check())
     try:
         lab: Lab | None = session.lab(arguments)
     except PplabError as error:

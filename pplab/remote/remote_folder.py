@@ -51,9 +51,9 @@ class RemoteFolder:
         try:
             import fsspec
 
-            self._fs = fsspec.filesystem(
-                scheme if separator else "file", use_listings_cache=False, **OPTIONS.get(scheme if separator else "", {})
-            )
+            # an instance that fsspec remembers goes on with the keys and the endpoint of when it was made
+            kind, fresh = scheme if separator else "file", {"use_listings_cache": False, "skip_instance_cache": True}
+            self._fs = fsspec.filesystem(kind, **fresh, **OPTIONS.get(kind, {}))
         except ImportError:
             package = f"pplab[remote] {PACKAGES[scheme]}" if separator else "pplab[remote]"
             raise RemoteError(
@@ -73,7 +73,11 @@ class RemoteFolder:
             try:
                 entries = self._fs.ls(self._root, detail=False)
             except FileNotFoundError:  # an object store has no folder before something is in it
-                return []
+                if self._fs.exists(self._root.partition("://")[2].partition("/")[0]):
+                    return []
+                raise RemoteError(
+                    f"the remote '{self.name}' cannot be read: there is no such bucket", hint="look at its address"
+                ) from None
             return sorted(filter(is_origin, (entry.rstrip("/").rpartition("/")[2] for entry in entries)))
 
     def files(self, origin: str) -> dict[str, int]:

@@ -49,10 +49,10 @@ class Journal:
     folder
         The journal folder, made when missing.
     on_written
-        Called by the writer thread after lines were written.
+        Called by the writer thread with lines that were written.
     """
 
-    def __init__(self, folder: Path, on_written: Callable[[], None]) -> None:
+    def __init__(self, folder: Path, on_written: Callable[[bytes], None]) -> None:
         self.folder = folder
         self._on_written = on_written
         self._scrub = Scrubber()
@@ -210,11 +210,11 @@ class Journal:
         if trouble is not None:
             log_error("records could not be saved", trouble, lab=self.folder.parent)
         if kept:
-            self._notify()
+            self._notify(bytes(data[:kept]))
 
-    def _notify(self) -> None:
+    def _notify(self, lines: bytes) -> None:
         try:
-            self._on_written()
+            self._on_written(lines)
         except RuntimeError as error:  # no thread can be started: what was written waits in the file for the next reader
             log_error("the tables are not brought up to date by themselves", error, lab=self.folder.parent)
 

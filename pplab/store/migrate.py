@@ -110,7 +110,7 @@ def _create(path: Path, steps: tuple[Migration, ...]) -> None:
     """Make the file under another name first: a full disk or a kill must not leave half a file that nobody can open."""
     with replacement(path) as part:
         try:
-            connection = Connection(part)
+            connection = Connection(part, once=True)
             try:
                 _apply_all(connection, steps)
             finally:

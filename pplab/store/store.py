@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput, StoreBusy, StoreError
 from pplab.log import LabLog, log_error, thread
+from pplab.store.connect import Connection, close_idle, one_line
 from pplab.store.filesystem import advice, cannot_be_written, in_short, make_folder, obstacle
 from pplab.store.journal import Journal
 from pplab.store.lease import LOCK, Lease
 from pplab.store.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
     from pplab.store.chain import Head
-    from pplab.store.connect import Connection
     from pplab.store.drain import DrainResult
     from pplab.store.rebuild import RebuildReport
     from pplab.store.rows import Row
@@ -58,6 +58,9 @@ class Store(Queries):
     folder
         The lab's folder (``.pplab``), made when missing.
     """
+
+    on_lines: Callable[[bytes], None] | None = None
+    """Told of the lines that this process has written, on the journal's thread; must not raise."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -143,8 +146,10 @@ class Store(Queries):
         """Wait until everything this process wrote is safe against a power cut."""
         self._journal.settle(durable=True)
 
-    def _lines_written(self) -> None:
+    def _lines_written(self, lines: bytes) -> None:
         """Start the timer with the first line; called by the journal's one thread, which ends before the timer does."""
+        if self.on_lines is not None:
+            self.on_lines(lines)
         self._has_new_lines = True
         if self._timer is None:
             timer = thread(self._drain_regularly, name="pplab-drain")
@@ -243,14 +248,14 @@ class Store(Queries):
             if isinstance(error, OSError):
                 raise StoreError(f"{NOT_DRAINED}: {in_short(error)}", hint=f"{KEPT}; {advice(error)}") from None
             if isinstance(error, duckdb.Error):
-                raise StoreError(f"{NOT_DRAINED}: {_one_line(error)}", hint=KEPT) from None
+                raise StoreError(f"{NOT_DRAINED}: {one_line(error)}", hint=KEPT) from None
             raise
         self._ended_files = drained.ended
         self._log_unreadable()
         try:
             yield drained
         except duckdb.Error as error:
-            raise StoreError(f"the lab's tables could not be read: {_one_line(error)}", hint=KEPT) from None
+            raise StoreError(f"the lab's tables could not be read: {one_line(error)}", hint=KEPT) from None
         finally:
             self._close_tables()
 
@@ -316,8 +321,6 @@ class Store(Queries):
         """
         import duckdb
 
-        from pplab.store.connect import Connection
-
         if not isinstance(query, str) or any("\ud800" <= c <= "\udfff" for c in query):
             raise BadInput("the query is not text", hint="write one SELECT")
         with self._hold_lease(LEASE_WAIT_S) as started:
@@ -332,7 +335,7 @@ class Store(Queries):
                 parameters = dict(params) if isinstance(params, Mapping) else list(params or ())
                 frame: pd.DataFrame = cursor.sql(query, params=parameters).df()
             except duckdb.Error as error:
-                raise BadInput(_one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
+                raise BadInput(one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
             finally:
                 connection.close()
         return frame
@@ -418,10 +421,6 @@ NOT_DRAINED = "the lab's tables could not be brought up to date"
 KEPT = "nothing is lost: every record is in the journal"
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).partition("\n\n")[0].split())
-
-
 class _Registry:
     """The stores that are open in this process, one a folder: the only state of this room."""
 
@@ -469,6 +468,7 @@ class _Registry:
 
     def _before_fork(self) -> None:
         self._locked_stores = [store for store in self._stores.values() if store.before_fork()]
+        close_idle()
 
     def _after_fork_in_parent(self) -> None:
         for store in self._locked_stores:

@@ -23,7 +23,7 @@ from pplab.store.rows import EncodedRow
 
 @pytest.fixture
 def journal(folder):
-    opened = Journal(folder / "journal", lambda: None)
+    opened = Journal(folder / "journal", lambda _: None)
     yield opened
     opened.close()
 
@@ -238,7 +238,7 @@ def test_closing_writes_what_is_queued_and_refuses_what_comes_later(journal):
 
 
 def test_closing_a_journal_that_wrote_nothing_leaves_nothing(folder):
-    unused = Journal(folder / "journal", lambda: None)
+    unused = Journal(folder / "journal", lambda _: None)
     assert not unused.close()
     assert not folder.exists()
     with pytest.raises(StoreError, match="closed"):

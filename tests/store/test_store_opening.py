@@ -18,6 +18,7 @@ from store_records import event
 import pplab.store.drain as drain_module
 import pplab.store.migrate as migrate_module
 from pplab.errors import StoreBusy, StoreError
+from pplab.store import connect
 from pplab.store.connect import Connection
 from pplab.store.lease import Lease
 from pplab.store.store import Store, open_store
@@ -205,6 +206,58 @@ def test_the_settings_of_a_connection_keep_everything_outside_out_and_cannot_be_
         assert settings["storage_compatibility_version"] == "v1.5.0"
         with pytest.raises(duckdb.Error, match="locked"):
             cursor.execute("SET threads = 1")
+
+
+def test_the_oldest_duckdb_that_we_support_can_read_the_file(store):
+    with store.reading() as cursor:
+        (tags,) = cursor.execute("SELECT tags FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
+    assert tags["storage_version"].startswith("v1.5.0")
+
+
+def test_no_query_opens_another_file_even_one_beside_the_tables(store, folder, tmp_path):
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    (folder / "notes.txt").write_text("x")
+    with store.reading() as cursor:
+        for query in (
+            f"SELECT * FROM read_csv('{tmp_path / 'other.csv'}')",
+            f"SELECT * FROM read_text('{folder / 'notes.txt'}')",
+            f"ATTACH '{tmp_path / 'other.duckdb'}'",
+            f"COPY audit_logs TO '{tmp_path / 'out.csv'}'",
+        ):
+            with pytest.raises(duckdb.PermissionException):
+                cursor.execute(query)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["other.csv"]
+
+
+def test_an_engine_is_kept_for_the_next_opening_and_only_a_few_are(tmp_path):
+    for number in range(2 * connect.MOST_KEPT):
+        store = open_store(tmp_path / str(number))
+        store.drain()
+        store.close()
+    assert [Path(path).parent.name for path in connect._idle] == ["4", "5", "6", "7"]
+    kept = list(connect._idle.values())[-1]
+    again = Connection(tmp_path / "7" / "lab.duckdb")
+    assert again._engine is kept
+    again.close()
+
+
+def test_no_engine_is_left_to_a_forked_child(store):
+    store.counts()
+    assert connect._idle
+    child = os.fork()
+    if not child:
+        os._exit(len(connect._idle))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert store.counts()["audit_logs"] == 0
+
+
+def test_an_engine_that_failed_is_not_used_again(store, folder):
+    store.append(event())
+    store.drain()
+    connection = Connection(folder / "lab.duckdb")
+    connection._engine.close()
+    connection.close()
+    assert store.counts()["audit_logs"] == 1
 
 
 def test_a_long_write_ahead_log_is_checkpointed_before_the_file_is_closed(store, folder, monkeypatch):

@@ -14,7 +14,7 @@ from pplab.store.journal_format import decode
 
 @pytest.fixture
 def journal(tmp_path):
-    made = Journal(tmp_path / "journal", lambda: None)
+    made = Journal(tmp_path / "journal", lambda _: None)
     yield made
     made.close()
 
@@ -50,7 +50,7 @@ def test_rows_written_later_stand_before_what_is_appended_after_them(journal):
 
 def test_rows_are_written_without_anybody_asking(journal, monkeypatch):
     done = threading.Event()
-    monkeypatch.setattr(journal, "_on_written", done.set)
+    monkeypatch.setattr(journal, "_on_written", lambda _: done.set())
     journal.append_later(made_of(1, set()))
     assert done.wait(10)
     assert written(journal) == ["e-0001"]

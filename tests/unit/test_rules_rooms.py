@@ -66,6 +66,7 @@ HOMES = (
     ("distributed", ("cluster/dask_client.py", "cluster/dask_workers.py")),
 )
 NOT_IMPORTED = {
+    "opentelemetry-exporter-otlp-proto-http": "a part of the module opentelemetry",
     "ipykernel": "the kernel in which the widgets are, from version 7 on",
     "ipywidgets": "what anywidget builds on, from version 8 on",
     "jupyterlab": "what the front end and the server extension are for",
@@ -76,7 +77,10 @@ SQL = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 # Module-level objects that change: the process's open stores, the metrics and the checks users register, and no other.
-STATEFUL = {("store/store.py", "_open"), ("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")}
+STATEFUL = {
+    *(("store/store.py", "_open"), ("store/connect.py", "_idle")),
+    *(("scoring/registry.py", "_users"), ("scoring/checks.py", "_functions")),
+}
 
 
 def files_below(folder):
@@ -224,12 +228,13 @@ def test_each_heavy_package_has_one_home(package, homes):
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("lab", "excel", "reader", "cluster", "remote"))
+    extras = (project["optional-dependencies"][name] for name in ("lab", "excel", "reader", "cluster", "remote", "traces"))
     declared = {re.split(r"[^\w.-]", line)[0].lower() for line in chain(project["dependencies"], *extras)}
     names = (name for path in FILES if path.name != "pytest_plugin.py" for name in runtime_names(path))
     modules = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"pplab"}
-    # What takes minutes to build, or is for clusters only, may not be here.
-    installed = packages_distributions() | {"llama_cpp": ["llama-cpp-python"], "distributed": ["distributed"]}
+    # What takes minutes to build, or is for clusters only, may not be here. Several packages fill one module of OpenTelemetry.
+    told = {"llama_cpp": "llama-cpp-python", "distributed": "distributed", "opentelemetry": "opentelemetry-sdk"}
+    installed = packages_distributions() | {module: [package] for module, package in told.items()}
     imported = {installed[name][0].lower() for name in modules}
     assert declared - imported == set(NOT_IMPORTED)
     assert imported - declared == set()

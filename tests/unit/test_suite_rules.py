@@ -16,6 +16,7 @@ from tests.servers.small_model import weights
 
 ROOT = Path(__file__).parents[2]
 SERIAL = "tests/unit/test_wheel.py"  # the only file that `make test` looks through for tests marked serial
+ALONE = f"{SERIAL} tests/browser"  # where it looks for what must not share the machine with other tests
 ONLY_IN_SOAK = {
     "tests/reader/test_reader_shards.py": "the reader and the shards each have tests of their own; this is both at once"
 }
@@ -155,9 +156,9 @@ def test_without_the_model_its_tests_fail_and_say_how_to_install_it_and_how_to_l
 
 
 def selections(target):
-    """Return the marks that each pytest command of a target of the Makefile asks for, and where it looks."""
+    """Return the marks that each pytest command of a target of the Makefile asks for, and the paths where it looks."""
     recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)[1]
-    found = re.findall(r'\$\(PYTEST\) .*-m "([^"]*)" (\S+)$', recipe, re.MULTILINE)
+    found = re.findall(r'\$\(PYTEST\) .*-m "([^"]*)" (.+)$', recipe, re.MULTILINE)
     return [(Expression.compile(marks), path) for marks, path in found]
 
 
@@ -173,8 +174,8 @@ def test_a_test_marked_soak_runs_in_make_soak_and_not_in_make_test():
 
 
 def test_every_other_test_runs_once_in_either():
-    for marks, path in (((), "tests"), (("browser",), "tests"), (("serial",), SERIAL)):
-        assert selected("test", *marks) == [path]
+    for marks, paths in (((), "tests"), (("browser",), ALONE), (("serial",), ALONE)):
+        assert selected("test", *marks) == [paths]
         assert selected("soak", *marks) == ["tests"]
 
 

@@ -341,6 +341,16 @@ def test_running_its_cell_again_keeps_the_figure_even_one_that_is_being_made(lab
     assert made[0].comm is None
 
 
+def test_the_whole_figure_is_sent_before_it_is_shown_whatever_the_page_is_thought_to_have(dashboard, monkeypatch):
+    draw(dashboard)
+    sent = []
+    monkeypatch.setattr(dashboard._figure, "_send", lambda message, buffers=None: sent.append(message["state"]))
+    receive(dashboard, kind="draw", view="v")
+    whole = sent[-1]
+    assert [trace["uid"] for trace in whole["_widget_data"]] == [trace.uid for trace in dashboard._figure.data]
+    assert whole["_widget_layout"]["xaxis"]["domain"] == list(dashboard._figure.layout.xaxis.domain)
+
+
 def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
     asked, go_on = threading.Event(), threading.Event()
     make = figures.figure_widget

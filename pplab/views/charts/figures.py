@@ -109,8 +109,10 @@ def figure_widget(drawing: Drawing) -> Any:
 
         def synchronise(self) -> None:
             # Plotly sends differences only, and those that arrive before its 5 MB of JavaScript are loaded are lost. What it
-            # sends when a notebook displays a figure is the whole.
+            # puts together when a notebook displays a figure is the whole. That is sent also where the kernel takes the page to
+            # have it: a page that asked for all states while the figure was being made has an empty one.
             self._repr_mimebundle_()
+            self.send_state(("_widget_data", "_widget_layout"))
 
     return Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
 
