@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pplab.analysis.phrasing import counted
-from pplab.errors import StoreBusy, in_words
+from pplab.errors import PplabError, StoreBusy, in_words
 from pplab.ids import now
+from pplab.log import log_error
 from pplab.remote.exchange_state import ExchangeState, exchange_state, keep_exchange_state
 from pplab.remote.head import FILE, MAX_BYTES
 from pplab.remote.origin import exchanging, stored_origin
@@ -161,7 +162,7 @@ class Exchange:
         except StoreBusy:  # a push or pull by hand, or somebody who reads for long: a later turn tries again
             return
         except Exception as error:  # noqa: BLE001 - it is told, and a later turn may go well
-            self._failed(direction, self._context.scrub(str(in_words(error, "the exchange"))))
+            self._fail(direction, error)
 
     def _pull(self, whole: bool) -> None:
         place, own = self.open(), stored_origin(self._context.folder)
@@ -197,9 +198,12 @@ class Exchange:
         """Return how long each journal is that is still written."""
         return _sizes(self._context.folder / "journal")
 
-    def _failed(self, direction: _Direction, failure: str) -> None:
+    def _fail(self, direction: _Direction, error: Exception) -> None:
+        failure = self._context.scrub(str(in_words(error, "the exchange")))
         if not (self._pulling.failing or self._pushing.failing):
             self._warn(failure)
+            if not isinstance(error, PplabError):
+                log_error("an exchange failed", error, lab=self._context.folder)
         direction.failing = True
         self._keep(ExchangeState(self._state.at, failure))
 

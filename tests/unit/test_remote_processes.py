@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import urllib.request
 
 import pytest
 
@@ -27,6 +28,7 @@ def bucket(monkeypatch):
     host, port = server.get_host_and_port()
     for name, value in (KEYS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
         monkeypatch.setenv(name, value)
+    urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()  # what it holds outlives a server
     client = boto3.client("s3")
     client.create_bucket(Bucket="team")
     yield "s3://team/lab"
