@@ -58,18 +58,20 @@ class LiveExchange:
         self.remote, self.wanted = remote, wanted
         self._context = context
         self._stop = threading.Event()
+        self._last_push = True
         self._thread = thread(self._run, name="pplab-exchange")
         self._thread.start()
-        atexit.register(self.end)
+        atexit.register(self.end, push=False)  # no tables can be opened any more
 
     @property
     def alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
-    def end(self) -> None:
+    def end(self, *, push: bool = True) -> None:
         """Push what is new if the remote answers, and end; after a moment the thread is left to end by itself."""
         atexit.unregister(self.end)
+        self._last_push = push
         self._stop.set()
         self._thread.join(END_S)
 
@@ -82,8 +84,9 @@ class LiveExchange:
                 CAUSE.set(Span("exchange"))  # of each turn's events, and of this thread alone
                 exchange.turn()
                 self._stop.wait(exchange.pause)
-            CAUSE.set(Span("exchange"))
-            exchange.last_turn()
+            if self._last_push:
+                CAUSE.set(Span("exchange"))
+                exchange.last_turn()
         finally:
             exchange.close()
 

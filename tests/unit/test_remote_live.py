@@ -14,11 +14,9 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 import pplab
-from pplab import cli
 from pplab.commands import command_table
 from pplab.commands.session import Session
-from pplab.config.configuration import PPLab, set_value
-from pplab.errors import BadInput, RemoteError
+from pplab.errors import RemoteError
 from pplab.observe.spans import CAUSE, Span
 from pplab.remote import exchange as exchanges
 from pplab.remote import live
@@ -27,8 +25,6 @@ from pplab.remote.exchange_state import exchange_state
 from pplab.remote.remote_folder import RemoteFolder
 from tests.unit import meeting_labs
 from tests.unit.shard_labs import until
-
-BAD_SECONDS = ["0", "-1", "nan", "inf", "often", "", "0.1", "1e9"]
 
 
 class Clock:
@@ -341,6 +337,26 @@ def test_what_is_configured_while_a_lab_is_open_counts_at_once(tmp_path, team):
     assert threads() == []
 
 
+NOT_CLOSED = """
+import sys, threading, pplab
+from pplab.remote import live
+live.BEGIN_S = 0.0
+lab = pplab.Lab(store=sys.argv[1], user="ada")
+lab.run("Never pushed, for the next exchange has it.", n=1)
+"""
+
+
+def test_a_program_that_does_not_close_its_lab_ends_well_and_the_next_exchange_has_all(tmp_path, team):
+    live_lab(tmp_path, "ada", team).close()
+    folder = tmp_path / "ada" / ".pplab"
+    meeting_labs.ended(meeting_labs.start(NOT_CLOSED, folder))
+    assert not (folder / "pplab.log").exists()
+    with pplab.Lab(store=folder, user="ada") as ada, meeting_labs.lab(tmp_path, "bob", team) as bob:
+        ada.push()
+        assert bob.pull().ok
+        assert len(bob.context.store.experiments()) == 1
+
+
 OFF = """
 import sys, threading, pplab
 with pplab.Lab(store=sys.argv[1]) as lab:
@@ -384,40 +400,6 @@ def found(lab):
 
 
 # -- the command ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seconds", BAD_SECONDS)
-@pytest.mark.parametrize("action", ["sync team", "add other {team}"])
-def test_an_interval_that_makes_no_sense_is_one_line(labs, team, action, seconds):
-    words = [*action.format(team=team).split(), "--every", seconds]
-    with pytest.raises(BadInput, match="labs cannot exchange every") as refusal:
-        command_table.perform(["remote", *words], Session(lambda: labs[0], "terminal"))
-    assert "\n" not in str(refusal.value)
-    assert list(labs[0].remotes) == ["team"]
-
-
-@pytest.mark.parametrize("table", ['{"team": 0}', '{"team": "often"}', '{"team": true}', '{"a b": 2}', "[2]", "2"])
-def test_a_configuration_of_it_that_makes_no_sense_is_refused(table):
-    with pytest.raises(BadInput):
-        set_value(PPLab(), "live", table)
-
-
-@pytest.mark.parametrize(
-    "line", ["remote list --every 2", "remote remove team --every 2", "remote add x y --cells", "remote sync"]
-)
-def test_options_stand_where_they_belong(labs, line):
-    with pytest.raises(BadInput):
-        run(labs[0], line)
-
-
-def test_a_notebook_is_told_how_a_lab_exchanges_by_itself(labs):
-    with pytest.raises(BadInput, match="--every 2: then the lab exchanges while it is open"):
-        run(labs[0], "remote sync team", "notebook")
-
-
-def test_a_remote_there_is_not_is_named_before_anything_begins(labs, capsys):
-    assert cli.main(["remote", "sync", "taem", "--store", str(labs[0].folder)]) == 2
-    assert "no remote 'taem'" in capsys.readouterr().err
 
 
 def test_sync_tells_a_line_an_exchange_and_an_interrupt_ends_it_well(labs, team, halves, clock):
