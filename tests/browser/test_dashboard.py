@@ -80,6 +80,21 @@ def test_it_shows_tiles_charts_and_tables_in_one_root(opened, dashboard):
     expect(dashboard.get_by_role("row", name="temperature 0.7")).to_contain_text("4 of 4")
 
 
+SLOW = """(() => {
+    const timeout = AbortSignal.timeout.bind(AbortSignal);
+    AbortSignal.timeout = ms => timeout(ms === 2000 ? 0 : ms);
+})()"""
+
+
+def test_it_is_drawn_and_live_where_anywidget_takes_its_models_for_failed(page, notebook):
+    page.add_init_script(SLOW)  # on a busy machine plotly's 5 MB take longer than the two seconds that anywidget gives a model
+    opened = notebook(LOAD, RUN, SHOW).run_all()
+    root = opened.widget("dashboard")
+    expect_traces(opened, root, 12)
+    opened.python("%pplab run --n 2 --user eve Somebody else.")
+    expect(root.get_by_role("list", name="Totals")).to_contain_text("Responses14")
+
+
 def test_what_another_notebook_stores_appears_without_running_a_cell(opened, dashboard, second):
     second.run_all()
     expect(dashboard).to_have_attribute("data-experiments", "2")

@@ -109,13 +109,14 @@ class Dashboard {
   async #open(reference: string): Promise<void> {
     if (!reference || !this.#view.host) return;
     const figure = await this.#view.host.getWidget(reference);
+    await this.#view.hear(reference.replace("anywidget:", ""));
     this.#showFigure = async () => {
       const el = h("div", { class: "pplab-figure" });
       fill(this.#chart, el);
       await figure.render({ el, signal: this.#view.signal });
       resizeWith(el, this.#view.signal);
     };
-    // Differences that came while plotly was loading are lost, so the kernel sends the whole before it is shown.
+    // What came while plotly was loading is lost, so the kernel sends the whole before it is shown.
     if (!this.#view.signal.aborted) this.#view.send({ kind: "draw", view: this.#id });
   }
 

@@ -3,6 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { fill, h } from "./dom.js";
 import { Frame, type Problem, type Timing } from "./frame.js";
+import { hear } from "./hearing.js";
 import { type Served, servedBy, watchKernel } from "./kernel.js";
 import { keepKeys } from "./keys.js";
 
@@ -40,6 +41,7 @@ export class View<W extends Wire> {
     this.watch(["took"], ({ took }) => this.frame.drawTiming(took));
     el.replaceChildren(this.frame.root);
     void watchKernel(model, signal, (gone) => this.frame.drawKernel(gone));
+    void this.hear(this.#model.get("me")).then((comm) => comm?.send({ method: "request_state" }));
   }
 
   /** Return the value of a trait. */
@@ -81,6 +83,11 @@ export class View<W extends Wire> {
   /** Send a message to the kernel. */
   send(message: W["toKernel"] | ProblemReply): void {
     this.#model.send(message);
+  }
+
+  /** Have a model hear its kernel though anywidget gave it up; its comm, if it did. */
+  hear(id: string): ReturnType<typeof hear> {
+    return hear(this.#model.widget_manager, id);
   }
 
   /** Show the widget with this reference in `place`, in the place of what was there; an empty reference shows none. */

@@ -63,6 +63,28 @@ describe("the dashboard", () => {
     expect(root.querySelector(".pplab-values")?.textContent).toContain("and 3 more settings");
   });
 
+  test("hears its kernel where anywidget gave it up because it took long to load", async () => {
+    const timeout = vi.spyOn(AbortSignal, "timeout").mockImplementation(() => {
+      const ended = new AbortController();
+      queueMicrotask(() => ended.abort());
+      return ended.signal;
+    });
+    const { comm, show } = await dashboard({ headline: "" });
+    timeout.mockRestore();
+    await expect(comm.update({ headline: "Lost." })).rejects.toThrow("Failed to initialize");
+    const { root } = await show();
+    await vi.waitUntil(() => comm.sent.some((message) => message.method === "request_state"));
+    await comm.update({ headline: "Use temperature 1." });
+    expect(root.querySelector(".pplab-headline")?.textContent).toBe("Use temperature 1.");
+  });
+
+  test("asks for nothing again where every message was heard", async () => {
+    const { comm, show } = await dashboard();
+    await show();
+    await comm.update({ headline: "Heard." });
+    expect(comm.sent.filter((message) => message.method === "request_state")).toEqual([]);
+  });
+
   test("shows what is decided first, and nothing while nothing is", async () => {
     const { comm, show } = await dashboard({ headline: "Use temperature 1." });
     const { root } = await show();

@@ -110,7 +110,7 @@ def figure_widget(drawing: Drawing) -> Any:
         def synchronise(self) -> None:
             # Plotly sends differences only, and those that arrive before its 5 MB of JavaScript are loaded are lost. What it
             # puts together when a notebook displays a figure is the whole. That is sent also where the kernel takes the page to
-            # have it: a page that asked for all states while the figure was being made has an empty one.
+            # have it: anywidget drops what a model is sent that takes longer than two seconds to load.
             self._repr_mimebundle_()
             self.send_state(("_widget_data", "_widget_layout"))
 
