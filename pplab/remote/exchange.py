@@ -103,6 +103,7 @@ class Exchange:
         self._problems: tuple[str, ...] = ()
         self._heads: dict[str, bytes] = {}
         self._journals: dict[str, int] = {}
+        self._process_ends = False
 
     def open(self) -> RemoteFolder:
         """Open the remote; asking nothing of it yet, this fails only where the package that reaches it is missing."""
@@ -142,6 +143,10 @@ class Exchange:
         """Push what is new, if all went well so far: whoever ends does not wait for a remote that cannot be reached."""
         if self._has_lock and self._pushing.whole_at and not (self._pulling.failing or self._pushing.failing):
             self._do(time.monotonic(), pull=False, push=self._sizes() != self._journals)
+
+    def end_with_process(self) -> None:
+        """Tell of no failure any more: what the end of the process cuts off, the next exchange has."""
+        self._process_ends = True
 
     def close(self) -> None:
         """Let another process exchange."""
@@ -199,6 +204,8 @@ class Exchange:
         return _sizes(self._context.folder / "journal")
 
     def _fail(self, direction: _Direction, error: Exception) -> None:
+        if self._process_ends:
+            return
         failure = self._context.scrub(str(in_words(error, "the exchange")))
         if not (self._pulling.failing or self._pushing.failing):
             self._warn(failure)

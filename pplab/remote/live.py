@@ -59,26 +59,32 @@ class LiveExchange:
         self._context = context
         self._stop = threading.Event()
         self._last_push = True
+        self._exchange = Exchange(context, remote, every=wanted[1], tell=str, warn=self._warn)
         self._thread = thread(self._run, name="pplab-exchange")
         self._thread.start()
-        atexit.register(self.end, push=False)  # no tables can be opened any more
+        atexit.register(self._end_with_process)
 
     @property
     def alive(self) -> bool:
         """Whether its thread runs."""
         return self._thread.is_alive()
 
-    def end(self, *, push: bool = True) -> None:
+    def end(self) -> None:
         """Push what is new if the remote answers, and end; after a moment the thread is left to end by itself."""
-        atexit.unregister(self.end)
-        self._last_push = push
+        atexit.unregister(self._end_with_process)
         self._stop.set()
         self._thread.join(END_S)
+
+    def _end_with_process(self) -> None:
+        """End without a last push: no tables can be opened any more."""
+        self._last_push = False
+        self._exchange.end_with_process()
+        self.end()
 
     def _run(self) -> None:
         if self._stop.wait(BEGIN_S):
             return
-        exchange = Exchange(self._context, self.remote, every=self.wanted[1], tell=str, warn=self._warn)
+        exchange = self._exchange
         try:
             while not self._stop.is_set() and wanted_exchanges(self._context.configuration).get(self.remote) == self.wanted:
                 CAUSE.set(Span("exchange"))  # of each turn's events, and of this thread alone
