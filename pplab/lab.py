@@ -108,6 +108,7 @@ class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, ForgettingVerbs, CopiedAsIts
         own = configuration if configuration is not None else settings
         effective = resolve(store=store, user=user, model=model, base_url=base_url, api_key=api_key, configuration=own)
         self.__setstate__(RunManager(LabContext(effective), OtherProcesses()))
+        self._update_live()
 
     def __getstate__(self) -> RunManager:
         return self._runs  # which opens its context again in the process it is carried to
@@ -116,6 +117,7 @@ class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, ForgettingVerbs, CopiedAsIts
         self._runs = runs
         self._context = runs.context
         self._store = runs.context.store
+        self._live = []
         self._guard = Guard()
         self._closed = False
 
@@ -183,6 +185,7 @@ class Lab(RunningVerbs, JudgingVerbs, MeetingVerbs, ForgettingVerbs, CopiedAsIts
             if self._closed:
                 return
             self._runs.end()
+            self._end_live()
             self._context.close()
             self._closed = True
 

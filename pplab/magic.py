@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r"^\s*(?:[\w., ]+=\s*)?%{1,2}pplab[ \t]+(.*)$", re.DOTALL)
 MAX_WAITING = 10_000
-LAB_TRAITS = ("store", "user", "model", "base_url", "endpoints")
+LAB_TRAITS = ("store", "user", "model", "base_url", "endpoints", "live")
 """The part of the configuration that a lab is made with; the rest is read when it matters."""
 
 

@@ -69,6 +69,7 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
     reason = lab.context.store.read_only
     check("writable", not reason, f"this lab is read-only: {reason}" if reason else "you can write to the lab's folder")
     check("reader", *_reader(lab.configuration.reader))
+    _check_exchanges(lab, check)
     where = "no server needed" if lab.provider == "embedded" else f"at {lab.provider}"
     check("model", True, f"{lab.model}, {where}")
     for variable in lab.context.unset_variables:
@@ -78,6 +79,20 @@ def _check_lab(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
             check("key", key.approved or not os.environ.get(key.grant.variable), key.text)
     except PplabError as error:
         check("key", False, str(error))
+
+
+def _check_exchanges(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
+    """Check the remotes that the lab exchanges with by itself; a process that has it open says how it goes."""
+    if not lab.configuration.live:
+        return
+    from pplab.remote.exchange_state import exchange_state
+
+    for name, every in lab.configuration.live.items():
+        state = exchange_state(lab.folder, name)
+        when = f"last on {state.at.replace('T', ' at ')} UTC" if state.at else "not yet"
+        known = name in lab.remotes
+        how = state.failure or f"every {every:g} s while the lab is open, {when}"
+        check("exchange", known and not state.failure, f"{name}: {how if known else 'there is no such remote'}")
 
 
 def _reader(configured: str) -> tuple[bool, str]:

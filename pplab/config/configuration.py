@@ -16,7 +16,7 @@ from traitlets import Dict, Enum, Float, Int, TraitError, TraitType, Unicode, va
 from traitlets.config import Configurable
 
 from pplab.config.addresses import ADDRESSES, ENDPOINTS_EXAMPLE, KEY, OPENAI_URL, check_base_url, secret_parameters
-from pplab.config.remotes import REMOTES_EXAMPLE, read_remotes
+from pplab.config.remotes import LIVE_EXAMPLE, REMOTES_EXAMPLE, read_live, read_remotes
 from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.files import write_atomically
 from pplab.inputs.paths import given_path, working_folder
@@ -73,6 +73,10 @@ class PPLab(Configurable):
     remotes = Dict(
         help="Where labs meet, {name: folder or address of an object store}; see the command remote. Keys stand in none of them."
     ).tag(config=True, example=REMOTES_EXAMPLE)
+    live = Dict(
+        help="Remotes that this lab pushes to and pulls from by itself while it is open, {name: seconds from one exchange to the "
+        "next}; see remote add --every."
+    ).tag(config=True, example=LIVE_EXAMPLE)
     reader = Unicode(
         "",
         help="The small language model that reads the answers of every run: 'smollm2', or the path of a GGUF file. "
@@ -135,6 +139,14 @@ class PPLab(Configurable):
         """Refuse a remote that could not be reached, or whose address holds a key."""
         try:
             return read_remotes(proposal["value"])
+        except BadInput as error:
+            raise TraitError(str(error)) from None
+
+    @validate("live")
+    def _seconds_between_exchanges(self, proposal: dict[str, Any]) -> dict[str, float]:
+        """Refuse an exchange that could not be, or that would never end."""
+        try:
+            return read_live(proposal["value"])
         except BadInput as error:
             raise TraitError(str(error)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss
 EXAMPLES = (
     "a folder such as /mnt/team/lab, or s3://bucket/lab, gs://bucket/lab, abfs://container@account.dfs.core.windows.net/lab"
 )
+LIVE_EXAMPLE = '{"team": 2}'
+SHORTEST_S, LONGEST_S = 0.5, 86_400.0
+"""How often labs may exchange, in seconds."""
 REMOTES_EXAMPLE = '{"team": "/mnt/team/lab"}'
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
@@ -78,6 +82,40 @@ def read_remotes(table: Any) -> dict[str, str]:
     if not isinstance(table, dict):
         raise BadInput("the remotes are no table", hint=f"write {REMOTES_EXAMPLE}")
     return {check_name(name): check_remote_url(url) for name, url in table.items()}
+
+
+def check_seconds(every: Any) -> float:
+    """Return the seconds from one exchange to the next, or refuse them.
+
+    Examples
+    --------
+    >>> check_seconds("2")
+    2.0
+    """
+    given = str(every)[:40]
+    try:
+        seconds = math.nan if isinstance(every, bool) else float(every)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise BadInput(
+            f"labs cannot exchange every {given!r} seconds",
+            hint=f"give a number from {SHORTEST_S:g} to {LONGEST_S:,.0f}, such as --every 2",
+        )
+    return seconds
+
+
+def read_live(table: Any) -> dict[str, float]:
+    """Return, by the name of a remote, how often a lab exchanges with it by itself, or refuse the table.
+
+    Examples
+    --------
+    >>> read_live({"team": 2})
+    {'team': 2.0}
+    """
+    if not isinstance(table, dict):
+        raise BadInput("this is no table", hint=f"write {LIVE_EXAMPLE}")
+    return {check_name(name): check_seconds(every) for name, every in table.items()}
 
 
 def named_remote(remotes: Mapping[str, str], name: str | None) -> str:

@@ -33,6 +33,7 @@ from pplab.plan.vocabulary import (
     score_column,
 )
 from pplab.store import history
+from pplab.store.arrivals import owners
 from pplab.store.run_lock import is_running, run_stamp
 
 if TYPE_CHECKING:
@@ -421,9 +422,10 @@ class ExperimentRepository:
 
     def _read(self) -> StoredExperiment:
         store = self._store
-        with store.reading():
+        with store.reading() as cursor:
             row = store.experiment(self.experiment_id)
-            if row.status == "running" and not is_running(store.folder, row.experiment_id):
+            elsewhere = row.status == "running" and owners(cursor, {row.experiment_id})  # another lab runs it, as far as it said
+            if row.status == "running" and not elsewhere and not is_running(store.folder, row.experiment_id):
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             scores = history.latest_scores(store, row.experiment_id)
             answers, given = store.responses(row.experiment_id), store.ratings(row.experiment_id)

@@ -10,6 +10,7 @@ from pplab.experiments.repository import LOST, ExperimentRepository
 from pplab.inputs.values import as_list
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
+from pplab.store.arrivals import owners
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ def experiment_ids(store: Store, wanted: Any) -> list[str]:
 def experiment_rows(store: Store, **filters: Any) -> pd.DataFrame:
     """Return one row an experiment; one whose process ended without a word is interrupted. See `Lab.experiments`."""
     frame = store.experiments(**filters)
-    for index in frame.index[frame["status"] == "running"]:
-        if not is_running(store.folder, str(frame.loc[index, "experiment_id"])):
-            frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
+    running = frame.index[frame["status"] == "running"]
+    if len(running):
+        with store.reading() as cursor:
+            elsewhere = owners(cursor, set(frame.loc[running, "experiment_id"]))
+        for index in running:
+            id_ = str(frame.loc[index, "experiment_id"])
+            if id_ not in elsewhere and not is_running(store.folder, id_):
+                frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
     return frame
 
 

@@ -29,6 +29,8 @@ GATHER_MS: Final = 20
 """Milliseconds after which they are handed over even when more keep coming."""
 POLL_MS: Final = 1000
 """How often to poll without an event: network drives send none for what other machines write."""
+STAMP_NS: Final = 100_000_000
+"""How coarse the time of a folder's last change may be, in nanoseconds."""
 POLL_S: Final = 0.1
 """How often to poll where the system has no file events for us."""
 MAX_CHANGES_PER_SECOND: Final = 10
@@ -63,10 +65,11 @@ class Polled(Protocol[_Item_co]):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One new record. ``elsewhere`` says that another process wrote it."""
+    """One new record. ``elsewhere`` says that another process wrote it, ``pulled`` that it is one of another lab."""
 
     row: Row
     elsewhere: bool
+    pulled: bool = False
 
 
 class RecordReader:
@@ -89,8 +92,8 @@ class RecordReader:
         self.folder = self.journal = journal
         self._beginning = re.compile(rf'^{{"k":"(?:{"|".join(record_types)})",'.encode(), re.MULTILINE)
         self._read: dict[str, int] = {}
+        self._last_sealed: tuple[int, ...] = self._sealed_mtime()
         self._seen_files: set[str] = set(segments.file_names(journal))
-        self._last_sealed = self._sealed_mtime()
         for name in self._sizes():
             self._read[name] = segments.read_range(journal, name, 0).rfind(b"\n") + 1
 
@@ -121,7 +124,8 @@ class RecordReader:
         changed = self._sealed_mtime()
         if changed == self._last_sealed:
             return set()
-        self._last_sealed = changed
+        settled = time.time_ns() - max(changed) > STAMP_NS  # else another file may still come under the same stamp
+        self._last_sealed = changed if settled else ()
         unseen = set(segments.file_names(self.journal)) - self._seen_files - self._read.keys()
         self._seen_files |= unseen
         return unseen
@@ -132,7 +136,8 @@ class RecordReader:
         whole = data.rfind(b"\n") + 1
         self._read[name] = start + whole
         elsewhere = _writer(name) != os.getpid()
-        return [Change(row, elsewhere) for row in self._rows(data[:whole])]
+        pulled = name.startswith(segments.FROM_ELSEWHERE)
+        return [Change(row, elsewhere, pulled) for row in self._rows(data[:whole])]
 
     def _rows(self, data: bytes) -> Iterator[Row]:
         for found in self._beginning.finditer(data):

@@ -51,7 +51,7 @@ def forgotten_by(remote: RemoteFolder, origin: str, last: Last | None) -> Forgot
         if not 0 < files.get(name.file, 0) <= MAX_BYTES:
             break
         try:
-            segment = unpack(name, remote.read(origin, name.file, files[name.file]), known.get(name.pulled))
+            segment = unpack(name, remote.read(origin, name.file, files[name.file]) or b"", known.get(name.pulled))
         except DamagedSegment:
             break
         for tombstone in reversed(tombstones.in_lines(segment.lines)):
@@ -90,7 +90,7 @@ def follow(context: LabContext, remote: RemoteFolder, origin: str, forgotten: Fo
         name = SegmentName.read_pulled(file)
         if name is None or name.origin != origin or _sha256(context, name) in ("", digest) or name.file not in files:
             continue
-        data = remote.read(origin, name.file, files[name.file])
+        data = remote.read(origin, name.file, files[name.file]) or b""
         if hashlib.sha256(data).hexdigest() == name.sha256:
             continue  # its lab has not put the new one there yet
         try:

@@ -43,11 +43,17 @@ class Origin:
 
 
 @contextlib.contextmanager
-def exchanging(folder: Path) -> Iterator[None]:
-    """Hold the exchange of a lab: one process at a time makes and takes its segments."""
+def exchanging(folder: Path, wait: float = WAIT_S) -> Iterator[None]:
+    """Hold the exchange of a lab: one process at a time makes and takes its segments.
+
+    Raises
+    ------
+    StoreBusy
+        When another process holds it for longer than ``wait`` seconds.
+    """
     lease = Lease(folder / LOCK)
     try:
-        lease.acquire(WAIT_S)
+        lease.acquire(wait)
         yield
     finally:
         lease.release()

@@ -70,9 +70,9 @@ def make_segments(context: LabContext, origin: Origin, stream: str) -> int:
 def _new_lines(journal: Path, read: dict[str, Progress]) -> Iterator[tuple[list[bytes], dict[str, Progress]]]:
     """Yield whole lines that are beyond what was read, some megabytes at a time, with how far they reach."""
     reached, lines, size = dict(read), list[bytes](), 0
-    for segment in journal_files.new_segments(journal, read):
-        if segment.file.startswith(journal_files.FROM_ELSEWHERE):
-            continue
+    names = journal_files.file_names(journal)
+    elsewhere = {name: Progress(0, sealed=True) for name in names if name.startswith(journal_files.FROM_ELSEWHERE)}
+    for segment in journal_files.new_segments(journal, elsewhere | read):
         for offset, line in journal_files.read_lines(journal, segment):
             lines.append(line)
             size += len(line)

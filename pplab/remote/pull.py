@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pplab.analysis.phrasing import counted
 from pplab.config.remotes import named_remote
@@ -91,50 +91,61 @@ class PullReport:
 
 def pull(context: LabContext, remote: str | None) -> PullReport:
     """Take what is new from a remote; see `Lab.pull`."""
-    store = context.store
-    store.must_be_writable()
+    context.store.must_be_writable()
     name = named_remote(context.configuration.remotes, remote)
-    taking = _Pull(context, RemoteFolder(name, context.configuration.remotes[name]))
+    place = RemoteFolder(name, context.configuration.remotes[name])
     with exchanging(context.folder):
-        try:
-            taking.take_all()
-        finally:  # what was taken before the remote went away is here, and told of
-            for one in taking.origins:
-                about = {"remote": name, "lab": one.name, "segments": one.segments, "records": one.records, "last": one.last}
-                context.record_event("segments_pulled", entity="origin", entity_id=one.origin, durable=True, **about)
-        if taking.origins:
-            before = _conflicts(context)
-            store.drain()
-            taking.problems += _in_words(_conflicts(context) - before)
-            announce(context.folder)  # whoever shows an experiment reads it again
+        return pull_from(context, place)
+
+
+def pull_from(
+    context: LabContext, place: RemoteFolder, origins: Iterable[str] | None = None, *, by_head: bool = False
+) -> PullReport:
+    """Take what is new from a remote, of some labs or of all that pushed; the caller holds the exchange.
+
+    With ``by_head`` a lab's head is taken at its word for the one segment that is new, so that nothing is listed.
+    """
+    before = _conflicts(context)
+    taking = _Pull(context, place, by_head=by_head)
+    try:
+        taking.take_all(place.origins() if origins is None else origins)
+    finally:  # what was taken before the remote went away is here, and told of
+        for one in taking.origins:
+            about = {"remote": place.name, "lab": one.name, "segments": one.segments, "records": one.records, "last": one.last}
+            context.record_event("segments_pulled", entity="origin", entity_id=one.origin, durable=True, **about)
+    if taking.origins:
+        context.store.drain()
+        taking.problems += _in_words(_conflicts(context) - before)
+        announce(context.folder)  # whoever shows an experiment reads it again
+    if taking.origins or not by_head:
         taking.follow_forgetting()
-    return PullReport(remote=name, origins=taking.origins, problems=tuple(taking.problems))
+    return PullReport(remote=place.name, origins=taking.origins, problems=tuple(taking.problems))
 
 
 class _Pull:
     """One pull: what it took and what it refused."""
 
-    def __init__(self, context: LabContext, remote: RemoteFolder) -> None:
+    def __init__(self, context: LabContext, remote: RemoteFolder, *, by_head: bool) -> None:
         self.problems: list[str] = []
         self._context = context
         self._remote = remote
+        self._by_head = by_head
         self._have = by_place(pulled_segments(context.folder))
         self._taken: dict[str, PulledOrigin] = {}
         self._called: dict[str, str] = {}
         self._heads: dict[str, dict[str, Last]] = {}
         self._read: dict[str, Forgotten] = {}
+        self._knows_names = False
 
     @property
     def origins(self) -> tuple[PulledOrigin, ...]:
         """What was taken, by lab."""
         return tuple(self._taken.values())
 
-    def take_all(self) -> None:
-        """Take what is new of every other lab."""
+    def take_all(self, origins: Iterable[str]) -> None:
+        """Take what is new of these labs, this one aside."""
         own = stored_origin(self._context.folder)
-        with self._context.store.reading() as cursor:
-            self._called = names_of_origins(cursor)
-        for origin in self._remote.origins():
+        for origin in origins:
             if origin != own:
                 self._take(origin)
 
@@ -150,16 +161,17 @@ class _Pull:
         return self._read[origin]
 
     def _take(self, origin: str) -> None:
-        files = self._remote.files(origin)
-        if FILE not in files:
+        data = self._remote.read(origin, FILE, MAX_BYTES)
+        if data is None:
             return  # its first push is under way
         try:
-            head = read_head(origin, self._remote.read(origin, FILE, MAX_BYTES if files[FILE] else 0))
+            head = read_head(origin, data)
         except DamagedSegment as damage:
-            self.problems.append(f"the head of {self._called.get(origin, origin[:8])} on {self._remote.name} {damage}")
+            self.problems.append(f"the head of {self._names().get(origin, origin[:8])} on {self._remote.name} {damage}")
             return
-        if any(number > self._last(files, origin, stream) for stream, (number, _) in head.items()):
-            files = self._remote.files(origin)  # pushed between our two looks
+        files = self._next(origin, head) if self._by_head else None
+        if files is None:  # after the head, so that what it covers is there
+            files = self._remote.files(origin)
         self._heads[origin] = head
         for stream, last in sorted(head.items()):
             try:
@@ -167,10 +179,14 @@ class _Pull:
             except DamagedSegment as damage:
                 self.problems.append(str(damage))
 
-    @staticmethod
-    def _last(files: Iterable[str], origin: str, stream: str) -> int:
-        names = (SegmentName.read(origin, file) for file in files)
-        return max((name.number for name in names if name and name.stream == stream), default=0)
+    def _next(self, origin: str, head: dict[str, Last]) -> dict[str, int] | None:
+        """Return the files, with the most that they may hold, that are new where a head names all that is; else ``None``."""
+        missing = [
+            (stream, n) for stream, (last, _) in head.items() for n in range(1, last + 1) if (origin, stream, n) not in self._have
+        ]
+        if any(n != head[stream][0] for stream, n in missing):
+            return None
+        return {SegmentName(origin, stream, *head[stream]).file: shared_segments.MAX_BYTES for stream, _ in missing}
 
     def _take_stream(self, origin: str, stream: str, last: Last, files: dict[str, int]) -> None:
         """Take the segments up to the head that are not here, in order, up to the first that is not as it should be."""
@@ -205,6 +221,8 @@ class _Pull:
         if size > shared_segments.MAX_BYTES:
             self._refuse(name, f"is larger than {shared_segments.MAX_BYTES // 2**20} MB")
         data = self._remote.read(name.origin, name.file, size)
+        if data is None:
+            self._refuse(name, "is missing")
         try:
             is_named = hashlib.sha256(data).hexdigest() == name.sha256
             segment = unpack(name, data, None if is_named else self._forgotten(name.origin).files.get(name.pulled))
@@ -230,8 +248,16 @@ class _Pull:
             last=name.sha256,
         )
 
-    def _refuse(self, name: SegmentName, why: str) -> None:
-        raise DamagedSegment(f"{words(name, self._called)} on {self._remote.name} {why}")
+    def _refuse(self, name: SegmentName, why: str) -> NoReturn:
+        raise DamagedSegment(f"{words(name, self._names())} on {self._remote.name} {why}")
+
+    def _names(self) -> dict[str, str]:
+        """Return what the labs are called, by id; the tables are opened for it where something is wrong, and only then."""
+        if not self._knows_names:
+            with self._context.store.reading() as cursor:
+                self._called = names_of_origins(cursor) | self._called
+            self._knows_names = True
+        return self._called
 
 
 def _conflicts(context: LabContext) -> set[str]:

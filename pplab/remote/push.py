@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pplab.analysis.phrasing import counted
 from pplab.config.remotes import named_remote
 from pplab.errors import RemoteError
-from pplab.remote.head import FILE, write_head
+from pplab.remote.head import FILE, MAX_BYTES, read_head, write_head
 from pplab.remote.origin import exchanging, own_origin
 from pplab.remote.own_segments import make_segments
 from pplab.remote.remote_folder import PART, RemoteFolder
 from pplab.store.origin_chains import own_path, own_segments
-from pplab.store.shared_segments import SegmentName
+from pplab.store.shared_segments import DamagedSegment, SegmentName
 
 if TYPE_CHECKING:
     from pplab.context import LabContext
@@ -64,11 +64,19 @@ def push(context: LabContext, remote: str | None, *, cells: bool) -> PushReport:
     context.store.must_be_writable()
     name = named_remote(context.configuration.remotes, remote)
     place = RemoteFolder(name, context.configuration.remotes[name])
-    streams = ("results", "cells") if cells else ("results",)
+    streams = streams_pushed(cells=cells)
     with exchanging(context.folder):
-        origin = own_origin(context)
-        left_out = sum(make_segments(context, origin, stream) for stream in streams)
-        put, records = _upload(context, place, origin.id, streams)
+        return push_to(context, place, streams)
+
+
+def push_to(context: LabContext, place: RemoteFolder, streams: tuple[str, ...], *, by_head: bool = False) -> PushReport:
+    """Put what is new of some streams onto a remote; the caller holds the exchange.
+
+    With ``by_head`` the lab's head there is taken at its word for what is there, so that nothing is listed.
+    """
+    origin, name = own_origin(context), place.name
+    left_out = sum(make_segments(context, origin, stream) for stream in streams)
+    put, records = _upload(context, place, origin.id, streams, by_head=by_head)
     if put:
         context.record_event(
             "segments_pushed",
@@ -82,12 +90,21 @@ def push(context: LabContext, remote: str | None, *, cells: bool) -> PushReport:
     return PushReport(remote=name, origin=origin.id, name=origin.name, segments=len(put), records=records, left_out=left_out)
 
 
-def _upload(context: LabContext, place: RemoteFolder, origin: str, streams: tuple[str, ...]) -> tuple[list[SegmentName], int]:
+def streams_pushed(*, cells: bool) -> tuple[str, ...]:
+    """Return the streams that a push is of."""
+    return ("results", "cells") if cells else ("results",)
+
+
+def _upload(
+    context: LabContext, place: RemoteFolder, origin: str, streams: tuple[str, ...], *, by_head: bool
+) -> tuple[list[SegmentName], int]:
     """Put the segments there that are missing, cut off or forgotten, then the head; return them and their number of records."""
-    place.origins()  # a folder that is not mounted is named, and not made
     mine = [name for name in own_segments(context.folder) if name.origin == origin]
-    there = place.files(origin)
-    _refuse_two_writers(there, origin, mine)
+    there = _told_by_head(context, place, origin, mine) if by_head else None
+    if there is None:
+        place.origins()  # a folder that is not mounted is named, and not made
+        there = place.files(origin)
+        _refuse_two_writers(there, origin, mine)
     put, records = [], 0
     for file in (file for file in there if file.startswith(PART)):
         place.remove(origin, file)
@@ -103,6 +120,19 @@ def _upload(context: LabContext, place: RemoteFolder, origin: str, streams: tupl
     if last and (put or there.get(FILE) != len(head)):
         place.write(origin, FILE, head)
     return put, records
+
+
+def _told_by_head(context: LabContext, place: RemoteFolder, origin: str, mine: list[SegmentName]) -> dict[str, int] | None:
+    """Return the files that the lab's head on a remote says are there; ``None`` where it is not one that this lab wrote."""
+    data = place.read(origin, FILE, MAX_BYTES)
+    try:
+        head = read_head(origin, data or b"")
+    except DamagedSegment:
+        return None
+    if any(SegmentName(origin, stream, *last) not in mine for stream, last in head.items()):
+        return None
+    covered = [name for name in mine if name.stream in head and name.number <= head[name.stream][0]]
+    return {name.file: own_path(context.folder, name).stat().st_size for name in covered} | {FILE: len(data or b"")}
 
 
 def _records(name: SegmentName, data: bytes) -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CELL_EVENT = "cell_executed"
 """The one event that is about a cell, and travels with the cells."""
 LOCAL_EVENTS = frozenset({"segments_pushed", "segments_pulled"})
-LOCAL_OPERATIONS = frozenset({"push", "pull", "add_remote", "remove_remote"})
+LOCAL_OPERATIONS = frozenset({"push", "pull", "sync", "add_remote", "remove_remote"})
 """What tells of the exchange itself, and stays in its lab: two labs that told each other of every pull would never be done."""
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")

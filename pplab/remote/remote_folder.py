@@ -98,12 +98,18 @@ class RemoteFolder:
                 return entries
         raise RemoteError(f"the remote '{self.name}' changes all the time", hint="try again")
 
-    def read(self, origin: str, file: str, size: int) -> bytes:
-        """Return a file, of a longer one than this no more than one byte beyond it."""
+    def read(self, origin: str, file: str, size: int) -> bytes | None:
+        """Return a file, of a longer one than this no more than one byte beyond it; ``None`` where there is none."""
+        path = f"{self._root}/{origin}/{file}"
         with self._in_words("read"):
-            if not size:
-                return b""
-            data: bytes = self._fs.cat_file(f"{self._root}/{origin}/{file}", start=0, end=size + 1)
+            try:
+                data: bytes = self._fs.cat_file(path, start=0, end=size + 1)
+            except FileNotFoundError:
+                return None
+            except OSError:
+                if self._fs.size(path):
+                    raise
+                return b""  # a store has no part of an empty file to give
             return data
 
     def write(self, origin: str, file: str, data: bytes) -> None:

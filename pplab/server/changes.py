@@ -42,7 +42,7 @@ class LabChange:
     listed : bool
         The list of experiments or calibrations may differ; else it is the progress of a run.
     experiment : ExperimentRow or None
-        The record that was stored, where it is one of an experiment.
+        The record that was stored, where it is one of an experiment of this lab: what another lab runs does not run here.
     lost : str
         The id of a run whose process ended without a word.
     """
@@ -76,8 +76,10 @@ class LabFolderReader:
 
     def poll(self) -> list[LabChange]:
         """Return what is new: records, runs that began, ended or died, scores and ratings, and how far runs are."""
-        rows = [change.row for change in self._records.poll()]
-        changes = [LabChange(True, row if isinstance(row, ExperimentRow) else None) for row in rows]
+        changes = [
+            LabChange(True, new.row if isinstance(new.row, ExperimentRow) and not new.pulled else None)
+            for new in self._records.poll()
+        ]
         changes += [LabChange(True, lost=id_) for id_ in tuple(self.running) if not is_running(self.folder, id_)]
         stamp, progress = run_stamp(self._tables), self._said()
         if stamp != self._stamp or progress != self._progress:

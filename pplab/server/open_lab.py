@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from pplab.config.configuration import load_configuration
 from pplab.experiments.repository import ExperimentRepository
 from pplab.lab import Lab
 from pplab.server.verdicts import Verdicts
@@ -52,7 +53,9 @@ class OpenLab:
         check_version(folder)
         self.root = root
         self.in_thread = in_thread
-        self.lab = Lab(store=folder)
+        configuration = load_configuration(folder)
+        configuration.live = {}  # kernels and programs exchange with remotes; who only looks does not
+        self.lab = Lab(store=folder, configuration=configuration)
         self.verdicts = Verdicts(self.store, in_thread)
         self.under_way: dict[str, ListedExperiment] = {}
         self._guard = threading.Lock()

@@ -10,6 +10,7 @@ from pplab.plan.levels import FactorLevels, factor_levels
 from pplab.plan.parameters import parameter
 from pplab.plan.settings import FACTOR_COLUMNS
 from pplab.plan.vocabulary import FAILED, STATUSES
+from pplab.store.arrivals import owners
 from pplab.store.dashboard_figures import (
     SAME_PROMPTS,
     CalibrationChoice,
@@ -304,9 +305,10 @@ def _recent(cursor: DuckDBPyConnection, folder: Path) -> tuple[Recent, ...]:
                   ORDER BY created_at DESC, experiment_id DESC LIMIT {MOST_RECENT})
             LEFT JOIN mine c USING (experiment) GROUP BY ALL ORDER BY created_at DESC, experiment_id DESC""",
     )
+    elsewhere = owners(cursor, {row["experiment_id"] for row in rows if row["status"] == "running"})
     for row in rows:
         row["created_at"] = time_text(row["created_at"])
-        if row["status"] == "running" and not is_running(folder, row["experiment_id"]):
+        if row["status"] == "running" and row["experiment_id"] not in elsewhere and not is_running(folder, row["experiment_id"]):
             row["status"] = "interrupted"  # its process ended without a word
     return tuple(Recent(**row) for row in rows)
 

@@ -31,7 +31,7 @@ class ListedExperiment:
     created_at : str
         ISO 8601, UTC, without an offset.
     status, reason : str
-        One whose process ended without a word is interrupted; the reason may be empty.
+        One whose process ended without a word is interrupted; of another lab's it is what that lab said. The reason may be empty.
     prompt : str
         The first 200 characters of its first prompt.
     prompts : int
@@ -73,7 +73,8 @@ class ExperimentPage:
 
 _NO_JUDGING = """NOT (contains(plan, '"judging"') AND json_exists(plan, '$.judging'))"""
 """Replies of a judge are no experiments that anybody looks for. The text is looked at first: reading JSON is dear."""
-_STATUS = "CASE WHEN status = 'running' AND NOT list_contains($running, experiment_id) THEN 'interrupted' ELSE status END"
+_STATUS = """CASE WHEN status = 'running' AND NOT list_contains($running, experiment_id)
+                  AND experiment_id NOT IN (SELECT id FROM pulled_records) THEN 'interrupted' ELSE status END"""
 _MODELS = "coalesce(models ->> '$[*]', [model])"
 _LABELLED = f"""
 SELECT experiment_id, created_at, e.revision, plan, provider, planned, coalesce(reason, '') AS reason, {_STATUS} AS status,

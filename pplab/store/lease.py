@@ -75,7 +75,7 @@ class Lease:
         self._fd: int | None = None
 
     def acquire(self, timeout: float, *, shared: bool = False) -> None:
-        """Wait up to ``timeout`` seconds for the lease.
+        """Wait up to ``timeout`` seconds for the lease; 0 asks for it once.
 
         With ``shared`` it is held together with others who only read; where a reader may not even open the lock file, it goes
         without, and has DuckDB's own lock.
@@ -100,6 +100,9 @@ class Lease:
             if shared:
                 return
             raise
+        if not at_once and timeout <= 0:
+            os.close(fd)
+            raise StoreBusy(f"{self._holder()} is using the lab", hint="try again, or end that process")
         self._fd = fd
         if not at_once:
             self._fd = None  # until the waiter has it

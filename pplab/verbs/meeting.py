@@ -1,4 +1,4 @@
-"""The verbs of a lab by which it meets others: remotes, push and pull."""
+"""The verbs of a lab by which it meets others: remotes, push, pull and sync."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from pplab.operation import verb
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from pplab.context import LabContext
+    from pplab.remote.live import LiveExchange
     from pplab.remote.pull import PullReport
     from pplab.remote.push import PushReport
+    from pplab.remote.sync import SyncReport
 
 
 class MeetingVerbs:
     """The part of `pplab.Lab` by which labs share what they hold, without a server."""
 
     _context: LabContext
+    _live: list[LiveExchange]
 
     @property
     def remotes(self) -> dict[str, str]:
@@ -25,7 +29,7 @@ class MeetingVerbs:
         return dict(self._context.configuration.remotes)
 
     @verb
-    def add_remote(self, name: str, url: str | os.PathLike[str]) -> dict[str, str]:
+    def add_remote(self, name: str, url: str | os.PathLike[str], *, every: float | None = None) -> dict[str, str]:
         """Remember a place where labs meet, in the lab's own configuration, and return all of them.
 
         Parameters
@@ -35,6 +39,8 @@ class MeetingVerbs:
         url
             A folder that is there, or the address of an object store: ``s3://bucket/lab``, ``gs://``, ``abfs://``. No key may
             stand in it: those come from the environment or the provider's own configuration.
+        every
+            Seconds: push and pull by itself, so often, whenever this lab is open. Without it only `push` and `pull` do.
 
         Raises
         ------
@@ -43,14 +49,29 @@ class MeetingVerbs:
         """
         from pplab.remote.remotes import add_remote
 
-        return add_remote(self._context, name, url)
+        remotes = add_remote(self._context, name, url, every)
+        self._update_live()
+        return remotes
 
     @verb
     def remove_remote(self, name: str) -> dict[str, str]:
         """Forget a remote, and return those that are left; what lies there stays, and so does what was pulled from it."""
         from pplab.remote.remotes import remove_remote
 
-        return remove_remote(self._context, name)
+        remotes = remove_remote(self._context, name)
+        self._update_live()
+        return remotes
+
+    def _update_live(self) -> None:
+        """Exchange with the remotes that are configured to be live, and with no others; without any, nothing is imported."""
+        if self._live or self._context.configuration.live:
+            from pplab.remote.live import update_exchanges
+
+            update_exchanges(self._context, self._live)
+
+    def _end_live(self) -> None:
+        while self._live:
+            self._live.pop().end()
 
     @verb
     def push(self, remote: str | None = None, *, cells: bool = False) -> PushReport:
@@ -95,3 +116,31 @@ class MeetingVerbs:
         from pplab.remote.pull import pull
 
         return pull(self._context, remote)
+
+    @verb
+    def sync(
+        self, remote: str | None = None, *, every: float = 2, cells: bool = False, tell: Callable[[str], object] = print
+    ) -> SyncReport:
+        """Push and pull until an interrupt: what is new here at once, what is new there every few seconds.
+
+        A remote that cannot be reached or written is told of once, and tried again until it can. Of several processes that would
+        exchange this lab with the same remote one does.
+
+        Parameters
+        ----------
+        remote
+            Its name; without one, the only remote there is.
+        every
+            Seconds from one look at the remote to the next, and at least from one push to the next.
+        cells
+            Also push cell executions and timings, those from before included.
+        tell
+            Is told, in one line, of each exchange that brought or sent something, and of what goes wrong.
+        """
+        from pplab.remote.sync import sync
+
+        self._end_live()
+        try:
+            return sync(self._context, remote, every=every, cells=cells, tell=tell)
+        finally:
+            self._update_live()

@@ -12,6 +12,7 @@ STATIC_VIEWS = {
     ("pplab.remote.pull", "PullReport"): "report",
     ("pplab.remote.push", "PushReport"): "report",
     ("pplab.share.forget", "ForgetReport"): "report",
+    ("pplab.remote.sync", "SyncReport"): "report",
     ("pplab.share.replay", "Replay"): "report",
     ("pplab.share.verify", "PackageReport"): "report",
     ("pplab.store.rebuild", "RebuildReport"): "rebuild",

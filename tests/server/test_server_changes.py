@@ -124,6 +124,33 @@ def test_a_result_that_another_process_stores_is_told_and_is_then_in_the_list(se
         writer.stdin.close()
 
 
+def test_a_colleagues_result_that_is_pulled_is_told_and_their_run_does_not_end_here(server, folder, tmp_path):
+    team = tmp_path / "team"
+    team.mkdir()
+    total = server.get(server.of_lab(folder, "experiments"))["total"]
+    with pplab.Lab(store=tmp_path / "eve", user="eve") as eve, Watch(server, folder) as watch:
+        eve.add_remote("team", team)
+        eve.run("Say hello.", n=1)
+        row = eve.context.store.experiment(eve.experiment().id)
+        under_way = replace(row, experiment_id=new_id(), status="running", created_at=now(), updated_at=now())
+        eve.record(under_way, durable=True).result()
+        eve.push()
+        before = len(watch.messages)
+        with pplab.Lab(store=folder, user="ada") as lab:  # a kernel's; the server itself pulls nothing
+            lab.add_remote("team", team)
+            lab.pull()
+            watch.wait_for(lambda message: message.get("experiments"), before)
+            listed = server.get(server.of_lab(folder, "experiments"))
+            assert listed["total"] == total + 2
+            assert {one["status"] for one in listed["experiments"][:2]} == {"completed", "running"}
+            assert lab.experiment(under_way.experiment_id).status == "running", "as its lab said"
+            lab.run("And after that.", n=1)
+            watch.wait_for(lambda message: message["kind"] == "ended", before)
+        ended = [message["run"]["id"] for _, message in watch.messages if message["kind"] == "ended"]
+        assert under_way.experiment_id not in ended
+        assert row.experiment_id not in ended
+
+
 @pytest.mark.perf
 @pytest.mark.serial
 def test_how_soon_a_result_is_told(server, folder):

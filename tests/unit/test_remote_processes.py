@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+import urllib.request
 
 import pytest
 
 import pplab
+from pplab.observe.spans import CAUSE, Span
+from pplab.remote.exchange import Exchange
 from tests.unit import meeting_labs
 from tests.unit.meeting_labs import exchanged
+from tests.unit.shard_labs import until
 
 RUNS = 200 if os.environ.get("PPLAB_SOAK") else 20
 USERS = ("ada", "bob", "eve")
@@ -27,6 +31,7 @@ def bucket(monkeypatch):
     host, port = server.get_host_and_port()
     for name, value in (KEYS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}).items():
         monkeypatch.setenv(name, value)
+    urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", data=b"").close()  # what it holds outlives a server
     client = boto3.client("s3")
     client.create_bucket(Bucket="team")
     yield "s3://team/lab"
@@ -88,6 +93,29 @@ def test_what_was_cut_off_in_a_bucket_is_not_taken_and_is_made_good(tmp_path, bu
         client.close()
         assert bob.pull().ok
         assert len(bob.responses()) == 2
+
+
+def test_labs_that_exchange_by_turns_over_a_bucket_hold_the_same(tmp_path, bucket):
+    token = CAUSE.set(Span("test"))
+    labs = [pplab.Lab(store=tmp_path / user, user=user) for user in ("ada", "bob")]
+    for lab in labs:
+        lab.add_remote("team", bucket)
+    halves = [Exchange(lab.context, "team", every=0.5, tell=str, warn=pytest.fail) for lab in labs]
+
+    def all_have(count):
+        for half in halves:
+            half.turn()
+        return all(len(lab.context.store.experiments()) == count for lab in labs)
+
+    for number, lab in enumerate(labs * 2):
+        lab.run(f"Number {number}.", n=1)
+        until(lambda number=number: all_have(number + 1))
+    assert exchanged(labs[0]) == exchanged(labs[1])
+    for half, lab in zip(halves, labs, strict=True):
+        half.close()
+        assert lab.verify().ok
+        lab.close()
+    CAUSE.reset(token)
 
 
 def test_a_bucket_that_cannot_be_reached_is_one_line(tmp_path, bucket, monkeypatch):
