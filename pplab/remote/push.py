@@ -14,6 +14,7 @@ from pplab.remote.head import FILE, MAX_BYTES, read_head, write_head
 from pplab.remote.origin import exchanging, own_origin
 from pplab.remote.own_segments import make_segments
 from pplab.remote.remote_folder import PART, RemoteFolder
+from pplab.store import tombstones
 from pplab.store.origin_chains import own_path, own_segments
 from pplab.store.shared_segments import DamagedSegment, SegmentName
 
@@ -101,7 +102,8 @@ def _upload(
     """Put the segments there that are missing, cut off or forgotten, then the head; return them and their number of records."""
     mine = [name for name in own_segments(context.folder) if name.origin == origin]
     there = _told_by_head(context, place, origin, mine) if by_head else None
-    if there is None:
+    new = [name for name in mine if name.stream in streams and name.file not in (there or {})]
+    if there is None or any(_tells_of_forgetting(context, name) for name in new):
         place.origins()  # a folder that is not mounted is named, and not made
         there = place.files(origin)
         _refuse_two_writers(there, origin, mine)
@@ -114,7 +116,7 @@ def _upload(
             data = path.read_bytes()
             place.write(origin, name.file, data)
             put.append(name)
-            records += _records(name, data)
+            records += len(_unpacked(name, data))
     last: dict[str, Last] = {name.stream: (name.number, name.sha256) for name in mine if name in put or name.file in there}
     head = write_head(origin, last)
     if last and (put or there.get(FILE) != len(head)):
@@ -135,10 +137,16 @@ def _told_by_head(context: LabContext, place: RemoteFolder, origin: str, mine: l
     return {name.file: own_path(context.folder, name).stat().st_size for name in covered} | {FILE: len(data or b"")}
 
 
-def _records(name: SegmentName, data: bytes) -> int:
+def _tells_of_forgetting(context: LabContext, name: SegmentName) -> bool:
+    """Return whether a segment says that texts were forgotten: those before it are not what the remote has, then."""
+    data = own_path(context.folder, name).read_bytes()
+    return bool(tombstones.in_lines(_unpacked(name, data)))
+
+
+def _unpacked(name: SegmentName, data: bytes) -> tuple[bytes, ...]:
     from pplab.store.shared_segments import unpack
 
-    return len(unpack(name, data, forgotten=hashlib.sha256(data).hexdigest()).lines)
+    return unpack(name, data, forgotten=hashlib.sha256(data).hexdigest()).lines
 
 
 def _refuse_two_writers(there: dict[str, int], origin: str, mine: list[SegmentName]) -> None:

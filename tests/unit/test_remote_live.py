@@ -23,7 +23,7 @@ from pplab.remote import live
 from pplab.remote.exchange import AGAIN_S, WHOLE_S, Exchange
 from pplab.remote.exchange_state import exchange_state
 from pplab.remote.remote_folder import RemoteFolder
-from tests.unit import meeting_labs
+from tests.unit import forget_labs, meeting_labs
 from tests.unit.shard_labs import until
 
 
@@ -137,6 +137,20 @@ def test_a_turn_lists_nothing_after_the_first_and_opens_no_tables_while_nothing_
         all_turn(clock, *halves)
     assert asked == ["head.json"] * 10
     assert [half.warned for half in halves] == [[], []]
+
+
+def test_what_is_forgotten_leaves_the_remote_and_the_other_lab_with_their_next_turns(labs, halves, clock, team):
+    (ada, bob), (hers, his) = labs, halves
+    experiment = forget_labs.run(ada)
+    searched = forget_labs.texts(experiment)
+    all_turn(clock, hers, his)
+    assert forget_labs.holding(bob.folder, searched)
+    ada.forget(experiment.id)
+    all_turn(clock, hers, his)
+    assert forget_labs.holding(team, searched) == []
+    assert forget_labs.holding(bob.folder, searched) == []
+    assert (hers.warned, his.warned) == ([], [])
+    assert bob.verify().ok
 
 
 def test_what_is_new_is_pushed_at_once_and_then_no_more_often_than_was_asked_for(labs, halves, clock):
