@@ -85,14 +85,14 @@ def _check_exchanges(lab: Lab, check: Callable[[str, bool, str], None]) -> None:
     """Check the remotes that the lab exchanges with by itself; a process that has it open says how it goes."""
     if not lab.configuration.live:
         return
+    from pplab.config.exchanges import exchange_failure
     from pplab.remote.exchange_state import exchange_state
 
     for name, every in lab.configuration.live.items():
         state = exchange_state(lab.folder, name)
         when = f"last on {state.at.replace('T', ' at ')} UTC" if state.at else "not yet"
-        known = name in lab.remotes
-        how = state.failure or f"every {every:g} s while the lab is open, {when}"
-        check("exchange", known and not state.failure, f"{name}: {how if known else 'there is no such remote'}")
+        failure = exchange_failure(lab.configuration, name) or state.failure
+        check("exchange", not failure, f"{name}: {failure or f'every {every:g} s while the lab is open, {when}'}")
 
 
 def _reader(configured: str) -> tuple[bool, str]:

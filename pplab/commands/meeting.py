@@ -63,6 +63,7 @@ def _listed(lab: Lab) -> CommandResult:
     """Return the remotes; of those that the lab exchanges with by itself also how often, and how it goes."""
     import pandas as pd
 
+    from pplab.config.exchanges import exchange_failure
     from pplab.remote.exchange_state import exchange_state
 
     remotes, live = lab.remotes, lab.configuration.live
@@ -71,7 +72,8 @@ def _listed(lab: Lab) -> CommandResult:
         states = [exchange_state(lab.folder, name) for name in remotes]
         frame["every_s"] = [live.get(name) for name in remotes]
         frame["last_exchange"] = [state.at or None for state in states]
-        frame["failure"] = [state.failure or None for state in states]
+        failures = [exchange_failure(lab.configuration, name) if name in live else "" for name in remotes]
+        frame["failure"] = [failure or state.failure or None for failure, state in zip(failures, states, strict=True)]
     return CommandResult(frame, frame)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FILE = "approved_keys.json"
+EXCHANGE = "exchange"
+"""Stands where a variable does: what a lab records may go to the address by itself."""
 APPROVE = "PPLAB_APPROVE"  # addresses, for programs and CI
 
 

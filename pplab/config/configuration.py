@@ -16,7 +16,7 @@ from traitlets import Dict, Enum, Float, Int, TraitError, TraitType, Unicode, va
 from traitlets.config import Configurable
 
 from pplab.config.addresses import ADDRESSES, ENDPOINTS_EXAMPLE, KEY, OPENAI_URL, check_base_url, secret_parameters
-from pplab.config.remotes import LIVE_EXAMPLE, REMOTES_EXAMPLE, read_live, read_remotes
+from pplab.config.remotes import LIVE_EXAMPLE, REMOTES_EXAMPLE, exchange_grants, read_live, read_remotes
 from pplab.errors import BadInput, PplabError, did_you_mean
 from pplab.files import write_atomically
 from pplab.inputs.paths import given_path, working_folder
@@ -427,7 +427,8 @@ def grants_of(stored_in_lab: Mapping[str, Any]) -> list[Grant]:
 def change_configuration(configuration: PPLab, changes: Mapping[str, Any], folder: Path) -> None:
     """Change some entries of the configuration and keep them in the lab's ``config.json``: all of them, or none if one is wrong.
 
-    Addresses that the user gives here are the user's word: their keys may go there from now on, until the entry is emptied.
+    Addresses that the user gives here are the user's word: their keys may go there from now on, until the entry is emptied, and
+    so may what the lab records where the entry is a live exchange.
 
     Raises
     ------
@@ -450,7 +451,8 @@ def change_configuration(configuration: PPLab, changes: Mapping[str, Any], folde
         setattr(configuration, name, value)
     configuration.stored_in_lab = {**before, **new}
     withdraw(grants_of(former))
-    grants = grants_of(new)
+    asked = [name for name, every in new.get("live", {}).items() if before.get("live", {}).get(name) != every]
+    grants = [*grants_of(new), *exchange_grants(asked, configuration.remotes)]
     try:
         approve(grants)
     except PplabError:  # nowhere to keep it, which matters where there is a key

@@ -12,7 +12,9 @@ from pplab.inputs.paths import ADDRESS, given_path
 from pplab.secrets import Scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from pplab.config.approvals import Grant
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs", "abfss": "adlfs", "az": "adlfs"}
 """The object stores that are known, and the package that reaches each."""
@@ -116,6 +118,13 @@ def read_live(table: Any) -> dict[str, float]:
     if not isinstance(table, dict):
         raise BadInput("this is no table", hint=f"write {LIVE_EXAMPLE}")
     return {check_name(name): check_seconds(every) for name, every in table.items()}
+
+
+def exchange_grants(live: Iterable[str], remotes: Mapping[str, str]) -> list[Grant]:
+    """Return the approvals that exchanges with remotes need where somebody else may have written them into a lab's folder."""
+    from pplab.config.approvals import EXCHANGE, Grant
+
+    return [Grant(EXCHANGE, remotes[name]) for name in live if name in remotes]
 
 
 def named_remote(remotes: Mapping[str, str], name: str | None) -> str:

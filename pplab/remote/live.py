@@ -6,13 +6,13 @@ import atexit
 import threading
 from typing import TYPE_CHECKING, Final
 
+from pplab.config.exchanges import wanted_exchanges
 from pplab.errors import RemoteError
 from pplab.log import log_error, thread
 from pplab.observe.spans import CAUSE, Span
 from pplab.remote.exchange import Exchange
 
 if TYPE_CHECKING:
-    from pplab.config.configuration import PPLab
     from pplab.context import LabContext
 
     _Wanted = tuple[str, float]
@@ -21,12 +21,6 @@ BEGIN_S: Final = 1.0
 """How long a lab is open before its first exchange: a command in a terminal that is done by then does not wait for a remote."""
 END_S: Final = 2.0
 """The longest that the closing of a lab waits for its last push."""
-
-
-def wanted_exchanges(configuration: PPLab) -> dict[str, _Wanted]:
-    """Return the remotes that a lab exchanges with by itself, by name: address, and seconds between exchanges."""
-    remotes = configuration.remotes
-    return {name: (remotes[name], every) for name, every in configuration.live.items() if name in remotes}
 
 
 def update_exchanges(context: LabContext, running: list[LiveExchange]) -> None:

@@ -351,6 +351,25 @@ def test_what_is_configured_while_a_lab_is_open_counts_at_once(tmp_path, team):
     assert threads() == []
 
 
+def test_a_folder_of_somebody_else_sends_nothing_away_before_this_user_asks_for_it(tmp_path, team, monkeypatch):
+    live_lab(tmp_path, "ada", team).close()
+    folder = tmp_path / "ada" / ".pplab"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "another-user"))
+    with pplab.Lab(store=folder, user="bob") as lab:
+        assert threads() == []
+        words = found(lab)["team"]
+        assert words[0] == "problem"
+        assert "you have not: remove the remote, and add it again with --every" in words[1]
+        assert words[1].endswith(run(lab, "remote").value.failure[0])
+        lab.add_remote("other", tmp_path, every=3)
+        assert len(threads()) == 1, "what was there before is not approved by adding another"
+        lab.remove_remote("team")
+        lab.add_remote("team", team, every=2)
+        assert len(threads()) == 2
+    with pplab.Lab(store=folder, user="bob"):
+        assert len(threads()) == 2
+
+
 NOT_CLOSED = """
 import sys, threading, pplab
 from pplab.remote import live
