@@ -169,7 +169,7 @@ def test_a_single_changed_byte_is_found_wherever_it_is(labs, team):
     chance = random.Random(15)
     here, there = files(bob.folder / "journal" / "pulled", "*.gz"), [*files(team), *files(team, "*/head.json")]
     drained = [path.name.removesuffix(".gz") for path in here]
-    assert list(origin_chains.problems(bob.folder, drained, {})) == []
+    assert list(origin_chains.problems(bob.folder, drained, {}, {})) == []
     unfound = []
     for number in range(CHANGES):
         path = chance.choice(here if number % 5 else there)
@@ -179,7 +179,7 @@ def test_a_single_changed_byte_is_found_wherever_it_is(labs, team):
         intact = path.read_bytes()
         path.write_bytes(data)
         if number % 5:
-            found = [problem.what for problem in origin_chains.problems(bob.folder, drained, {})]
+            found = [problem.what for problem in origin_chains.problems(bob.folder, drained, {}, {})]
         else:
             found = eve.pull().problems
             for taken in files(eve.folder / "journal" / "pulled", "*.gz"):
