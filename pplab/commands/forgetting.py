@@ -29,7 +29,8 @@ def forget(session: Session, arguments: argparse.Namespace) -> CommandResult:
         print("Forget these texts for good? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             report = lab.forget(arguments.id)
-    return CommandResult(report, report.as_dict())
+    undone = session.front_end == "terminal" and not arguments.dry_run and not report.done
+    return CommandResult(report, report.as_dict(), int(undone))
 
 
 COMMANDS = (
