@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pplab.errors import BadInput
-from pplab.store.connect import Connection
+from pplab.store.connect import Connection, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,7 @@ def one_select(path: Path, query: str, params: Sequence[Any] | Mapping[str, Any]
         parameters = dict(params) if isinstance(params, Mapping) else list(params or ())
         frame: pd.DataFrame = cursor.sql(query, params=parameters).df()
     except duckdb.Error as error:
-        words = " ".join(str(error).partition("\n\n")[0].split())
-        raise BadInput(words, hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
+        raise BadInput(one_line(error), hint="SHOW TABLES and DESCRIBE <table> list what there is") from None
     finally:
         connection.close()
     return frame

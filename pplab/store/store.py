@@ -313,7 +313,6 @@ class Store(Queries):
         ------
         BadInput
             When it is another statement, several, or one that DuckDB refuses; the message is DuckDB's.
-
         """
         from pplab.store.one_select import check_text, one_select
 

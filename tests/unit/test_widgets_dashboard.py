@@ -381,6 +381,10 @@ def test_the_figure_is_valid_plotly_with_and_without_experiments(lab, look):
         figure = go.Figure(data=figures.traces(content), layout=figures.layout(content, look))
         assert len(figure.data) == len(_names())
         assert figures.height(figures.Drawing(content, look)) > 400
+        for trace in figure.data:
+            for values, axis in ((trace.x, trace.xaxis), (trace.y, trace.yaxis)):
+                low, high = sorted(figure.layout[f"{axis[0]}axis{axis[1:]}"].range)
+                assert all(low <= value <= high for value in values if value is not None), trace.name
         lab.run("One.", n=2)
         receive(made, kind="refresh")
     made.close()

@@ -9,7 +9,7 @@ from pplab.views.escape import clip
 from pplab.views.theme import GREY, VERMILLION, series_colour, series_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pplab.views.records import Estimate
 
@@ -196,9 +196,9 @@ def _of_factor(name: str, index: int, content: Content) -> dict[str, Any]:
 def _factor_axis(levels: Sequence[LevelPoint]) -> dict[str, Any]:
     """Return the ticks and the range of the axis of levels; categories stand in a row, one apart."""
     if all(level.number is not None for level in levels):
-        return {"tickmode": "auto", "tickvals": None, "ticktext": None, "range": None, "autorange": True}
+        return {"tickmode": "auto", "tickvals": None, "ticktext": None, "range": _span([level.number for level in levels])}
     ticks = {"tickvals": list(range(len(levels))), "ticktext": [_lines(level.label) for level in levels]}
-    return {"tickmode": "array", **ticks, "range": [-0.5, len(levels) - 0.5], "autorange": False}
+    return {"tickmode": "array", **ticks, "range": [-0.5, len(levels) - 0.5]}
 
 
 def _plain(text: str) -> str:
@@ -358,6 +358,9 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
 
     numbers = [str(number) for number in range(1, len(settings) + 1)]
     scores = _room([e for p in settings for e in p.scores.values()])
+    precision, personality = _span(_edges(p.precision for p in settings)), _span(_edges(p.personality for p in settings))
+    latency = _span([0.0, *(value for p in settings for value in (p.latency, p.latency_p90))], below=0.0)
+    tokens = _span([0.0, *(p.output_tokens for p in settings)], below=0.0)
     start, end = grid.across[0]
     factor = _plain(content.factor)
     return {
@@ -377,11 +380,11 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
         "yaxis": rows(0, words, anchor="x", tickfont={"size": 11}),
         "xaxis2": axis(grid.across[1], factor, anchor="y2", **_factor_axis(content.levels)),
         "yaxis2": axis(grid.up(1), anchor="x2", range=_room([e for line in content.curve.values() for e in line])),
-        "xaxis3": axis(grid.across[2], "precision: coherence and completeness", anchor="y3"),
-        "yaxis3": axis(grid.up(2), "personality: creativity", anchor="x3"),
-        "xaxis4": axis((left, middle - 0.03), "latency, ms (median to 90 %)", anchor="y4", rangemode="tozero", nticks=4),
+        "xaxis3": axis(grid.across[2], "precision: coherence and completeness", anchor="y3", range=precision),
+        "yaxis3": axis(grid.up(2), "personality: creativity", anchor="x3", range=personality),
+        "xaxis4": axis((left, middle - 0.03), "latency, ms (median to 90 %)", anchor="y4", range=latency, nticks=4),
         "yaxis4": rows(3, numbers, anchor="x4"),
-        "xaxis5": axis((middle + 0.03, right), "tokens an answer", anchor="y5", rangemode="tozero", nticks=4),
+        "xaxis5": axis((middle + 0.03, right), "tokens an answer", anchor="y5", range=tokens, nticks=4),
         "yaxis5": rows(3, numbers, anchor="x5"),
     }
 
@@ -400,11 +403,27 @@ def _nothing(text: str, grid: _Grid, colour: str) -> dict[str, Any]:
 
 def _room(estimates: Sequence[Estimate]) -> list[float]:
     """Return a range for scores that holds every interval with a little air, inside [0, 1] by a hair."""
-    edges = [edge for e in estimates for edge in (e.value, e.low, e.high) if edge is not None]
+    edges = _edges(estimates)
     if not edges:
         return [0.0, 1.0]
     air = max(0.02, (max(edges) - min(edges)) * 0.08)
     return [max(min(edges) - air, -0.02), min(max(edges) + air, 1.02)]
+
+
+def _edges(estimates: Iterable[Estimate]) -> list[float]:
+    return [edge for e in estimates for edge in (e.value, e.low, e.high) if edge is not None]
+
+
+def _span(values: Iterable[float | None], below: float = 0.12) -> list[float]:
+    """Return a range that holds every value and, in shares of it, some air above and below.
+
+    Each axis has its range from here: plotly makes none anew where marks travel.
+    """
+    known = [value for value in values if value is not None]
+    if not known or max(known) == min(known) == 0:
+        return [0.0, 1.0]
+    width = (max(known) - min(known)) or abs(max(known))
+    return [min(known) - below * width, max(known) + 0.12 * width]
 
 
 def _lines(label: str) -> str:
