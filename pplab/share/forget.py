@@ -134,7 +134,8 @@ def forget(context: LabContext, id_: str, *, dry_run: bool) -> ForgetReport:
 
 
 def _find(context: LabContext, id_: str) -> tuple[str, str]:
-    refusal = NotFound(f"no {', '.join(KINDS[:-1])} or {KINDS[-1]} has the id '{id_}'", hint="%pplab results and %pplab audit show ids")
+    kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+    refusal = NotFound(f"no {kinds} has the id '{id_}'", hint="%pplab results and %pplab audit show ids")
     for kind in KINDS:
         try:
             return kind, context.store.find(kind, id_)
