@@ -22,6 +22,8 @@ from pplab.store.origin_chains import OWN
 from pplab.store.run_lock import is_running
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from duckdb import DuckDBPyConnection
 
     from pplab.context import LabContext
@@ -87,6 +89,8 @@ class ForgetReport:
         amount = f"{counted(self.texts, 'text')} ({self.size:,} bytes) of {self.entity} {self.id}"
         gone = "were forgotten" if self.done else "would be forgotten"
         lines = [f"{amount} {gone}: {counted(self.records, 'record')} in {counted(len(self.files), 'file')} of the lab."]
+        if self.files and not self.done:
+            lines.append(f"They lie in {_some(self.files, 10)}.")
         if self.removed:
             removed = "were removed" if self.done else "would be removed"
             lines.append(f"{counted(len(self.removed), 'further file')} {removed}: {', '.join(self.removed)}.")
@@ -105,8 +109,9 @@ class ForgetReport:
         if self.owner:
             lines.append(f"It was pulled from {self.owner}, which keeps the texts: they are forgotten in this lab only.")
         if self.elsewhere:
-            ids = ", ".join(self.elsewhere[:5]) + (f" and {len(self.elsewhere) - 5} more" if len(self.elsewhere) > 5 else "")
-            lines.append(f"Some of these texts stay as texts of other experiments: forget those, too ({ids}).")
+            lines.append(
+                f"Some of these texts stay as texts of other experiments: forget those, too ({_some(self.elsewhere, 5)})."
+            )
         lines.append(PACKAGES + (f" Known here: {', '.join(self.exports)}." if self.exports else ""))
         if not self.done:
             lines.append(f"Nothing was changed: forget {self.id} --text --yes does it.")
@@ -115,6 +120,11 @@ class ForgetReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         return dataclasses.asdict(self)
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    """Return names in a row, and of many how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def forget(context: LabContext, id_: str, *, dry_run: bool) -> ForgetReport:

@@ -76,7 +76,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(lab):
     report = lab.forget(experiment.id, dry_run=True)
     assert not report.done
     assert report.texts == lab.forget(experiment.id, dry_run=True).texts > 8
-    assert report.files
+    assert f"They lie in {report.files[0]}" in report.words
     after = contents(lab.folder)
     for name, data in before.items():
         if name.startswith("journal") or name == "ledger.jsonl":
