@@ -24,9 +24,9 @@ def footers(page: Page) -> Locator:
     return page.locator("[data-pplab='cell-footer']:has(> span)")
 
 
-def words(page: Page) -> list[str]:
+def spoken(page: Page) -> Locator:
     """Return what the footers say, without the link."""
-    return page.locator("[data-pplab='cell-footer'] > span").all_inner_texts()
+    return page.locator("[data-pplab='cell-footer'] > span")
 
 
 def cells_without_outputs(path: Path) -> list[dict[str, object]]:
@@ -54,7 +54,7 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     before = cells_without_outputs(opened.path)
     opened.run_all()
     expect(footers(page)).to_have_count(4)
-    said = words(page)
+    said = spoken(page).all_inner_texts()
     assert "2 calls" in said[1]
     assert "tokens" in said[1]
     assert said[3].startswith("failed after")
@@ -63,8 +63,7 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     assert cells_without_outputs(opened.path) == before
     assert "cell-footer" not in opened.path.read_text("utf-8")
     opened.open()
-    expect(footers(page)).to_have_count(4)
-    assert words(page) == said
+    expect(spoken(page)).to_have_text(said)
     page.evaluate(
         """async () => {
             const { sessionContext } = jupyterapp.shell.currentWidget;
@@ -72,7 +71,7 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
             await sessionContext.session.kernel.requestKernelInfo();  // what is sent before it answers can be lost
         }"""
     )
-    assert words(page) == said
+    expect(spoken(page)).to_have_text(said)
     opened.run_all()
     expect(footers(page)).to_have_count(4)
 

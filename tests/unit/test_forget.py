@@ -239,7 +239,7 @@ def test_a_process_that_dies_on_the_way_leaves_all_or_nothing_and_the_next_one_f
     steps = int(ended(start(KILLED, whole, experiment.id, 0)).split()[1])
     assert steps > 8
     finished = 0
-    for step in range(1, steps + 1, 1 if SOAK else max(1, steps // 6)):
+    for step in range(1, steps + 1, 1 if SOAK else max(1, steps // 3)):
         folder = shutil.copytree(origin, tmp_path / f"killed-{step}")
         victim = start(KILLED, folder, experiment.id, step)
         victim.communicate(timeout=240)
