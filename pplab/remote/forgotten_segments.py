@@ -88,7 +88,9 @@ def follow(context: LabContext, remote: RemoteFolder, origin: str, forgotten: Fo
     given, problems, files = {}, [], remote.files(origin)
     for file, digest in forgotten.files.items():
         name = SegmentName.read_pulled(file)
-        if name is None or name.origin != origin or _sha256(context, name) in ("", digest) or name.file not in files:
+        if name is None or name.origin != origin or _sha256(context, name) in ("", digest):
+            continue
+        if not 0 < files.get(name.file, 0) <= MAX_BYTES:
             continue
         data = remote.read(origin, name.file, files[name.file]) or b""
         if hashlib.sha256(data).hexdigest() == name.sha256:

@@ -46,6 +46,6 @@ def read_head(origin: str, data: bytes) -> dict[str, Last]:
     if not known:
         raise DamagedSegment("was written by a newer pplab, or altered")
     typed = all(type(number) is int and number > 0 and type(sha256) is str for number, sha256 in last.values())
-    if values["origin"] != origin or not typed:
+    if values.get("origin") != origin or not typed:
         raise DamagedSegment("was altered")
     return last

@@ -18,10 +18,11 @@ import pplab
 from pplab.errors import BadInput, PplabError, RemoteError, StoreTampered
 from pplab.ids import new_id, now
 from pplab.remote import own_segments as making
+from pplab.remote.head import read_head, write_head
 from pplab.store import origin_chains, shared_segments
 from pplab.store.journal_format import encode
 from pplab.store.rows import CellRow
-from pplab.store.shared_segments import FIRST, Header, SegmentName, pack
+from pplab.store.shared_segments import FIRST, DamagedSegment, Header, SegmentName, pack
 from tests.unit import meeting_labs
 from tests.unit.meeting_labs import exchanged
 
@@ -288,6 +289,14 @@ def test_rows_that_contradict_themselves_or_hold_a_key_are_refused(labs, team):
     ):
         plant(team, [encode(row, str)])
         assert why in refused(labs[1])
+
+
+@pytest.mark.parametrize("key", ["format", "version", "origin", "streams"])
+def test_a_head_of_which_a_name_was_altered_is_none(key):
+    whole = write_head("a" * 32, {"results": (1, "b" * 64)})
+    assert read_head("a" * 32, whole) == {"results": (1, "b" * 64)}
+    with pytest.raises(DamagedSegment, match="altered"):
+        read_head("a" * 32, whole.replace(f'"{key}"'.encode(), b'"x"'))
 
 
 def test_headers_that_lie_and_bombs_are_refused(labs, team, monkeypatch):
