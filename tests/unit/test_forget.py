@@ -164,7 +164,7 @@ lab.close()
 
 
 def test_one_changed_byte_of_what_was_redacted_is_found(lab):
-    """In audit rows by the chain, in all other records by comparing with the journals."""
+    """In audit rows by the chain, in all other records by comparing with the journals: with what was written of each last."""
     experiment = run(lab)
     lab.forget(experiment.id)
     lab.close()
@@ -175,6 +175,8 @@ def test_one_changed_byte_of_what_was_redacted_is_found(lab):
     ][:1]
     data = gzip.decompress(sealed.read_bytes())
     lines = [(start, line) for start, line in _lines(data) if b"[text forgotten" in line or b"[forgotten" in line]
+    experiments = [entry for entry in lines if entry[1].startswith(b'{"k":"experiment"')]
+    lines = [entry for entry in lines if entry not in experiments[:-1]]
     chance = random.Random(11)
     with pplab.Lab(store=lab.folder) as opened:
         opened.verify()
