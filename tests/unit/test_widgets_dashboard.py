@@ -410,7 +410,7 @@ def test_scores_by_a_factor_of_words_stand_in_columns_that_are_named(lab):
     lab.run(PROMPT, n=2, sweep={"temperature": [0, 1]})
     dashboard.factor, dashboard.comparison = "temperature", lab.experiment().id
     axis = dashboard._figure.layout.xaxis2
-    assert (axis.tickmode, axis.ticktext, axis.range) == ("auto", None, None)
+    assert (axis.tickmode, axis.ticktext, axis.range) == ("auto", None, (-0.12, 1.12))
     assert [round(x, 3) for x in dashboard._figure.data[4].x] == [0, 1]
     dashboard.close()
 
