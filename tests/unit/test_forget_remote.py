@@ -6,28 +6,11 @@ import gzip
 import os
 import random
 
-import pytest
-
 from tests.unit import meeting_labs
 from tests.unit.forget_labs import cell, holding, run, texts
 from tests.unit.meeting_labs import exchanged
 
 CHANGES = 1000 if os.environ.get("PPLAB_SOAK") else 100
-
-
-@pytest.fixture
-def team(tmp_path):
-    folder = tmp_path / "team"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def labs(tmp_path, team):
-    opened = [meeting_labs.lab(tmp_path, user, team) for user in ("ada", "bob")]
-    yield opened
-    for one in opened:
-        one.close()
 
 
 def without_exchange(tables):

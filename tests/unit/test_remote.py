@@ -30,13 +30,6 @@ CHANGES = 1000 if os.environ.get("PPLAB_SOAK") else 100
 
 
 @pytest.fixture
-def team(tmp_path):
-    folder = tmp_path / "team"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def labs(tmp_path, team):
     """Three labs, each with a run of its own."""
     opened = [meeting_labs.lab(tmp_path, user, team) for user in ("ada", "bob", "eve")]

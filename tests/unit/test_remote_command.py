@@ -15,13 +15,6 @@ BAD_SECONDS = ["0", "-1", "nan", "inf", "often", "", "0.1", "1e9"]
 
 
 @pytest.fixture
-def team(tmp_path):
-    folder = tmp_path / "team"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def lab(tmp_path, team):
     with meeting_labs.lab(tmp_path, "ada", team) as opened:
         yield opened

@@ -44,21 +44,6 @@ def clock(monkeypatch):
     return made
 
 
-@pytest.fixture
-def team(tmp_path):
-    folder = tmp_path / "team"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def labs(tmp_path, team):
-    opened = [meeting_labs.lab(tmp_path, user, team) for user in ("ada", "bob")]
-    yield opened
-    for one in opened:
-        one.close()
-
-
 @pytest.fixture(autouse=True)
 def _operation():
     """A turn is part of something; the thread and the command say of what."""
