@@ -217,6 +217,9 @@ class Window:
             opened.no_errors()
 
 
+NOT_FOUND = 404  # it has ended meanwhile
+
+
 def close(page: Page, server: str, folder: str) -> None:
     """Close the notebooks of a folder and every view of ours, and end the folder's kernels."""
     if not page.is_closed():
@@ -226,9 +229,11 @@ def close(page: Page, server: str, folder: str) -> None:
                  .forEach(tab => tab.dispose())""",
             folder,
         )
+    allowed = {"X-XSRFToken": cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "_xsrf"}
     for session in page.request.get(f"{server}/api/sessions").json():
         if session["path"].startswith(f"{folder}/"):
-            page.request.delete(f"{server}/api/sessions/{session['id']}")
+            answer = page.request.delete(f"{server}/api/sessions/{session['id']}", headers=allowed)
+            assert answer.ok or answer.status == NOT_FOUND, answer.text()
 
 
 LOADED = """() => window.jupyterapp?.shell.currentWidget && jupyterapp.commands.hasCommand('pplab:open-experiment')

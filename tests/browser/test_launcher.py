@@ -36,14 +36,10 @@ def section(page):
     return page.locator(".jp-Launcher-section", has=page.get_by_role("heading", name="Sampling lab"))
 
 
-def test_the_launcher_has_a_card_for_each_part_of_the_lab(lab):
+def test_the_launcher_the_palette_and_the_menu_offer_each_part_of_the_lab(lab):
     stand_in(lab)
     cards = section(lab).locator(".jp-LauncherCard-label")
     expect(cards).to_have_text(["New experiment notebook", *LABELS])
-
-
-def test_the_palette_and_the_menu_offer_the_same(lab):
-    stand_in(lab)
     lab.keyboard.press("Control+Shift+c")
     lab.locator(".lm-CommandPalette-input").fill("sampling lab")
     offered = lab.locator(".lm-CommandPalette-itemLabel")

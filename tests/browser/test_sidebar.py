@@ -98,10 +98,11 @@ def test_a_search_leaves_what_matches_and_can_be_cleared(page, labs, opened):
     expect(search).to_be_focused()
 
 
-def test_another_lab_can_be_chosen_and_one_of_another_version_says_why_not(labs, opened):
+def test_a_lab_is_chosen_and_a_run_in_it_is_followed_steered_and_its_end_leads_to_the_results(page, labs, opened):
     note = "made by a newer pplab (schema 99); this one reads 12"
     labs.labs += [lab("other/.pplab", experiments=1), lab("new/.pplab", readable=False, note=note)]
     labs.experiments["other/.pplab"] = [experiment(5, prompt="In the other lab.")]
+    labs.runs = {WORK: [run()]}
     sidebar = opened()
     expect(rows(sidebar)).to_have_count(3)
     choices = section(sidebar, "labs")
@@ -110,11 +111,8 @@ def test_another_lab_can_be_chosen_and_one_of_another_version_says_why_not(labs,
     choices.get_by_role("radio", name="other").check()
     expect(rows(sidebar)).to_have_count(1)
     expect(rows(sidebar)).to_contain_text("In the other lab.")
-
-
-def test_a_run_is_followed_steered_and_its_end_leads_to_the_results(page, labs, opened):
-    labs.runs = {WORK: [run()]}
-    sidebar = opened()
+    choices.get_by_role("radio", name="work").check()
+    expect(rows(sidebar)).to_have_count(3)
     card = section(sidebar, "runs").get_by_role("listitem")
     expect(card).to_contain_text("120 of 600, $0.42")
     expect(card).to_contain_text("qwen3:8b at local, running, about 4 min left")
