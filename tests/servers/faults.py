@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from functools import cache
 from typing import Any
 
 from tests.servers.wire import Connection, Desk, Exchange, head
@@ -140,9 +141,23 @@ answers_raw("empty_body", 200, b"")
 answers_raw("not_utf8", 200, b'{"choices": [{"message": {"content": "caf\xe9"}}]}')
 answers_raw("lone_surrogate", 200, b'{"choices": [{"message": {"content": "a\\ud800b"}, "finish_reason": "stop"}]}')
 answers_raw("deep_json", 200, b"[" * 200_000)
-answers_raw("gzip_bomb", 200, gzip.compress(b" " * 60_000_000), Content_Encoding="gzip")
-answers_raw("bomb_500", 500, gzip.compress(b" " * 60_000_000), Content_Encoding="gzip")
 answers_raw("broken_gzip", 200, b"certainly not gzip", Content_Encoding="gzip")
+
+
+@cache
+def bomb() -> bytes:
+    """Return sixty megabytes of spaces, packed; made when first asked for: it takes longer than starting the server."""
+    return gzip.compress(b" " * 60_000_000)
+
+
+@fault
+async def gzip_bomb(exchange: Exchange) -> None:
+    exchange.reply(200, bomb(), Content_Encoding="gzip")
+
+
+@fault
+async def bomb_500(exchange: Exchange) -> None:
+    exchange.reply(500, bomb(), Content_Encoding="gzip")
 
 
 @fault

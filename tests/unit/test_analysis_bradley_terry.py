@@ -86,7 +86,8 @@ def of_pairs(found, covariance):
     return found[..., first] - found[..., second], error
 
 
-CELLS = list(itertools.product((2, 3, 5), ((40, 4), (40, 20), (80, 10), (120, 4), (120, 20)), (0.0, 0.5), (0.0, 0.3), SPREADS))
+SIZES = ((40, 4), (40, 20), (80, 10), (120, 4), (120, 20)) if SOAK else ((40, 4), (120, 20))
+CELLS = list(itertools.product((2, 3, 5), SIZES, (0.0, 0.5), (0.0, 0.3), SPREADS))
 
 
 @cache
@@ -114,15 +115,11 @@ def coverage():
     )
 
 
-@pytest.mark.parametrize("of", ["worst_pair", "differences", "shares"])
-def test_intervals_of_strengths_and_of_shares_cover_in_every_cell(of):
-    found = coverage()[of]
-    assert found.min() >= 0.92 - slack(0.92), found.nsmallest(3)
-
-
-@pytest.mark.parametrize("of", ["differences", "shares"])
-def test_intervals_of_strengths_and_of_shares_cover_as_often_as_they_claim_on_average(of):
-    assert 0.93 <= coverage()[of].mean() <= 0.98
+def test_intervals_of_strengths_and_of_shares_cover_in_every_cell_and_as_often_as_they_claim_on_average():
+    for of in ("worst_pair", "differences", "shares"):
+        found = coverage()[of]
+        assert found.min() >= 0.92 - slack(0.92), found.nsmallest(3)
+        assert of == "worst_pair" or 0.93 <= found.mean() <= 0.98
 
 
 def test_no_setting_is_called_best_in_a_tie_more_often_than_the_error_allows():

@@ -18,7 +18,7 @@ from pplab.analysis.unusable import unusable, usable_rows
 from pplab.analysis.utility import utility_cells
 from pplab.errors import BadInput
 
-FRAMES = 1_000 if SOAK else 60
+FRAMES = 1_000 if SOAK else 24
 
 
 def answers(prompts, effects, replicates=2, *, within=0.02, seed=1, metric="coherence"):

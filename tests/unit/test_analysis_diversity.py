@@ -9,6 +9,7 @@ from analysis_frames import SOAK, sampled_texts, word_distance
 from pplab.analysis.diversity import compare_diversity
 from pplab.analysis.statistics import holm
 from pplab.errors import BadInput
+from tests.soak import only_soak
 
 VOCABULARY = {0: 6, 1: 20, 2: 60}
 
@@ -60,9 +61,9 @@ def test_a_larger_vocabulary_is_found_to_be_more_diverse(prompts, scope):
     assert (found.cliffs_delta is None) == (scope == "replicates")
 
 
-@pytest.mark.parametrize("prompts", [1, 8])
+@pytest.mark.parametrize("prompts", [8, *only_soak(1)])
 def test_without_a_difference_one_diversity_test_in_twenty_says_otherwise(prompts):
-    runs = 400 if SOAK else 60
+    runs = 400 if SOAK else 40
     frames = (sampled_texts(prompts, {0: 20, 1: 20}, 5, seed=s) for s in range(runs))
     found = [compare_diversity(frame, word_distance, [(0, 1)]).differences[0] for frame in frames]
     assert np.mean([d.p <= 0.05 for d in found]) <= (0.07 if SOAK else 0.1)

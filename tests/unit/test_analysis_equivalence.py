@@ -10,6 +10,7 @@ from scipy import stats
 from pplab.analysis.equivalence import drift, equivalence, equivalences
 from pplab.analysis.paired import INTERACTION_OF_RUNS
 from pplab.errors import BadInput
+from tests.soak import only_soak
 
 MARGINS = dict.fromkeys(METRICS, 0.05)
 
@@ -64,7 +65,7 @@ def test_what_cannot_be_told_comes_with_the_number_that_would_settle_it():
     assert f"{found.n_suggested} prompts would decide it 4 times in 5" in found.words
 
 
-@pytest.mark.parametrize("prompts", [8, 25])
+@pytest.mark.parametrize("prompts", [8, *only_soak(25)])
 def test_false_alarms_over_all_metrics_together_stay_at_five_percent(prompts):
     count = 1_000 if SOAK else 100
     alarms = sum(any(e.outcome == "drifted" for e in equivalences(runs(prompts, 0.0, s), margins(0.05))) for s in range(count))
@@ -217,7 +218,7 @@ def test_the_error_borrows_from_the_replicates():
     assert found.high - found.difference == pytest.approx(error * stats.t.ppf(0.95, 7))
 
 
-@pytest.mark.parametrize(("prompts", "replicates"), [(3, 2), (3, 5), (5, 3)])
+@pytest.mark.parametrize(("prompts", "replicates"), [(3, 2), *only_soak((3, 5), (5, 3))])
 def test_a_few_prompts_seldom_cry_wolf_and_seldom_miss_a_change_as_large_as_the_margin(prompts, replicates):
     rng, count = np.random.default_rng(prompts * replicates), 1_000 if SOAK else 40
     alarms = missed = 0
@@ -260,7 +261,10 @@ def passes(rates: tuple[float, ...], replicates: int, rng: np.random.Generator):
     return frame_of(rows, "prompt_index setting_index status check")
 
 
-@pytest.mark.parametrize(("rates", "replicates"), [((0.6,), 6), ((0.9, 0.9), 12), ((0.5, 0.7, 0.9, 0.9), 5)])
+@pytest.mark.parametrize(
+    ("rates", "replicates"),
+    [((0.5, 0.7, 0.9, 0.9), 5), *only_soak(((0.6,), 6), ((0.9, 0.9), 12))],
+)
 def test_pass_rates_of_few_prompts_seldom_cry_wolf(rates, replicates):
     rng, count = np.random.default_rng(8), 2_000 if SOAK else 100
     pairs = ((passes(rates, replicates, rng), passes(rates, replicates, rng)) for _ in range(count))

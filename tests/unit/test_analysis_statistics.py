@@ -14,6 +14,7 @@ from scipy import stats
 
 from pplab.analysis.statistics import benjamini_hochberg, compare, compare_pairs, holm, mean_intervals
 from pplab.errors import BadInput
+from tests.soak import only_soak
 
 MANY = [f"m{i}" for i in range(2_000 if SOAK else 300)]
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=30)
@@ -76,7 +77,7 @@ def test_intervals_of_settings_and_differences_cover_the_truth():
     assert np.mean([d.low <= 0 <= d.high for d in differences]) == pytest.approx(0.95, abs=margin)
 
 
-@pytest.mark.parametrize("prompts", [1, 3])
+@pytest.mark.parametrize("prompts", [3, *only_soak(1)])
 def test_with_few_prompts_the_interval_covers_the_truth_for_these_prompts(prompts):
     few = MANY[: len(MANY) // 2]
     differences = compare(experiment(prompts, 2, 5, metrics=few), 0, 1, few).differences
@@ -85,7 +86,7 @@ def test_with_few_prompts_the_interval_covers_the_truth_for_these_prompts(prompt
     assert np.mean([d.p <= 0.05 for d in differences]) <= 0.085
 
 
-@pytest.mark.parametrize("prompts", [6, 10, 30])
+@pytest.mark.parametrize("prompts", [10, *only_soak(6, 30)])
 def test_without_a_difference_one_test_in_twenty_says_otherwise(prompts):
     differences = compare(experiment(prompts, 2, 3, metrics=MANY), 0, 1, MANY).differences
     assert np.mean([d.p <= 0.05 for d in differences]) <= (0.062 if SOAK else 0.08)

@@ -20,6 +20,8 @@ from tests.servers import FaultServer
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask's own, of sockets that its processes close late
 
+WORKERS = 4 if SOAK else 2
+
 
 @pytest.fixture(scope="module")
 def server():
@@ -29,13 +31,13 @@ def server():
 
 @pytest.fixture(scope="module")
 def client():
-    """Four workers on this machine.
+    """Two workers on this machine; four in ``make soak``.
 
     Everything is imported before Dask's threads are: pytest parses our modules, and in two threads Python 3.11 cannot do that.
     """
     with pplab.Lab(store=":temp:") as lab:
         lab.run("Say hello.", n=1)
-    options = {"n_workers": 4, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    options = {"n_workers": WORKERS, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
     with LocalCluster(**options) as cluster, Client(cluster) as client:
         yield client
 
@@ -62,7 +64,7 @@ def test_every_call_is_made_and_stored_once_though_a_worker_is_killed(client, tm
         stored = lab.sql("SELECT count(*) AS n, count(DISTINCT request_key) AS k, max(revision) AS r FROM responses")
         assert stored.to_dict("records") == [{"n": calls, "k": calls, "r": 0}]
     assert len(told) == len(set(told)) == calls
-    until(lambda: len(client.nthreads()) == 4)
+    until(lambda: len(client.nthreads()) == WORKERS)
 
 
 def test_a_cluster_gives_what_one_process_gives(client):

@@ -7,11 +7,12 @@ import sys
 from experiment_labs import lab_at
 from shard_labs import PROMPT, until
 
-import pplab
 from tests.servers import FaultServer
 
 
-def test_workers_take_on_another_limit_while_they_run(tmp_path):
+def test_workers_take_on_another_limit_while_they_run_and_no_module_of_the_working_folder(tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong pickle')")
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place not in ("", str(tmp_path))])
     with FaultServer() as server, lab_at(tmp_path, server, "play:hang") as lab:
         exp = lab.start(PROMPT, n=9, processes=2, max_concurrency=2)
         until(lambda: len(server.seen(PROMPT)) == 2)
@@ -23,11 +24,3 @@ def test_workers_take_on_another_limit_while_they_run(tmp_path):
         exp.wait()
         assert len(server.seen(PROMPT)) == 6
         assert exp.status == "interrupted"
-
-
-def test_a_module_in_the_working_folder_is_no_workers(tmp_path, monkeypatch):
-    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong pickle')")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.path", [place for place in sys.path if place not in ("", str(tmp_path))])
-    with pplab.Lab(store=":temp:") as lab:
-        assert lab.run("Say hello.", n=2, processes=2).status == "completed"
