@@ -30,6 +30,7 @@ LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
 ON_ONE_WORKER = (
     *("tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
     *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
+    *("tests/unit/test_cluster_dask.py", "tests/unit/test_analysis_bradley_terry.py", "tests/unit/test_analysis_corrected_means.py"),
 )
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 

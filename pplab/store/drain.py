@@ -189,12 +189,12 @@ class _Drain:
             self.cursor.executemany("INSERT OR REPLACE INTO origins VALUES (?, ?)", list(self.origins.items()))
         stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
         before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
+        drained = []
         for table, rows in self.new_rows.items():
             count, digest = before.get(table, (0, 0))
-            self.cursor.execute(
-                "INSERT OR REPLACE INTO drained VALUES (?, ?, ?, ?)",
-                [table, count + rows, *self._evidence(table, digest)],
-            )
+            drained.append((table, count + rows, *self._evidence(table, digest)))
+        if drained:
+            self.cursor.executemany("INSERT OR REPLACE INTO drained VALUES (?, ?, ?, ?)", drained)
 
     def _renew_users_metrics(self) -> None:
         """Renew the figures of users' metrics where scores came, or answers whose scores came before them."""
