@@ -72,9 +72,14 @@ def test_the_search_finds_a_key_in_every_form_it_is_made_for(tmp_path):
         assert_nowhere(KEY, contents(tmp_path))
 
 
-WAYS = [("environment", "play:echoes_key"), ("environment", "play:bad_key")]
-WAYS += [(how, "play:echoes_key") for how in ("base URL", "prompt")]
-WAYS += [pytest.param(how, m, marks=pytest.mark.soak) for how, m in (("environment", "play:ok"), ("argument", "play:echoes_key"))]
+WAYS = [("base URL", "play:echoes_key"), ("prompt", "play:echoes_key")]
+WAYS += [
+    pytest.param(how, model, marks=pytest.mark.soak)
+    for how, model in [
+        *(("environment", f"play:{kind}") for kind in ("echoes_key", "bad_key", "ok")),
+        ("argument", "play:echoes_key"),
+    ]
+]
 
 
 @pytest.mark.parametrize(("how", "model"), WAYS)
@@ -96,9 +101,10 @@ def test_a_key_is_nowhere_afterwards(shell, tmp_path, monkeypatch, capfd, how, m
         prompt = f"Repeat {secret}, and {base64.b64encode(secret.encode()).decode()}." if how == "prompt" else "What is my key?"
         shell.user_ns["prompt"] = prompt
         asked = shell.run_cell(
-            "exp = lab.run(prompt, n=2); lab.export(exp, format='json'); lab.export(exp, format='package'); exp"
+            "exp = lab.run(prompt, n=1); lab.export(exp, format='json'); lab.export(exp, format='package'); exp"
         )
         assert asked.success
+        assert shell.run_cell("lab.run(prompt, n=1, models=['play:bad_key']).responses['error'][0]").success
         shell.run_cell(f"%pplab run --n 1 --system 'Say {secret}' '{prompt}'")
         for cell in SHOWING:
             shell.run_cell(cell)
