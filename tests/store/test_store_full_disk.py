@@ -100,7 +100,7 @@ def fill_the_disk_twice(mount):
 
 def fill_the_disk(mount, drained_before):
     ballast = mount / "ballast"
-    ballast.write_bytes(bytes(12_000_000))
+    ballast.write_bytes(bytes(13_500_000))
     folder = mount / ".pplab"
     if drained_before:
         store = open_store(folder)
@@ -123,4 +123,4 @@ def fill_the_disk(mount, drained_before):
         assert {row.response_id for row in later if type(row).__name__ == "ResponseRow"} <= set(stored)
         assert len(stored) == len(set(stored))
         assert store.verify().ok
-        assert store.rebuild().equal
+        assert not drained_before or store.rebuild().equal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 
 import duckdb
@@ -73,25 +74,18 @@ def test_rows_altered_in_the_tables_are_named_and_a_swap_puts_them_right(lab, fo
         assert connection.execute("SELECT count(*) FROM calibrations WHERE calibration_id = 'forged'").fetchall() == [(1,)]
 
 
-def test_a_sealed_journal_that_was_altered_shows_as_rows_that_differ(lab, folder):
-    import gzip
-
+def test_a_lost_journal_shows_as_rows_that_only_the_tables_have_and_an_altered_one_as_rows_that_differ(lab, folder):
     lab.drain()
-    path = min((folder / "journal" / "sealed").iterdir())
+    lost, path, _ = sorted((folder / "journal" / "sealed").iterdir())
+    lost.unlink()
     data = gzip.decompress(path.read_bytes())
     assert b'"actor":"ada"' in data
     path.write_bytes(gzip.compress(data.replace(b'"actor":"ada"', b'"actor":"eve"')))
-    report = lab.rebuild()
-    assert "audit_logs" in wrong(report)
-    assert lab.verify().ok, "the tables are as they were"
-
-
-def test_a_lost_journal_shows_as_rows_that_only_the_tables_have(lab, folder):
-    lab.drain()
-    min((folder / "journal" / "sealed").iterdir()).unlink()
     found = wrong(lab.rebuild())
     assert found["responses"] == (3, 0, 0)
     assert found["experiments"] == (1, 0, 0)
+    assert found["audit_logs"][2] > 0
+    assert lab.verify().ok, "the tables are as they were"
 
 
 def test_without_the_drain_log_the_rows_come_back_in_the_order_of_the_journals(lab, folder):
@@ -110,7 +104,7 @@ def test_the_sums_of_summaries_are_compared_within_rounding(store, monkeypatch):
     store.append(one)
     for number in range(30):
         store.append(response(one.experiment_id, creativity=(number * 0.1) % 1, latency_ms=1e6 + number * 0.1))
-        if number % 6 == 0:
+        if number % 8 == 0:
             store.drain()
     assert store.rebuild().equal
     store.drain()
