@@ -17,7 +17,7 @@ from pplab.reader.scores import reader_scores
 ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "newsroom_like.jsonl").read_text("utf-8").splitlines()]
 ASKED = "Summarise the article."
 if not os.environ.get("PPLAB_SOAK"):
-    ROWS = ROWS[::3]  # one of each kind
+    ROWS = ROWS[::6]  # one that was cut, and one of phrases
 MISSED = len(ROWS) // 12
 """Of 12, one may be missed: a summary of a few words may be one that a small model has seldom seen the like of."""
 OF_ITS_KIND = ("cut", "shuffled")
