@@ -43,9 +43,9 @@ def tables(store, *, without=()):
     found = {}
     with store.reading() as cursor:
         for name in [*(kind.table for kind in RECORD_TYPES.values()), "analytics_summaries"]:
-            frame = cursor.sql(f"SELECT * FROM {name}").df()
-            kept = [column for column in frame.columns if column not in without]
-            found[name] = sorted(repr(row) for row in frame[kept].itertuples(index=False))
+            stored = cursor.execute(f"SELECT * FROM {name}").fetchall()
+            kept = [place for place, (column, *_) in enumerate(cursor.description) if column not in without]
+            found[name] = sorted(repr([row[place] for place in kept]) for row in stored)
     return found
 
 
