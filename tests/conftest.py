@@ -145,13 +145,13 @@ def empty_tables(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def copied_tables(request, monkeypatch, empty_tables):
-    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of the store make their own."""
-    if request.path.parent.name == "store":
+    """Let a new lab of this process copy empty tables, for migrating takes 100 ms. The tests of migrating make their own."""
+    if request.path.stem == "test_store_migrate":
         return
-    create = migrate._create
+    create, latest = migrate._create, migrate.migrations()
 
     def copy(path, steps):
-        if steps != migrate.migrations():
+        if steps != latest:
             create(path, steps)
             return
         if not empty_tables.exists():

@@ -11,6 +11,7 @@ import pytest
 from jupyter_client.manager import KernelManager
 
 import pplab
+from tests.conftest import SETTINGS
 
 ROOT = Path(pplab.__file__).parents[1]
 PATIENCE_S = 60
@@ -45,8 +46,9 @@ class Kernel:
     """One kernel process and a client of it."""
 
     def __init__(self, folder):
-        env = {
-            **os.environ,
+        env = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)} | {
+            "PPLAB_USER": "ada",
+            "XDG_CONFIG_HOME": str(folder / "the-users-configuration"),
             "PYTHONPATH": str(ROOT),
             "IPYTHONDIR": str(folder / "ipython"),
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -88,16 +90,28 @@ class Kernel:
     def run(self, code, **options):
         return self.end(self.begin(code, **options))
 
+    def enter(self, folder):
+        """Make a folder the kernel's own and load the extension, as a new kernel does that begins there."""
+        assert self.run(f"import os; os.chdir({str(folder)!r})", silent=True).status == "ok"
+        assert self.run("%load_ext pplab").status == "ok"
+
     def close(self):
         self.client.stop_channels()
         self.manager.shutdown_kernel()
         self.manager.cleanup_resources()
 
 
-@pytest.fixture
-def kernel(tmp_path):
-    """A kernel in an empty folder, with the extension loaded."""
-    started = Kernel(tmp_path)
-    assert started.run("%load_ext pplab").status == "ok"
+@pytest.fixture(scope="package")
+def running(tmp_path_factory):
+    """One kernel for all tests of this folder."""
+    started = Kernel(tmp_path_factory.mktemp("kernel"))
     yield started
     started.close()
+
+
+@pytest.fixture
+def kernel(running, tmp_path):
+    """The kernel in an empty folder, with the extension loaded."""
+    running.enter(tmp_path)
+    yield running
+    assert running.run("%unload_ext pplab").status == "ok"

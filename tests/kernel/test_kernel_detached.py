@@ -31,7 +31,7 @@ def test_a_detached_run_goes_on_when_its_kernel_restarts_and_the_next_one_follow
         kernel.client.wait_for_ready(timeout=240)
         server.let(1)
         server.await_calls(3)
-        kernel.run("%load_ext pplab")
+        kernel.enter(tmp_path)
         listed = kernel.run("%pplab runs")
         assert "1 of 4" in listed.result["text/plain"]
         assert "running, detached" in listed.result["text/html"]
@@ -46,6 +46,7 @@ def test_a_detached_run_goes_on_when_its_kernel_restarts_and_the_next_one_follow
         exp = lab.experiment()
         assert set(exp.responses["words"]) == {3.0}
         cells = lab.cells()
+        assert cells["session_id"].nunique() == 2
         begins = cells[cells["cell_id"] == "begins"].iloc[0]
         assert begins["correlation_id"] == exp.correlation_id  # a trace walks from the cell to its answers
         kinds = {node.kind for node in lab.trace(exp.responses["response_id"][0]).nodes}

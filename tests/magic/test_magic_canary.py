@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import zipfile
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.servers import FaultServer
 
 KEY = "sk-proj-Canary9f8e7d6c5b4a39281706F5E4D3C2B1A0"
+SOAK = bool(os.environ.get("PPLAB_SOAK"))
 PASSWORD = "canary-password-2f9c8e1b7a6d5040"
 
 
@@ -25,6 +27,15 @@ SHOWING = (
         "exp",
     ),
 )
+OF_THE_CONFIGURATION = (
+    "%pplab export --format csv",
+    "%pplab run --json --n 1 hello",
+    "%pplab config",
+    "%pplab doctor",
+    "lab",
+    "exp",
+)
+"""What shows more than the tables, which are searched, too."""
 FAILING = ("lab.run(n='many')", "lab.run('hi', cluster=secret)", "lab.sql('SELECT ' + secret)", "lab.experiment(secret)")
 
 
@@ -72,9 +83,14 @@ def test_the_search_finds_a_key_in_every_form_it_is_made_for(tmp_path):
         assert_nowhere(KEY, contents(tmp_path))
 
 
-WAYS = [("environment", "play:echoes_key"), ("environment", "play:bad_key")]
-WAYS += [(how, "play:echoes_key") for how in ("base URL", "prompt")]
-WAYS += [pytest.param(how, m, marks=pytest.mark.soak) for how, m in (("environment", "play:ok"), ("argument", "play:echoes_key"))]
+WAYS = [("base URL", "play:echoes_key"), ("prompt", "play:echoes_key")]
+WAYS += [
+    pytest.param(how, model, marks=pytest.mark.soak)
+    for how, model in [
+        *(("environment", f"play:{kind}") for kind in ("echoes_key", "bad_key", "ok")),
+        ("argument", "play:echoes_key"),
+    ]
+]
 
 
 @pytest.mark.parametrize(("how", "model"), WAYS)
@@ -96,11 +112,12 @@ def test_a_key_is_nowhere_afterwards(shell, tmp_path, monkeypatch, capfd, how, m
         prompt = f"Repeat {secret}, and {base64.b64encode(secret.encode()).decode()}." if how == "prompt" else "What is my key?"
         shell.user_ns["prompt"] = prompt
         asked = shell.run_cell(
-            "exp = lab.run(prompt, n=2); lab.export(exp, format='json'); lab.export(exp, format='package'); exp"
+            "exp = lab.run(prompt, n=1); lab.export(exp, format='json'); lab.export(exp, format='package'); exp"
         )
         assert asked.success
+        assert shell.run_cell("lab.run(prompt, n=1, models=['play:bad_key']).responses['error'][0]").success
         shell.run_cell(f"%pplab run --n 1 --system 'Say {secret}' '{prompt}'")
-        for cell in SHOWING:
+        for cell in SHOWING if SOAK or how != "base URL" else OF_THE_CONFIGURATION:
             shell.run_cell(cell)
         for cell in FAILING:
             assert not shell.run_cell(cell).success

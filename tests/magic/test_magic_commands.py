@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pandas as pd
-import pytest
 from IPython.core.error import UsageError
 
 import pplab
@@ -37,49 +36,43 @@ def test_commands_return_the_objects_they_make(loaded):
     assert loaded.user_ns["kept"].id == made.id
 
 
-def test_an_experiment_is_shown_live_as_cards_in_the_shell(loaded):
-    made = loaded.run_cell("%pplab run --n 1 --set max_tokens=10 hello").result
-    formats, _ = loaded.display_formatter.format(made)
-    assert set(formats) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
-
-
-def test_a_result_is_shown_as_html_and_text_in_the_shell(loaded):
+def test_an_experiment_is_shown_live_as_cards_and_as_html_and_text_in_the_shell(loaded):
     loaded.run_cell("%pplab calibrate --preset precise")
     made = loaded.run_cell("%pplab run --n 1 --set max_tokens=10 hello").result
     formats, _ = loaded.display_formatter.format(made)
-    assert formats.keys() >= {"text/plain", "text/html"}
     assert "completed" in formats["text/plain"]
+    assert set(formats) == {"text/plain", "text/html", "application/vnd.jupyter.widget-view+json"}
 
 
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ("%pplab runn", "did you mean 'run'?"),
-        ("%pplab run --swep temperature=1 hi", "did you mean '--sweep'?"),
-        ("%pplab export --format cvs", "did you mean 'csv'?"),
-        ("%pplab run --n many hi", "not a whole number"),
-        ("%pplab run --set temperature=3 hi", "out of range"),
-        ("%pplab run 'never closed", "close every quote"),
-        ("%pplab results 00000000", "no experiment"),
-        ("%%pplab timing\nbody", "takes no cell body"),
-        ("%%pplab run hello\nhello again", "given on the line and in the cell"),
-        ("%%pplab run\n   ", "there is no prompt"),
-        ("%pplab run", "there is no prompt"),
-        ("%pplab prompts suggest 5", "there is no prompt"),
-        ("%pplab prompts suggest 'Why?'", "n: 'Why?' is not a whole number"),
-        ("%pplab prompts sugest 5 'Why?'", "did you mean 'suggest'?"),
-        ("%pplab prompts suggest 5 'Explain {topic}.'", "the prompt is a template"),
-        ("%pplab prompts suggest 5 'Why?'", "the embedded model follows no instructions"),
-    ],
-)
-def test_a_user_error_is_one_line_without_a_traceback(loaded, capsys, line, words):
-    result = loaded.run_cell(line)
-    out, err = capsys.readouterr()
-    assert type(result.error_in_exec) is UsageError
-    assert words in err
-    assert err.startswith("UsageError: ")
-    assert err.count("\n") == 1
-    assert "Traceback" not in out + err
+ERRORS = [
+    ("%pplab runn", "did you mean 'run'?"),
+    ("%pplab run --swep temperature=1 hi", "did you mean '--sweep'?"),
+    ("%pplab export --format cvs", "did you mean 'csv'?"),
+    ("%pplab run --n many hi", "not a whole number"),
+    ("%pplab run --set temperature=3 hi", "out of range"),
+    ("%pplab run 'never closed", "close every quote"),
+    ("%pplab results 00000000", "no experiment"),
+    ("%%pplab timing\nbody", "takes no cell body"),
+    ("%%pplab run hello\nhello again", "given on the line and in the cell"),
+    ("%%pplab run\n   ", "there is no prompt"),
+    ("%pplab run", "there is no prompt"),
+    ("%pplab prompts suggest 5", "there is no prompt"),
+    ("%pplab prompts suggest 'Why?'", "n: 'Why?' is not a whole number"),
+    ("%pplab prompts sugest 5 'Why?'", "did you mean 'suggest'?"),
+    ("%pplab prompts suggest 5 'Explain {topic}.'", "the prompt is a template"),
+    ("%pplab prompts suggest 5 'Why?'", "the embedded model follows no instructions"),
+]
+
+
+def test_a_user_error_is_one_line_without_a_traceback(loaded, capsys):
+    for line, words in ERRORS:
+        result = loaded.run_cell(line)
+        out, err = capsys.readouterr()
+        assert type(result.error_in_exec) is UsageError, line
+        assert words in err
+        assert err.startswith("UsageError: "), line
+        assert err.count("\n") == 1, line
+        assert "Traceback" not in out + err, line
 
 
 def test_the_error_object_carries_code_hint_and_correlation_id_but_the_text_does_not(loaded, extension, capsys):
@@ -108,12 +101,12 @@ def _command(run):
     return Command("verify", "verify", run)
 
 
-@pytest.mark.parametrize("line", ["%pplab --help", "%pplab -h", "%pplab help"])
-def test_help_lists_every_command(loaded, line):
+def test_help_lists_every_command(loaded):
     from pplab.commands.command_table import COMMANDS
 
-    text = repr(loaded.run_cell(line).result)
-    assert all(f"\n  {name} " in text for name in COMMANDS)
+    for line in ("%pplab --help", "%pplab -h", "%pplab help"):
+        text = repr(loaded.run_cell(line).result)
+        assert all(f"\n  {name} " in text for name in COMMANDS), line
 
 
 def test_help_on_a_command_says_its_options_as_written_in_a_notebook(loaded):
@@ -123,28 +116,29 @@ def test_help_on_a_command_says_its_options_as_written_in_a_notebook(loaded):
     assert repr(loaded.run_cell("%pplab help run").result) == text
 
 
-@pytest.mark.parametrize(
-    ("cell", "success"),
-    [
-        ("%pplab --json", True),
-        ("%pplab run --n 1 --set max_tokens=5 --json hi", True),
-        ("%pplab run --help --json", True),
-        ("%pplab runn --json", False),
-        ("%pplab run --json 'never closed", False),
-        ("%%pplab sql --json\nDROP TABLE responses", False),
-    ],
-)
-def test_json_prints_exactly_one_line_and_shows_nothing_else(loaded, capsys, cell, success):
-    result = loaded.run_cell(cell)
-    out = capsys.readouterr().out
-    assert result.success
-    assert result.result is None
-    assert out.count("\n") == 1
-    answer = json.loads(out)
-    assert answer["success"] is success
-    assert answer.keys() == ({"success", "data"} if success else {"success", "error"})
-    if not success:
-        assert answer["error"].keys() == {"code", "message", "hint", "correlation_id"}
+IN_JSON = [
+    ("%pplab --json", True),
+    ("%pplab run --n 1 --set max_tokens=5 --json hi", True),
+    ("%pplab run --help --json", True),
+    ("%pplab runn --json", False),
+    ("%pplab run --json 'never closed", False),
+    ("%%pplab sql --json\nDROP TABLE responses", False),
+]
+"""Cells, each with whether it succeeds."""
+
+
+def test_json_prints_exactly_one_line_and_shows_nothing_else(loaded, capsys):
+    for cell, success in IN_JSON:
+        result = loaded.run_cell(cell)
+        out = capsys.readouterr().out
+        assert result.success, cell
+        assert result.result is None, cell
+        assert out.count("\n") == 1, cell
+        answer = json.loads(out)
+        assert answer["success"] is success, cell
+        assert answer.keys() == ({"success", "data"} if success else {"success", "error"})
+        if not success:
+            assert answer["error"].keys() == {"code", "message", "hint", "correlation_id"}
 
 
 def test_suggested_prompts_are_shown_as_a_table_and_hold_it(loaded, tmp_path, monkeypatch):
@@ -156,7 +150,7 @@ def test_suggested_prompts_are_shown_as_a_table_and_hold_it(loaded, tmp_path, mo
         assert "<table" in formats["text/html"]
         assert SUGGESTED[0] in formats["text/plain"]
         assert list(suggested.df["prompt"])[1:] == SUGGESTED[:2]
-        assert loaded.run_cell("%pplab run --prompts prompts.csv --n 1 --set max_tokens=5").result.plan.prompts[1] == SUGGESTED[0]
+        assert loaded.run_cell("%pplab run --prompts prompts.csv --n 1 --dry-run").result.first_prompts[1] == SUGGESTED[0]
 
 
 def test_a_query_on_the_line_keeps_its_quotes(loaded):

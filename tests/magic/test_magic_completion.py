@@ -29,9 +29,9 @@ def test_commands_are_offered_after_the_magic(loaded):
     assert offered(loaded, "%pplab nothing") == set()
 
 
-@pytest.mark.parametrize("start", ["%pplab", "%%pplab", "shown = %pplab", "    %pplab"])
-def test_options_are_offered_wherever_the_magic_stands(loaded, start):
-    assert offered(loaded, f"{start} run --max-c") == {"--max-calls", "--max-cost", "--max-concurrency"}
+def test_options_are_offered_wherever_the_magic_stands(loaded):
+    for start in ("%pplab", "%%pplab", "shown = %pplab", "    %pplab"):
+        assert offered(loaded, f"{start} run --max-c") == {"--max-calls", "--max-cost", "--max-concurrency"}, start
 
 
 def test_options_are_offered_in_the_first_line_of_a_cell_and_nothing_of_ours_in_its_body(loaded):

@@ -12,17 +12,24 @@ import pandas as pd
 import pytest
 
 ONE = "--n 1 --set max_tokens=3"
+DRY = "--n 1 --dry-run"
+
+
+@pytest.fixture
+def loaded(loaded_before):
+    """The same shell for all tests of this file."""
+    return loaded_before
 
 
 @pytest.fixture
 def asked(loaded):
-    """Run a cell and return the prompts it sent."""
+    """Run a cell and return the prompts it sent or, with ``DRY``, would send."""
 
     def run(cell, **variables):
         loaded.user_ns.update(variables)
         made = loaded.run_cell(cell)
         made.raise_error()
-        return list(made.result.responses["prompt"])
+        return list(made.result.first_prompts if "--dry-run" in cell else made.result.responses["prompt"])
 
     return run
 
@@ -48,7 +55,7 @@ def refused(loaded, capsys):
         ('"{q}"', 'say "it\'s" {n} $n'),
         ("{q}", 'say "it\'s" {n} $n'),
         ("$q", 'say "it\'s" {n} $n'),
-        ("{flag} please", "--dry-run please"),
+        ("{flag} please", "--stream please"),
         ("'{n} of {price:.1f}, {topics[0]} and {len(topics)}, { n }'", "3 of 2.5, rain and 2, 3"),
         ("About $topic.", "About rain."),
         ("About $topic.Then $n", "About rain.Then 3"),
@@ -67,15 +74,15 @@ def test_variables_are_put_in_as_they_are_and_everything_else_stays(asked, line,
         "topics": ["rain", "snow"],
         "json": json,
     }
-    assert asked(f"%pplab run {line} {ONE}", **values, flag="--dry-run") == [sent]
+    assert asked(f"%pplab run {line} {DRY}", **values, flag="--stream") == [sent]
 
 
 def test_variables_of_a_function_are_found_too(loaded):
     loaded.run_cell(
-        f"def ask(topic):\n    made = get_ipython().run_line_magic('pplab', 'run About {{topic}} {ONE}')\n    return made"
+        f"def ask(topic):\n    made = get_ipython().run_line_magic('pplab', 'run About {{topic}} {DRY}')\n    return made"
     )
     made = loaded.run_cell("ask('rain')").result
-    assert list(made.responses["prompt"]) == ["About rain"]
+    assert made.first_prompts == ("About rain",)
 
 
 def test_options_take_variables_too(asked, loaded):
@@ -102,23 +109,23 @@ def test_an_expression_that_fails_says_why(refused):
 def test_columns_go_before_variables_and_a_clash_is_said(asked, capsys):
     Path("p.csv").write_text("text,n\nmy }} row,1\n{place},2\n", "utf-8")
     values = {"text": "my notes", "place": "Oslo {n} }}", "path": Path("p.csv")}
-    sent = asked(f'%pplab run "Summarise {{text}} for {{place}}" --prompts $path {ONE}', **values)
+    sent = asked(f'%pplab run "Summarise {{text}} for {{place}}" --prompts $path {DRY}', **values)
     assert sent == ["Summarise my }} row for Oslo {n} }}", "Summarise {place} for Oslo {n} }}"]
     assert "{text} is a column of the table, so the variable of that name is not used.\n" in capsys.readouterr().out
-    assert asked(f'%pplab run "Summarise {{n}}" --prompts p.csv {ONE}') == ["Summarise 1", "Summarise 2"]
+    assert asked(f'%pplab run "Summarise {{n}}" --prompts p.csv {DRY}') == ["Summarise 1", "Summarise 2"]
     assert "column" not in capsys.readouterr().out
 
 
 def test_a_clash_adds_nothing_to_the_one_line_of_json(loaded, capsys):
     Path("p.csv").write_text("text\nrow\n", "utf-8")
     loaded.user_ns["text"] = "notes"
-    loaded.run_cell(f"%pplab run {{text}} --prompts p.csv --json {ONE}")
-    assert json.loads(capsys.readouterr().out)["data"]["responses"][0]["prompt"] == "row"
+    loaded.run_cell(f"%pplab run {{text}} --prompts p.csv --json {DRY}")
+    assert json.loads(capsys.readouterr().out)["data"]["first_prompts"] == ["row"]
 
 
 def test_a_table_may_be_a_frame_of_the_notebook(asked):
     frame = pd.DataFrame({"topic": ["rain", "snow"]})
-    assert asked(f"%pplab run 'About {{topic}}' --prompts {{frame}} {ONE}", frame=frame) == ["About rain", "About snow"]
+    assert asked(f"%pplab run 'About {{topic}}' --prompts {{frame}} {DRY}", frame=frame) == ["About rain", "About snow"]
 
 
 def test_the_body_of_a_cell_is_sent_as_it_stands(asked):
@@ -129,10 +136,10 @@ def test_the_body_of_a_cell_is_sent_as_it_stands(asked):
 @pytest.mark.parametrize(
     "line",
     [
-        f"hello {ONE}  # try, don't ask",
-        f"{ONE} 'hello' # try",
-        f"'hello' {ONE} # --n 5",
-        f"--stream {ONE} hello --seed 3 # it's a \"try",
+        f"hello {DRY}  # try, don't ask",
+        f"{DRY} 'hello' # try",
+        f"'hello' {DRY} # --n 5",
+        f"--stream {DRY} hello --seed 3 # it's a \"try",
     ],
 )
 def test_a_comment_is_left_out(asked, line):
@@ -158,7 +165,7 @@ def test_a_comment_is_left_out_of_every_other_line(asked, loaded):
     ],
 )
 def test_a_sharp_that_belongs_to_the_prompt_is_sent(asked, line, sent):
-    assert asked(f"%pplab run {ONE} {line}") == [sent]
+    assert asked(f"%pplab run {DRY} {line}") == [sent]
 
 
 @pytest.mark.parametrize("line", ["What is # in Python", "hello --n 1 #try", "'hello' #try"])
@@ -193,12 +200,12 @@ def test_dashes_and_quotes_of_an_editor_are_recognised(refused, line, words):
     ["Explain — briefly — “rain”", "“Rain” means “water”", "Is it –5 or —if it rains— 3?", "the dogs’ bowl", "’Tis the season’"],
 )
 def test_dashes_and_quotes_that_belong_to_the_prompt_are_sent(asked, prompt):
-    assert asked(f"%pplab run {prompt} {ONE}") == [prompt]
-    assert asked(f'%pplab run "{prompt}" {ONE}') == [prompt]
+    assert asked(f"%pplab run {prompt} {DRY}") == [prompt]
+    assert asked(f'%pplab run "{prompt}" {DRY}') == [prompt]
 
 
 def test_quotes_inside_plain_quotes_are_meant(asked):
-    assert asked(f'%pplab run "“Why does it rain?”" {ONE}') == ["“Why does it rain?”"]
+    assert asked(f'%pplab run "“Why does it rain?”" {DRY}') == ["“Why does it rain?”"]
 
 
 def test_wordings_from_files_need_no_prompt_and_a_prompt_beside_them_is_refused(asked, refused):

@@ -146,25 +146,24 @@ def test_the_doctor_says_where_spans_go_and_shows_no_password(monkeypatch):
     assert traces_out.check() == (False, "cannot be sent to collector.example:4318; run: pip install 'pplab[traces]'")
 
 
-RUN = """
-import sys, pplab
-with pplab.Lab(store="lab") as lab:
-    print(lab.run("Name a fruit.", n=2, parameters={"max_tokens": 5}).responses["status"].tolist())
+RUNS = """
+import os, sys, pplab
+from pplab.observe.traces_out import span_sender
+def run():
+    with pplab.Lab(store="lab") as lab:
+        print(len(lab.run("Name a fruit.", n=2, parameters={"max_tokens": 5}).responses))
+run()
 print(sorted(name for name in sys.modules if name.partition(".")[0] in ("opentelemetry", "google"))[:3])
+for endpoint in sys.argv[1:]:
+    os.environ["PPLAB_OTLP_ENDPOINT"] = endpoint
+    span_sender.cache_clear()
+    run()
 """
+NOBODY = "http://127.0.0.1:1"
 
 
-def run(tmp_path, monkeypatch, **variables):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    return subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
-
-
-def test_off_nothing_of_it_is_imported(tmp_path, monkeypatch):
-    assert run(tmp_path, monkeypatch).stdout.splitlines()[-1] == "[]"
-
-
-def test_a_collector_gets_them_over_http_with_its_header_which_is_in_no_file(tmp_path, monkeypatch):
+def test_off_nothing_is_imported_and_a_collector_gets_them_with_its_header_which_is_in_no_file(tmp_path, monkeypatch):
+    """One process runs with spans off, then where nobody listens, then with a collector."""
     got = []
 
     class Collector(BaseHTTPRequestHandler):
@@ -179,10 +178,12 @@ def test_a_collector_gets_them_over_http_with_its_header_which_is_in_no_file(tmp
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
         threading.Thread(target=collector.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{collector.server_port}/"
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"x-token={KEY}")
-        ended = run(tmp_path, monkeypatch, PPLAB_OTLP_ENDPOINT=address, OTEL_EXPORTER_OTLP_COMPRESSION="none")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+        command = [sys.executable, "-c", RUNS, NOBODY, f"http://127.0.0.1:{collector.server_port}/"]
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
         collector.shutdown()
+    assert ended.stdout.splitlines() == ["2", "[]", "2", "2"]
     assert ended.stderr == ""
     assert {(path, token) for path, token, _ in got} == {("/v1/traces", KEY)}
     resources = [resource for _, _, request in got for resource in request.resource_spans]
@@ -190,9 +191,3 @@ def test_a_collector_gets_them_over_http_with_its_header_which_is_in_no_file(tmp
     assert sorted(names) == ["attempt 1", "attempt 1", "chat embedded", "chat embedded", "pplab run"]
     assert {a.value.string_value for r in resources for a in r.resource.attributes if a.key == "service.name"} == {"pplab"}
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-
-
-def test_without_a_collector_the_run_is_whole_and_says_nothing(tmp_path, monkeypatch):
-    ended = run(tmp_path, monkeypatch, PPLAB_OTLP_ENDPOINT="http://127.0.0.1:1")
-    assert len(json.loads(ended.stdout.splitlines()[0].replace("'", '"'))) == 2
-    assert ended.stderr == ""

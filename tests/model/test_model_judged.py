@@ -20,6 +20,7 @@ def experiment(lab: Lab) -> Experiment:
     return lab.run(PROMPTS, n=3, sweep={"temperature": [0, 1.5]}, parameters={"max_tokens": 24}, seed=3)
 
 
+@pytest.mark.soak
 def test_a_rater_who_likes_long_answers_is_found_to(lab: Lab, experiment: Experiment) -> None:
     by_length = sorted({len(text.split()) for text in experiment.responses["text"]})
     session = lab.rate()

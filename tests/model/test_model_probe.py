@@ -14,6 +14,7 @@ PROMPT = "Answer in one short plain sentence: what is water?"
 """A question answered alike near temperature 0 and otherwise each time at 1, so that the ends of a probe lie far apart."""
 
 
+@pytest.mark.soak
 def test_a_real_model_is_probed_to_honour_temperature(lab: Lab) -> None:
     probe = lab.probe("temperature", prompt=PROMPT, n=8)
     assert probe.verdict == "honoured"
@@ -26,6 +27,7 @@ def test_a_real_model_is_probed_to_honour_min_p(lab: Lab) -> None:
     assert lab.probe("min_p", prompt=PROMPT, n=8).verdict == "honoured"
 
 
-@pytest.mark.parametrize("parameter", [pytest.param("verbosity", marks=pytest.mark.soak), "x.some_unknown=0,1"])
+@pytest.mark.soak
+@pytest.mark.parametrize("parameter", ["verbosity", "x.some_unknown=0,1"])
 def test_a_probe_shows_no_effect_of_what_llama_cpp_passes_over(lab: Lab, parameter: str) -> None:
     assert lab.probe(parameter, prompt=PROMPT, n=5).verdict == "no visible effect"

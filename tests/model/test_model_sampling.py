@@ -31,7 +31,8 @@ def test_answers_of_a_real_model_are_the_more_diverse_the_higher_the_temperature
     assert cool + 0.1 < warm
 
 
-@pytest.mark.parametrize(("name", "values"), [pytest.param("min_p", [0.8, 0], marks=pytest.mark.soak), ("top_k", [1, 100])])
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "values"), [("min_p", [0.8, 0]), ("top_k", [1, 100])])
 def test_answers_of_a_real_model_are_the_more_diverse_the_more_tokens_it_may_choose_from(
     lab: Lab, name: str, values: list[float]
 ) -> None:

@@ -34,46 +34,43 @@ HEAVY = ("duckdb", "plotly", "anywidget", "openai", "pandas", "pyarrow", "scipy"
 
 
 def environment(tmp_path):
+    return os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path / "ipython")}
+
+
+def compiled(tmp_path):
     """Return the environment of a process whose modules are compiled once, as those of an installed package are."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    places = {"PYTHONPATH": ROOT, "PYTHONPYCACHEPREFIX": tmp_path / "compiled", "IPYTHONDIR": tmp_path / "ipython"}
-    return kept | {name: str(place) for name, place in places.items()}
+    kept = {name: value for name, value in environment(tmp_path).items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")}
 
 
-def loaded(tmp_path):
+def loaded(env):
     """Load the extension in a fresh process; return milliseconds and what was loaded with it."""
-    env = environment(tmp_path)
     script = SCRIPT.replace("HEAVY", repr(HEAVY[:7]))
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True, timeout=120)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_loading_the_extension_loads_nothing_heavy(tmp_path):
-    assert loaded(tmp_path)["heavy"] == []
+    assert loaded(environment(tmp_path))["heavy"] == []
 
 
-def test_opening_a_lab_loads_nothing_heavy_either(tmp_path):
+def test_opening_a_lab_loads_nothing_heavy_either_and_planning_a_run_neither_pandas_nor_scipy(tmp_path):
     """A kernel may end while it opens its lab, and what is imported then may refuse to be."""
-    script = f"import sys, pplab; pplab.Lab(store=sys.argv[1]); print([name for name in {HEAVY[:7]!r} if name in sys.modules])"
-    words = [sys.executable, "-c", script, str(tmp_path / "lab")]
-    done = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout == "[]\n"
-
-
-def test_planning_a_run_loads_neither_pandas_nor_scipy(tmp_path):
     script = (
-        "import sys, pplab; from pplab.plan.request import RunRequest; lab = pplab.Lab(store=sys.argv[1]);"
-        "plan, _ = lab.manager.plan(RunRequest(prompt='Hello', n=2)); print(len(plan), {'pandas', 'scipy'} & set(sys.modules))"
+        f"import sys, pplab; lab = pplab.Lab(store=sys.argv[1]); print([name for name in {HEAVY[:7]!r} if name in sys.modules]);"
+        "from pplab.plan.request import RunRequest; plan, _ = lab.manager.plan(RunRequest(prompt='Hello', n=2));"
+        "print(len(plan), {'pandas', 'scipy'} & set(sys.modules))"
     )
     words = [sys.executable, "-c", script, str(tmp_path / "lab")]
     done = subprocess.run(words, env=environment(tmp_path), capture_output=True, text=True, check=True, timeout=120)
-    assert done.stdout == "2 set()\n"
+    assert done.stdout == "[]\n2 set()\n"
 
 
 @pytest.mark.perf
 def test_load_time(tmp_path):
-    loaded(tmp_path)
-    runs = [loaded(tmp_path) for _ in range(7)]
+    env = compiled(tmp_path)
+    loaded(env)
+    runs = [loaded(env) for _ in range(7)]
     load, opened = (sorted(run[name] for run in runs) for name in ("load", "open"))
     print(f"\n%load_ext pplab: median {load[3]:.1f} ms, best {load[0]:.1f} ms (budget 20 ms; jupysql 790, quak 160)")
     print(f"lab open, on a thread behind the first cell: median {opened[3]:.1f} ms, best {opened[0]:.1f} ms after the load began")

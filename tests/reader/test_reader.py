@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 
 import pplab
@@ -14,9 +16,11 @@ import numpy as np
 from pplab.reader.model import BATCH, CONTEXT, SEQUENCES, expanded, log_normalisers
 from pplab.reader.reader import LONGEST_ANSWER, LONGEST_PROMPT, PROMPT_CELLS, Reader
 from pplab.reader.weights import find_weights
+from tests.soak import only_soak
 
 CAPITAL = "What is the capital of France?"
 LIGHTHOUSE = "Describe an evening in a lighthouse in two sentences."
+DUSK = "The keeper climbed the stairs at dusk."
 EVENING = (
     "The keeper climbed the stairs at dusk and lit the lamp. "
     "Far below him the waves broke on the rocks, and he counted the ships."
@@ -45,15 +49,15 @@ def test_what_is_read_together_changes_no_figure(reader):
 
 
 def test_the_same_answers_have_the_same_figures_at_once_and_twice(reader):
-    once = reader.read([EVENING, EVENING], LIGHTHOUSE)
+    once = reader.read([DUSK, DUSK], LIGHTHOUSE)
     assert once[0] == once[1]
-    assert reader.read([EVENING, EVENING], LIGHTHOUSE) == once
+    assert reader.read([DUSK, DUSK], LIGHTHOUSE) == once
 
 
 def test_the_figures_are_those_of_one_token_after_the_other(reader):
     """Log-probabilities worked out with one decode a token, without copies of a state, batches or a kept prompt."""
     model = reader._model
-    prompt, answer = model.framed(model.tokens(LIGHTHOUSE)), model.tokens(EVENING)
+    prompt, answer = model.framed(model.tokens(CAPITAL)), model.tokens(DUSK)
     found, end = [], 0.0
     for place, token in enumerate([*prompt, *answer]):
         row = model.decode([token], [place], [SEQUENCES - 1], [True])
@@ -62,27 +66,21 @@ def test_the_figures_are_those_of_one_token_after_the_other(reader):
             found.append(float(row[0][following[0]] - log_normalisers(row)[0]))
         end = float(np.logaddexp.reduce(row[0][model.ends]) - log_normalisers(row)[0])
     model.remove(SEQUENCES - 1)
-    seen = reader.read([EVENING], LIGHTHOUSE)[0]
+    seen = reader.read([DUSK], CAPITAL)[0]
     assert seen.mean == pytest.approx(np.mean(found), abs=1e-3)
     assert seen.end == pytest.approx(end, abs=1e-2)
 
 
-@pytest.mark.parametrize(
-    ("figure", "better", "worse"),
-    [
-        ("end", EVENING, EVENING[:83]),
-        (
-            "mean",
-            EVENING,
-            " ".join(sorted(EVENING.split(), key=str.lower)),
-        ),
-        ("worst", EVENING, EVENING.replace("keeper", "spreadsheet").replace("waves", "invoices")),
-        ("gain", EVENING, "Mix the flour with the butter and the sugar, then bake the cake for half an hour until it is brown."),
-    ],
-)
-def test_a_figure_sees_what_anybody_sees(reader, figure, better, worse):
-    seen = reader.read([better, worse], LIGHTHOUSE)
-    assert getattr(seen[0], figure) > getattr(seen[1], figure) + 0.1
+def test_a_figure_sees_what_anybody_sees(reader):
+    worse = {
+        "end": EVENING[:83],
+        "mean": " ".join(sorted(EVENING.split(), key=str.lower)),
+        "worst": EVENING.replace("keeper", "spreadsheet").replace("waves", "invoices"),
+        "gain": "Mix the flour with the butter and the sugar, then bake the cake for half an hour until it is brown.",
+    }
+    better, *others = reader.read([EVENING, *worse.values()], LIGHTHOUSE)
+    for figure, seen in zip(worse, others, strict=True):
+        assert getattr(better, figure) > getattr(seen, figure) + 0.1, figure
 
 
 def test_there_is_nothing_to_read_in_an_empty_answer(reader):
@@ -90,7 +88,7 @@ def test_there_is_nothing_to_read_in_an_empty_answer(reader):
 
 
 def test_without_a_prompt_there_is_no_gain(reader):
-    seen = reader.read([EVENING])[0]
+    seen = reader.read([DUSK])[0]
     assert seen.gain is None
     assert seen.mean == seen.unrelated or seen.unrelated is None
 
@@ -98,24 +96,26 @@ def test_without_a_prompt_there_is_no_gain(reader):
 @pytest.fixture
 def short(monkeypatch):
     """Lower the limits, so that little is read."""
-    monkeypatch.setattr("pplab.reader.reader.LONGEST_ANSWER", 40)
-    monkeypatch.setattr("pplab.reader.reader.LONGEST_PROMPT", 40)
+    monkeypatch.setattr("pplab.reader.reader.LONGEST_ANSWER", 20)
+    monkeypatch.setattr("pplab.reader.reader.LONGEST_PROMPT", 20)
 
 
 @pytest.mark.usefixtures("short")
 def test_what_is_too_long_is_cut_and_says_so(reader):
     long = "The keeper counted the ships. " * 20
-    seen = reader.read([long, EVENING], ["Describe it. " + long, LIGHTHOUSE])
-    assert (seen[0].tokens, seen[0].end, seen[1].answer_cut) == (40, None, 0)
+    seen = reader.read([long, DUSK], ["Describe it. " + long, LIGHTHOUSE])
+    assert (seen[0].tokens, seen[0].end, seen[1].answer_cut) == (20, None, 0)
     assert min(seen[0].answer_cut, seen[0].prompt_cut) > 40
-    assert close(seen[1], reader.read([EVENING], LIGHTHOUSE)[0])
+    assert close(seen[1], reader.read([DUSK], LIGHTHOUSE)[0])
 
 
-def test_more_answers_than_the_cache_has_sequences_are_read(reader):
-    texts = [f"It is number {n}." for n in range(SEQUENCES + 6)]
+@pytest.mark.parametrize("sequences", [5, *only_soak(SEQUENCES - 1)])
+def test_more_answers_than_the_cache_has_sequences_are_read(reader, monkeypatch, sequences):
+    monkeypatch.setattr(reader, "_free", deque(range(1, sequences + 1)))
+    texts = [f"It is number {n}." for n in range(sequences + 6)]
     seen = reader.read(texts, "Which number is it?")
     assert close(seen[-1], reader.read(texts[-1:], "Which number is it?")[0])
-    assert len(reader._free) == SEQUENCES - 1
+    assert len(reader._free) == sequences
 
 
 def test_the_marks_of_the_chat_template_are_words_in_a_prompt_and_an_answer(reader):
@@ -125,10 +125,10 @@ def test_the_marks_of_the_chat_template_are_words_in_a_prompt_and_an_answer(read
 
 
 @pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("text", ["\ud800 alone", "\0" * 50, "a" * 20_000, "\U0001f600" * 300, "| a | b |\n" * 400])
-def test_any_string_is_read(reader, text):
-    seen = reader.read([text], text[:50])[0]
-    assert seen is None or np.isfinite([seen.mean, seen.worst]).all()
+def test_any_string_is_read(reader):
+    texts = ["\ud800 alone", "\0" * 50, "a" * 20_000, "\U0001f600" * 300, "| a | b |\n" * 400]
+    for seen in reader.read(texts, [text[:50] for text in texts]):
+        assert seen is None or np.isfinite([seen.mean, seen.worst]).all()
 
 
 def test_lists_of_different_lengths_are_refused(reader):
@@ -160,7 +160,7 @@ def test_normalisers_are_those_of_the_softmax():
 
 def test_a_run_is_read_stored_and_replayed(tmp_path):
     with pplab.Lab(store=tmp_path / "lab", user="ada", model="embedded") as lab:
-        exp = lab.run("What is tea?", n=1, parameters={"max_tokens": 40}, reader=True)
+        exp = lab.run("What is tea?", n=1, parameters={"max_tokens": 15}, reader=True)
         assert exp.reason is None
         assert exp.responses[["reader_creativity", "reader_coherence", "reader_completeness"]].notna().all(axis=None)
         assert "SmolLM2-135M" in lab.scores(exp)["version"][0]

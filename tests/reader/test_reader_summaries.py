@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from pplab.reader.scores import reader_scores
 
 ROWS = [json.loads(line) for line in (Path(__file__).parents[1] / "data" / "newsroom_like.jsonl").read_text("utf-8").splitlines()]
 ASKED = "Summarise the article."
-NEARLY_ALL = 11
-"""Of 12: a summary of a few words may be one that a small model has seldom seen the like of."""
+if not os.environ.get("PPLAB_SOAK"):
+    ROWS = ROWS[::6]  # one that was cut, and one of phrases
+MISSED = len(ROWS) // 12
+"""Of 12, one may be missed: a summary of a few words may be one that a small model has seldom seen the like of."""
 OF_ITS_KIND = ("cut", "shuffled")
 """What is less complete: fragments and heaps of phrases may hold as much of the article as a summary does."""
 
@@ -39,4 +42,4 @@ def test_a_sound_summary_scores_higher_than_a_broken_one(scores, metric, kinds):
     missed = [(row, better, worse) for row, better, worse in chosen if getattr(better, metric) <= getattr(worse, metric)]
     for row, better, worse in missed:
         print(f"{metric} {row['kind']}: {getattr(better, metric):.2f} against {getattr(worse, metric):.2f}: {row['worse']}")
-    assert len(missed) <= len(ROWS) - NEARLY_ALL
+    assert len(missed) <= MISSED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 
 import pytest
@@ -16,11 +17,18 @@ from pplab.server.open_labs import MOST_OPEN, OpenLabs
 from tests.server.conftest import PATIENCE
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder of a lab with a calibration, which nobody has open."""
+    with pplab.Lab(store=tmp_path_factory.mktemp("made") / ".pplab") as lab:
+        lab.calibrate("balanced")
+    return lab.folder
+
+
 @pytest.fixture
-def labs(tmp_path):
+def labs(made, tmp_path):
     for number in range(MOST_OPEN + 2):
-        with pplab.Lab(store=tmp_path / f"lab-{number}" / ".pplab") as lab:
-            lab.calibrate("balanced")
+        shutil.copytree(made, tmp_path / f"lab-{number}" / ".pplab")
     labs = OpenLabs(tmp_path)
     yield labs
     asyncio.run(labs.close())

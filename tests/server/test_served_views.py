@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 import pplab
+from pplab.ids import new_id, now
 from pplab.server.onlooker import Onlooker
 from pplab.server.served_view import VIEWS, ServedView
 from pplab.server.view_comm import ViewComm
+from pplab.store.store import Store
 from pplab.views.widgets.calibration import StoredCalibration
 from pplab.views.widgets.cards import Cards
 from pplab.views.widgets.console import Console
 from pplab.views.widgets.dashboard import Dashboard
 from pplab.views.widgets.quiz import Quiz
 from pplab.views.widgets.timing import Timing
+from tests.store.store_records import event
 
 PROMPT = "Write a tagline for a notebook."
 PATIENCE = 300
 ANSWER_ALL = {"page": 0, "sort": "", "status": "", "setting": -1, "levels": {}}
-ELSEWHERE = "import sys, pplab; pplab.Lab(sys.argv[1], user='eve').run('From elsewhere.', n=2).id"
 
 
 class Arguments:
@@ -76,11 +80,21 @@ class Browser:
         self.view.close().result(PATIENCE)
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """The folder of a lab with a calibration and four answers, which nobody has open."""
+    folder = tmp_path_factory.mktemp("stored") / ".pplab"
+    with pplab.Lab(store=folder, user="ada") as made:
+        made.calibrate("balanced")
+        made.run(PROMPT, n=2, sweep={"temperature": [0, 0.7]})
+    return folder
+
+
 @pytest.fixture
-def lab(tmp_path):
+def lab(stored, tmp_path):
+    """A copy of that lab, opened."""
+    shutil.copytree(stored, tmp_path / ".pplab")
     with pplab.Lab(store=tmp_path / ".pplab", user="ada") as opened:
-        opened.calibrate("balanced")
-        opened.run(PROMPT, n=2, sweep={"temperature": [0, 0.7]})
         yield opened
 
 
@@ -238,9 +252,8 @@ def test_the_figure_travels_whole_when_it_is_drawn_and_when_it_changes(lab, look
     assert "FigureWidget" not in {type(one).__name__ for one in threading.enumerate()}
 
 
-def test_it_needs_no_plotly_in_python_to_draw(tmp_path):
-    with pplab.Lab(store=tmp_path / ".pplab") as lab:
-        lab.run(PROMPT, n=1)
+def test_it_needs_no_plotly_in_python_to_draw(stored, tmp_path):
+    shutil.copytree(stored, tmp_path / ".pplab")
     code = (
         "import sys, pplab\nfrom pplab.server.served_view import ServedView\n"
         "frames = []\nlab = pplab.Lab(sys.argv[1])\n"
@@ -252,10 +265,16 @@ def test_it_needs_no_plotly_in_python_to_draw(tmp_path):
     subprocess.run([sys.executable, "-c", code, str(tmp_path / ".pplab")], check=True, timeout=PATIENCE)
 
 
-def test_a_result_of_another_process_appears_and_no_record_of_having_seen_it(lab, look):
+def test_a_result_of_another_writer_appears_and_no_record_of_having_seen_it(lab, look):
     dashboard, console = look("dashboard"), look("console")
     console.ask(kind="ready")
-    subprocess.run([sys.executable, "-c", ELSEWHERE, str(lab.folder)], check=True, timeout=PATIENCE)
+    one = lab.context.store.experiment("latest")
+    added = replace(one, experiment_id=new_id(), created_at=now(), updated_at=now(), user="eve")
+    answers = lab.context.store.response_rows(one.experiment_id)[:2]
+    elsewhere = Store(lab.folder)  # with a journal of its own, as one of another process
+    elsewhere.append(added, *(replace(row, experiment_id=added.experiment_id, response_id=new_id()) for row in answers))
+    elsewhere.append(event(event="experiment_generated", actor="eve"), durable=True)
+    elsewhere.end()
     assert dashboard.next_state("board", lambda board: board["tiles"]["responses"] == 6)
     assert console.next(lambda f: f["kind"] == "custom" and f["content"]["place"] == "above")["content"]["rows"]
     assert len(lab.context.store.audit("realtime_update_received")) == 0
@@ -279,21 +298,21 @@ def test_an_export_that_is_asked_for_is_recorded(lab, look):
     assert browser.next_message("part")["data"]
 
 
-@pytest.mark.parametrize("view", ["nothing", "cards", "calibration"])
-def test_where_there_is_nothing_to_show_the_browser_is_told_in_words(lab, look, view):
-    browser = look(view, id="ffffffff")
-    frame = browser.frames.get_nowait()
-    assert (frame["kind"], bool(frame["message"]), bool(frame["hint"])) == ("error", True, True)
-    browser.ask(kind="ask", wanted=ANSWER_ALL)  # which nobody hears
+def test_where_there_is_nothing_to_show_the_browser_is_told_in_words(lab, look):
+    for view in ("nothing", "cards", "calibration"):
+        browser = look(view, id="ffffffff")
+        frame = browser.frames.get_nowait()
+        assert (frame["kind"], bool(frame["message"]), bool(frame["hint"])) == ("error", True, True), view
+        browser.ask(kind="ask", wanted=ANSWER_ALL)  # which nobody hears
 
 
-@pytest.mark.parametrize("frame", [{"kind": "update"}, {"kind": "custom", "content": {}}, {"kind": "custom", "content": 1}, {}])
-def test_a_bad_frame_is_shown_as_a_problem_and_the_view_goes_on(lab, look, frame):
+def test_a_bad_frame_is_shown_as_a_problem_and_the_view_goes_on(lab, look):
     browser = look("dashboard")
-    browser.view.receive(frame).result(PATIENCE)
-    assert browser.next_state("problem")["message"]
-    browser.ask(kind="refresh")
-    assert browser.next_state("took")["correlation_id"] == ""
+    for frame in ({"kind": "update"}, {"kind": "custom", "content": {}}, {"kind": "custom", "content": 1}, {}):
+        browser.view.receive(frame).result(PATIENCE)
+        assert browser.next_state("problem")["message"], frame
+        browser.ask(kind="refresh")
+        assert browser.next_state("took")["correlation_id"] == ""
 
 
 def test_a_view_works_in_a_thread_of_its_own_and_leaves_none(lab, look):

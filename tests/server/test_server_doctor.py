@@ -63,6 +63,11 @@ def test_what_the_wheel_ships_enables_the_server_extension(jupyter):
     assert listed("jupyter", "server", "extension") == (True, False)
     disable(jupyter)
     assert server_extension().startswith("pplab.server is disabled")
+
+
+@pytest.mark.soak  # the test above shows that we say so
+def test_jupyter_says_too_that_the_server_extension_is_disabled(jupyter):
+    disable(jupyter)
     assert listed("jupyter", "server", "extension")[1]  # it lists each folder's own word
 
 

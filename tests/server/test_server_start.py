@@ -29,12 +29,6 @@ HEAVY = (
     "pplab.lab",
     "pplab.store",
 )
-STARTED = """
-import json, sys
-import jupyter_server.serverapp
-import pplab.server.application
-print(json.dumps([name for name in sys.argv[1:] if name in sys.modules]))
-"""
 FIRST_REQUESTS = """
 import asyncio, json, pathlib, sys, threading
 
@@ -47,7 +41,9 @@ class Importers:
     def find_spec(self, name, path=None, target=None):
         self.threads.setdefault(name, threading.current_thread().name)
 
+import jupyter_server.serverapp
 import pplab.server.application
+loaded = [name for name in sys.argv[2:] if name in sys.modules]
 from pplab.server.arguments import Arguments
 from pplab.server.file_handlers import FileReading
 from pplab.server.handlers import LabReading
@@ -69,7 +65,7 @@ async def ask_all(labs):
 importers = Importers()
 sys.meta_path.insert(0, importers)
 answers = asyncio.run(ask_all(OpenLabs(pathlib.Path(sys.argv[1]))))
-print(json.dumps({"answers": answers, "threads": importers.threads}))
+print(json.dumps({"loaded": loaded, "answers": answers, "threads": importers.threads}))
 """
 
 
@@ -81,13 +77,10 @@ def script(code, *words):
     return json.loads(done.stdout)
 
 
-def test_the_server_starts_without_what_reads_labs():
-    assert script(STARTED, *HEAVY) == []
-
-
-def test_the_first_requests_load_what_they_need_in_their_threads_also_all_at_once(tmp_path):
+def test_the_server_starts_without_what_reads_labs_and_the_first_requests_load_it_in_their_threads_also_all_at_once(tmp_path):
     (tmp_path / "work" / ".pplab" / "journal").mkdir(parents=True)
-    came = script(FIRST_REQUESTS, tmp_path)
+    came = script(FIRST_REQUESTS, tmp_path, *HEAVY)
+    assert came["loaded"] == []
     assert came["answers"] == {
         "labs": "dict",
         "labs/{lab}/experiments": "dict",

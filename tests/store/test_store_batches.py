@@ -67,6 +67,7 @@ def test_an_experiment_leads_to_its_batches_and_back(store):
         assert {"experiment-1", "batch-1"} <= {node.id for node in store.trace(start).nodes}
 
 
+@pytest.mark.soak  # test_store_ratings takes a lab of the second one through this step, too
 def test_a_lab_of_the_third_schema_is_backed_up_migrated_and_takes_batches(tmp_path, monkeypatch):
     folder = tmp_path / "older"
     third = migrate.migrations()[:3]

@@ -11,8 +11,8 @@ from store_processes import start
 from pplab.store.store import Store, open_store
 
 SOAK = bool(os.environ.get("PPLAB_SOAK"))
-RUNS = 100 if SOAK else 4
-ROUNDS = 60 if SOAK else 2
+RUNS = 100 if SOAK else 2
+ROUNDS = 60 if SOAK else 1
 
 WRITER = """
 import sys

@@ -35,7 +35,7 @@ from pplab.plan.vocabulary import STATUSES
 from pplab.store.record_types import RECORD_TYPES
 from pplab.store.store import Store, open_store
 
-ROUNDS = 120 if os.environ.get("PPLAB_SOAK") else 2
+ROUNDS, MOST_DRAINS = (120, 25) if os.environ.get("PPLAB_SOAK") else (2, 6)
 
 
 def tables(store, *, without=()):
@@ -43,9 +43,9 @@ def tables(store, *, without=()):
     found = {}
     with store.reading() as cursor:
         for name in [*(kind.table for kind in RECORD_TYPES.values()), "analytics_summaries"]:
-            frame = cursor.sql(f"SELECT * FROM {name}").df()
-            kept = [column for column in frame.columns if column not in without]
-            found[name] = sorted(repr(row) for row in frame[kept].itertuples(index=False))
+            stored = cursor.execute(f"SELECT * FROM {name}").fetchall()
+            kept = [place for place, (column, *_) in enumerate(cursor.description) if column not in without]
+            found[name] = sorted(repr([row[place] for place in kept]) for row in stored)
     return found
 
 
@@ -219,7 +219,7 @@ def test_an_empty_journal_file_is_left_to_the_writer_who_is_about_to_lock_it(fol
 
 
 def test_tables_that_were_removed_come_back_from_the_journals_with_the_same_chain(folder):
-    for _ in range(3):
+    for _ in range(2):
         store = open_store(folder)
         store.append(*run(2))
         store.drain()
@@ -300,7 +300,7 @@ def rows(draw):
     [experiment("aaaaaaaa-1", revision=0, status="completed"), experiment("aaaaaaaa-1", revision=1, status="running")], {0}, 1
 )
 @settings(max_examples=ROUNDS)
-@given(st.lists(rows(), max_size=25), st.sets(st.integers(0, 25)), st.integers(0, 2))
+@given(st.lists(rows(), max_size=25), st.sets(st.integers(0, 25), max_size=MOST_DRAINS), st.integers(0, 2))
 def test_the_tables_do_not_depend_on_how_often_or_by_whom_they_were_drained(written, drains, repeats):
     base = Path(tempfile.mkdtemp())
     try:
@@ -316,7 +316,7 @@ def test_the_tables_do_not_depend_on_how_often_or_by_whom_they_were_drained(writ
         for store in (once, often):
             report = store.verify()  # the chain, the counts, and the summaries against a recomputation
             assert report.ok, report.words
-            assert store.rebuild().equal
+        assert often.rebuild().equal
     finally:
         once.close()
         often.close()

@@ -26,18 +26,18 @@ def refusing(code):
     return refuse
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL])
-def test_a_file_system_without_locks_is_named_before_a_call_is_made(tmp_path, monkeypatch, code):
+def test_a_file_system_without_locks_is_named_before_a_call_is_made(tmp_path, monkeypatch):
     with pplab.Lab(store=tmp_path / "lab") as lab:
-        with monkeypatch.context() as patch:
-            patch.setattr(files.fcntl, "flock", refusing(code))
-            for work in (lambda: lab.run("Say hello.", n=1), lab.experiments, lambda: lab.calibrate("precise"), lab.rebuild):
-                with pytest.raises(PplabError, match="file system has no file locks") as refused:
-                    work()
-                assert "local disk" in str(refused.value)
-                assert "\n" not in str(refused.value)
-            lab.record().result()  # what was queued before is refused, too
-            assert list((lab.folder / "journal").iterdir()) == []
+        for code in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+            with monkeypatch.context() as patch:
+                patch.setattr(files.fcntl, "flock", refusing(code))
+                for work in (lambda: lab.run("Say hello.", n=1), lab.experiments, lambda: lab.calibrate("precise"), lab.rebuild):
+                    with pytest.raises(PplabError, match="file system has no file locks") as refused:
+                        work()
+                    assert "local disk" in str(refused.value)
+                    assert "\n" not in str(refused.value)
+                lab.record().result()  # what was queued before is refused, too
+                assert list((lab.folder / "journal").iterdir()) == []
         assert lab.run("Say hello.", n=1).status == "completed", "as soon as there are locks"
 
 
@@ -54,28 +54,22 @@ def test_a_file_system_that_cannot_sync_a_folder_is_used_as_it_is(tmp_path, monk
         assert lab.run("Say hello.", n=1).status == "completed"
 
 
-@pytest.mark.parametrize(
-    ("code", "advice"),
-    [
-        (errno.ENOSPC, "free some space"),
-        (errno.EDQUOT, "quota"),
-        (errno.EFBIG, "ulimit -f"),
-        (errno.EROFS, "read-only"),
-        (errno.EACCES, "chmod"),
-    ],
-)
-def test_what_the_system_refuses_is_said_with_what_to_do(folder, monkeypatch, code, advice):
-    store = open_store(folder)
-    try:
+def test_what_the_system_refuses_is_said_with_what_to_do(store, monkeypatch):
+    advice = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "quota",
+        errno.EFBIG: "ulimit -f",
+        errno.EROFS: "read-only",
+        errno.EACCES: "chmod",
+    }
+    for done, (code, words) in enumerate(advice.items(), 1):
         with monkeypatch.context() as patch:
             patch.setattr(journal_module.os, "write", refusing(code))
             with pytest.raises(StoreError, match=os.strerror(code)) as refused:
                 store.append(event(), durable=True)
-        assert advice in refused.value.hint
+        assert words in refused.value.hint
         store.append(event())
-        assert len(store.audit()) == 1
-    finally:
-        store.close()
+        assert len(store.audit()) == done
 
 
 def test_a_full_journal_goes_on_where_no_further_file_can_be_opened(folder, monkeypatch):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 
-import pytest
 from store_records import experiment, response, score
 
 from pplab.store.history import latest_scores
 from pplab.store.scores import OTHER_VERSION
-from pplab.store.store import open_store
 
 LATER = "2026-11-24T01:23:49.123456"
 
@@ -52,19 +50,25 @@ def test_values_that_an_older_version_wrote_into_the_response_are_scores_of_an_u
     assert store.verify().ok
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
-def test_summaries_do_not_depend_on_which_came_first_the_experiment_the_answer_or_its_scores(tmp_path, order):
-    one = experiment("e-000001", status="completed")
-    answer = response("e-000001", "r-000001", metrics={"words": 3.0, "odd": 1.0})
-    scores = [score("r-000001", "e-000001", value=v, version=str(v), created_at=f"2026-11-2{4 + i}T00:00:00.000000")
-              for i, v in enumerate((5.0, 7.0))]  # fmt: skip
-    store = open_store(tmp_path / "lab")
-    rows = [one, answer, *scores]
-    for place in order:
-        store.append(rows[place])
+def test_summaries_do_not_depend_on_which_came_first_the_experiment_the_answer_or_its_scores(store):
+    """Each user's rows come in another order, one row of each user between two drains."""
+    arriving = {}
+    for number, order in enumerate(itertools.permutations(range(4))):
+        rows = [
+            experiment(f"e-{number:06}", user=f"user {order}", status="completed"),
+            response(f"e-{number:06}", f"r-{number:06}", metrics={"words": 3.0, "odd": 1.0}),
+            *(
+                score(f"r-{number:06}", f"e-{number:06}", value=v, version=str(v), created_at=f"2026-11-2{4 + i}T00:00:00.000000")
+                for i, v in enumerate((5.0, 7.0))
+            ),
+        ]
+        arriving[f"user {order}"] = [rows[place] for place in order]
+    for together in zip(*arriving.values(), strict=True):
+        store.append(*together)
         store.drain()
-    measures = store.analytics().set_index("measure")
-    assert (measures.loc["words", "n"], measures.loc["words", "mean"], measures.loc["odd", "mean"]) == (1, 7.0, 1.0)
+    measures = store.analytics().set_index(["user", "measure"])
+    for user in arriving:
+        words, odd = measures.loc[(user, "words")], measures.loc[(user, "odd")]
+        assert (words["n"], words["mean"], odd["mean"]) == (1, 7.0, 1.0), user
     assert store.verify().ok
     assert store.rebuild(swap=False).equal
-    store.close()

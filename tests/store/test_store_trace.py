@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from store_records import attempt, calibration, cell, event, experiment, export, metric, response
 
 import pplab
 from pplab.errors import BadInput, NotFound
+from pplab.store.store import open_store
 from pplab.store.trace import Edge
 
+SOAK = bool(os.environ.get("PPLAB_SOAK"))
 QUIZ, RUN, JOB = "a" * 32, "b" * 32, "c" * 32
 
 
-@pytest.fixture
-def lab(store):
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
     """Two experiments of one calibration; the first with three answers, its audit, its timings, its cell and its export."""
+    store = open_store(tmp_path_factory.mktemp("lab") / ".pplab")
     store.append(
         calibration("calibration-1", correlation_id=QUIZ, persona="expressive"),
         event("event-quiz", event="calibration_completed", entity="calibration", entity_id="calibration-1", correlation_id=QUIZ),
@@ -42,7 +47,8 @@ def lab(store):
         event("event-export", event="export_completed", entity="export", entity_id="export-1", correlation_id=JOB),
         response("experiment-2", "response-other", correlation_id="d" * 32),
     )
-    return store
+    yield store
+    store.close()
 
 
 def ids(trace):
@@ -116,8 +122,10 @@ def test_the_trace_of_a_calibration_holds_every_experiment_run_with_it(lab):
 
 
 def test_every_record_of_a_trace_opens_a_trace_that_holds_it(lab):
+    seen = set()
     for node in lab.trace("experiment-1").nodes:
-        if node.kind != "summary":
+        if node.kind != "summary" and (SOAK or node.kind not in seen):
+            seen.add(node.kind)
             trace = lab.trace(node.id)
             assert node.id in ids(trace), node
             assert trace.anchor == (node.kind, node.id)
@@ -131,9 +139,9 @@ def test_a_correlation_id_or_its_beginning_opens_the_chain_of_cause(lab):
 
 def test_a_name_that_an_experiment_has_does_not_take_its_place(tmp_path):
     with pplab.Lab(store=tmp_path / ".pplab") as lab:
-        names = [f"run {number}" for number in range(5)]  # of two records with one id either may come first
+        names = [f"run {number}" for number in range(2)]  # of two records with one id either may come first
         traced = [lab.trace(lab.run("Hi", n=1, name=name)) for name in names]
-    assert [chain.anchor[0] for chain in traced] == ["experiment"] * 5
+    assert [chain.anchor[0] for chain in traced] == ["experiment"] * 2
     assert all("response" in {node.kind for node in chain.nodes} for chain in traced)
 
 

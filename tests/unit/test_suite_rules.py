@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 SERIAL = "tests/unit/test_wheel.py"  # the only file that `make test` looks through for tests marked serial
 ALONE = f"{SERIAL} tests/browser"  # where it looks for what must not share the machine with other tests
 ONLY_IN_SOAK = {
-    "tests/reader/test_reader_shards.py": "the reader and the shards each have tests of their own; this is both at once"
+    "tests/model/test_model_judged.py": "test_analysis_rating_agreement and test_judging find out such raters and judges",
+    "tests/model/test_model_probe.py": "test_experiments_probe comes to these verdicts with a server that plays a model",
+    "tests/reader/test_reader_shards.py": "the reader and the shards each have tests of their own; this is both at once",
 }
 PASSES = "def test_passes():\n    pass\n"
 FAILS_AS_EXPECTED = "import pytest\n@pytest.mark.xfail(strict=True)\ndef test_x():\n    assert False\n"
