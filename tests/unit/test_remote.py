@@ -29,7 +29,7 @@ from tests.unit import meeting_labs
 from tests.unit.meeting_labs import exchanged
 
 SOAK = bool(os.environ.get("PPLAB_SOAK"))
-CHANGES = 1000 if SOAK else 40
+CHANGES = 1000 if SOAK else 20
 
 
 USERS = ("ada", "bob", "eve")

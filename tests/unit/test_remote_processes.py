@@ -78,6 +78,7 @@ def test_processes_over_an_object_store_hold_the_same_and_keep_no_key(tmp_path, 
     assert not holds_the_key(tmp_path)
 
 
+@pytest.mark.soak
 def test_what_was_cut_off_in_a_bucket_is_not_taken_and_is_made_good(tmp_path, bucket):
     import boto3
 
@@ -88,7 +89,7 @@ def test_what_was_cut_off_in_a_bucket_is_not_taken_and_is_made_good(tmp_path, bu
         ada.run("Say hello.", n=2)
         ada.push()
         client = boto3.client("s3")
-        for _ in range(20 if SOAK else 2):
+        for _ in range(20):
             for entry in client.list_objects_v2(Bucket="team")["Contents"]:
                 if entry["Key"].endswith(".gz"):
                     data = client.get_object(Bucket="team", Key=entry["Key"])["Body"].read()
