@@ -21,6 +21,7 @@ from pplab.views.static import as_text
 from pplab.views.widgets.cards import Cards
 from tests.servers.faults import completion
 from tests.servers.plain import PlainServer
+from tests.soak import only_soak
 
 PROMPTS = [f"Describe {place} in a line." for place in ("a harbour", "a mill", "a market", "a library", "a mine", "a bakery")]
 ANSWERS = {
@@ -279,47 +280,25 @@ def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, 
     assert "won 4 of 4 comparisons" in set(explained["explanation"])
 
 
-@pytest.mark.parametrize(
-    ("model", "pairs", "warned", "words"),
-    [
-        ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
-        pytest.param("left", False, "it tells nothing apart", "It said the same of all", marks=pytest.mark.soak),
-        pytest.param("longer", True, "it prefers longer answers", r"Length explains 100% of its choices", marks=pytest.mark.soak),
-        pytest.param(
-            "longer",
-            False,
-            "it prefers longer answers",
-            r"longer answers get better ones \(correlation \+(1.00|0.9\d)",
-            marks=pytest.mark.soak,
-        ),
-        ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
-        pytest.param(
-            "by_chance",
-            True,
-            "it contradicts itself",
-            r"contradicted itself on \d+ of \d+ items that came twice",
-            marks=pytest.mark.soak,
-        ),
-        pytest.param(
-            "refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry", marks=pytest.mark.soak
-        ),
-        pytest.param(
-            "prose",
-            False,
-            "too many of its replies cannot be read",
-            "no JSON object: This one is rather good",
-            marks=pytest.mark.soak,
-        ),
-        pytest.param(
-            "prose",
-            True,
-            "too many of its replies cannot be read",
-            "no JSON object: This one is rather good",
-            marks=pytest.mark.soak,
-        ),
-    ],
-)
-def test_each_bias_is_found_and_said(experiment, model, pairs, warned, words):
+UNREADABLE = "too many of its replies cannot be read"
+BIASES = [
+    ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
+    ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
+]
+MORE_BIASES = [
+    ("left", False, "it tells nothing apart", "It said the same of all"),
+    ("longer", True, "it prefers longer answers", r"Length explains 100% of its choices"),
+    ("longer", False, "it prefers longer answers", r"longer answers get better ones \(correlation \+(1.00|0.9\d)"),
+    ("by_chance", True, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice"),
+    ("refuses", False, UNREADABLE, "no JSON object: I'm sorry"),
+    ("prose", False, UNREADABLE, "no JSON object: This one is rather good"),
+    ("prose", True, UNREADABLE, "no JSON object: This one is rather good"),
+]
+
+
+@pytest.mark.parametrize("case", [*BIASES, *only_soak(*MORE_BIASES)])
+def test_each_bias_is_found_and_said(experiment, case):
+    model, pairs, warned, words = case
     report = experiment.judge(model, pairs=pairs)
     assert warned in report.warnings
     assert f"Do not rely on it: {', and '.join(report.warnings)}." in report.words
