@@ -168,7 +168,7 @@ def test_a_resume_can_be_detached(lab: Lab, server: GatedServer, pp: Run, monkey
     server.let()
     _, shown, _ = pp("run", "--resume", "latest", "--detach", "--json")
     assert json.loads(shown)["data"]["id"] == exp.id
-    assert exp.wait().status == "completed"
+    assert lab.experiment(exp.id).wait().status == "completed"
 
 
 def test_a_lab_that_can_only_be_read_lists_runs_and_detaches_none(
