@@ -1,4 +1,4 @@
-"""Where labs of the tests meet."""
+"""Where labs of the tests meet, and folders that are filled once for many tests."""
 
 from __future__ import annotations
 
@@ -22,3 +22,20 @@ def labs(tmp_path, team):
     yield opened
     for one in opened:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """A function that gives a folder and what ``fill(folder, *more)`` returned; only the first test that asks for it fills it.
+
+    A test that would alter the folder copies it.
+    """
+    made = {}
+
+    def folder_of(fill, *more):
+        if (fill, *more) not in made:
+            folder = tmp_path_factory.mktemp(fill.__name__)
+            made[fill, *more] = folder, fill(folder, *more)
+        return made[fill, *more]
+
+    return folder_of

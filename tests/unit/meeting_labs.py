@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,16 @@ def lab(folder, user, team):
     opened = pplab.Lab(store=folder / user / ".pplab", user=user)
     if not opened.remotes:
         opened.add_remote("team", team)
+    return opened
+
+
+def copied(made, folder, users):
+    """Return labs of one's own, copied from a folder in which they met at ``team``; they go on to meet at the copy of it."""
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    opened = [pplab.Lab(store=folder / user / ".pplab", user=user) for user in users]
+    for one in opened:
+        one.remove_remote("team")
+        one.add_remote("team", folder / "team")
     return opened
 
 

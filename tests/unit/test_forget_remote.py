@@ -6,28 +6,50 @@ import gzip
 import os
 import random
 
+import pytest
+
 from tests.unit import meeting_labs
 from tests.unit.forget_labs import cell, holding, run, texts
 from tests.unit.meeting_labs import exchanged
 
-CHANGES = 1000 if os.environ.get("PPLAB_SOAK") else 100
+CHANGES = 100 if os.environ.get("PPLAB_SOAK") else 3
+
+
+def met(folder):
+    """Fill a folder with two labs, of which one has an experiment of the other; return its id and its texts."""
+    (folder / "team").mkdir()
+    with meeting_labs.lab(folder, "ada", folder / "team") as ada, meeting_labs.lab(folder, "bob", folder / "team") as bob:
+        experiment = run(ada)
+        ada.push()
+        bob.pull()
+        return experiment.id, texts(experiment)
+
+
+@pytest.fixture
+def labs(made_once, tmp_path, team):
+    opened = meeting_labs.copied(made_once(met)[0], tmp_path, ("ada", "bob"))
+    yield opened
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def told(made_once):
+    """The id of the experiment and its texts."""
+    return made_once(met)[1]
 
 
 def without_exchange(tables):
     return {name: rows for name, rows in tables.items() if name != "audit_logs"}
 
 
-def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(labs, team, tmp_path):
-    ada, bob = labs
-    experiment = run(ada)
-    searched = texts(experiment)
-    ada.push()
-    bob.pull()
+def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(labs, told, team, tmp_path):
+    (ada, bob), (id_, searched) = labs, told
     bob.context.store.append(cell(f"lab.run({searched[0]!r})"))
-    bob.experiment(experiment.id).label("by bob", note=f"Bob says: {searched[0]}")
+    bob.experiment(id_).label("by bob", note=f"Bob says: {searched[0]}")
     bob.push()
     head = bob.context.store.head()
-    report = ada.forget(experiment.id)
+    report = ada.forget(id_)
     assert report.remotes == ("team",)
     assert "until the next push" in report.words
     assert holding(ada.folder, searched) == []
@@ -42,9 +64,9 @@ def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(
     assert bob.context.store.verify([(head.seq, head.hash)]).ok
     assert ada.pull().ok
     assert bob.pull().records == 0
+    assert bob.rebuild().equal
     for lab in labs:
         assert lab.verify().ok
-        assert lab.rebuild().equal
         assert holding(lab.folder, searched) == []
     assert without_exchange(exchanged(ada)) == without_exchange(exchanged(bob))
     late = meeting_labs.lab(tmp_path, "eve", team)
@@ -57,14 +79,12 @@ def test_with_the_next_push_and_pull_no_byte_is_on_the_remote_or_in_another_lab(
     late.close()
 
 
-def test_cells_that_quote_a_text_are_put_right_on_the_remote_without_being_asked_for(labs, team):
-    ada, bob = labs
-    experiment = run(ada)
-    ada.context.store.append(cell(f"lab.run({texts(experiment)[0]!r})"))
+def test_cells_that_quote_a_text_are_put_right_on_the_remote_without_being_asked_for(labs, told, team):
+    (ada, bob), (id_, searched) = labs, told
+    ada.context.store.append(cell(f"lab.run({searched[0]!r})"))
     ada.push(cells=True)
     bob.pull()
-    searched = texts(experiment)
-    ada.forget(experiment.id)
+    ada.forget(id_)
     ada.push()
     assert holding(team, searched) == []
     assert bob.pull().ok
@@ -72,13 +92,9 @@ def test_cells_that_quote_a_text_are_put_right_on_the_remote_without_being_asked
     assert bob.verify().ok
 
 
-def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs, team):
-    ada, bob = labs
-    experiment = run(ada)
-    searched = texts(experiment)
-    ada.push()
-    bob.pull()
-    report = bob.forget(experiment.id)
+def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs, told, team):
+    (ada, bob), (id_, searched) = labs, told
+    report = bob.forget(id_)
     assert report.owner == "ada@ada"
     assert "in this lab only" in report.words
     assert holding(bob.folder, searched) == []
@@ -86,12 +102,12 @@ def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs
     other = ada.run("What else is there to say of salt?", n=1)
     ada.push()
     assert bob.pull().ok
-    searched += other.responses.text.tolist()
+    searched = [*searched, *other.responses.text]
     assert ada.experiment(other.id).responses.text[0] == bob.experiment(other.id).responses.text[0]
     assert holding(bob.folder, searched, but=other.responses.text) == []
     assert bob.verify().ok
     assert bob.rebuild().equal
-    assert ada.experiment(experiment.id).responses.prompt[0] == searched[0]
+    assert ada.experiment(id_).responses.prompt[0] == searched[0]
     ada.forget(other.id)
     ada.push()
     assert bob.pull().ok, "its lab forgot something else in the same segments"
@@ -100,20 +116,17 @@ def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs
     assert bob.pull().ok
 
 
-def test_a_lab_cannot_make_another_one_forget_or_alter_under_the_cover_of_forgetting(labs, team):
+def test_a_lab_cannot_make_another_one_forget_or_alter_under_the_cover_of_forgetting(labs, told, team):
     """Of what a redacted segment holds on the remote one byte is changed, or a score with the text."""
-    ada, bob = labs
-    experiment = run(ada)
-    ada.push()
-    bob.pull()
+    (ada, bob), (id_, _) = labs, told
     before = exchanged(bob)
-    ada.forget(experiment.id)
+    ada.forget(id_)
     ada.push()
     redacted = next(path for path in sorted(team.rglob("results-00000001-*.gz")))
     whole = redacted.read_bytes()
     plain = gzip.decompress(whole)
     chance = random.Random(5)
-    changed = [bytes(_flipped(whole, chance)) for _ in range(CHANGES // 10)]
+    changed = [bytes(_flipped(whole, chance)) for _ in range(CHANGES)]
     changed.append(gzip.compress(plain.replace(b'"creativity":0.', b'"creativity":1.', 1)))
     for data in changed:
         redacted.write_bytes(data)
@@ -131,18 +144,15 @@ def _flipped(data, chance):
     return changed
 
 
-def test_a_redacted_segment_is_found_altered_in_every_lab(labs, team):
-    ada, bob = labs
-    experiment = run(ada)
-    ada.push()
-    bob.pull()
-    ada.forget(experiment.id)
+def test_a_redacted_segment_is_found_altered_in_every_lab(labs, told):
+    (ada, bob), (id_, _) = labs, told
+    ada.forget(id_)
     ada.push()
     bob.pull()
     for lab, place in ((ada, lambda lab: lab.folder / "segments"), (bob, lambda lab: lab.folder / "journal" / "pulled")):
         path = next(path for path in sorted(place(lab).glob("*00000001*.gz")))
         whole, chance = path.read_bytes(), random.Random(3)
-        for _ in range(CHANGES // 10):
+        for _ in range(CHANGES):
             path.write_bytes(bytes(_flipped(whole, chance)))
             assert not lab.context.store.verify().ok
         path.write_bytes(whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 import signal
 import threading
 from collections import Counter
@@ -20,6 +21,7 @@ from pplab.views.static import as_text
 from pplab.views.widgets.cards import Cards
 from tests.servers.faults import completion
 from tests.servers.plain import PlainServer
+from tests.soak import only_soak
 
 PROMPTS = [f"Describe {place} in a line." for place in ("a harbour", "a mill", "a market", "a library", "a mine", "a bakery")]
 ANSWERS = {
@@ -42,6 +44,10 @@ class Judges:
     """A scripted server: ``writer`` answers, every other model judges by its name."""
 
     def __init__(self):
+        self.forget()
+
+    def forget(self):
+        """Begin anew, for the next test."""
         self.asked = Counter()
         self.broken = set()
         self.let_through = threading.Semaphore(10_000)
@@ -82,57 +88,102 @@ class Judges:
         return [chance.randrange(5) / 4 for _ in texts[1:]]
 
 
-@pytest.fixture
-def judges():
+@pytest.fixture(scope="module")
+def all_judges():
     return Judges()
 
 
-@pytest.fixture
-def server(judges):
-    with PlainServer(reply=judges) as running:
+@pytest.fixture(scope="module")
+def server(all_judges):
+    """One server for all tests, so that what was asked in one goes on in another."""
+    with PlainServer(reply=all_judges) as running:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def judges(all_judges, server):
+    all_judges.forget()
+    server.bodies.clear()
+    return all_judges
+
+
+def lab_at(folder, server, **more):
+    return pplab.Lab(store=folder, user="ada", model="writer", base_url=server.base_url, api_key=KEY, **more)
+
+
+def asked(lab):
+    return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 0.5, 1.0]}, seed=1)
+
+
+def unjudged_lab(folder, server):
+    """Fill a lab with an experiment; return its id."""
+    with lab_at(folder, server) as lab:
+        return asked(lab).id
+
+
+def judged_lab(folder, server):
+    """Fill a lab with an experiment that a fair judge has judged; return its id, its verdict before, the report and the calls."""
+    with lab_at(folder, server) as lab:
+        experiment = asked(lab)
+        before = experiment.verdict().words
+        report = experiment.judge("fair")
+        return experiment.id, before, report, judged_bodies(server)
+
+
 @pytest.fixture
-def lab(server, tmp_path):
-    with pplab.Lab(store=tmp_path / "lab", user="ada", model="writer", base_url=server.base_url, api_key=KEY) as lab:
+def made(made_once, request, server):
+    """The folder and the contents of the lab that a test asks for; ``None`` where it asks for an empty one."""
+    filled = {"experiment": unjudged_lab, "judged": judged_lab}
+    return next((made_once(fill, server) for name, fill in filled.items() if name in request.fixturenames), None)
+
+
+@pytest.fixture
+def lab(server, tmp_path, made):
+    folder = tmp_path / "lab" if made is None else shutil.copytree(made[0], tmp_path / "lab")
+    server.bodies.clear()
+    with lab_at(folder, server) as lab:
         yield lab
 
 
 @pytest.fixture
-def experiment(lab):
-    return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 0.5, 1.0]}, seed=1)
+def experiment(lab, made):
+    return lab.experiment(made[1])
+
+
+@pytest.fixture
+def judged(lab, made):
+    """An experiment that a fair judge has judged."""
+    return lab.experiment(made[1][0])
 
 
 def judged_bodies(server):
     return [body for body in server.bodies if body["model"] != "writer"]
 
 
-def test_grades_become_scores_beside_the_others_and_a_second_decision(lab, experiment, server):
-    before = experiment.verdict().words
-    report = experiment.judge("fair")
-    different = len({(row["prompt"], row["text"]) for row in experiment.responses.to_dict("records")})
+def test_grades_become_scores_beside_the_others_and_a_second_decision(lab, judged, made):
+    _, before, report, _ = made[1]
+    different = len({(row["prompt"], row["text"]) for row in judged.responses.to_dict("records")})
     assert (report.judged, report.missing, report.unreadable) == (different, 0, 0)
-    scores = lab.scores(experiment)
+    scores = lab.scores(judged)
     scores = scores[scores["source"] == "judge"]
     assert set(scores["metric"]) == {"helpful"}
     assert set(scores["rater"]) == {"fair"}
     assert set(scores["explanation"]) == {REASON}
-    frame = experiment.responses
+    frame = judged.responses
     assert frame.groupby("temperature")["judge_helpful"].mean().to_dict() == {0.0: 0.25, 0.5: 0.5, 1.0: 1.0}
-    assert experiment.verdict().words == before  # what the plan fixed still decides
-    (second,) = experiment.second_decisions
+    assert judged.verdict().words == before  # what the plan fixed still decides
+    (second,) = judged.second_decisions
     assert (second.source, second.metric, second.parameters) == ("judge", "judge_helpful", {"temperature": 1.0})
     assert "decided by the judge (helpful)" in second.evidence
-    assert experiment.verdict("judge_helpful").words == second.words
+    assert judged.verdict("judge_helpful").words == second.words
     assert report.decision == second.headline
     assert report.warnings == ()
+    assert (report.contradicted, report.by_order) == (0, 0)
 
 
-def test_the_judge_is_told_nothing_of_the_setting_and_equal_answers_are_judged_once(lab, experiment, server):
-    report = experiment.judge("fair")
-    sent = judged_bodies(server)
-    distinct = {(row["prompt"], row["text"]) for row in experiment.responses.to_dict("records")}
+def test_the_judge_is_told_nothing_of_the_setting_and_equal_answers_are_judged_once(judged, made):
+    _, _, report, sent = made[1]
+    distinct = {(row["prompt"], row["text"]) for row in judged.responses.to_dict("records")}
     assert len(sent) == report.judged + max(5, -(-len(distinct) // 10)) == len(distinct) + max(5, -(-len(distinct) // 10))
     for body in sent:
         system, user = (message["content"] for message in body["messages"])
@@ -143,19 +194,18 @@ def test_the_judge_is_told_nothing_of_the_setting_and_equal_answers_are_judged_o
     assert order != sorted(order)
 
 
-def test_judged_again_it_asks_nothing_and_after_more_answers_only_about_those(lab, experiment, server):
-    first = experiment.judge("fair")
-    asked = len(server.bodies)
-    assert experiment.judge("fair").as_dict() == first.as_dict()
-    assert len(server.bodies) == asked
-    experiment.top_up(3)
-    answers = len(server.bodies) - asked
-    more = experiment.judge("fair")
+def test_judged_again_it_asks_nothing_and_after_more_answers_only_about_those(judged, made, server):
+    first = made[1][2]
+    assert judged.judge("fair").as_dict() == first.as_dict()
+    assert server.bodies == []
+    judged.top_up(3)
+    answers = len(server.bodies)
+    more = judged.judge("fair")
     assert answers == 18
     assert more.missing == 0
     assert more.judged > first.judged
     assert len(more.judgings) == 2
-    assert experiment.responses["judge_helpful"].notna().all()
+    assert judged.responses["judge_helpful"].notna().all()
 
 
 def test_calls_that_failed_are_sent_again_and_nothing_is_judged_twice(lab, experiment, server, judges):
@@ -211,12 +261,11 @@ def test_a_recording_judges_again_without_a_server(server, tmp_path, monkeypatch
     assert len(server.bodies) == asked
 
 
-def test_a_card_says_who_judged_and_why(lab, experiment, monkeypatch):
+def test_a_card_says_who_judged_and_why(lab, judged, monkeypatch):
     told = []
     monkeypatch.setattr(Cards, "tell", lambda _, message: told.append(message))
-    experiment.judge("fair")
-    message = {"method": "custom", "content": {"kind": "explain", "id": experiment.responses["response_id"][0]}}
-    Cards(lab, experiment)._handle_msg({"content": {"data": message}, "buffers": []})
+    message = {"method": "custom", "content": {"kind": "explain", "id": judged.responses["response_id"][0]}}
+    Cards(lab, judged)._handle_msg({"content": {"data": message}, "buffers": []})
     assert told[-1]["words"].endswith(f"The judge fair (helpful): {REASON}")
 
 
@@ -231,56 +280,34 @@ def test_pairs_are_compared_in_both_orders_and_wins_are_scores(lab, experiment, 
     assert "won 4 of 4 comparisons" in set(explained["explanation"])
 
 
-@pytest.mark.parametrize(
-    ("model", "pairs", "warned", "words"),
-    [
-        ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
-        pytest.param("left", False, "it tells nothing apart", "It said the same of all", marks=pytest.mark.soak),
-        pytest.param("longer", True, "it prefers longer answers", r"Length explains 100% of its choices", marks=pytest.mark.soak),
-        pytest.param(
-            "longer",
-            False,
-            "it prefers longer answers",
-            r"longer answers get better ones \(correlation \+(1.00|0.9\d)",
-            marks=pytest.mark.soak,
-        ),
-        ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
-        pytest.param(
-            "by_chance",
-            True,
-            "it contradicts itself",
-            r"contradicted itself on \d+ of \d+ items that came twice",
-            marks=pytest.mark.soak,
-        ),
-        pytest.param(
-            "refuses", False, "too many of its replies cannot be read", "no JSON object: I'm sorry", marks=pytest.mark.soak
-        ),
-        pytest.param(
-            "prose",
-            False,
-            "too many of its replies cannot be read",
-            "no JSON object: This one is rather good",
-            marks=pytest.mark.soak,
-        ),
-        pytest.param(
-            "prose",
-            True,
-            "too many of its replies cannot be read",
-            "no JSON object: This one is rather good",
-            marks=pytest.mark.soak,
-        ),
-    ],
-)
-def test_each_bias_is_found_and_said(experiment, model, pairs, warned, words):
+UNREADABLE = "too many of its replies cannot be read"
+BIASES = [
+    ("left", True, "the order decides", r"The order decided in (\d+) of \1 pairs shown in both orders: \1 times the first"),
+    ("by_chance", False, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice .* grades apart"),
+]
+MORE_BIASES = [
+    ("left", False, "it tells nothing apart", "It said the same of all"),
+    ("longer", True, "it prefers longer answers", r"Length explains 100% of its choices"),
+    ("longer", False, "it prefers longer answers", r"longer answers get better ones \(correlation \+(1.00|0.9\d)"),
+    ("by_chance", True, "it contradicts itself", r"contradicted itself on \d+ of \d+ items that came twice"),
+    ("refuses", False, UNREADABLE, "no JSON object: I'm sorry"),
+    ("prose", False, UNREADABLE, "no JSON object: This one is rather good"),
+    ("prose", True, UNREADABLE, "no JSON object: This one is rather good"),
+]
+
+
+@pytest.mark.parametrize("case", [*BIASES, *only_soak(*MORE_BIASES)])
+def test_each_bias_is_found_and_said(experiment, case):
+    model, pairs, warned, words = case
     report = experiment.judge(model, pairs=pairs)
     assert warned in report.warnings
     assert f"Do not rely on it: {', and '.join(report.warnings)}." in report.words
     assert re.search(words, report.words)
 
 
-@pytest.mark.parametrize("pairs", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_of_a_fair_judge_nothing_is_said_that_is_not_so(experiment, pairs):
-    report = experiment.judge("fair", pairs=pairs)
+@pytest.mark.soak
+def test_of_a_fair_judge_of_pairs_nothing_is_said_that_is_not_so(experiment):
+    report = experiment.judge("fair", pairs=True)
     assert (report.unreadable, report.contradicted, report.by_order) == (0, 0, 0)
     assert "it contradicts itself" not in report.warnings
 
@@ -302,12 +329,12 @@ def test_a_judge_of_its_own_family_is_named(lab, experiment):
 
 
 @pytest.mark.soak
-def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_by_its_tag(lab, experiment):
-    report = experiment.judge("fair")
-    assert lab.experiment("latest").id == experiment.id
+def test_the_latest_experiment_is_the_one_that_was_run_and_the_judging_is_found_by_its_tag(lab, judged, made):
+    report = made[1][2]
+    assert lab.experiment("latest").id == judged.id
     listed = lab.experiments(search="judging")
     assert tuple(listed["experiment_id"]) == report.judgings
-    assert lab.experiment(report.judgings[0]).plan.judging.experiment == experiment.id
+    assert lab.experiment(report.judgings[0]).plan.judging.experiment == judged.id
     with pytest.raises(BadInput, match="holds the replies of a judge"):
         lab.experiment(report.judgings[0]).judge("fair")
 
@@ -454,14 +481,13 @@ def test_a_judge_is_told_a_temperature_where_it_takes_one(tmp_path, server, effe
     assert {"temperature" in body for body in judged_bodies(server)} == {sent}
 
 
-def test_a_package_carries_the_scores_and_a_replay_leaves_them(lab, experiment, tmp_path):
-    experiment.judge("fair")
-    lab.export(experiment, "package", tmp_path / "judged.zip")
+def test_a_package_carries_the_scores_and_a_replay_leaves_them(lab, judged, tmp_path):
+    lab.export(judged, "package", tmp_path / "judged.zip")
     with pplab.Lab(store=tmp_path / "other", model="writer", base_url="http://127.0.0.1:9/v1", api_key=KEY) as other:
         other.import_package(tmp_path / "judged.zip")
-        there = other.experiment(experiment.id)
-        assert there.responses["judge_helpful"].tolist() == experiment.responses["judge_helpful"].tolist()
-        assert there.judges == experiment.judges
+        there = other.experiment(judged.id)
+        assert there.responses["judge_helpful"].tolist() == judged.responses["judge_helpful"].tolist()
+        assert there.judges == judged.judges
         assert other.replay(there).identical
-        assert other.experiment("latest").id == experiment.id
+        assert other.experiment("latest").id == judged.id
     lab.verify()  # which raises where anything was altered

@@ -44,7 +44,7 @@ WORLDS = {
 }
 PRICES = {"old": [3.0, 15.0], "new": [3.0, 15.0]}
 CHEAPER = {**PRICES, "new": [0.3, 1.5]}
-SEEDS = 100 if SOAK else 2
+SEEDS = 100 if SOAK else 1
 MOST_CALLS, MOST_DOLLARS = 200, 1.0
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -83,7 +83,7 @@ def test_the_played_models_differ_by_more_than_the_margin_or_not_at_all() -> Non
     assert not any(row["fault"] for row in rows)
 
 
-@pytest.mark.parametrize("world", ["worse", "refuses temperature", *only_soak("equal", "better", "cheaper")])
+@pytest.mark.parametrize("world", ["refuses temperature", *only_soak("equal", "better", "cheaper", "worse")])
 def test_the_answer_is_right_in_95_of_100_seeds_and_never_over_budget(world: str, tmp_path: Path) -> None:
     old, new, right = WORLDS[world]
     outcomes = []
@@ -295,7 +295,7 @@ def test_what_more_would_cost_is_said_where_it_cannot_tell_and_the_budget_holds(
 def test_under_a_calibration_each_model_is_told_what_it_takes(lab: pplab.Lab) -> None:
     playing(lab, PlayedModels({"old": Played(), "gpt-6-luna": Played()}, 8))
     calibration = lab.calibrate("balanced")
-    moved = lab.migrate("old", "gpt-6-luna", prompt=PROMPTS, calibration=calibration)
+    moved = lab.migrate("old", "gpt-6-luna", prompt=PROMPTS[:8], calibration=calibration)
     plan = moved.experiment.plan
     first, *others = plan.settings
     assert (first.model, first.system) == ("old", "medium")

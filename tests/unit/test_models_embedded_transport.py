@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 QUESTION = [{"role": "user", "content": "Write a short story about a lighthouse keeper"}]
 URL = "http://embedded/v1"
+CALLS = 200 if os.environ.get("PPLAB_SOAK") else 40
 
 
 def with_client(use: Callable[[openai.AsyncOpenAI], Awaitable[Any]]) -> Any:
@@ -197,13 +199,13 @@ def test_other_addresses_are_not_found(method: str, path: str) -> None:
     assert send(method, path).status_code == 404
 
 
-def test_two_hundred_concurrent_calls_get_the_answers_they_get_alone() -> None:
+def test_many_concurrent_calls_get_the_answers_they_get_alone() -> None:
     async def at_once(client: openai.AsyncOpenAI) -> list[str]:
-        done = await asyncio.gather(*(create(client, seed=i, max_tokens=12) for i in range(200)))
+        done = await asyncio.gather(*(create(client, seed=i, max_tokens=12) for i in range(CALLS)))
         return [completion.choices[0].message.content for completion in done]
 
     texts = with_client(at_once)
-    for i in range(0, 200, 40):
+    for i in range(0, CALLS, CALLS // 5):
         assert texts[i] == embedded.complete(QUESTION, seed=i, max_tokens=12)["choices"][0]["message"]["content"]
 
 
@@ -215,7 +217,7 @@ def test_a_short_call_overtakes_a_long_one_that_came_first() -> None:
             await create(client, **parameters)
             order.append(name)
 
-        await asyncio.gather(run("long", n=40), run("short", max_tokens=5))
+        await asyncio.gather(run("long", n=10), run("short", max_tokens=5))
         return order
 
     assert with_client(race) == ["short", "long"]

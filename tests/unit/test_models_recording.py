@@ -105,7 +105,7 @@ def test_the_embedded_model_can_be_recorded_and_its_recording_answers_offline(tm
     "model",
     [
         pytest.param("play:quota", marks=pytest.mark.soak),
-        "play:rejects_temperature",
+        pytest.param("play:rejects_temperature", marks=pytest.mark.soak),
         pytest.param("play:malformed_json", marks=pytest.mark.soak),
         pytest.param("play:refusal", marks=pytest.mark.soak),
         pytest.param("play:no_choices", marks=pytest.mark.soak),
@@ -141,19 +141,16 @@ def test_a_retry_after_a_fault_is_a_second_take_and_is_replayed_as_one(tmp_path,
         assert experiment.retry_failed().status == "completed"
 
 
-@pytest.mark.parametrize("offline", [True, False])
-def test_a_call_that_is_not_recorded_is_refused_before_anything_is_sent_naming_the_nearest(
-    tmp_path, server, monkeypatch, offline
-):
+def test_a_call_that_is_not_recorded_is_refused_before_anything_is_sent_naming_the_nearest(tmp_path, server, monkeypatch):
     recorded(tmp_path, server, "fast", n=2, parameters={"temperature": 0.7})
-    if offline:
-        monkeypatch.setenv("PPLAB_OFFLINE", "1")
     with pplab.Lab(store=tmp_path / "second") as lab:
         lab.use_recording(tmp_path / "calls.jsonl")
-        with pytest.raises(Offline) as miss:
-            lab.run("Tell me about rain.", n=2, parameters={"temperature": 0.8})
-        assert "temperature (0.8 asked, 0.7 recorded)" in miss.value.message
-        assert miss.value.exit_code == 1
+        for offline in ("", "1"):
+            monkeypatch.setenv("PPLAB_OFFLINE", offline)
+            with pytest.raises(Offline) as miss:
+                lab.run("Tell me about rain.", n=2, parameters={"temperature": 0.8})
+            assert "temperature (0.8 asked, 0.7 recorded)" in miss.value.message
+            assert miss.value.exit_code == 1
         assert lab.counts()["responses"] == 0
 
 

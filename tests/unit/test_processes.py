@@ -18,6 +18,7 @@ import pplab
 from pplab.errors import BadInput, PplabError
 from tests.servers import FaultServer
 
+SOAK = bool(os.environ.get("PPLAB_SOAK"))
 UNCLOSED = """
 import sys, pplab
 lab = pplab.Lab(store="lab", model="fast", base_url=sys.argv[1], api_key="none")
@@ -25,7 +26,7 @@ print(lab.run("Say hello.", n=1).status)
 """
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 METHODS = [
-    pytest.param(method, marks=pytest.mark.soak) if method == "forkserver" else method
+    method if method == "spawn" else pytest.param(method, marks=pytest.mark.soak)
     for method in ("fork", "spawn", "forkserver")
     if method in multiprocessing.get_all_start_methods()
 ]
@@ -66,7 +67,7 @@ def status_of(experiment):
 def test_a_pool_of_processes_runs_on_a_lab_that_it_is_given_and_reads_its_experiments(tmp_path, method):
     with pplab.Lab(store=tmp_path / ".pplab") as lab:
         before = lab.run("Say hello.", n=2)
-        with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(method)) as pool:
+        with ProcessPoolExecutor(2 if SOAK else 1, mp_context=multiprocessing.get_context(method)) as pool:
             ran = list(pool.map(statuses, [lab] * 2, ["one", "two"], timeout=240))
             assert pool.submit(status_of, before).result(120) == status_of(before)
         assert ran == [("completed", ["ok", "ok"])] * 2
@@ -85,7 +86,7 @@ def test_a_forked_child_asks_a_server_over_connections_of_its_own_and_its_parent
 
 @forks
 def test_a_run_under_way_is_steered_and_waited_for_in_a_forked_child(tmp_path):
-    with FaultServer(latency_ms=2000) as server, lab_at(tmp_path, server, "fast") as lab:
+    with FaultServer(latency_ms=1000) as server, lab_at(tmp_path, server, "fast") as lab:
         exp = lab.start("Say hello.", n=6, max_concurrency=2)
         assert in_fork(lambda: exp.limit(concurrency=3)) == "None"
         assert exp.progress["concurrency"] == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -37,15 +38,48 @@ def server():
         yield running
 
 
+def lab_at(folder, server):
+    return pplab.Lab(store=folder, user="ada", model="writer", base_url=server.base_url, api_key=KEY)
+
+
+def unrated_lab(folder, server):
+    """Fill a lab with an experiment; return its id and the words of its verdict."""
+    with lab_at(folder, server) as lab:
+        experiment = lab.run(PROMPTS, n=2, sweep={"temperature": [0, 0.5, 1.0]}, seed=1)
+        return experiment.id, experiment.verdict().words
+
+
+def compared_lab(folder, server):
+    """Fill a lab with an experiment of which forty pairs were compared; return what ``unrated_lab`` does."""
+    made = unrated_lab(folder, server)
+    with lab_at(folder, server) as lab:
+        compare_all(lab.rate(pairs=True, n=40))
+    return made
+
+
 @pytest.fixture
-def lab(server, tmp_path):
-    with pplab.Lab(store=tmp_path / "lab", user="ada", model="writer", base_url=server.base_url, api_key=KEY) as lab:
+def made(made_once, request, server):
+    """The folder and the contents of the lab that a test asks for; ``None`` where it asks for an empty one."""
+    filled = {"experiment": unrated_lab, "compared": compared_lab}
+    return next((made_once(fill, server) for name, fill in filled.items() if name in request.fixturenames), None)
+
+
+@pytest.fixture
+def lab(server, tmp_path, made):
+    folder = tmp_path / "lab" if made is None else shutil.copytree(made[0], tmp_path / "lab")
+    with lab_at(folder, server) as lab:
         yield lab
 
 
 @pytest.fixture
-def experiment(lab):
-    return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 0.5, 1.0]}, seed=1)
+def experiment(lab, made):
+    return lab.experiment(made[1][0])
+
+
+@pytest.fixture
+def compared(lab, made):
+    """An experiment of which somebody compared forty pairs."""
+    return lab.experiment(made[1][0])
 
 
 def likes(text):
@@ -136,10 +170,10 @@ def test_a_choice_that_is_none_and_one_too_many_are_refused_in_one_line(lab, exp
     assert len(lab.sql("SELECT * FROM ratings")) == 1
 
 
-@pytest.mark.parametrize("n", [0, -1, 1.5, "many", True])
-def test_a_number_of_items_that_is_none_is_refused(lab, experiment, n):
-    with pytest.raises(BadInput):
-        lab.rate(n=n)
+def test_a_number_of_items_that_is_none_is_refused(lab, experiment):
+    for n in (0, -1, 1.5, "many", True):
+        with pytest.raises(BadInput):
+            lab.rate(n=n)
 
 
 def test_what_cannot_be_rated_is_refused_in_one_line(lab):
@@ -170,14 +204,13 @@ def test_a_lab_that_is_full_says_so_and_keeps_the_item(lab, experiment, monkeypa
 # -- what follows ---------------------------------------------------------------------------------------------------------------
 
 
-def test_ratings_are_scores_of_a_person_and_a_second_decision(lab, experiment):
-    before = experiment.verdict().words
+def test_ratings_are_scores_of_a_person_and_a_second_decision(lab, experiment, made):
     rate_all(lab.rate())
     frame = experiment.responses
     assert frame.groupby("temperature")["person_rating"].mean().to_dict() == {0.0: 0.0, 0.5: 0.5, 1.0: 1.0}
     scores = lab.scores(experiment).query("source == 'person'")
     assert (len(scores), set(scores["metric"]), set(scores["rater"])) == (39, {"rating"}, {"ada"})
-    assert experiment.verdict().words == before  # what the plan fixed still decides
+    assert experiment.verdict().words == made[1][1]  # what the plan fixed still decides
     (second,) = experiment.second_decisions
     assert (second.source, second.metric, second.parameters) == ("person", "person_rating", {"temperature": 1.0})
     assert second.by == "people's ratings"
@@ -196,16 +229,15 @@ def test_before_anybody_rated_a_decision_by_ratings_is_refused_in_one_line(lab, 
     assert experiment.ratings.size == ""
 
 
-def test_comparisons_rank_the_settings_and_are_a_second_decision_of_their_own(lab, experiment):
-    compare_all(lab.rate(pairs=True, n=40))
-    said = experiment.ratings
+def test_comparisons_rank_the_settings_and_are_a_second_decision_of_their_own(compared):
+    said = compared.ratings
     assert (said.graded, said.compared, said.raters) == (0, 40, 1)
     assert said.settings["preferred"].is_monotonic_increasing
     assert said.preference.startswith("People prefer temperature 1 (95% sure)")
     assert said.chosen == (2,)
     assert said.side == 0
     assert (said.repeated, said.same) == (4, 4)
-    shown = static.experiment(experiment).text
+    shown = static.experiment(compared).text
     assert re.search(r"A second decision, by people's 40 comparisons \(one more look\): People prefer", shown)
     assert "40 comparisons by one person" in shown
 
@@ -333,8 +365,7 @@ def perform(lab):
     return perform
 
 
-def test_the_commands_show_what_ratings_say_and_narrow_ranges(lab, experiment, perform):
-    compare_all(lab.rate(pairs=True))
+def test_the_commands_show_what_ratings_say_and_narrow_ranges(compared, perform):
     result, _ = perform("ratings")
     assert "People prefer temperature 1" in static.as_text(result.value)
     assert result.data["compared"] == 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,21 +94,54 @@ def run(lab, **options):
     return lab.run(PROMPTS, n=2, sweep={"temperature": [0, 1]}, **options)
 
 
-def test_every_answer_is_read_before_the_results_are_there(lab, scripted):
-    exp = run(lab, reader=True)
+def read_lab(folder):
+    """Fill a lab with an experiment that was not read and the same one read; return their ids and the texts that were read."""
+    with pplab.Lab(store=folder, user="ada", model="embedded") as lab:
+        return run(lab, seed=1).id, run(lab, seed=1, reader=True).id, list(ScriptedReader.read_texts)
+
+
+@pytest.fixture
+def made(scripted, made_once):
+    made = made_once(read_lab)
+    scripted.read_texts = []
+    return made
+
+
+@pytest.fixture
+def filled(made, tmp_path):
+    """A lab of one's own with what ``read_lab`` wrote."""
+    with pplab.Lab(store=shutil.copytree(made[0], tmp_path / "filled"), user="ada", model="embedded") as opened:
+        yield opened
+
+
+@pytest.fixture
+def plain(filled, made):
+    """An experiment that was not read."""
+    return filled.experiment(made[1][0])
+
+
+@pytest.fixture
+def exp(filled, made):
+    """The same one, read."""
+    return filled.experiment(made[1][1])
+
+
+def test_every_answer_is_read_before_the_results_are_there(exp, made):
     assert exp.status == "completed"
-    assert sorted(scripted.read_texts) == sorted(exp.responses["text"])
+    assert sorted(made[1][2]) == sorted(exp.responses["text"])
     assert exp.responses[COLUMNS].notna().all(axis=None)
     assert exp.metrics == ("creativity", "coherence", "structure", "completeness", *COLUMNS)
 
 
-def test_nothing_is_read_unless_it_is_asked_for(lab, scripted):
-    exp = run(lab)
-    assert scripted.read_texts == []
-    assert not set(COLUMNS) & set(exp.responses)
-    assert exp.second_decisions == ()
-    assert "reader" not in exp.plan.as_dict()
-    assert "basis" not in exp.plan.as_dict()
+def test_nothing_is_read_unless_it_is_asked_for_and_then_the_reader_has_no_decision(plain):
+    assert not set(COLUMNS) & set(plain.responses)
+    assert plain.second_decisions == ()
+    assert "reader" not in plain.plan.as_dict()
+    assert "basis" not in plain.plan.as_dict()
+    with pytest.raises(BadInput, match="has read no answer"):
+        plain.verdict(source="reader")
+    with pytest.raises(BadInput, match="did you mean 'reader'"):
+        plain.verdict(source="readers")
 
 
 def test_the_configuration_has_every_run_read(tmp_path, scripted, monkeypatch):
@@ -119,12 +153,10 @@ def test_the_configuration_has_every_run_read(tmp_path, scripted, monkeypatch):
         assert exp.responses[COLUMNS].notna().all(axis=None)
 
 
-def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made_of(lab, scripted):
-    plain = run(lab, seed=1).responses
-    exp = run(lab, seed=1, reader=True)
+def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made_of(filled, plain, exp):
     names = ["text", "creativity", "coherence", "structure", "completeness"]
-    assert exp.responses[names].equals(plain[names])
-    scores = lab.scores(exp)
+    assert exp.responses[names].equals(plain.responses[names])
+    scores = filled.scores(exp)
     assert set(scores["source"]) == {"reader"}
     assert set(scores["metric"]) == set(READER_SCORES)
     assert scores["explanation"][scores["metric"] != "creativity"].str.contains("finished 1.00").all()
@@ -133,19 +165,17 @@ def test_its_scores_stand_beside_those_of_the_surface_and_say_what_they_are_made
 
 
 @pytest.mark.soak
-def test_a_card_says_what_the_readers_scores_are_made_of(lab, scripted, monkeypatch):
+def test_a_card_says_what_the_readers_scores_are_made_of(filled, exp, monkeypatch):
     told = []
     monkeypatch.setattr(Cards, "tell", lambda _, message: told.append(message))
-    exp = run(lab, reader=True)
     message = {"method": "custom", "content": {"kind": "explain", "id": exp.responses["response_id"][0]}}
-    Cards(lab)._handle_msg({"content": {"data": message}, "buffers": []})
+    Cards(filled)._handle_msg({"content": {"data": message}, "buffers": []})
     words = told[-1]["words"]
     parts = {"creativity": "fresh", "coherence": "fluency", "completeness": "on topic"}
     assert [words.count(f"The reader's {name}: {parts[name]} ") for name in READER_SCORES] == [1, 1, 1]
 
 
-def test_the_decision_stays_with_the_surface_and_the_readers_is_a_second_one(lab, scripted):
-    exp = run(lab, reader=True)
+def test_the_decision_stays_with_the_surface_and_the_readers_is_a_second_one(exp):
     assert exp.verdict().source == "surface"
     (second,) = exp.second_decisions
     assert second.source == "reader"
@@ -174,14 +204,6 @@ def test_what_cannot_be_is_refused_in_one_line(lab, scripted, options, words):
     with pytest.raises(BadInput, match=words):
         run(lab, **options)
     assert len(lab.experiments()) == 0
-
-
-def test_an_experiment_that_was_not_read_has_no_decision_by_the_reader(lab, scripted):
-    exp = run(lab)
-    with pytest.raises(BadInput, match="has read no answer"):
-        exp.verdict(source="reader")
-    with pytest.raises(BadInput, match="did you mean 'reader'"):
-        exp.verdict(source="readers")
 
 
 @pytest.mark.soak
@@ -231,29 +253,26 @@ def test_checks_decide_and_the_reader_is_a_second_opinion(lab, scripted):
     assert exp.verdict("utility", source="reader").metric is None
 
 
-def test_stored_answers_are_read_later_and_only_once(lab, scripted):
-    exp = run(lab)
-    exp.score(reader=True)
-    assert exp.responses[COLUMNS].notna().all(axis=None)
+def test_stored_answers_are_read_later_and_only_once(filled, plain, scripted):
+    plain.score(reader=True)
+    assert plain.responses[COLUMNS].notna().all(axis=None)
     assert len(scripted.read_texts) == 12
-    exp.score(reader=True)
+    plain.score(reader=True)
     assert len(scripted.read_texts) == 12
-    payload = json.loads(lab.audit(event="scores_added")["payload"].iloc[-1])
+    payload = json.loads(filled.audit(event="scores_added")["payload"].iloc[-1])
     assert (payload["responses"], payload["metrics"]) == (12, COLUMNS)
 
 
-def test_another_version_of_the_reader_takes_the_place_of_the_first_and_both_are_kept(lab, scripted):
-    exp = run(lab, reader=True)
+def test_another_version_of_the_reader_takes_the_place_of_the_first_and_both_are_kept(filled, exp, scripted):
     before = exp.responses["reader_coherence"]
     scripted.version, scripted.mean = "scripted-2", -7.0
     exp.score(reader=True)
     assert (exp.responses["reader_coherence"] < before).all()
-    assert lab.scores(exp)["version"].nunique() == 2
+    assert filled.scores(exp)["version"].nunique() == 2
 
 
-def test_an_interrupt_of_a_later_reading_keeps_what_was_read(lab, scripted, monkeypatch):
+def test_an_interrupt_of_a_later_reading_keeps_what_was_read(plain, scripted, monkeypatch):
     monkeypatch.setattr(reading, "PORTION", 4)
-    exp = run(lab)
 
     def interrupt(_):
         if len(scripted.read_texts) == 8:
@@ -261,10 +280,10 @@ def test_an_interrupt_of_a_later_reading_keeps_what_was_read(lab, scripted, monk
 
     scripted.before_read = interrupt
     with pytest.raises(KeyboardInterrupt):
-        exp.score(reader=True)
-    assert exp.responses["reader_coherence"].notna().sum() == 8
+        plain.score(reader=True)
+    assert plain.responses["reader_coherence"].notna().sum() == 8
     scripted.before_read = None
-    exp.score(reader=True)
+    plain.score(reader=True)
     assert len(scripted.read_texts) == 12
 
 
@@ -292,30 +311,22 @@ def test_a_run_that_is_ended_while_it_reads_is_interrupted_and_a_resume_reads_th
     assert len(scripted.read_texts) == len(set(lab.scores(exp)["response_id"])) == 12
 
 
-def test_a_reader_that_fails_costs_no_answer_and_says_why(lab, scripted):
-    def fail(_):
-        raise RuntimeError("out of memory")
-
-    scripted.before_read = fail
-    exp = run(lab, reader=True)
-    assert exp.status == "completed"
-    assert exp.reason == "the reader has not read 12 answers: RuntimeError: out of memory"
-    assert exp.responses["status"].eq("ok").all()
-
-
-def test_a_plan_by_a_reader_that_could_not_read_is_shown_all_the_same(lab, scripted):
+def test_a_reader_that_fails_costs_no_answer_and_a_plan_by_it_is_shown_and_says_why(lab, scripted):
     def fail(_):
         raise RuntimeError("out of memory")
 
     scripted.before_read = fail
     exp = run(lab, basis="reader")
+    assert exp.status == "completed"
+    assert exp.reason == "the reader has not read 12 answers: RuntimeError: out of memory"
+    assert exp.responses["status"].eq("ok").all()
     assert exp.verdict().outcome == "open"
     assert exp.verdict().setting is None
     assert "out of memory" in static.experiment(exp).text
 
 
-def test_answers_that_are_read_together_are_few_and_short_and_to_one_prompt(lab, scripted):
-    rows = lab.context.store.response_rows(run(lab).id)
+def test_answers_that_are_read_together_are_few_and_short_and_to_one_prompt(filled, plain):
+    rows = filled.context.store.response_rows(plain.id)
     rows = [dataclasses.replace(row, text=text) for row in rows for text in ("short", "long " * 500)]
     portions = list(reading.in_portions(rows))
     assert [row for portion in portions for row in portion] == sorted(rows, key=lambda row: row.prompt_index)
@@ -353,9 +364,8 @@ def test_a_race_by_the_reader_decides_on_what_has_been_read(lab, scripted):
     assert exp.verdict().source == "reader"
 
 
-def test_what_was_read_travels_with_a_package_and_is_replayed(lab, scripted, tmp_path):
-    exp = run(lab, reader=True)
-    package = lab.export(exp, "package", tmp_path / "exp.zip")
+def test_what_was_read_travels_with_a_package_and_is_replayed(filled, exp, scripted, tmp_path):
+    package = filled.export(exp, "package", tmp_path / "exp.zip")
     with pplab.Lab(store=tmp_path / "other", user="bob") as other:
         held = other.import_package(package.path)
         copy = other.experiment(held.experiments[0])
@@ -432,6 +442,7 @@ def test_the_commands_have_answers_read(tmp_path, scripted, monkeypatch, capsys)
     assert "The reader read 2 responses again" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.soak
 def test_a_process_that_is_killed_while_it_reads_loses_nothing_that_was_read(tmp_path, scripted):
     killed = textwrap.dedent(f"""
         import os, pytest, pplab

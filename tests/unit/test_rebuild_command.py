@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -27,29 +29,16 @@ def told(capsys, *words):
     return code, capsys.readouterr().out
 
 
-def test_an_altered_lab_is_found_shown_and_put_right_by_commands_alone(altered, capsys):
-    folder, _ = altered
-    with pplab.Lab(store=folder) as lab, pytest.raises(StoreTampered, match="responses") as found:
-        lab.verify()
-    assert "pplab rebuild" in str(found.value)
-    code, shown = told(capsys, "rebuild", "--store", str(folder))
-    assert code == 1
-    assert "of responses, 3 differ" in shown
-    assert "rebuild --swap" in shown
-    assert told(capsys, "verify", "--store", str(folder))[0] == 1, "nothing was changed yet"
-    code, shown = told(capsys, "rebuild", "--swap", "--store", str(folder))
-    assert code == 0
-    assert "backup/" in shown
-    assert told(capsys, "verify", "--store", str(folder))[0] == 0
-    assert len(list((folder / "backup").glob("lab-before-rebuild-*.duckdb"))) == 1
-    assert told(capsys, "rebuild", "--store", str(folder))[0] == 0
-
-
-def test_the_outcome_is_a_table_a_frame_and_json(altered, capsys):
+def test_what_differs_is_found_and_shown_in_words_a_frame_and_json_and_nothing_is_changed(altered, capsys):
     folder, _ = altered
     with pplab.Lab(store=folder) as lab:
+        with pytest.raises(StoreTampered, match="responses") as found:
+            lab.verify()
+        assert "pplab rebuild" in str(found.value)
         report = lab.rebuild()
         assert (report.equal, report.swapped, report.differences) == (False, False, 3)
+        assert "of responses, 3 differ" in report.words
+        assert "rebuild --swap" in report.words
         row = report.df.set_index("table").loc["responses"]
         assert (row["stored"], row["rebuilt"], row["different"], row["only_stored"]) == (3, 3, 3, 0)
         payload = json.loads(lab.audit(event="tables_rebuilt").iloc[-1]["payload"])
@@ -58,18 +47,19 @@ def test_the_outcome_is_a_table_a_frame_and_json(altered, capsys):
     data = json.loads(line)["data"]
     assert code == 1
     assert [t["different"] for t in data["tables"] if t["table"] == "responses"] == [3]
+    assert told(capsys, "verify", "--store", str(folder))[0] == 1
 
 
-def test_other_labs_that_are_open_go_on_after_a_swap(altered):
+def test_a_swap_puts_it_right_and_other_labs_that_are_open_go_on(altered):
     folder, experiment = altered
     with pplab.Lab(store=folder) as other:
         forged = other.experiment(experiment)
         assert set(forged.responses["creativity"]) == {1.0}
-        import subprocess
-        import sys
-
         command = [sys.executable, "-m", "pplab", "rebuild", "--swap", "--store", str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=240)
+        assert "backup/" in done.stdout
+        assert len(list((folder / "backup").glob("lab-before-rebuild-*.duckdb"))) == 1
         assert set(forged.responses["creativity"]) != {1.0}
         assert other.run("And again.", n=1).status == "completed"
         assert other.verify().ok
+        assert other.rebuild().equal

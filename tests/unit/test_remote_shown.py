@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-import pytest
-
 from pplab.ids import new_id, now
 from pplab.observe.live import RecordReader, RecordWatcher
 from pplab.views.widgets.dashboard import Dashboard
@@ -20,42 +18,13 @@ with pplab.Lab(store=sys.argv[1], user="bob") as lab:
 """
 
 
-@pytest.fixture
-def labs(tmp_path):
-    team = tmp_path / "team"
-    team.mkdir()
-    opened = [meeting_labs.lab(tmp_path, user, team) for user in ("ada", "bob")]
-    yield opened
-    for one in opened:
-        one.close()
-
-
-def pull_beside(lab):
-    meeting_labs.ended(meeting_labs.start(PULLS, lab.folder))
-
-
-def test_a_dashboard_shows_what_another_process_pulled(labs):
-    ada, bob = labs
-    ada.run("Say hello.", n=1)
-    ada.push()
-    shown = threading.Event()
-    dashboard = Dashboard(bob)
-    dashboard.observe(lambda change: shown.set() if change["new"]["recent"] else None, "board")
-    assert not shown.is_set()
-    pull_beside(bob)
-    assert shown.wait(WAIT_S)
-    (line,) = dashboard.board["recent"]
-    assert (line["id"], line["status"]) == (ada.experiment().id, "completed")
-    dashboard.close()
-
-
-def test_every_record_of_several_segments_is_told_and_as_another_labs(labs):
+def test_what_another_process_pulls_is_told_record_by_record_as_another_labs_and_a_dashboard_shows_it(labs):
     ada, bob = labs
     wanted = set()
-    for number in range(5):
+    for number in range(3):
         wanted.add(ada.run(f"Number {number}.", n=1).id)
         ada.push()
-    told, all_told = {}, threading.Event()
+    told, all_told, shown = {}, threading.Event(), threading.Event()
 
     def note(changes):
         told.update((change.row.experiment_id, change.pulled) for change in changes)
@@ -63,7 +32,13 @@ def test_every_record_of_several_segments_is_told_and_as_another_labs(labs):
             all_told.set()
 
     watcher = RecordWatcher(RecordReader(bob.folder / "journal", "experiment"), on_batch=note)
-    pull_beside(bob)
+    dashboard = Dashboard(bob)
+    dashboard.observe(lambda change: shown.set() if len(change["new"]["recent"]) == 3 else None, "board")
+    assert not shown.is_set()
+    meeting_labs.ended(meeting_labs.start(PULLS, bob.folder))
+    assert shown.wait(WAIT_S)
+    assert {(line["id"], line["status"]) for line in dashboard.board["recent"]} == {(one, "completed") for one in wanted}
+    dashboard.close()
     assert all_told.wait(WAIT_S)
     own = bob.run("Of bob.", n=1).id
     assert {told[one] for one in wanted} == {True}

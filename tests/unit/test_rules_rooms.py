@@ -97,10 +97,16 @@ def tree(path):
     return ast.parse(path.read_text("utf-8"))
 
 
+@cache
+def nodes(path):
+    return list(ast.walk(tree(path)))
+
+
 def module(path):
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
 def ours(name):
     """Return which of our modules an imported dotted name is, or lies in."""
     parts = name.split(".")[1:]
@@ -114,13 +120,14 @@ def ours(name):
 
 def imported_names(path):
     """Yield the dotted names that a file imports, wherever the import stands."""
-    for node in ast.walk(tree(path)):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def imported_modules(path):
     """Return our modules that a file imports, other than itself; the package's own name (its version) is no module."""
     names = (name for name in imported_names(path) if name.partition(".")[0] == "pplab")
@@ -240,29 +247,30 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
     assert imported - declared == set()
 
 
+@cache
 def runtime_names(path):
-    """Yield the dotted names that a file imports when it runs; types alone need no package."""
+    """Return the dotted names that a file imports when it runs; types alone need no package."""
     types_only = {
         id(inner)
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
         for inner in ast.walk(node)
     }
-    for node in ast.walk(tree(path)):
+    names = set()
+    for node in nodes(path):
         if id(node) not in types_only and isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif id(node) not in types_only and isinstance(node, ast.ImportFrom):
-            yield node.module
+            names.add(node.module)
+    return names
 
 
 def test_sql_is_written_in_the_store_only():
     def strings(path):
         docs = {
-            ast.get_docstring(n, clean=False)
-            for n in ast.walk(tree(path))
-            if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef))
+            ast.get_docstring(n, clean=False) for n in nodes(path) if isinstance(n, (ast.Module, ast.ClassDef, ast.FunctionDef))
         }
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in docs:
                 yield node.value
 
@@ -282,14 +290,14 @@ def test_no_module_holds_state_that_changes():
     wrong = []
     for path in FILES:
         where, body = path.relative_to(ROOT).as_posix(), tree(path)
-        classes = {n.name for n in ast.walk(body) if isinstance(n, ast.ClassDef) and not _frozen(n)}
+        classes = {n.name for n in nodes(path) if isinstance(n, ast.ClassDef) and not _frozen(n)}
         names = {}
         for node in body.body:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
             for target in targets:
                 if isinstance(target, ast.Name):
                     names[target.id] = node.value
-        changed = _changed(body) if names else set()
+        changed = _changed(nodes(path)) if names else set()
         for name, value in names.items():
             made = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else None
             if (made in classes or name in changed) and (where, name) not in STATEFUL:
@@ -305,10 +313,10 @@ def _frozen(node):
     return decorated or any(isinstance(b, ast.Name) and b.id in ("NamedTuple", "Protocol", "Enum") for b in node.bases)
 
 
-def _changed(body):
+def _changed(body_nodes):
     """Return the names that some function rebinds (``global``) or changes in place."""
     changed = set()
-    for function in (n for n in ast.walk(body) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
+    for function in (n for n in body_nodes if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))):
         local = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)} | {
             n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         }
@@ -331,7 +339,7 @@ def _changed(body):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_module_opens_with_one_line_that_names_its_room_and_stays_small(path):
     text = path.read_text("utf-8")
-    opening = ast.get_docstring(ast.parse(text))
+    opening = ast.get_docstring(tree(path))
     assert opening, "it has no docstring"
     assert opening.splitlines()[0].endswith((".", "?")), "its first line is no sentence"
     assert text.count("\n") <= 500 or path.name == "lab.py"  # its verbs carry the documentation of the lab
@@ -378,10 +386,10 @@ def _told(handler):
     return bool(names & TELLS) or any(isinstance(node, ast.Raise) for node in inner)
 
 
-def _silent(text):
-    """Yield the lines where whatever goes wrong is passed over, or a named error is and nothing says why."""
+def _silent(text, body):
+    """Yield the lines of a module where whatever goes wrong is passed over, or a named error is and nothing says why."""
     lines = text.splitlines()
-    for node in ast.walk(ast.parse(text)):
+    for node in body:
         said = "#" in lines[getattr(node, "lineno", 1) - 1]
         if isinstance(node, ast.ExceptHandler):
             passes = all(isinstance(statement, (ast.Pass, ast.Continue)) for statement in node.body)
@@ -394,7 +402,7 @@ def _silent(text):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_error_is_passed_over_in_silence(path):
-    assert list(_silent(path.read_text("utf-8"))) == []
+    assert list(_silent(path.read_text("utf-8"), nodes(path))) == []
 
 
 @pytest.mark.parametrize(
@@ -409,14 +417,14 @@ def test_no_error_is_passed_over_in_silence(path):
     ],
 )
 def test_what_passes_over_an_error_in_silence_is_found(code):
-    assert list(_silent(code))
+    assert list(_silent(code, ast.walk(ast.parse(code))))
 
 
 def test_what_hands_an_error_on_to_the_log_does_so():
     """The names in `TELLS` are believed; each of these functions calls the log or one that does."""
     found = {}
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if (
                 isinstance(node, ast.FunctionDef)
                 and node.name in TELLS - {"log_error"}

@@ -88,26 +88,26 @@ def test_following_shows_the_result_at_the_end(lab: Lab, server: GatedServer, pp
     assert (code, data["id"], data["status"], len(data["responses"])) == (0, exp.id, "completed", 3)
 
 
-@pytest.mark.parametrize(
-    ("words", "refusal"),
-    [
-        ("--pause latest --cancel latest", "--pause and --cancel cannot be combined"),
-        ("concurrency=8", "'concurrency=8' belongs to no option"),
-        ("--pause latest concurrency=8", "'concurrency=8' belongs to no option"),
-        ("--limit latest", "there is no limit to change"),
-        ("--limit latest speed=8", "'speed=8' is no limit"),
-        ("--limit latest concurrency", "'concurrency' is no limit"),
-        ("--limit latest concurrency=eight", "concurrency='eight' is not a whole number"),
-        ("--limit latest concurrency=0", "out of range"),
-        ("--limit latest max_cost=-1", "not a positive number"),
-    ],
+SENSELESS = (
+    ("--pause latest --cancel latest", "--pause and --cancel cannot be combined"),
+    ("concurrency=8", "'concurrency=8' belongs to no option"),
+    ("--pause latest concurrency=8", "'concurrency=8' belongs to no option"),
+    ("--limit latest", "there is no limit to change"),
+    ("--limit latest speed=8", "'speed=8' is no limit"),
+    ("--limit latest concurrency", "'concurrency' is no limit"),
+    ("--limit latest concurrency=eight", "concurrency='eight' is not a whole number"),
+    ("--limit latest concurrency=0", "out of range"),
+    ("--limit latest max_cost=-1", "not a positive number"),
 )
-def test_what_makes_no_sense_is_one_line(lab: Lab, server: GatedServer, pp: Run, words: str, refusal: str) -> None:
+
+
+def test_what_makes_no_sense_is_one_line(lab: Lab, server: GatedServer, pp: Run) -> None:
     exp = lab.start("hello", n=1)
-    code, out, error = pp("runs", *words.split())
-    assert (code, out) == (2, "")
-    assert refusal in error
-    assert error.count("\n") == 1
+    for words, refusal in SENSELESS:
+        code, out, error = pp("runs", *words.split())
+        assert (code, out) == (2, "")
+        assert refusal in error
+        assert error.count("\n") == 1
     server.let()
     assert exp.wait().status == "completed"
 
@@ -139,9 +139,7 @@ def test_a_run_that_died_is_listed_as_interrupted_until_it_is_taken_off_or_resum
     assert "Nothing is running." in pp("runs")[1]
 
 
-def test_a_detached_run_says_where_to_find_it_and_a_resume_can_be_detached(
-    lab: Lab, server: GatedServer, pp: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_detached_run_says_where_to_find_it(lab: Lab, server: GatedServer, pp: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PPLAB_BASE_URL", server.base_url)
     monkeypatch.setenv("PPLAB_MODEL", "m")
     code, shown, _ = pp("run", "hello", "--n", "2", "--max-concurrency", "1", "--detach")
@@ -154,13 +152,23 @@ def test_a_detached_run_says_where_to_find_it_and_a_resume_can_be_detached(
     assert "running, detached" in pp("runs")[1]
     pp("runs", "--cancel", "latest")
     assert exp.wait().status == "interrupted"
-    server.let()
-    code, shown, _ = pp("run", "--resume", "latest", "--detach", "--json")
-    assert json.loads(shown)["data"]["id"] == exp.id
-    assert exp.wait().status == "completed"
     code, _, error = pp("run", "hello", "--detach", "--judge", "m")
     assert (code, error.count("\n")) == (2, 1)
     assert "--detach and --judge cannot be combined" in error
+
+
+@pytest.mark.soak
+def test_a_resume_can_be_detached(lab: Lab, server: GatedServer, pp: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PPLAB_BASE_URL", server.base_url)
+    monkeypatch.setenv("PPLAB_MODEL", "m")
+    exp = lab.start("hello", n=2, max_concurrency=1)
+    server.await_calls(1)
+    exp.cancel()
+    assert exp.wait().status == "interrupted"
+    server.let()
+    _, shown, _ = pp("run", "--resume", "latest", "--detach", "--json")
+    assert json.loads(shown)["data"]["id"] == exp.id
+    assert lab.experiment(exp.id).wait().status == "completed"
 
 
 def test_a_lab_that_can_only_be_read_lists_runs_and_detaches_none(

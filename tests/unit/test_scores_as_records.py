@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 
 import pytest
 
@@ -41,6 +43,30 @@ def run(lab):
     return lab.run(["Describe rain.", "List three birds."], n=2, sweep={"temperature": [0, 0.8]})
 
 
+def scored_lab(folder):
+    """Fill a lab with an experiment that was scored by a metric of the user's own; return its id."""
+    with pplab.Lab(store=folder, user="ada") as lab:
+        return run(lab).id
+
+
+@pytest.fixture
+def scored(made_once):
+    register_words()
+    return made_once(scored_lab)
+
+
+@pytest.fixture
+def filled(scored, tmp_path):
+    with pplab.Lab(store=shutil.copytree(scored[0], tmp_path / "filled"), user="ada") as lab:
+        yield lab
+
+
+@pytest.fixture
+def exp(filled, scored):
+    """An experiment that was scored by a metric of the user's own."""
+    return filled.experiment(scored[1])
+
+
 def counted(exp, factor=1):
     return [factor * len(text.split()) if "the" in text else None for text in exp.responses["text"]]
 
@@ -49,19 +75,17 @@ def values(exp):
     return exp.responses["words"].astype(object).where(exp.responses["words"].notna(), None).tolist()
 
 
-def test_a_users_metric_is_written_as_scores_and_read_as_a_column(lab):
-    register_words()
-    exp = run(lab)
+def test_a_users_metric_is_written_as_scores_and_read_as_a_column(filled, exp):
     assert values(exp) == counted(exp)
     assert exp.metrics[-1] == "words"
-    scores = lab.scores(exp)
+    scores = filled.scores(exp)
     assert list(scores["response_id"]) == list(exp.responses["response_id"])
     assert set(scores["source"]) == {"surface"}
     assert set(scores["version"]) == {"1"}
     assert list(scores["explanation"].dropna().unique()) in ([], ["not applicable"])
-    assert set(lab.sql("SELECT metrics FROM responses")["metrics"]) == {"{}"}
-    assert lab.response(exp.responses["response_id"][0]).metrics == {"words": counted(exp)[0]}
-    measures = lab.analytics().set_index("measure")
+    assert set(filled.sql("SELECT metrics FROM responses")["metrics"]) == {"{}"}
+    assert filled.response(exp.responses["response_id"][0]).metrics == {"words": counted(exp)[0]}
+    measures = filled.analytics().set_index("measure")
     own = [value for value in counted(exp) if value is not None]
     assert measures.loc["words", "n"] == len(own)
     assert measures.loc["words", "mean"] == pytest.approx(sum(own) / len(own))
@@ -78,7 +102,7 @@ def test_listeners_have_the_values_in_the_response(lab):
 
 
 def test_stored_answers_are_scored_later_and_again_in_another_version(lab):
-    exp = run(lab)
+    exp = lab.run("Describe rain.", n=2, sweep={"temperature": [0, 0.8]})
     with pytest.raises(BadInput, match="nothing to score by"):
         exp.score()
     register_words(higher_is_better=False)
@@ -92,7 +116,6 @@ def test_stored_answers_are_scored_later_and_again_in_another_version(lab):
     own = [value for value in counted(exp, 2) if value is not None]
     assert lab.analytics().set_index("measure").loc["words", "mean"] == pytest.approx(sum(own) / len(own))
     assert lab.verify().ok
-    assert lab.rebuild().equal
 
 
 @pytest.mark.soak
@@ -155,18 +178,16 @@ def test_a_metric_is_given_the_row_of_its_prompt(lab):
     assert score("It is blue.", "What is it?").detail["told"]["reason"].startswith("raised KeyError")
 
 
-def test_scores_travel_with_a_package_and_what_was_scored_there_does_not_stand_in_the_way(lab, tmp_path):
-    register_words()
-    exp = run(lab)
+def test_scores_travel_with_a_package_and_what_was_scored_there_does_not_stand_in_the_way(filled, exp, tmp_path):
     register_words(version="2", factor=2)
     exp.score()
-    package = lab.export(exp, "package", tmp_path / "p.zip").path
-    assert lab.replay(package).identical
+    package = filled.export(exp, "package", tmp_path / "p.zip").path
+    assert filled.replay(package).identical
     with pplab.Lab(store=tmp_path / "bob", user="bob") as bob:
         assert bob.verify(package).sha256
         bob.import_package(package)
         theirs = bob.experiment(exp.id)
-        assert list(bob.scores(theirs)["version"]) == list(lab.scores(exp)["version"])
+        assert list(bob.scores(theirs)["version"]) == list(filled.scores(exp)["version"])
         register_words(version="3", factor=3)
         assert values(theirs.score()) == counted(exp, 3)
         assert bob.import_package(package).new == 0
@@ -176,38 +197,28 @@ def test_scores_travel_with_a_package_and_what_was_scored_there_does_not_stand_i
 
 @pytest.mark.soak
 def test_a_package_without_scores_is_the_same_as_before_there_were_any(lab, tmp_path):
-    import zipfile
-
     package = lab.export(run(lab), "package", tmp_path / "p.zip").path
     assert "data/scores.jsonl" not in zipfile.ZipFile(package).namelist()
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
+def test_a_score_that_no_lab_wrote_is_found_in_a_package(filled, exp, tmp_path):
+    package = filled.export(exp, "package", tmp_path / "p.zip").path
+    lines = zipfile.ZipFile(package).read("data/scores.jsonl").decode().splitlines()
+    for field, value, words in (
         ("response_id", "nobody-1", "belongs to no response"),
         ("source", "oracle", "has a source that is none of pplab"),
         ("version", "7", "has an id that does not fit it"),
-    ],
-)
-def test_a_score_that_no_lab_wrote_is_found_in_a_package(lab, tmp_path, field, value, words):
-    register_words()
-    package = lab.export(run(lab), "package", tmp_path / "p.zip").path
-    import zipfile
-
-    lines = zipfile.ZipFile(package).read("data/scores.jsonl").decode().splitlines()
-    altered = json.dumps(json.loads(lines[0]) | {field: value}, sort_keys=True, separators=(",", ":"))
-    rehashed(package, {"data/scores.jsonl": "".join(f"{line}\n" for line in [altered, *lines[1:]]).encode()})
-    with pytest.raises(pplab.PplabError, match=words):
-        lab.verify(package)
+    ):
+        altered = json.dumps(json.loads(lines[0]) | {field: value}, sort_keys=True, separators=(",", ":"))
+        rehashed(package, {"data/scores.jsonl": "".join(f"{line}\n" for line in [altered, *lines[1:]]).encode()})
+        with pytest.raises(pplab.PplabError, match=words):
+            filled.verify(package)
 
 
-def test_scores_are_shown_exported_and_traced(lab, tmp_path):
-    register_words()
-    exp = run(lab)
+def test_scores_are_shown_exported_and_traced(filled, exp, tmp_path):
     assert "Scores besides the four" in static.full_experiment(exp).text
-    assert lab.export(exp, "csv", tmp_path / "scores.csv", what="scores").rows == len(exp.responses)
-    chain = lab.trace(lab.sql("SELECT score_id FROM scores LIMIT 1")["score_id"][0])
+    assert filled.export(exp, "csv", tmp_path / "scores.csv", what="scores").rows == len(exp.responses)
+    chain = filled.trace(filled.sql("SELECT score_id FROM scores LIMIT 1")["score_id"][0])
     assert [node.label for node in chain.nodes if node.kind == "score"] == ["words surface"]
     assert sum(node.kind == "response" for node in chain.nodes) == 1
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pplab.errors import BadInput
 from pplab.metrics import score, score_many
+from tests.soak import only_soak
 
 FOUR = ("creativity", "coherence", "structure", "completeness")
 EXAMPLES = 1000 if os.environ.get("PPLAB_SOAK") == "1" else 100
@@ -57,7 +58,10 @@ def test_any_mixture_of_markup_is_scored(pieces):
     assert sound(score("".join(pieces), "Answer as a table with 3 bullet points in JSON."))
 
 
-@pytest.mark.parametrize("name", texts.HOSTILE)
+LIKE_OTHERS = [f"1 MB of {what}" for what in ("square brackets", "stars", "quotation marks", "pipes", "open fences", "newlines")]
+
+
+@pytest.mark.parametrize("name", [*(name for name in texts.HOSTILE if name not in LIKE_OTHERS), *only_soak(*LIKE_OTHERS)])
 def test_a_hostile_text_is_scored_within_five_seconds(name):
     text = texts.HOSTILE[name]
     start = time.process_time()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -24,9 +25,24 @@ from pplab.views import static
 PROMPTS = ["Schreib „Grüße“ — 日本語, bitte 🌧", '=HYPERLINK("http://x")', "+1 more", "@home\nnow", "plain"]
 
 
+def made_lab(folder):
+    """Fill a lab with an experiment; return its id."""
+    with pplab.Lab(store=folder) as lab:
+        return lab.run(PROMPTS, n=1).id
+
+
 @pytest.fixture
-def made(lab):
-    return lab.run(PROMPTS, n=1)
+def lab(tmp_path, request, made_once):
+    """A lab, with an experiment where the test asks for one."""
+    if "made" in request.fixturenames:
+        shutil.copytree(made_once(made_lab)[0], tmp_path / ".pplab")
+    with pplab.Lab(store=tmp_path / ".pplab") as lab:
+        yield lab
+
+
+@pytest.fixture
+def made(lab, made_once):
+    return lab.experiment(made_once(made_lab)[1])
 
 
 def statuses(lab):
@@ -47,7 +63,9 @@ def test_a_csv_file_is_a_table_of_prompts_again(lab, made):
     assert lab.run("{prompt}", data="all.csv", n=1).responses["prompt"].iloc[0] == PROMPTS[0]
 
 
-@pytest.mark.parametrize(("what", "column"), [("audit", "occurred_at"), ("timing", "recorded_at")])
+@pytest.mark.parametrize(
+    ("what", "column"), [("audit", "occurred_at"), pytest.param("timing", "recorded_at", marks=pytest.mark.soak)]
+)
 def test_times_say_that_they_are_utc(lab, made, what, column):
     stored = {"audit": lab.audit, "timing": lab.timing}[what]()[column].iloc[0].isoformat()
     csv = pd.read_csv(lab.export(what=what, path="a.csv").path)[column].iloc[0]
@@ -91,25 +109,31 @@ def test_where_nothing_was_changed_nothing_is_said(lab, made, format):
     assert "apostrophe" not in static.export(done).text
 
 
-@pytest.mark.parametrize(
-    "wanted", [[], (), {}, pd.Series([], dtype=str), 5, 1.5, b"abc", [5], [None], [[]], object(), uuid.uuid4()]
-)
+NO_EXPERIMENT = ([], (), {}, pd.Series([], dtype=str), 5, 1.5, b"abc", [5], [None], [[]], object(), uuid.uuid4())
+
+
 @pytest.mark.parametrize("verb", ["export", "responses", "compare"])
-def test_what_is_no_experiment_is_refused_in_one_line(lab, made, verb, wanted):
-    with pytest.raises(BadInput) as refused:
-        lab.compare(made, wanted) if verb == "compare" else getattr(lab, verb)(wanted)
-    assert refused.value.hint
-    assert "experiment" in refused.value.message
+def test_what_is_no_experiment_is_refused_in_one_line(lab, made, verb):
+    for wanted in NO_EXPERIMENT:
+        with pytest.raises(BadInput) as refused:
+            lab.compare(made, wanted) if verb == "compare" else getattr(lab, verb)(wanted)
+        assert refused.value.hint
+        assert "experiment" in refused.value.message
     assert statuses(lab) == []
 
 
-@pytest.mark.parametrize(
-    "options", [{"format": 5}, {"format": None}, {"what": None}, {"path": 5}, {"path": ""}, {"ids": "latest", "what": "audit"}]
-)
-def test_an_export_of_an_unknown_kind_is_refused_in_one_line(lab, made, options):
-    with pytest.raises(BadInput) as refused:
-        lab.export(**options)
-    assert refused.value.hint
+def test_an_export_of_an_unknown_kind_is_refused_in_one_line(lab, made):
+    for options in (
+        {"format": 5},
+        {"format": None},
+        {"what": None},
+        {"path": 5},
+        {"path": ""},
+        {"ids": "latest", "what": "audit"},
+    ):
+        with pytest.raises(BadInput) as refused:
+            lab.export(**options)
+        assert refused.value.hint
     assert statuses(lab) == []
 
 
@@ -120,8 +144,10 @@ def test_what_is_no_path_is_refused_in_one_line(lab, verb):
 
 
 def test_experiments_are_taken_as_they_are_at_hand(lab, made):
-    for wanted in (made, made.id, [made], lab.experiments(), lab.experiments()["experiment_id"], (made, made.id)):
+    listed = lab.experiments()
+    for wanted in (made, made.id, [made], listed, listed["experiment_id"], (made, made.id)):
         assert len(lab.responses(wanted)) == len(PROMPTS)
+    for wanted in (made, listed):
         assert lab.export(wanted, path="all.csv").rows == len(PROMPTS)
     assert lab.experiment(made).id == made.id
 

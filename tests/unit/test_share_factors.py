@@ -16,6 +16,7 @@ from pplab.commands import command_table
 from pplab.commands.session import Session
 from pplab.plan.vocabulary import SCORES
 from pplab.views import static
+from tests.soak import only_soak
 
 STOPS = [["END"], ["STOP", "END"]]
 
@@ -53,7 +54,7 @@ def table(lab, ids, format, tmp_path):
     )
 
 
-@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+@pytest.mark.parametrize("format", ["csv", *only_soak("json", "parquet")])
 def test_a_file_of_several_experiments_has_a_column_for_every_factor_of_any(lab, made, tmp_path, format):
     frame = table(lab, [made[1], made[2]], format, tmp_path)
     of_factors, plain = frame[frame["experiment_id"] == made[1]], frame[frame["experiment_id"] == made[2]]

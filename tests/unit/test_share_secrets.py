@@ -9,6 +9,7 @@ import pytest
 
 import pplab
 from tests.servers import FaultServer
+from tests.soak import only_soak
 from tests.unit import share_labs
 
 KEY = "sk-proj-canary-9f8e7d6c5b4a39281706f5e4d3c2b1a0"
@@ -33,7 +34,7 @@ def test_the_search_for_leaks_finds_one(tmp_path):
     assert leaks(tmp_path)
 
 
-@pytest.mark.parametrize("model", ["play:echoes_key", "play:bad_key", "fast"])
+@pytest.mark.parametrize("model", ["play:echoes_key", "play:bad_key", *only_soak("fast")])
 def test_no_form_of_a_key_is_in_any_byte_of_recordings_packages_and_imports(tmp_path, model):
     with FaultServer() as server:
         with pplab.Lab(store=tmp_path / "lab", model=model, base_url=server.base_url, api_key=KEY, user="ada") as lab:

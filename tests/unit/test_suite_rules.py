@@ -133,7 +133,7 @@ def test_what_is_named_is_left_out_as_the_summary_says_and_an_expected_failure_i
     assert "Left out by PPLAB_TEST_SKIP: ratings, slow\n" in printed
 
 
-@pytest.mark.parametrize(("times", "status", "workers"), [(2, 0, 0), (3, 1, 2)])
+@pytest.mark.parametrize(("times", "status", "workers"), [(2, 0, 0), (3, 1, 1)])
 def test_two_reruns_are_shown_and_a_third_fails_the_run(tmp_path, times, status, workers):
     (tmp_path / "begun").mkdir()
     names = [f"page {number}" for number in range(times)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -26,11 +27,16 @@ PROMPT = "Write a tagline for a notebook."
 PATIENCE = 60
 
 
+def used_lab(folder):
+    """Fill a lab with a calibration and an experiment."""
+    with pplab.Lab(store=folder) as lab:
+        lab.calibrate("balanced")
+        lab.run(PROMPT, n=2, sweep={"temperature": [0, 0.7]})
+
+
 @pytest.fixture
-def lab(tmp_path):
-    with pplab.Lab(store=tmp_path / ".pplab") as opened:
-        opened.calibrate("balanced")
-        opened.run(PROMPT, n=2, sweep={"temperature": [0, 0.7]})
+def lab(tmp_path, made_once):
+    with pplab.Lab(store=shutil.copytree(made_once(used_lab)[0], tmp_path / ".pplab")) as opened:
         yield opened
 
 

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
+import pplab
 from pplab.plan.plan import PlannedCall
 from pplab.views import static
-from pplab.views.widgets.cards import LIVE_CARDS, PAGE, Cards
+from pplab.views.widgets import cards as room
+from pplab.views.widgets.cards import LIVE_CARDS, Cards
 from tests.servers import FaultServer
 from tests.unit.experiment_labs import attempts, lab_at
 
 PROMPT = "Write a tagline for a notebook."
+
+
+def stored_lab(folder):
+    """Fill a lab with an experiment over two temperatures; return its id."""
+    with pplab.Lab(store=folder) as lab:
+        return lab.run(PROMPT, parameters={"max_tokens": 20}, n=5, sweep={"temperature": [0.3, 1.5]}).id
+
+
+@pytest.fixture
+def lab(tmp_path, request, made_once):
+    """A lab, with an experiment where the test asks for one that is stored."""
+    if "stored" in request.fixturenames:
+        shutil.copytree(made_once(stored_lab)[0], tmp_path / ".pplab")
+    with pplab.Lab(store=tmp_path / ".pplab") as lab:
+        yield lab
+
+
+@pytest.fixture
+def stored(lab, made_once):
+    return lab.experiment(made_once(stored_lab)[1])
 
 
 @pytest.fixture
@@ -65,10 +88,9 @@ def settle(cards, is_told, timeout=20):
     assert is_told(cards)
 
 
-def test_the_static_forms_are_those_of_the_experiment(lab, run, show):
-    experiment = run(n=2)
-    forms, _ = show(lab, experiment)._repr_mimebundle_()
-    drawn = static.experiment(experiment)
+def test_the_static_forms_are_those_of_the_experiment(lab, stored, show):
+    forms, _ = show(lab, stored)._repr_mimebundle_()
+    drawn = static.experiment(stored)
     assert (forms["text/html"], forms["text/plain"]) == (drawn.html, drawn.text)
 
 
@@ -76,31 +98,32 @@ def test_before_an_answer_the_static_form_is_one_constant_line(lab, show):
     assert repr(show(lab)) == repr(show(lab)) == "pplab: answers are stored as they arrive"
 
 
-def test_cards_come_in_pages_in_plan_order(lab, run, show):
-    cards = show(lab, run(n=75, sweep={"temperature": [0, 0.7]}))
+def test_cards_come_in_pages_in_plan_order(lab, run, show, monkeypatch):
+    monkeypatch.setattr(room, "PAGE", 10)
+    cards = show(lab, run(n=8, sweep={"temperature": [0, 0.7]}))
     first, second = ask(cards), ask(cards, page=1)
-    assert [(m["page"], m["total"], len(m["cards"])) for m in (first, second)] == [(0, 150, PAGE), (1, 150, 50)]
+    assert [(m["page"], m["total"], len(m["cards"])) for m in (first, second)] == [(0, 16, 10), (1, 16, 6)]
     places = [place(card) for card in (*first["cards"], *second["cards"])]
     assert places == sorted(places)
     assert second["seq"] == first["seq"] + 1
 
 
 @pytest.mark.parametrize("page", [-1, 7])
-def test_a_page_that_is_not_there_is_the_nearest_one(lab, run, show, page):
-    assert ask(show(lab, run(n=2)), page=page)["page"] == 0
+def test_a_page_that_is_not_there_is_the_nearest_one(lab, stored, show, page):
+    assert ask(show(lab, stored), page=page)["page"] == 0
 
 
-def test_cards_are_sorted_by_a_score_best_first_and_unknown_last(lab, run, show):
-    shown = ask(show(lab, run(n=20, sweep={"temperature": [0.3, 1.5]})), sort="creativity")["cards"]
+def test_cards_are_sorted_by_a_score_best_first_and_unknown_last(lab, stored, show):
+    shown = ask(show(lab, stored), sort="creativity")["cards"]
     scores = [card["scores"].get("creativity") for card in shown]
     known = [score for score in scores if score is not None]
     assert known == sorted(known, reverse=True)
     assert scores[: len(known)] == known
 
 
-def test_cards_are_filtered_by_setting_and_status(lab, run, show):
-    cards = show(lab, run(n=3, sweep={"temperature": [0, 0.7]}))
-    assert {card["setting"] for card in ask(cards, setting=1)["cards"]} == {"temperature 0.7, max_tokens 20"}
+def test_cards_are_filtered_by_setting_and_status(lab, stored, show):
+    cards = show(lab, stored)
+    assert {card["setting"] for card in ask(cards, setting=1)["cards"]} == {"temperature 1.5, max_tokens 20"}
     assert ask(cards, status="failed") | {"seq": 0} == {"kind": "page", "page": 0, "total": 0, "cards": (), "seq": 0}
 
 
@@ -118,8 +141,8 @@ def test_cards_are_filtered_by_the_levels_of_any_factors(lab, run, show):
     assert ask(cards, levels={"gone": 1})["total"] == 6
 
 
-def test_a_column_that_is_no_column_sorts_nothing(lab, run, show):
-    cards = show(lab, run(n=3))
+def test_a_column_that_is_no_column_sorts_nothing(lab, stored, show):
+    cards = show(lab, stored)
     assert ask(cards, sort="; DROP TABLE")["cards"] == ask(cards)["cards"]
 
 
@@ -133,10 +156,10 @@ def test_the_reasons_for_a_score_are_words_and_sub_scores(lab, run, show):
     assert told["words"]
 
 
-def test_model_text_reaches_the_page_as_sanitised_html_only(lab, show):
+def test_model_text_reaches_the_page_as_sanitised_html_only(lab, stored, show):
     hostile = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) \x1b[31mred"
     cards = show(lab)
-    row = lab.response(lab.run(PROMPT, n=1).responses["response_id"][0])
+    row = lab.response(stored.responses["response_id"][0])
     cards.arrived(dataclasses.replace(row, text=hostile))
     card = cards.told[-1]["card"]
     assert "<img" not in card["html"]
@@ -144,17 +167,15 @@ def test_model_text_reaches_the_page_as_sanitised_html_only(lab, show):
     assert card["plain"] == hostile
 
 
-def test_answers_appear_one_by_one_and_the_rest_is_counted(lab, run, show):
+def test_answers_appear_one_by_one_and_the_rest_is_counted(lab, stored, show):
     cards = show(lab)
-    row = lab.response(run(n=1).responses["response_id"][0])
+    row = lab.response(stored.responses["response_id"][0])
     for replicate in range(LIVE_CARDS + 3):
         cards.arrived(dataclasses.replace(row, replicate=replicate))
     assert [m["kind"] for m in cards.told if m.get("kind")] == ["arrived"] * LIVE_CARDS
 
 
 def test_the_text_of_an_answer_that_is_being_written_grows_and_gives_way_to_the_answer(lab, run, show, monkeypatch):
-    from pplab.views.widgets import cards as room
-
     monkeypatch.setattr(room, "WRITING_SECONDS", 0.0)
     experiment = run(n=1)
     cards = show(lab, blocking=False)
@@ -172,10 +193,10 @@ def test_the_text_of_an_answer_that_is_being_written_grows_and_gives_way_to_the_
 @pytest.mark.parametrize(
     ("fault", "status", "badge", "failed"),
     [
-        ("length", "truncated", "truncated", False),
+        pytest.param("length", "truncated", "truncated", False, marks=pytest.mark.soak),
         ("refusal", "refused", "refused", False),
-        ("content_filter", "filtered", "filtered", False),
-        ("empty_text", "empty", "empty", False),
+        pytest.param("content_filter", "filtered", "filtered", False, marks=pytest.mark.soak),
+        pytest.param("empty_text", "empty", "empty", False, marks=pytest.mark.soak),
         ("unknown_model", "failed", "failed", True),
     ],
 )
@@ -192,8 +213,8 @@ def test_a_rejected_parameter_has_a_badge(tmp_path, server, show):
     assert card["badges"] == ("parameter rejected",)
 
 
-def test_the_embedded_model_is_named_on_every_card(lab, run, show):
-    assert all("embedded" in card["badges"] for card in ask(show(lab, run(n=2)))["cards"])
+def test_the_embedded_model_is_named_on_every_card(lab, stored, show):
+    assert all("embedded" in card["badges"] for card in ask(show(lab, stored))["cards"])
 
 
 def test_retry_sends_just_that_call_again_and_is_audited(tmp_path, server, show):
@@ -226,8 +247,6 @@ def test_a_retry_that_cannot_be_sent_is_shown_as_an_error(tmp_path, server, show
     with lab_at(tmp_path, server, "play:unknown_model") as lab:
         experiment = lab.run("retry elsewhere", n=1)
         response = ask(show(lab, experiment))["cards"][0]["id"]
-    import pplab
-
     with pplab.Lab(store=tmp_path / "lab") as other:
         cards = show(other, other.experiment(experiment.id))
         receive(cards, kind="resend", id=response)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -47,11 +48,16 @@ class Sent(list):
         return b"".join(base64.b64decode(m["data"]) for m in self if m["kind"] == "part")
 
 
-@pytest.fixture
-def lab(tmp_path):
-    with pplab.Lab(store=tmp_path / ".pplab", user="ada") as lab:
+def used_lab(folder):
+    """Fill a lab with a calibration and an experiment."""
+    with pplab.Lab(store=folder, user="ada") as lab:
         lab.calibrate("balanced")
         lab.run("Write a tagline.", n=3)
+
+
+@pytest.fixture
+def lab(tmp_path, made_once):
+    with pplab.Lab(store=shutil.copytree(made_once(used_lab)[0], tmp_path / ".pplab"), user="ada") as lab:
         yield lab
 
 
@@ -77,7 +83,7 @@ def wait_for(done):
     until = time.monotonic() + WAIT_S
     while not done():
         assert time.monotonic() < until
-        threading.Event().wait(0.01)
+        threading.Event().wait(0.05)
 
 
 def test_its_static_form_is_the_table_of_counts(lab, console):

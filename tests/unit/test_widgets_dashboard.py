@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ from pplab.views.widgets.dashboard import Dashboard
 from tests.soak import only_soak
 
 WAIT_S = 60
+TIMES = 20 if os.environ.get("PPLAB_SOAK") else 5
 PROMPT = "Write a tagline for a notebook."
 RUN_ELSEWHERE = "import pplab, sys; lab = pplab.Lab(store=sys.argv[1], user='eve'); lab.run('Elsewhere.', n=2); lab.close()"
 
@@ -41,17 +44,25 @@ class Changes:
             assert self._changed.wait_for(done, WAIT_S)
 
 
+def ran_lab(folder):
+    """Fill a lab with an experiment in a calibration; return its id."""
+    with pplab.Lab(store=folder, user="ada") as lab:
+        lab.calibrate("balanced")
+        return lab.run(PROMPT, n=5, sweep={"temperature": [0, 0.8, 1.6]}, calibration="latest").id
+
+
 @pytest.fixture
-def lab(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def lab(tmp_path, request, made_once):
+    """A lab, with an experiment where the test asks for one."""
+    if "ran" in request.fixturenames:
+        shutil.copytree(made_once(ran_lab)[0], tmp_path / ".pplab")
     with pplab.Lab(store=tmp_path / ".pplab", user="ada") as lab:
         yield lab
 
 
 @pytest.fixture
-def ran(lab):
-    lab.calibrate("balanced")
-    return lab.run(PROMPT, n=5, sweep={"temperature": [0, 0.8, 1.6]}, calibration="latest")
+def ran(lab, made_once):
+    return lab.experiment(made_once(ran_lab)[1])
 
 
 @pytest.fixture
@@ -88,7 +99,7 @@ def in_cell(monkeypatch, execution):
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
 
 
-def test_it_says_what_is_stored(dashboard, ran):
+def test_it_says_what_is_stored_and_the_front_joins_the_settings_that_no_other_beats(dashboard, ran):
     tiles = dashboard.board["tiles"]
     assert (tiles["experiments"], tiles["responses"], tiles["ok"]) == (1, 15, 15)
     assert (tiles["usable_share"], tiles["unusable"]) == (1, "")
@@ -97,6 +108,11 @@ def test_it_says_what_is_stored(dashboard, ran):
     for row, mean in zip(dashboard.board["settings"], summary["creativity"], strict=True):
         assert row["scores"]["creativity"]["value"] == pytest.approx(mean, abs=1e-4)
     assert dashboard.board["recent"][0]["prompt"] == PROMPT
+    points = dashboard._content.content.settings
+    places = [(p.precision.value, p.personality.value) for p in points]
+    for point, (x, y) in zip(points, places, strict=True):
+        beaten = any(a >= x and b >= y and (a, b) != (x, y) for a, b in places)
+        assert point.on_front is not beaten
 
 
 def test_it_begins_with_what_is_decided_on_the_one_experiment_that_it_shows(dashboard, lab, ran):
@@ -119,7 +135,7 @@ def test_without_experiments_it_says_how_to_get_one(lab):
     made.close()
 
 
-def test_its_static_form_is_the_same_in_every_lab_that_ran_the_same(dashboard, tmp_path):
+def test_its_static_form_has_charts_beside_tables_and_is_the_same_in_every_lab_that_ran_the_same(dashboard, ran, tmp_path):
     with pplab.Lab(store=tmp_path / "other", user="eve") as other:
         other.calibrate("balanced")
         other.run(PROMPT, n=5, sweep={"temperature": [0, 0.8, 1.6]}, calibration="latest")
@@ -127,9 +143,6 @@ def test_its_static_form_is_the_same_in_every_lab_that_ran_the_same(dashboard, t
         assert again.static() == dashboard.static()
         again.close()
     assert dashboard._repr_mimebundle_()[0]["text/plain"] == repr(dashboard)
-
-
-def test_the_static_form_has_charts_beside_tables_and_names_no_time_or_id(dashboard, ran):
     drawn = dashboard.static()
     assert drawn.html.count("data:image/svg+xml;base64,") == 2
     assert drawn.html.count("<table") == 4
@@ -137,8 +150,8 @@ def test_the_static_form_has_charts_beside_tables_and_names_no_time_or_id(dashbo
         assert varying not in drawn.text
 
 
-def test_setting_a_filter_reads_the_figures_again(dashboard, lab):
-    lab.run("Something else.", n=1)
+def test_setting_a_filter_reads_the_figures_again_and_experiments_are_found_and_listed_by_name(dashboard, lab):
+    lab.run("Something else.", n=1, name="Slogans", tags=["shop"])
     dashboard.calibration = lab.calibration().id
     assert (dashboard.board["tiles"]["experiments"], dashboard.took["operation"]) == (1, "dashboard")
     dashboard.calibration, dashboard.user = None, "nobody"
@@ -146,6 +159,11 @@ def test_setting_a_filter_reads_the_figures_again(dashboard, lab):
     dashboard.user, dashboard.factor = None, "max_tokens"
     assert dashboard._content.content.factor == "max_tokens"
     assert dashboard.problem is None
+    dashboard.search = "SHOP"
+    assert [(line["name"], line["prompt"]) for line in dashboard.board["recent"]] == [("Slogans", "Something else.")]
+    assert "Slogans" in dashboard.static().text
+    dashboard.search = "nobody calls it so"
+    assert dashboard.board["empty"] == "No experiment matches these filters."
 
 
 def test_a_result_of_this_kernel_appears_by_itself_and_is_no_update_from_elsewhere(dashboard, lab):
@@ -172,7 +190,8 @@ def test_a_line_of_the_journal_shows_before_the_tables_are_read(dashboard, lab, 
     monkeypatch.setattr(dashboard, "_on_batch", lambda _changes: None)
     monkeypatch.setattr(dashboard._live, "_on_batch", lambda _changes: None)
     changes = Changes(dashboard, "board")
-    run_elsewhere(lab)
+    with pplab.Lab(store=lab.folder, user="eve") as eve:
+        eve.run("Elsewhere.", n=2)
     changes.wait(lambda: dashboard.board["recent"][0]["status"] == "completed")
     line = dashboard.board["recent"][0]
     assert (line["user"], line["planned"], line["responses"]) == ("eve", 2, 0)
@@ -207,17 +226,13 @@ def test_when_the_tables_cannot_be_read_it_says_so_and_retry_helps(dashboard, mo
     assert dashboard._content.content.factor == "top_p"
 
 
-def test_the_figure_is_made_when_a_view_asks_and_only_once(dashboard):
+def test_the_figure_is_made_once_when_a_view_asks_and_stays_the_same_one_through_every_change(dashboard):
     assert dashboard.figure == ""
     draw(dashboard)
     reference = dashboard.figure
     assert reference == f"anywidget:{dashboard._figure.model_id}"
     draw(dashboard)
     assert dashboard.figure == reference
-
-
-def test_the_figure_is_the_same_one_through_every_change(dashboard):
-    draw(dashboard)
     figure, uids = dashboard._figure, [trace.uid for trace in dashboard._figure.data]
     dashboard.look = {"dark": True, "narrow": True, "still": True}
     dashboard.factor = "top_p"
@@ -233,16 +248,26 @@ def _names():
     return [*(f"settings-{m}" for m in metrics), *(f"curve-{m}" for m in metrics), "front", "plane", "latency", "tokens"]
 
 
-def test_a_view_gets_the_whole_figure_before_it_draws(dashboard, sent):
+def test_a_view_gets_the_whole_figure_before_it_draws_whatever_the_page_is_thought_to_have(dashboard, sent, monkeypatch):
     draw(dashboard)
     dashboard.factor = "top_p"
     receive(dashboard, kind="draw", view="v1")
     assert [message for message in sent if message.get("kind") == "draw"] == [{"kind": "draw", "view": "v1", "seq": 1}]
     assert dashboard._figure._widget_layout["annotations"][1]["text"] == "<b>Scores by top_p</b>"
+    states = []
+    monkeypatch.setattr(dashboard._figure, "_send", lambda message, buffers=None: states.append(message["state"]))
+    receive(dashboard, kind="draw", view="v")
+    whole = states[-1]
+    assert [trace["uid"] for trace in whole["_widget_data"]] == [trace.uid for trace in dashboard._figure.data]
+    assert whole["_widget_layout"]["xaxis"]["domain"] == list(dashboard._figure.layout.xaxis.domain)
 
 
-def test_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):
+def test_an_update_of_the_figure_is_small_and_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):
     draw(dashboard)
+    messages = []
+    dashboard._figure.observe(lambda change: messages.append(change["new"]), ["_py2js_update", "_py2js_animate"])
+    dashboard.factor = "max_tokens"
+    assert sum(len(json.dumps(message, default=str)) for message in messages) < 40_000
     moved = []
     animate = dashboard._figure._send_animate_msg
     monkeypatch.setattr(type(dashboard._figure), "_send_animate_msg", lambda self, *a, **k: moved.append(1) or animate(*a, **k))
@@ -252,14 +277,6 @@ def test_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):
     dashboard.look = {"dark": False, "narrow": False, "still": True}
     dashboard.factor = "temperature"
     assert not moved
-
-
-def test_an_update_of_the_figure_is_small(dashboard):
-    messages = []
-    draw(dashboard)
-    dashboard._figure.observe(lambda change: messages.append(change["new"]), ["_py2js_update", "_py2js_animate"])
-    dashboard.factor = "max_tokens"
-    assert sum(len(json.dumps(message, default=str)) for message in messages) < 40_000
 
 
 def test_the_selected_experiments_are_exported_and_sent_to_the_view_that_asks(dashboard, lab, ran, sent):
@@ -276,16 +293,13 @@ def test_the_selected_experiments_are_exported_and_sent_to_the_view_that_asks(da
     assert exports["sha256"].tolist() == [hashlib.sha256(data).hexdigest()]
 
 
-@pytest.mark.parametrize(
-    ("message", "words"),
-    [
+def test_what_cannot_be_done_is_said(dashboard):
+    for message, words in (
         ({"kind": "export", "ids": [], "format": "csv"}, "no experiment is selected"),
         ({"kind": "download", "view": "v1"}, "nothing was exported yet"),
-    ],
-)
-def test_what_cannot_be_done_is_said(dashboard, message, words):
-    receive(dashboard, **message)
-    assert dashboard.problem["message"] == words
+    ):
+        receive(dashboard, **message)
+        assert dashboard.problem["message"] == words
 
 
 def test_an_export_that_fails_says_so_and_can_be_retried(dashboard, ran):
@@ -297,13 +311,13 @@ def test_an_export_that_fails_says_so_and_can_be_retried(dashboard, ran):
     assert dashboard._failed["format"] == "xlsx"
 
 
-def test_running_its_cell_twenty_times_leaves_one_set_of_models_and_threads(lab, ran, monkeypatch):
+def test_running_its_cell_again_and_again_leaves_one_set_of_models_and_threads(lab, ran, monkeypatch):
     models = ipywidgets.widgets.widget._instances
     before = set(models)
-    for run in range(20):
+    for run in range(TIMES):
         in_cell(monkeypatch, f"run-{run}")
         made = Dashboard(lab)
-        if run % 7 == 0:
+        if run % 3 == 0:
             draw(made)
     draw(made)
     assert sorted(type(models[one]).__name__ for one in set(models) - before) == ["Dashboard", "Figure", "Layout"]
@@ -339,16 +353,6 @@ def test_running_its_cell_again_keeps_the_figure_even_one_that_is_being_made(lab
     assert len(made[0].data[-1].x) == len(second.board["settings"])
     second.close()
     assert made[0].comm is None
-
-
-def test_the_whole_figure_is_sent_before_it_is_shown_whatever_the_page_is_thought_to_have(dashboard, monkeypatch):
-    draw(dashboard)
-    sent = []
-    monkeypatch.setattr(dashboard._figure, "_send", lambda message, buffers=None: sent.append(message["state"]))
-    receive(dashboard, kind="draw", view="v")
-    whole = sent[-1]
-    assert [trace["uid"] for trace in whole["_widget_data"]] == [trace.uid for trace in dashboard._figure.data]
-    assert whole["_widget_layout"]["xaxis"]["domain"] == list(dashboard._figure.layout.xaxis.domain)
 
 
 def test_it_can_be_closed_while_plotly_is_being_loaded(dashboard, monkeypatch):
@@ -434,15 +438,6 @@ def test_experiments_with_unlike_prompts_stand_apart_and_it_says_so(dashboard, l
     assert dashboard.board["note"] == "What is chosen under Compare is not among these experiments."
 
 
-def test_experiments_are_found_and_listed_by_name(dashboard, lab):
-    lab.run("Something else.", n=1, name="Slogans", tags=["shop"])
-    dashboard.search = "SHOP"
-    assert [(line["name"], line["prompt"]) for line in dashboard.board["recent"]] == [("Slogans", "Something else.")]
-    assert "Slogans" in dashboard.static().text
-    dashboard.search = "nobody calls it so"
-    assert dashboard.board["empty"] == "No experiment matches these filters."
-
-
 def test_what_is_not_usable_is_counted_by_setting(lab):
     lab.run(PROMPT, n=3, settings=[{"max_tokens": 3}, {"max_tokens": 300}])
     dashboard = Dashboard(lab)
@@ -451,11 +446,3 @@ def test_what_is_not_usable_is_counted_by_setting(lab):
     assert dashboard.board["tiles"]["unusable"] == "3 truncated"
     assert "not usable" in dashboard.static().text
     dashboard.close()
-
-
-def test_the_front_joins_the_settings_that_no_other_beats(dashboard):
-    points = dashboard._content.content.settings
-    places = [(p.precision.value, p.personality.value) for p in points]
-    for point, (x, y) in zip(points, places, strict=True):
-        beaten = any(a >= x and b >= y and (a, b) != (x, y) for a, b in places)
-        assert point.on_front is not beaten

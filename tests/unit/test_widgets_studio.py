@@ -81,7 +81,7 @@ def reach(condition):
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until
-        threading.Event().wait(0.01)
+        threading.Event().wait(0.05)
 
 
 def test_an_edit_says_what_the_run_would_be(studio):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -25,11 +26,16 @@ WAIT_S = 60
 HAPPEN_ELSEWHERE = "import pplab, sys; lab = pplab.Lab(store=sys.argv[1], user='eve'); lab.calibrate('precise'); lab.close()"
 
 
-@pytest.fixture
-def lab(tmp_path):
-    with pplab.Lab(store=tmp_path / ".pplab", user="ada") as lab:
+def used_lab(folder):
+    """Fill a lab with a calibration and an experiment."""
+    with pplab.Lab(store=folder, user="ada") as lab:
         lab.calibrate("balanced")
         lab.run("Write a tagline.", n=3)
+
+
+@pytest.fixture
+def lab(tmp_path, made_once):
+    with pplab.Lab(store=shutil.copytree(made_once(used_lab)[0], tmp_path / ".pplab"), user="ada") as lab:
         yield lab
 
 
@@ -48,7 +54,7 @@ def wait_for(done):
     until = time.monotonic() + WAIT_S
     while not done():
         assert time.monotonic() < until
-        threading.Event().wait(0.01)
+        threading.Event().wait(0.05)
 
 
 def cell(**given):
