@@ -24,11 +24,15 @@ MAX_LINES = 50  # lines of this process
 def log_error(action: str, error: BaseException, *, lab: Path | None = None) -> None:
     """Log an error that is handled where it cannot be raised; ``lab`` is the folder of the one lab it is about, if it is.
 
-    The line holds no key that the environment holds or that looks like one, and no traceback, whose values nobody has looked at.
+    The line holds no key of an open lab or of the environment, or that looks like one, and no traceback, whose values nobody has
+    looked at: what one lab's calls failed on can be told in another lab's log, and in this process.
     """
-    scrub = Scrubber(os.environ.get("OPENAI_API_KEY"))
-    text = scrub(f"{action}: {type(error).__name__}: {error}{_place(error)}")
-    _logger().warning("%s", one_line(text), extra={"lab": lab})
+    logger = _logger()
+    text = f"{action}: {type(error).__name__}: {error}{_place(error)}"
+    open_labs = [handler.scrub for handler in tuple(logger.handlers) if isinstance(handler, LabLog)]
+    for scrub in (Scrubber(os.environ.get("OPENAI_API_KEY")), *open_labs):
+        text = scrub(text)
+    logger.warning("%s", one_line(text), extra={"lab": lab})
 
 
 def _place(error: BaseException) -> str:
@@ -119,13 +123,13 @@ class LabLog(_LineHandler):
     folder
         The lab's folder.
     scrub
-        Removes secrets from text.
+        Removes the lab's secrets from what is logged while it is open.
     """
 
     def __init__(self, folder: Path, scrub: Callable[[str], str]) -> None:
         super().__init__()
         self._folder = folder
-        self._scrub = scrub
+        self.scrub = scrub
 
     def begin(self) -> None:
         """Write from here on."""
@@ -140,9 +144,9 @@ class LabLog(_LineHandler):
         return getattr(record, "lab", None) in (None, self._folder)
 
     def write(self, line: str) -> None:
-        """Append a line, without keys; a file that has grown large becomes the former one."""
+        """Append a line; a file that has grown large becomes the former one."""
         path = self._folder / FILE
         if path.exists() and path.stat().st_size > MAX_BYTES:
             path.replace(path.with_name(f"{FILE}.1"))
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(self._scrub(line) + "\n")
+            file.write(f"{line}\n")

@@ -27,10 +27,16 @@ settings.load_profile("busy")
 
 SETTINGS = ("PPLAB_", "OPENAI_", "JUPYTERHUB_", "JPY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_", "OTEL_")
 LEFT_OUT = set(os.environ.get("PPLAB_TEST_SKIP", "").split(",")) - {""}
-ON_ONE_WORKER = (
-    *("tests/model/", "tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py"),
-    *("tests/store/test_store_users.py", "tests/unit/test_docs_site.py", "tests/unit/test_experiments_race.py"),
-    *("tests/unit/test_cluster_dask.py", "tests/unit/test_analysis_bradley_terry.py", "tests/unit/test_analysis_corrected_means.py"),
+ON_ONE_WORKER = (  # folders and files that make something dear once
+    *("tests/kernel/", "tests/model/", "tests/server/"),
+    *("tests/reader/test_reader.py", "tests/reader/test_reader_summaries.py", "tests/magic/test_magic_line.py"),
+    *(f"tests/store/test_store_{name}.py" for name in ("rebuild", "trace", "users", "verify")),
+    *(f"tests/unit/test_analysis_{name}.py" for name in ("bradley_terry", "corrected_means")),
+    *(f"tests/unit/test_{name}.py" for name in ("cluster_dask", "docs_site", "experiments_race", "rules_rooms", "suite_rules")),
+    *(f"tests/unit/test_{name}.py" for name in ("forget", "forget_remote", "judging", "rating", "reading", "scores_as_records")),
+    *(f"tests/unit/test_share_{name}.py" for name in ("export", "factors", "ratings")),
+    *(f"tests/unit/test_{name}.py" for name in ("version_0_1", "views_leave_no_trace", "views_originality")),
+    *(f"tests/unit/test_widgets_{name}.py" for name in ("cards", "console", "dashboard", "timing")),
 )
 MOST_RERUNS = 2  # of browser tests in one run: more is no busy machine but a test that cannot be trusted
 

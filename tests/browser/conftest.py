@@ -229,10 +229,10 @@ def close(page: Page, server: str, folder: str) -> None:
                  .forEach(tab => tab.dispose())""",
             folder,
         )
-    allowed = {"X-XSRFToken": cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "_xsrf"}
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     for session in page.request.get(f"{server}/api/sessions").json():
         if session["path"].startswith(f"{folder}/"):
-            answer = page.request.delete(f"{server}/api/sessions/{session['id']}", headers=allowed)
+            answer = page.request.delete(f"{server}/api/sessions/{session['id']}", headers={"X-XSRFToken": cookies["_xsrf"]})
             assert answer.ok or answer.status == NOT_FOUND, answer.text()
 
 
