@@ -29,8 +29,9 @@ def log_error(action: str, error: BaseException, *, lab: Path | None = None) -> 
     """
     logger = _logger()
     text = f"{action}: {type(error).__name__}: {error}{_place(error)}"
-    open_labs = [handler.scrub for handler in tuple(logger.handlers) if isinstance(handler, LabLog)]
-    for scrub in (Scrubber(os.environ.get("OPENAI_API_KEY")), *open_labs):
+    scrubs: list[Callable[[str], str]] = [Scrubber(os.environ.get("OPENAI_API_KEY"))]
+    scrubs += [handler.scrub for handler in tuple(logger.handlers) if isinstance(handler, LabLog)]
+    for scrub in scrubs:
         text = scrub(text)
     logger.warning("%s", one_line(text), extra={"lab": lab})
 

@@ -106,14 +106,14 @@ def environment() -> str:
         if key in seen:
             continue
         try:
-            found = metadata.distribution(name)
+            found = metadata.metadata(name)
         except metadata.PackageNotFoundError:
             if key == "pplab":
                 seen[key] = __version__
                 left += DIRECT
             continue
-        seen[key] = found.version
-        needs = [need for need in found.requires or () if "extra ==" not in need]
+        seen[key] = found["Version"]
+        needs = [need for need in found.get_all("Requires-Dist") or () if "extra ==" not in need]
         left += [match.group() for need in needs if (match := re.match(r"[A-Za-z0-9._-]+", need))]
     lines = [f"# Python {platform.python_version()}", *(f"{name}=={version}" for name, version in sorted(seen.items()))]
     return "\n".join(lines) + "\n"
