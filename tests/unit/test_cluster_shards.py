@@ -24,6 +24,8 @@ from pplab.models.types import Reply
 from pplab.plan.vocabulary import SCORES
 from pplab.scoring.registry import unregister
 from tests.servers import FaultServer
+from tests.servers.batches import answer
+from tests.servers.plain import PlainServer
 from tests.soak import only_soak
 
 ROOT = Path(__file__).parents[2]
@@ -72,18 +74,19 @@ def events(lab, experiment):
 # -- the same, however many -------------------------------------------------------------------------------------------------
 
 
-def test_several_processes_give_what_one_gives(own_metrics):
-    with pplab.Lab(store=":temp:") as lab:
+def test_several_processes_give_what_one_gives(own_metrics, tmp_path):
+    said = PlainServer(reply=lambda body: (200, json.dumps(answer(body)[1]).encode(), {}))
+    with said as server, pplab.Lab(store=tmp_path / "lab", model="m", base_url=server.base_url, api_key=KEY) as lab:
         told = {}
 
         def run(processes):
             told[processes] = heard = []
-            options = {"n": 3, "sweep": {"temperature": [0, 1]}, "seed": 3, "checks": [mentions], "expected": ["light", "tea"]}
+            options = {"n": 3, "sweep": {"temperature": [0, 1]}, "seed": 3, "checks": [mentions], "expected": ["lamp", "sea"]}
             return lab.run(["Describe a lighthouse.", "What is tea?"], processes=processes, on_response=heard.append, **options)
 
         def mentions(text, prompt, row):
             "Whether it names a thing."
-            return "tea" in text or "light" in text
+            return "sea" in text or "lamp" in text
 
         experiments = {processes: run(processes) for processes in (1, 2)}
         for processes, experiment in experiments.items():
@@ -152,15 +155,14 @@ def test_a_server_that_refuses_many_at_once_is_waited_for(server, tmp_path):
 
 @pytest.mark.parametrize("processes", [2, *only_soak(3)])
 def test_no_process_sends_a_call_that_could_pass_max_cost_or_shows_the_key(server, tmp_path, processes):
-    shown = []
     with lab_at(tmp_path, server, "play:echoes_key") as lab:
         lab.configuration.prices = {"play:echoes_key": [100.0, 1000.0]}  # an answer is $0.0612, and at most $0.1022
         experiment = lab.start(
             "costly shards", n=40, parameters={"max_tokens": 100}, max_cost=1.0, max_concurrency=8, processes=processes
         )
         until(workers)
-        while experiment.running:
-            shown += [words for worker in workers() if (words := begun_with(worker))]
+        shown = [words for worker in workers() if (words := begun_with(worker))]
+        experiment.wait()
         spent = experiment.responses["cost"].sum()
         assert experiment.status == "paused"
         assert "max_cost=$1" in experiment.reason

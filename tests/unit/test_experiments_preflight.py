@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import types
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from pplab.plan.plan import Plan, make_plan
 from pplab.plan.settings import ModelAsked
 from pplab.store.history import ModelStats
 from tests.servers import FaultServer
+from tests.servers.batches import answer
+from tests.servers.plain import PlainServer
 from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
@@ -77,7 +80,8 @@ def test_it_says_in_one_line_how_many_prompts_settle_it() -> None:
 
 def test_the_labs_own_spread_is_used_once_it_has_twenty_prompts(tmp_path: Path) -> None:
     prompts = [f"Describe a walk of {hours} hours." for hours in range(20)]
-    with pplab.Lab(store=tmp_path / ".pplab") as lab:
+    said = PlainServer(reply=lambda body: (200, json.dumps(answer(body)[1]).encode(), {}))
+    with said as server, pplab.Lab(store=tmp_path / ".pplab", model="m", base_url=server.base_url, api_key="k") as lab:
         assert "assuming a spread" in lab.preflight(prompts, n=2, sweep={"temperature": [0.2, 1]}).words
         lab.run(prompts, n=2, sweep={"temperature": [0.5, 1]}, parameters={"max_tokens": 300})
         found = lab.preflight(prompts[:3], sweep={"temperature": [0.2, 1]})

@@ -87,11 +87,14 @@ def test_the_same_race_run_again_sends_the_same_calls(lab: pplab.Lab, whole: Exp
 
 def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab: pplab.Lab, whole: Experiment) -> None:
     cut = (len(whole.plan) + 60) // 2  # between two looks
+    counted: list[Any] = []
 
     def stop(_: object) -> None:
         nonlocal cut
         cut -= 1
         if cut == 0:
+            stored = lab.sql("SELECT plan FROM experiments WHERE experiment_id = ?", [running.id])["plan"][0]
+            counted.extend(json.loads(stored)["race"]["looks"])  # also if this process were killed now
             running.cancel()
 
     running = lab.start(PROMPTS, **RACE, on_response=stop, max_concurrency=1)
@@ -99,11 +102,13 @@ def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab
     assert running.status == "interrupted"
     taken = looks(running)
     assert taken == looks(whole)[: len(taken)]
+    assert len(counted) == len(taken)
     resumed = lab.experiment(running.id).resume().wait()
     assert looks(resumed) == looks(whole)
     assert resumed.verdict().headline == whole.verdict().headline
 
 
+@pytest.mark.soak
 def test_after_kill_9_a_race_goes_on_as_if_nothing_had_happened(whole: Experiment, tmp_path: Path) -> None:
     code = f"""
 import os, pplab
