@@ -185,14 +185,17 @@ WITHOUT_VALUE = {
 }
 
 
+def always(returned):
+    async def price(text):
+        """Return what it is told to."""
+        return returned
+
+    return price
+
+
 def test_what_was_paid_for_no_value_is_kept(lab):
     for name, (returned, _) in WITHOUT_VALUE.items():
-
-        async def price(text, returned=returned):
-            """Return what it is told to."""
-            return returned
-
-        metric(name)(price)
+        metric(name)(always(returned))
     scores = lab.scores(lab.run(["Describe rain."], n=1)).set_index("metric")
     assert scores["value"].isna().all()
     assert scores["explanation"].to_dict() == {name: reason for name, (_, reason) in WITHOUT_VALUE.items()}

@@ -60,26 +60,29 @@ FAILURES = [
 ]
 
 
-def played(lab: Lab, experiment: Experiment) -> tuple[Any, Any, list[tuple[str, int]]]:
-    """Return the only response of an experiment, its row of the table, and what was decided at each attempt."""
-    stored = lab.sql("SELECT * FROM responses WHERE experiment_id = ?", [experiment.id]).iloc[0]
-    made = lab.sql("SELECT decision, attempt FROM call_attempts WHERE response_id = ? ORDER BY attempt", [stored["response_id"]])
-    return experiment.responses.iloc[0], stored, list(made.itertuples(index=False, name=None))
+def played(lab: Lab, made: list[Experiment]) -> list[tuple[Any, list[str]]]:
+    """Return of each experiment the row of its only response and what was decided at each attempt."""
+    rows = lab.sql("SELECT * FROM responses").set_index("experiment_id")
+    stored = (
+        lab.sql("SELECT response_id, decision FROM call_attempts ORDER BY attempt").groupby("response_id")["decision"].agg(list)
+    )
+    assert rows.index.is_unique
+    return [(rows.loc[one.id], stored[rows.loc[one.id, "response_id"]]) for one in made]
 
 
 def test_an_answer_good_or_bad_gets_its_status_and_every_attempt_is_stored(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:ok") as lab:
         made = [lab.run(f"answer {a[0]}", n=1, models=[f"play:{a[0]}"], parameters={"temperature": 0.5}) for a in ANSWERS]
-        for experiment, (steps, status, words, decisions) in zip(made, ANSWERS, strict=True):
-            row, stored, attempted = played(lab, experiment)
+        found = zip(made, played(lab, made), ANSWERS, strict=True)
+        for experiment, (row, decided), (steps, status, words, decisions) in found:
             assert row["status"] == status, steps
-            assert [decision for decision, _ in attempted] == decisions, steps
+            assert decided == decisions, steps
             if words:
                 assert re.search(words, row["error"], re.IGNORECASE), steps
             if steps == "no_usage":
                 assert row[["input_tokens", "output_tokens"]].isna().all()
             if status == "rejected":
-                assert "temperature" in json.loads(stored["rejected"])
+                assert "temperature" in json.loads(row["rejected"])
                 assert "rejected temperature" in " ".join(experiment.warnings)
             assert experiment.status == ("failed" if status == "rejected" else "completed"), steps
 
@@ -89,13 +92,12 @@ def test_what_cannot_be_read_or_is_refused_fails_in_plain_words_and_is_not_asked
 ) -> None:
     with lab_at(tmp_path, server, "play:ok") as lab:
         made = [lab.run(f"fail {step}", n=1, models=[f"play:{step}"]) for step, _ in FAILURES]
-        for experiment, (step, words) in zip(made, FAILURES, strict=True):
-            row, _, attempted = played(lab, experiment)
+        for experiment, (row, decided), (step, words) in zip(made, played(lab, made), FAILURES, strict=True):
             assert experiment.status == "failed", step
             assert row["status"] == "failed", step
             assert re.search(words, row["error"]), step
             assert "Traceback" not in row["error"], step
-            assert attempted == [("stop", 1)], step
+            assert decided == ["stop"], step
 
 
 def test_a_server_that_stays_broken_is_given_up_within_the_deadline_with_its_status_and_text(
@@ -189,13 +191,12 @@ STREAMS = [
 def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "play:ok") as lab:
         made = [lab.run(f"stream {step}", n=1, models=[f"play:{step}"], stream=True, deadline=2) for step, _ in STREAMS]
-        for experiment, (step, status) in zip(made, STREAMS, strict=True):
-            row, stored, _ = played(lab, experiment)
+        for (row, _), (step, status) in zip(played(lab, made), STREAMS, strict=True):
             assert row["status"] == status, step
             if status in ("truncated", "timeout"):
                 assert row["text"].startswith("The keeper climbed"), step
                 assert row["error"] or row["finish_reason"] == "length", step
-            assert stored["first_token_ms"] is not None, step
+            assert row["first_token_ms"] is not None, step
 
 
 @pytest.mark.soak
