@@ -68,4 +68,4 @@ def until(true: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+        time.sleep(0.05)
