@@ -1,4 +1,4 @@
-"""The notebook that JupyterLab's launcher makes runs as it is, on fewer topics; `test_experiment_notebook.py` has it in a kernel."""
+"""The notebook that JupyterLab's launcher makes runs as it is, on fewer topics; `make soak` runs it in a kernel, too."""
 
 from __future__ import annotations
 
