@@ -1,6 +1,7 @@
-"""A real JupyterLab and a real browser: one of each for all tests of this folder, a page and a notebook for each test.
+"""A real JupyterLab and a real browser: one of each, and one page, for all tests of this folder, and a notebook for each test.
 
-Tests that look, or change no more than what the last cell makes anew, share the page, notebook and kernel of their file.
+Loading JupyterLab takes a page as long as all that most tests do in it. Tests that look, or change no more than what the last
+cell makes anew, share the notebook and kernel of their file, too; tests that alter what a page is have one of their own.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 EXTENSION = Path(__file__).parents[2] / "pplab" / "views" / "widgets" / "static" / "labextension"
 AXE = Path(__file__).parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
@@ -144,13 +145,20 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="package")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """What the pages share: what was loaded once, and the size of a window."""
+    with browser.new_context(viewport=SIZE, accept_downloads=True) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
+
+
 @dataclass
 class Opened:
-    """A page 1,400 pixels wide, the errors that it logged, and its notebook if that is kept for other tests."""
+    """A page 1,400 pixels wide, and the errors that it logged."""
 
     page: Page
     errors: list[str] = field(default_factory=list)
-    notebook: Notebook | None = None
 
     def no_errors(self) -> None:
         """Fail if the page has logged an error since this was asked last."""
@@ -159,11 +167,9 @@ class Opened:
         assert found == []
 
 
-def open_page(browser: Browser) -> Opened:
-    """Open a fresh page in a context of its own."""
-    context = browser.new_context(viewport=SIZE, accept_downloads=True)
-    made = Opened(context.new_page())
-    made.page.set_default_timeout(PATIENCE)
+def open_page(profile: BrowserContext) -> Opened:
+    """Open a fresh page."""
+    made = Opened(profile.new_page())
     made.page.on(
         "console",
         lambda message: made.errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None,
@@ -173,12 +179,66 @@ def open_page(browser: Browser) -> Opened:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def page(profile: BrowserContext) -> Iterator[Page]:
     """Open a fresh page; the test fails if the page logs an error."""
-    opened = open_page(browser)
+    opened = open_page(profile)
     yield opened.page
-    opened.page.context.close()
+    opened.page.close()
     opened.no_errors()
+
+
+@dataclass(slots=True)
+class Window:
+    """JupyterLab in the page that the tests use in turn; after one that failed the next gets a new page."""
+
+    profile: BrowserContext
+    server: Server
+    opened: Opened | None = None
+
+    def use(self) -> Opened:
+        """Return the page with JupyterLab in it, wherever the test before has led it."""
+        if self.opened is None:
+            self.opened = open_page(self.profile)
+        page = self.opened.page
+        page.set_viewport_size(SIZE)
+        if not page.evaluate("() => Boolean(window.jupyterapp?.shell.activateById) && location.pathname.startsWith('/lab')"):
+            page.goto(f"{self.server.url}/lab/workspaces/window?reset")
+            page.wait_for_function(LOADED)
+        page.evaluate("() => jupyterapp.shell.collapseLeft()")
+        return self.opened
+
+    def end(self, request: pytest.FixtureRequest) -> None:
+        """Fail the test if the page has logged an error, and close the page of a test that failed."""
+        opened, failed = self.opened, request.node.stash.get(FAILED, False)
+        if failed or opened.errors:
+            opened.page.close()
+            self.opened = None
+        if not failed:
+            opened.no_errors()
+
+
+def close(page: Page, server: str, folder: str) -> None:
+    """Close the notebooks of a folder and every view of ours, and end the folder's kernels."""
+    if not page.is_closed():
+        page.evaluate(
+            """folder => [...(window.jupyterapp?.shell.widgets('main') ?? [])]
+                 .filter(tab => tab.id.startsWith('pplab') || tab.context?.path.startsWith(`${folder}/`))
+                 .forEach(tab => tab.dispose())""",
+            folder,
+        )
+    for session in page.request.get(f"{server}/api/sessions").json():
+        if session["path"].startswith(f"{folder}/"):
+            page.request.delete(f"{server}/api/sessions/{session['id']}")
+
+
+LOADED = """() => window.jupyterapp?.shell.currentWidget && jupyterapp.commands.hasCommand('pplab:open-experiment')
+               && !document.getElementById('jupyterlab-splash')"""
+
+
+@pytest.fixture(scope="package")
+def window(profile: BrowserContext, server: Server) -> Window:
+    """Keep the page that the tests use in turn."""
+    return Window(profile, server)
 
 
 @dataclass(slots=True)
@@ -189,11 +249,27 @@ class Notebook:
     path: Path
     url: str
 
+    @property
+    def folder(self) -> str:
+        """The folder's name, in the folder that JupyterLab shows."""
+        return self.path.parent.name
+
     def open(self) -> Notebook:
-        """Open it, or load the page again."""
+        """Open it in a workspace of its own, or load the page again."""
         self.page.goto(self.url)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         return self.wait_for("() => jupyterapp.shell.currentWidget?.context?.isReady")
+
+    def show(self) -> Notebook:
+        """Open it in a tab of the JupyterLab that is there."""
+        path = f"{self.folder}/{self.path.name}"
+        self.command("docmanager:open", path=path, factory="Notebook")
+        shown = "jupyterapp.shell.currentWidget?.context"
+        return self.wait_for(f"() => {shown}?.path === {json.dumps(path)} && {shown}.isReady")
+
+    def close(self) -> None:
+        """Close what is open of its folder, and end its kernels."""
+        close(self.page, self.url.partition("/lab/")[0], self.folder)
 
     def run_all(self) -> Notebook:
         """Run every cell and wait until the kernel has finished them."""
@@ -217,12 +293,7 @@ class Notebook:
 
     def shut_down(self) -> None:
         """End its kernel."""
-        self.page.evaluate(
-            """patience => Promise.race([
-                 jupyterapp.shell.currentWidget?.sessionContext?.shutdown(), new Promise(done => setTimeout(done, patience))
-               ]).then(() => undefined)""",
-            PATIENCE / 4,
-        )
+        self.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Run a command of JupyterLab."""
@@ -240,7 +311,7 @@ class Notebook:
 
     def widget(self, name: str) -> Locator:
         """Return the root of the widget with this name."""
-        return self.page.locator(f".jp-OutputArea [data-pplab='{name}']")
+        return self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) .jp-OutputArea [data-pplab='{name}']")
 
     def theme(self, name: str) -> Notebook:
         """Change JupyterLab's theme: ``JupyterLab Light``, ``JupyterLab Dark`` or ``JupyterLab Dark High Contrast``."""
@@ -263,7 +334,7 @@ class Notebook:
 
 
 def make_notebook(page: Page, server: Server, request: pytest.FixtureRequest, cells: tuple[str, ...], name: str) -> Notebook:
-    """Make a notebook of these cells, in the folder of a test, and open it."""
+    """Make a notebook of these cells, in the folder of a test."""
     attempt = request.node.execution_count  # a test that is run again begins with a lab of its own
     folder = server.root / re.sub(r"\W+", "-", f"{request.module.__name__} {request.node.name} {attempt}")
     folder.mkdir(exist_ok=True)
@@ -271,21 +342,37 @@ def make_notebook(page: Page, server: Server, request: pytest.FixtureRequest, ce
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(made, path)
-    return Notebook(page, path, f"{server.url}/lab/workspaces/{folder.name}-{name}/tree/{folder.name}/{path.name}").open()
+    return Notebook(page, path, f"{server.url}/lab/workspaces/{folder.name}-{name}/tree/{folder.name}/{path.name}")
 
 
 @pytest.fixture
-def notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
+def notebook(window: Window, server: Server, request: pytest.FixtureRequest) -> Any:
     """Return a function that makes a notebook of these cells, in a folder of its own, and opens it."""
-    opened: list[Notebook] = []
+    request.node.stash[FAILED] = False
+    made: list[Notebook] = []
 
     def make(*cells: str, name: str = "notebook") -> Notebook:
-        opened.append(make_notebook(page, server, request, cells, name))
-        return opened[-1]
+        made.append(make_notebook(window.use().page, server, request, cells, name).show())
+        return made[-1]
 
     yield make
-    for one in opened:
-        one.shut_down()
+    for one in made:
+        one.close()
+    window.end(request)
+
+
+@pytest.fixture
+def own_notebook(page: Page, server: Server, request: pytest.FixtureRequest) -> Any:
+    """Return a function that does the same in the page of this test, in a workspace of its own."""
+    made: list[Notebook] = []
+
+    def make(*cells: str, name: str = "notebook") -> Notebook:
+        made.append(make_notebook(page, server, request, cells, name).open())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -297,34 +384,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[list[Opened]]:
-    """Keep the page that the tests of a file share, once there is one."""
-    pages: list[Opened] = []
-    yield pages
-    for one in pages:
-        one.notebook.shut_down()
-        one.page.context.close()
+def kept(window: Window) -> Iterator[list[Notebook]]:
+    """Keep the notebook that the tests of a file share, once there is one."""
+    notebooks: list[Notebook] = []
+    yield notebooks
+    for one in notebooks:
+        one.close()
 
 
 @pytest.fixture
-def same_notebook(browser: Browser, server: Server, kept: list[Opened], request: pytest.FixtureRequest) -> Any:
+def same_notebook(window: Window, server: Server, kept: list[Notebook], request: pytest.FixtureRequest) -> Any:
     """Return a function that runs the cells of the file's notebook, or the last of them anew where another test has run them."""
     request.node.stash[FAILED] = False
 
     def make(*cells: str) -> Notebook:
-        if not kept:
-            opened = open_page(browser)
-            kept.append(opened)
-            opened.notebook = make_notebook(opened.page, server, request, cells, "notebook")
-            return opened.notebook.run_all()
-        kept[0].page.set_viewport_size(SIZE)
-        return kept[0].notebook.run_last()
+        page = window.use().page
+        if kept and kept[0].page is page:
+            return kept[0].show().run_last()
+        kept.insert(0, make_notebook(page, server, request, cells, "notebook").show())
+        return kept[0].run_all()
 
     yield make
-    if kept and request.node.stash[FAILED]:
-        kept.pop().page.context.close()
-    for one in kept:
-        one.no_errors()
+    window.end(request)
 
 
 @pytest.fixture

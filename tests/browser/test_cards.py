@@ -11,8 +11,8 @@ RUN = "%%pplab run --n 3 --sweep temperature=0.2,1 --set max_tokens=40\nWrite a 
 
 
 @pytest.fixture
-def cards(notebook):
-    made = notebook("%load_ext pplab", RUN).run_all()
+def cards(same_notebook):
+    made = same_notebook("%load_ext pplab", RUN)
     expect(made.widget("cards").locator("[data-pplab='card']")).to_have_count(6)
     return made
 
@@ -101,12 +101,14 @@ def test_running_the_cell_again_leaves_one_live_set_of_cards(cards):
 
 
 @pytest.mark.soak
-def test_without_a_kernel_the_answers_stand_in_the_notebook_as_html(cards):
-    cards.save()
-    cards.python("import ipywidgets; ipywidgets.Widget.close_all()")
+def test_without_a_kernel_the_answers_stand_in_the_notebook_as_html(notebook):
+    made = notebook("%load_ext pplab", RUN).run_all()
+    expect(made.widget("cards").locator("[data-pplab='card']")).to_have_count(6)
+    made.save()
+    made.python("import ipywidgets; ipywidgets.Widget.close_all()")
     import nbformat
 
-    outputs = [o for cell in nbformat.read(cards.path, 4).cells for o in cell.get("outputs", [])]
+    outputs = [o for cell in nbformat.read(made.path, 4).cells for o in cell.get("outputs", [])]
     assert sum('data-pplab="card"' in o.get("data", {}).get("text/html", "") for o in outputs) == 1
 
 

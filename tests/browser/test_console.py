@@ -12,8 +12,8 @@ RUN = "%%pplab run --n 2 --calibration latest\nWrite a tagline for a notebook."
 
 
 @pytest.fixture
-def opened(notebook):
-    return notebook(LOAD, RUN, "%pplab audit").run_all()
+def opened(same_notebook):
+    return same_notebook(LOAD, RUN, "%pplab audit")
 
 
 @pytest.fixture

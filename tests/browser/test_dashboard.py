@@ -8,8 +8,6 @@ import io
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE
-
 LOAD = "%load_ext pplab\n_ = get_ipython().run_line_magic('pplab', 'calibrate --preset balanced')"
 RUN = (
     "import pplab\nlab = pplab.Lab()\n"
@@ -20,34 +18,38 @@ ELSEWHERE = "%load_ext pplab\n%pplab run --n 2 --user eve From elsewhere."
 LIVE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
 
 
-@pytest.fixture
-def opened(notebook):
-    return notebook(LOAD, RUN, SHOW).run_all()
-
-
-@pytest.fixture
-def dashboard(opened):
+def dashboard_of(opened):
     root = opened.widget("dashboard")
     expect(root.locator("svg.main-svg").first).to_be_visible()
     return root
 
 
 @pytest.fixture
-def second(opened, browser):
+def opened(same_notebook):
+    return same_notebook(LOAD, RUN, SHOW)
+
+
+@pytest.fixture
+def dashboard(opened):
+    return dashboard_of(opened)
+
+
+@pytest.fixture
+def new(notebook):
+    """A notebook whose lab, kernel or page the test changes."""
+    return notebook(LOAD, RUN, SHOW).run_all()
+
+
+@pytest.fixture
+def second(new, page):
     """Open another notebook on the same lab in a window of its own."""
     import nbformat
 
-    path = opened.path.with_name("second.ipynb")
-    made = nbformat.read(opened.path, as_version=4)
+    path = new.path.with_name("second.ipynb")
+    made = nbformat.read(new.path, as_version=4)
     made.cells = [nbformat.v4.new_code_cell(ELSEWHERE)]
     nbformat.write(made, path)
-    context = browser.new_context()
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    there = type(opened)(page, path, opened.url.replace("workspaces/", "workspaces/second-").replace("notebook.ipynb", path.name))
-    yield there.open()
-    page.evaluate("async () => { await jupyterapp.shell.currentWidget?.sessionContext?.shutdown() }")
-    context.close()
+    return type(new)(page, path, new.url.replace("workspaces/", "workspaces/second-").replace("notebook.ipynb", path.name)).open()
 
 
 DRAWN = """root => {
@@ -86,37 +88,39 @@ SLOW = """(() => {
 })()"""
 
 
-def test_it_is_drawn_and_live_where_anywidget_takes_its_models_for_failed(page, notebook):
+def test_it_is_drawn_and_live_where_anywidget_takes_its_models_for_failed(page, own_notebook):
     page.add_init_script(SLOW)  # on a busy machine plotly's 5 MB take longer than the two seconds that anywidget gives a model
-    opened = notebook(LOAD, RUN, SHOW).run_all()
+    opened = own_notebook(LOAD, RUN, SHOW).run_all()
     root = opened.widget("dashboard")
     expect_traces(opened, root, 12)
     opened.python("%pplab run --n 2 --user eve Somebody else.")
     expect(root.get_by_role("list", name="Totals")).to_contain_text("Responses14")
 
 
-def test_what_another_notebook_stores_appears_without_running_a_cell(opened, dashboard, second):
+def test_what_another_notebook_stores_appears_without_running_a_cell(new, second):
+    dashboard = dashboard_of(new)
     second.run_all()
     expect(dashboard).to_have_attribute("data-experiments", "2")
     row = dashboard.get_by_role("row", name="From elsewhere.")
     expect(row).to_contain_text("completed")
     expect(row).to_contain_text("eve")
     expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses14")
-    assert opened.python("print(len(dashboard.lab.audit(event='realtime_update_received')))") == "1\n"
+    assert new.python("print(len(dashboard.lab.audit(event='realtime_update_received')))") == "1\n"
 
 
 @pytest.mark.soak
-def test_a_filter_counts_again_what_it_lets_through(opened, dashboard):
-    opened.python("%pplab run --n 3 --user eve Somebody else.")
+def test_a_filter_counts_again_what_it_lets_through(new):
+    dashboard = dashboard_of(new)
+    new.python("%pplab run --n 3 --user eve Somebody else.")
     expect(dashboard).to_have_attribute("data-experiments", "2")
     dashboard.get_by_label("User").select_option("eve")
     expect(dashboard).to_have_attribute("data-experiments", "1")
     expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses3")
     expect(dashboard.get_by_role("button", name="dashboard took")).to_be_visible()
     expect(dashboard.locator(".textpoint")).to_have_count(1)  # one setting in the plane, when the marks have come to rest
-    opened.python("dashboard.factor = 'max_tokens'")
+    new.python("dashboard.factor = 'max_tokens'")
     expect(dashboard.locator(".annotation-text", has_text="Scores by max_tokens")).to_be_visible()
-    assert opened.python("print(dashboard.user, dashboard.factor)") == "eve max_tokens\n"
+    assert new.python("print(dashboard.user, dashboard.factor)") == "eve max_tokens\n"
 
 
 @pytest.mark.soak
@@ -153,16 +157,17 @@ def test_axe_finds_nothing_serious_in_any_theme(opened, dashboard, findings):
 
 
 @pytest.mark.soak
-def test_it_is_there_again_after_a_reload_of_the_page(opened, dashboard):
-    opened.python("dashboard.factor = 'top_p'")
+def test_it_is_there_again_after_a_reload_of_the_page(new):
+    dashboard = dashboard_of(new)
+    new.python("dashboard.factor = 'top_p'")
     tick(dashboard, "Write a tagline for a notebook.")
-    opened.wait_for(LIVE)
-    opened.save().open()
-    again = opened.widget("dashboard")
+    new.wait_for(LIVE)
+    new.save().open()
+    again = new.widget("dashboard")
     again.scroll_into_view_if_needed()
     expect(again.locator(".annotation-text", has_text="Scores by top_p")).to_be_visible()
     drawn = "() => document.querySelector('.pplab-chart').clientHeight - document.querySelector('.main-svg').clientHeight"
-    opened.wait_for(f"{drawn} < 2")
+    new.wait_for(f"{drawn} < 2")
     expect(again.get_by_role("checkbox", name="Select Write a tagline for a notebook.")).to_be_checked()
 
 
@@ -179,13 +184,14 @@ def test_running_its_cell_again_leaves_one_live_dashboard(opened, dashboard):
 
 
 @pytest.mark.soak
-def test_without_its_kernel_it_says_so_and_a_reopened_notebook_shows_its_static_form(opened, dashboard, tmp_path):
-    opened.save()
-    opened.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
+def test_without_its_kernel_it_says_so_and_a_reopened_notebook_shows_its_static_form(new, tmp_path):
+    dashboard = dashboard_of(new)
+    new.save()
+    new.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
     expect(dashboard.get_by_text("The kernel is gone.")).to_be_visible()
-    opened.page.goto("about:blank")  # the page follows the lab, which must be there as long
-    (opened.path.parent / ".pplab").rename(tmp_path / "gone")
-    opened.open()
-    output = opened.page.locator(".jp-OutputArea").last
+    new.page.goto("about:blank")  # the page follows the lab, which must be there as long
+    (new.path.parent / ".pplab").rename(tmp_path / "gone")
+    new.open()
+    output = new.page.locator(".jp-OutputArea").last
     expect(output.get_by_text("Settings, with 95 % intervals")).to_be_visible()
     expect(output.locator("img[src^='data:image/svg+xml']").first).to_be_visible()

@@ -76,8 +76,8 @@ def test_each_cell_says_what_it_took_over_a_reload_and_a_restart_and_the_file_ho
     expect(footers(page)).to_have_count(4)
 
 
-def test_the_link_in_it_opens_the_trace_in_a_tab_that_needs_no_kernel_and_stays_over_a_reload(notebook):
-    opened = notebook(*CELLS[:2])
+def test_the_link_in_it_opens_the_trace_in_a_tab_that_needs_no_kernel_and_stays_over_a_reload(own_notebook):
+    opened = own_notebook(*CELLS[:2])
     page = opened.page
     opened.run_all()
     opened.save()
@@ -144,4 +144,3 @@ def test_notebook_7_has_them_too(notebook, server):
     expect(footers(page)).to_have_count(3)
     page.goto(f"{server.url}/notebooks/{opened.path.relative_to(server.root).as_posix()}")
     expect(footers(page)).to_have_count(3)
-    opened.open()  # for the fixture, which ends its kernel

@@ -73,18 +73,25 @@ def reached(page):
     """Return the list of hosts off this machine that the page asked for, and of scripts that made themselves heard."""
     seen: list[str] = []
     context = page.context
-    context.route(
-        lambda url: urlsplit(url).hostname not in (None, "127.0.0.1"),
-        lambda route: (seen.append(route.request.url), route.abort()),
-    )
-    context.on("dialog", lambda dialog: (seen.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
-    return seen
+
+    def elsewhere(url):
+        return urlsplit(url).hostname not in (None, "127.0.0.1")
+
+    def told(dialog):
+        seen.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
+    context.route(elsewhere, lambda route: (seen.append(route.request.url), route.abort()))
+    context.on("dialog", told)
+    yield seen
+    context.unroute(elsewhere)
+    context.remove_listener("dialog", told)
 
 
-def test_hostile_answers_stay_text_in_jupyterlab_and_in_converted_html(notebook, page, model, texts, reached):
+def test_hostile_answers_stay_text_in_jupyterlab_and_in_converted_html(own_notebook, page, model, texts, reached):
     environment = {"PPLAB_BASE_URL": model, "PPLAB_MODEL": "hostile", "OPENAI_API_KEY": "sk-test-" + "0" * 20}
     ask = f"import pplab\nlab = pplab.Lab()\nlab.run(['Text %d' % i for i in range({len(texts)})], n=1)"
-    made = notebook(f"import os\nos.environ.update({environment!r})\n%load_ext pplab", ask).run_all()
+    made = own_notebook(f"import os\nos.environ.update({environment!r})\n%load_ext pplab", ask).run_all()
     root = made.widget("cards")
     pages = -(-len(texts) // SHOWN)
     for number in range(pages):
@@ -115,3 +122,4 @@ def test_hostile_answers_stay_text_in_jupyterlab_and_in_converted_html(notebook,
     expect(texts_shown).to_have_count(min(SHOWN, len(texts)))
     assert other.locator("body").evaluate(LEFT) == []
     assert set(reached) - own == set()
+    other.close()

@@ -13,8 +13,7 @@ def classic(notebook, server):
     """The page of a notebook in Notebook 7, which was run and saved in JupyterLab, with the same kernel."""
     opened = notebook(*CELLS).run_all().save()
     opened.page.goto(f"{server.url}/notebooks/{opened.path.relative_to(server.root).as_posix()}")
-    yield opened.page
-    opened.open()  # for the fixture, which ends its kernel
+    return opened.page
 
 
 def test_widgets_and_the_lines_below_cells_are_there_and_a_cell_that_runs_has_both(classic):

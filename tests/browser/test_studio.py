@@ -10,9 +10,12 @@ from tests.servers import FaultServer
 PROMPT = "Write a tagline for a notebook."
 
 
+CELLS = ("%load_ext pplab\n%pplab calibrate --preset balanced", "%pplab studio")
+
+
 @pytest.fixture
-def studio(notebook):
-    made = notebook("%load_ext pplab\n%pplab calibrate --preset balanced", "%pplab studio").run_all()
+def studio(same_notebook):
+    made = same_notebook(*CELLS)
     expect(made.widget("studio")).to_be_visible()
     return made
 
@@ -113,8 +116,10 @@ def test_running_the_cell_again_leaves_one_live_studio(studio):
 
 
 @pytest.mark.soak
-def test_a_restarted_kernel_is_said(studio):
+def test_a_restarted_kernel_is_said(notebook):
+    studio = notebook(*CELLS).run_all()
     root = studio.widget("studio")
+    expect(root).to_be_visible()
     studio.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart() }")
     expect(root.get_by_role("status").filter(has_text="The kernel is gone")).to_be_visible()
 

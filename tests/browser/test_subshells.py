@@ -44,8 +44,8 @@ def draws_and_answers(made, experiments):
 
 
 @pytest.mark.parametrize("ways", [pytest.param(["disabled", "perComm"], marks=pytest.mark.soak), ["perCommTarget"]])
-def test_every_widget_draws_and_answers(notebook, ways):
-    made = notebook(*CELLS)
+def test_every_widget_draws_and_answers(own_notebook, ways):
+    made = own_notebook(*CELLS)
     try:
         for experiments, value in enumerate(ways, start=1):
             put(made, value)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 import pplab
-from tests.browser.conftest import PATIENCE, Notebook
+from tests.browser.conftest import FAILED, LOADED, PATIENCE, Notebook, close
 from tests.browser.lab_pages import notifications, show_sidebar, wait_until
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class Lab:
 
     def wait(self) -> None:
         """Wait until JupyterLab is there."""
-        self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('pplab:open-experiment')")
-        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
+        self.page.wait_for_function(LOADED)
 
     def saved(self, view: str) -> None:
         """Wait until JupyterLab has kept that a tab with this view is open."""
@@ -57,16 +56,16 @@ class Lab:
 
 
 @pytest.fixture
-def lab(page, server, request):
+def lab(window, server, request):
+    request.node.stash[FAILED] = False
     name = re.sub(r"\W+", "-", f"tabs {request.node.name} {request.node.execution_count}")
     folder = server.root / name / ".pplab"
     with pplab.Lab(store=folder, user="ada") as made:
         made.calibrate("balanced")
         ran = made.run(PROMPT, n=3, sweep={"temperature": [0, 0.7, 1.4]}, calibration="latest")
-    opened = Lab(page, folder, f"{name}/.pplab", ran.id)
-    page.goto(f"{server.url}/lab/workspaces/{name}")
-    opened.wait()
-    return opened
+    yield Lab(window.use().page, folder, f"{name}/.pplab", ran.id)
+    close(window.opened.page, server.url, name)
+    window.end(request)
 
 
 def test_an_experiment_opens_in_a_tab_without_a_kernel_and_is_there_after_a_reload(lab):

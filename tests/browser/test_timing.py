@@ -12,8 +12,8 @@ SHOW = "timing = get_ipython().run_line_magic('pplab', 'timing')\ntiming.reach =
 
 
 @pytest.fixture
-def opened(notebook):
-    return notebook(LOAD, RUN, SHOW).run_all()
+def opened(same_notebook):
+    return same_notebook(LOAD, RUN, SHOW)
 
 
 @pytest.fixture
@@ -97,7 +97,9 @@ def test_it_is_there_again_after_a_reload_of_the_page_with_its_trace(opened, tim
 
 
 @pytest.mark.soak
-def test_without_its_kernel_the_static_form_stays(opened, timing):
+def test_without_its_kernel_the_static_form_stays(notebook):
+    opened = notebook(LOAD, RUN, SHOW).run_all()
+    timing = opened.widget("timing")
     opened.save()
     opened.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown() }")
     expect(timing.get_by_text("The kernel is gone.")).to_be_visible()

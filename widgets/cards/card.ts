@@ -25,11 +25,13 @@ export class Card {
   readonly element = h("article", { "data-pplab": "card", class: "pplab-answer" });
   readonly #options: CardOptions;
   readonly #explanation = h("div", { "aria-live": "polite" });
+  readonly #why = h("details", {}, h("summary", {}, trans("Why these scores")), this.#explanation);
   #retry: HTMLButtonElement | null = null;
   #id = "";
 
   constructor(options: CardOptions) {
     this.#options = options;
+    this.#why.addEventListener("toggle", () => this.#askWhy());
   }
 
   /** The id of the response, empty while it is being written. */
@@ -37,8 +39,9 @@ export class Card {
     return this.#id;
   }
 
-  /** Show a response, new or in the place of the one before. */
+  /** Show a response, new or in the place of the one before; what was unfolded of the same one stays so. */
   draw(card: CardData, context: CardContext): void {
+    if (card.id !== this.#id) this.#why.open = false;
     this.#id = card.id;
     fill(this.#explanation);
     this.element.dataset.status = card.status;
@@ -48,6 +51,7 @@ export class Card {
     const head = h("header", {}, h("strong", {}, trans("answer %1", card.replicate + 1)), ...chips, card.plain && copy);
     const reason = this.#reason(card, context.retryable);
     fill(this.element, head, sanitisedHtml(card.html), ...reason, this.#metrics(card, context.scales));
+    this.#askWhy();
   }
 
   /** Show what the scores rest on. */
@@ -66,6 +70,10 @@ export class Card {
     if (!this.#retry) return;
     this.#retry.disabled = false;
     this.#retry.textContent = trans("Retry");
+  }
+
+  #askWhy(): void {
+    if (this.#why.open && !this.#explanation.hasChildNodes()) this.#options.onExplain(this.#id);
   }
 
   #reason({ failed, reason, status, id }: CardData, retryable: boolean): HTMLElement[] {
@@ -94,12 +102,8 @@ export class Card {
       card.latency_ms !== null && duration(card.latency_ms),
       card.finish_reason && card.finish_reason !== "stop" && trans("finish reason: %1", card.finish_reason),
     ].filter(Boolean);
-    const why = h("details", {}, h("summary", {}, trans("Why these scores")), this.#explanation);
-    why.addEventListener("toggle", () => {
-      if (why.open && !this.#explanation.hasChildNodes()) this.#options.onExplain(card.id);
-    });
     const part = h("footer", { "data-pplab": "metrics" });
-    fill(part, ...bars, unjudged, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && why);
+    fill(part, ...bars, unjudged, h("p", { class: "pplab-quiet" }, facts.join(" · ")), bars.length > 0 && this.#why);
     return part;
   }
 }

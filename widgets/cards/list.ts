@@ -23,19 +23,20 @@ export class CardList {
     this.element.append(this.#folded, this.#open);
   }
 
-  /** Show a page of cards in the place of those before. */
+  /** Show a page of cards in the place of those before; those that are on both stay the same, and unfolded. */
   draw({ cards, total }: Pick<Page, "cards" | "total">, context: ListContext): void {
+    const before = new Map(this.#cards);
     this.clear();
-    for (const card of cards) this.drawCard(card, context);
+    for (const card of cards) this.drawCard(card, context, before);
     if (!total) fill(this.#open, h("p", { class: "pplab-quiet" }, trans("No answers match.")));
   }
 
   /** Show one card: beside those of the same prompt and setting, in the order in which they come. */
-  drawCard(data: CardData, context: ListContext): void {
+  drawCard(data: CardData, context: ListContext, before?: ReadonlyMap<string, Card>): void {
     const key = `${data.prompt_index}-${data.setting_index}-${data.replicate}`;
     let card = this.#cards.get(key);
     if (!card) {
-      card = new Card(this.#options);
+      card = before?.get(key) ?? new Card(this.#options);
       this.#cards.set(key, card);
       this.#group(data, context.sorted).append(card.element);
     }

@@ -109,11 +109,12 @@ class Dashboard {
   async #open(reference: string): Promise<void> {
     if (!reference || !this.#view.host) return;
     const figure = await this.#view.host.getWidget(reference);
-    await this.#view.hear(reference.replace("anywidget:", ""));
+    const id = reference.replace("anywidget:", "");
+    await this.#view.hear(id);
     this.#showFigure = async () => {
       const el = h("div", { class: "pplab-figure" });
       fill(this.#chart, el);
-      await figure.render({ el, signal: this.#view.signal });
+      await this.#view.renderUntilEnd(id, () => figure.render({ el, signal: this.#view.signal }));
       resizeWith(el, this.#view.signal);
     };
     // What came while plotly was loading is lost, so the kernel sends the whole before it is shown.

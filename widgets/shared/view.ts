@@ -3,7 +3,7 @@
 import type { AnyModel, Host } from "@anywidget/types";
 import { fill, h } from "./dom.js";
 import { Frame, type Problem, type Timing } from "./frame.js";
-import { hear } from "./hearing.js";
+import { hear, renderUntil } from "./hearing.js";
 import { type Served, servedBy, watchKernel } from "./kernel.js";
 import { keepKeys } from "./keys.js";
 
@@ -88,6 +88,11 @@ export class View<W extends Wire> {
   /** Have a model hear its kernel though anywidget gave it up; its comm, if it did. */
   hear(id: string): ReturnType<typeof hear> {
     return hear(this.#model.widget_manager, id);
+  }
+
+  /** Render a view of a model, which listens until this view ends. */
+  renderUntilEnd(id: string, render: () => Promise<void>): Promise<void> {
+    return renderUntil(this.signal, this.#model.widget_manager, id, render);
   }
 
   /** Show the widget with this reference in `place`, in the place of what was there; an empty reference shows none. */

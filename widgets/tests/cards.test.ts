@@ -156,6 +156,21 @@ describe("a card", () => {
     why.dispatchEvent(new Event("toggle"));
     expect(requests(comm).length).toBe(before);
   });
+
+  test("keeps the reasons unfolded when the same answer is drawn anew, and asks for them again", async () => {
+    const { comm, show } = await cards();
+    const { root } = await show();
+    await comm.custom(page(1, [card()]));
+    const why = () => root.querySelector("article details") as HTMLDetailsElement;
+    why().open = true;
+    const before = requests(comm).length;
+    await comm.custom(page(2, [card()]));
+    expect(why().open).toBe(true);
+    expect(requests(comm).slice(before)).toEqual([{ kind: "explain", id: "r-1" }]);
+    await comm.custom(page(3, [card({ id: "r-2" })]));
+    expect(why().open).toBe(false);
+    expect(requests(comm).length).toBe(before + 1);
+  });
 });
 
 describe("a conversation", () => {

@@ -2,10 +2,12 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { h, sanitisedHtml } from "../shared/dom.js";
 import { duration, interval, number } from "../shared/format.js";
 import { Frame } from "../shared/frame.js";
+import { renderUntil } from "../shared/hearing.js";
 import { position } from "../shared/ranges.js";
 import { Toasts } from "../shared/toast.js";
 import { type View, type Wire, widget } from "../shared/view.js";
 import { button, notebook } from "./notebook.js";
+import { TRAITS } from "./states/dashboard.js";
 
 afterEach(() => document.body.replaceChildren());
 
@@ -45,6 +47,28 @@ test.each([
 test("a position never leaves the track", () => {
   const axis = { name: "temperature", meaning: "", low: 0, high: 2, logarithmic: false };
   expect([position(axis, -1), position(axis, 1), position(axis, 9)]).toEqual([0, 50, 100]);
+});
+
+test("what a view listens to ends with it, as plotly's do not by themselves, and another view goes on hearing", async () => {
+  const { comm, model, manager } = await notebook("dashboard", TRAITS);
+  const [first, second] = [new AbortController(), new AbortController()];
+  const heard: string[] = [];
+  const purged = () => {
+    if (first.signal.aborted) throw new TypeError("Cannot read properties of undefined (reading 'map')");
+    heard.push("first");
+  };
+  const render = (listener: () => void) => async () => void model.on("change:headline", listener);
+  await renderUntil(first.signal, manager, model.model_id, render(purged));
+  await renderUntil(
+    second.signal,
+    manager,
+    model.model_id,
+    render(() => void heard.push("second")),
+  );
+  await comm.update({ headline: "One." });
+  first.abort();
+  await comm.update({ headline: "Two." });
+  expect(heard).toEqual(["first", "second", "second"]);
 });
 
 test("a toast goes away by itself and leaves the focus where it is", () => {
