@@ -241,6 +241,7 @@ def test_a_metric_that_ends_its_process_costs_its_call_alone_and_a_retry_gets_th
         assert experiment.retry_failed().status == "completed"
 
 
+@pytest.mark.soak
 def test_an_interrupt_ends_all_within_a_second_or_two_and_keeps_what_arrived(server, tmp_path):
     calls = 3000 if SOAK else 300
     with lab_at(tmp_path, server, "fast") as lab:

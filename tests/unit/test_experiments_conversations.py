@@ -65,6 +65,7 @@ def test_conversations_are_run_shown_exported_packaged_and_replayed(lab, tmp_pat
     assert "Conversation:\n  user: Tell me about rain.\n  assistant: Rain is water." in shown.text
 
     assert experiment.top_up(2).status == "completed"
+    assert experiment.plan.looks == 2  # which travels with the plan
     assert "And snow?" in Path(lab.export(experiment, path=tmp_path / "a.csv").path).read_text("utf-8")
     package = lab.export(experiment, format="package", path=tmp_path / "talks.zip")
     assert lab.verify(package.path).ok
