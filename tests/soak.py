@@ -8,14 +8,22 @@ import pytest
 
 
 def only_soak(*values: Any) -> list[Any]:
-    """Return each value as a case of a parametrized test that only ``make soak`` runs; a tuple has one for each parameter.
+    """Return each value as a case of a parametrized test that only ``make soak`` runs.
 
     Examples
     --------
     >>> [case.values for case in only_soak(48, 64)]
     [(48,), (64,)]
-    >>> [case.values for case in only_soak((3, "tie"))]
+    """
+    return [pytest.param(value, marks=pytest.mark.soak) for value in values]
+
+
+def only_soak_cases(*cases: tuple[Any, ...]) -> list[Any]:
+    """Return each tuple, which has a value of each parameter, as a case that only ``make soak`` runs.
+
+    Examples
+    --------
+    >>> [case.values for case in only_soak_cases((3, "tie"))]
     [(3, 'tie')]
     """
-    cases = (value if isinstance(value, tuple) else (value,) for value in values)
     return [pytest.param(*case, marks=pytest.mark.soak) for case in cases]

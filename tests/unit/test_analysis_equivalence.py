@@ -10,7 +10,7 @@ from scipy import stats
 from pplab.analysis.equivalence import drift, equivalence, equivalences
 from pplab.analysis.paired import INTERACTION_OF_RUNS
 from pplab.errors import BadInput
-from tests.soak import only_soak
+from tests.soak import only_soak, only_soak_cases
 
 MARGINS = dict.fromkeys(METRICS, 0.05)
 
@@ -218,7 +218,7 @@ def test_the_error_borrows_from_the_replicates():
     assert found.high - found.difference == pytest.approx(error * stats.t.ppf(0.95, 7))
 
 
-@pytest.mark.parametrize(("prompts", "replicates"), [(3, 2), *only_soak((3, 5), (5, 3))])
+@pytest.mark.parametrize(("prompts", "replicates"), [(3, 2), *only_soak_cases((3, 5), (5, 3))])
 def test_a_few_prompts_seldom_cry_wolf_and_seldom_miss_a_change_as_large_as_the_margin(prompts, replicates):
     rng, count = np.random.default_rng(prompts * replicates), 1_000 if SOAK else 40
     alarms = missed = 0
@@ -263,7 +263,7 @@ def passes(rates: tuple[float, ...], replicates: int, rng: np.random.Generator):
 
 @pytest.mark.parametrize(
     ("rates", "replicates"),
-    [((0.5, 0.7, 0.9, 0.9), 5), *only_soak(((0.6,), 6), ((0.9, 0.9), 12))],
+    [((0.5, 0.7, 0.9, 0.9), 5), *only_soak_cases(((0.6,), 6), ((0.9, 0.9), 12))],
 )
 def test_pass_rates_of_few_prompts_seldom_cry_wolf(rates, replicates):
     rng, count = np.random.default_rng(8), 2_000 if SOAK else 100

@@ -16,7 +16,7 @@ from analysis_frames import SOAK
 from pplab.analysis.paired import CellValues, Paired, paired
 from pplab.analysis.statements import MARGIN, Statements, error_of_look, statements
 from pplab.plan.race import LOOKS, Look, new_race
-from tests.soak import only_soak
+from tests.soak import only_soak_cases
 
 RUNS = 2_000 if SOAK else 200
 REPLICATES = 2
@@ -41,7 +41,7 @@ def some(cells, *kept):
     """All cells; those that are not kept in a soak only."""
     cells = list(cells)
     assert set(kept) <= set(cells)
-    return [*kept, *only_soak(*(cell for cell in cells if cell not in kept))]
+    return [*kept, *only_soak_cases(*(cell for cell in cells if cell not in kept))]
 
 
 def truth(world, settings, margin=MARGIN):

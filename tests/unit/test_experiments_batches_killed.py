@@ -67,7 +67,7 @@ with pplab.Lab(store=folder, user="ada", model="m", base_url=url, api_key=sys.st
         pytest.param("after the batch was made", ["completed"] * 3, marks=pytest.mark.soak),
         pytest.param("after its id was written", ["completed"] * 3, marks=pytest.mark.soak),
         pytest.param("while it is looked at", ["completed"] * 3, marks=pytest.mark.soak),
-        ("while results come", ["completed"] * 3),
+        pytest.param("while results come", ["completed"] * 3, marks=pytest.mark.soak),
         pytest.param("after some results are stored", ["completed"] * 3, marks=pytest.mark.soak),
         pytest.param("before its end is written", ["completed"] * 3, marks=pytest.mark.soak),
     ],

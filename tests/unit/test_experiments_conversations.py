@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import pplab
+from pplab.cli import main
 from pplab.experiments.response_writer import make_call
 from pplab.metrics import metric
 from pplab.plan.plan import PlannedCall
@@ -50,10 +50,10 @@ def questions():
 
 def test_conversations_are_run_shown_exported_packaged_and_replayed(lab, tmp_path, questions):
     (tmp_path / "talks.jsonl").write_text("\n".join(map(json.dumps, LINES)), "utf-8")
-    experiment = lab.run(data="talks.jsonl", n=2, sweep={"temperature": [0.2, 1]}, seed=3)
+    experiment = lab.run(data="talks.jsonl", n=1, sweep={"temperature": [0.2, 1]}, seed=3)
     assert set(questions) == {"And snow?"}
     frame = experiment.responses
-    assert (experiment.status, len(frame), set(frame["asked"])) == ("completed", 8, {9.0})
+    assert (experiment.status, len(frame), set(frame["asked"])) == ("completed", 4, {9.0})
     assert frame["prompt"].iloc[0].endswith("user: And snow?")
     assert experiment.plan.rows[1] == {"id": "8", "expected": "white"}
     assert "2 prompts" in experiment.verdict().words
@@ -64,7 +64,8 @@ def test_conversations_are_run_shown_exported_packaged_and_replayed(lab, tmp_pat
     assert "show more (" in shown.html
     assert "Conversation:\n  user: Tell me about rain.\n  assistant: Rain is water." in shown.text
 
-    assert experiment.top_up(3).status == "completed"
+    assert experiment.top_up(2).status == "completed"
+    assert experiment.plan.looks == 2  # which travels with the plan
     assert "And snow?" in Path(lab.export(experiment, path=tmp_path / "a.csv").path).read_text("utf-8")
     package = lab.export(experiment, format="package", path=tmp_path / "talks.zip")
     assert lab.verify(package.path).ok
@@ -73,7 +74,7 @@ def test_conversations_are_run_shown_exported_packaged_and_replayed(lab, tmp_pat
         assert other.replay(experiment.id).identical
         assert other.replay(package.path).identical
         assert other.experiment(experiment.id).plan == experiment.plan
-        assert other.check(package.path, n=3).outcome != "drifted"
+        assert other.check(package.path, n=2).outcome != "drifted"
 
 
 @pytest.mark.soak
@@ -147,7 +148,7 @@ def test_what_batch_lines_ask_for_besides_their_messages_is_said_to_be_unused(la
 
 
 @pytest.mark.parametrize("extra", [[], pytest.param(["--prompts", "topics.csv"], marks=pytest.mark.soak)])
-def test_wordings_and_personas_from_files_need_no_prompt_in_the_terminal(tmp_path, extra):
+def test_wordings_and_personas_from_files_need_no_prompt_in_the_terminal(tmp_path, monkeypatch, capfd, extra):
     (tmp_path / "topics.csv").write_text("topic\nrain\nsnow\n", "utf-8")
     for name, text in (
         ("short", "Describe {topic}."),
@@ -157,17 +158,10 @@ def test_wordings_and_personas_from_files_need_no_prompt_in_the_terminal(tmp_pat
     ):
         (tmp_path / f"{name}.txt").write_text(text, "utf-8")
     sweeps = ["--sweep", "prompt=@short.txt,@long.txt", "--sweep", "system=@plain.txt,@warm.txt"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pplab", "run", *extra, *sweeps, "--n", "1", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input="",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    result = json.loads(done.stdout)
-    assert result["success"], done.stdout
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    assert main(["run", *extra, *sweeps, "--n", "1", "--json"]) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["success"]
     rows = result["data"]["responses"]
     assert len(rows) == (8 if extra else 4)
     assert {(row["system"], row["wording"]) for row in rows} == {

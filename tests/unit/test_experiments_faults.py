@@ -17,6 +17,9 @@ from tests.unit.experiment_labs import KEY, SOAK, attempts, lab_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
+
+    from pplab import Experiment, Lab
 
 
 @pytest.fixture(scope="module")
@@ -57,37 +60,44 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("steps", "status", "words", "decisions"), ANSWERS, ids=[a[0] for a in ANSWERS])
-def test_an_answer_good_or_bad_gets_its_status_and_every_attempt_is_stored(
-    server: FaultServer, tmp_path: Path, steps: str, status: str, words: str | None, decisions: list[str]
-) -> None:
-    with lab_at(tmp_path, server, f"play:{steps}") as lab:
-        experiment = lab.run(f"answer {steps}", n=1, parameters={"temperature": 0.5})
-        row = experiment.responses.iloc[0]
-        assert row["status"] == status
-        assert [decision for (decision,) in attempts(lab)] == decisions
-        if words:
-            assert re.search(words, row["error"], re.IGNORECASE)
-        if steps == "no_usage":
-            assert row[["input_tokens", "output_tokens"]].isna().all()
-        if status == "rejected":
-            assert "temperature" in json.loads(lab.sql("SELECT rejected FROM responses").iloc[0, 0])
-            assert "rejected temperature" in " ".join(experiment.warnings)
-        assert experiment.status == ("failed" if status == "rejected" else "completed")
+def played(lab: Lab, made: list[Experiment]) -> list[tuple[Any, list[str]]]:
+    """Return of each experiment the row of its only response and what was decided at each attempt."""
+    rows = lab.sql("SELECT * FROM responses").set_index("experiment_id")
+    stored = (
+        lab.sql("SELECT response_id, decision FROM call_attempts ORDER BY attempt").groupby("response_id")["decision"].agg(list)
+    )
+    assert rows.index.is_unique
+    return [(rows.loc[one.id], stored[rows.loc[one.id, "response_id"]]) for one in made]
 
 
-@pytest.mark.parametrize(("step", "words"), FAILURES, ids=[f[0] for f in FAILURES])
+def test_an_answer_good_or_bad_gets_its_status_and_every_attempt_is_stored(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        made = [lab.run(f"answer {a[0]}", n=1, models=[f"play:{a[0]}"], parameters={"temperature": 0.5}) for a in ANSWERS]
+        found = zip(made, played(lab, made), ANSWERS, strict=True)
+        for experiment, (row, decided), (steps, status, words, decisions) in found:
+            assert row["status"] == status, steps
+            assert decided == decisions, steps
+            if words:
+                assert re.search(words, row["error"], re.IGNORECASE), steps
+            if steps == "no_usage":
+                assert row[["input_tokens", "output_tokens"]].isna().all()
+            if status == "rejected":
+                assert "temperature" in json.loads(row["rejected"])
+                assert "rejected temperature" in " ".join(experiment.warnings)
+            assert experiment.status == ("failed" if status == "rejected" else "completed"), steps
+
+
 def test_what_cannot_be_read_or_is_refused_fails_in_plain_words_and_is_not_asked_again(
-    server: FaultServer, tmp_path: Path, step: str, words: str
+    server: FaultServer, tmp_path: Path
 ) -> None:
-    with lab_at(tmp_path, server, f"play:{step}") as lab:
-        experiment = lab.run(f"fail {step}", n=1)
-        row = experiment.responses.iloc[0]
-        assert experiment.status == "failed"
-        assert row["status"] == "failed"
-        assert re.search(words, row["error"])
-        assert "Traceback" not in row["error"]
-        assert attempts(lab, "decision, attempt") == [("stop", 1)]
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        made = [lab.run(f"fail {step}", n=1, models=[f"play:{step}"]) for step, _ in FAILURES]
+        for experiment, (row, decided), (step, words) in zip(made, played(lab, made), FAILURES, strict=True):
+            assert experiment.status == "failed", step
+            assert row["status"] == "failed", step
+            assert re.search(words, row["error"]), step
+            assert "Traceback" not in row["error"], step
+            assert decided == ["stop"], step
 
 
 def test_a_server_that_stays_broken_is_given_up_within_the_deadline_with_its_status_and_text(
@@ -128,18 +138,17 @@ def test_a_long_retry_after_pauses_the_run_says_until_when_and_leaves_the_rest_t
         assert len(rows) == len(lab.responses()) == 30
 
 
-@pytest.mark.parametrize(("step", "words"), [("quota", "quota"), ("bad_key", "key"), ("payment_required", "Balance|quota")])
-def test_quota_and_access_end_the_run_at_once_and_the_rest_says_why(
-    server: FaultServer, tmp_path: Path, step: str, words: str
-) -> None:
-    with lab_at(tmp_path, server, f"play:{step}") as lab:
-        experiment = lab.run(f"stop {step}", n=50, max_concurrency=1)
-        counts = Counter(experiment.responses["status"])
-        assert counts == {"failed": 1, "cancelled": 49}
-        assert experiment.status == "failed"
-        assert re.search(words, experiment.reason, re.IGNORECASE)
-        assert experiment.responses["error"].str.contains(words, case=False).all()
-        assert attempts(lab) == [("stop",)]
+def test_quota_and_access_end_the_run_at_once_and_the_rest_says_why(server: FaultServer, tmp_path: Path) -> None:
+    ends = {"quota": "quota", "bad_key": "key", "payment_required": "Balance|quota"}
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        made = {step: lab.run(f"stop {step}", n=20, models=[f"play:{step}"], max_concurrency=1) for step in ends}
+        for step, experiment in made.items():
+            counts = Counter(experiment.responses["status"])
+            assert counts == {"failed": 1, "cancelled": 19}, step
+            assert experiment.status == "failed", step
+            assert re.search(ends[step], experiment.reason, re.IGNORECASE), step
+            assert experiment.responses["error"].str.contains(ends[step], case=False).all(), step
+        assert attempts(lab) == [("stop",)] * 3
 
 
 def test_a_rejected_setting_does_not_stop_the_others(server: FaultServer, tmp_path: Path) -> None:
@@ -155,7 +164,7 @@ def test_a_dead_server_fails_every_call_in_words_and_returns_the_experiment(tmp_
     with FaultServer() as gone:
         pass
     with lab_at(tmp_path, gone, "fast") as lab:
-        experiment = lab.run("anyone?", n=2, deadline=3)
+        experiment = lab.run("anyone?", n=2, deadline=1)
         assert experiment.status == "failed"
         assert experiment.responses["error"].str.contains("is the server running").all()
 
@@ -179,18 +188,15 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("step", "status"), STREAMS, ids=[s[0] for s in STREAMS])
-def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(
-    server: FaultServer, tmp_path: Path, step: str, status: str
-) -> None:
-    with lab_at(tmp_path, server, f"play:{step}") as lab:
-        experiment = lab.run(f"stream {step}", n=1, stream=True, deadline=2)
-        row = experiment.responses.iloc[0]
-        assert row["status"] == status
-        if status in ("truncated", "timeout"):
-            assert row["text"].startswith("The keeper climbed")
-            assert row["error"] or row["finish_reason"] == "length"
-        assert lab.sql("SELECT first_token_ms FROM responses").iloc[0, 0] is not None
+def test_a_stream_that_breaks_keeps_its_text_and_is_never_a_silent_success(server: FaultServer, tmp_path: Path) -> None:
+    with lab_at(tmp_path, server, "play:ok") as lab:
+        made = [lab.run(f"stream {step}", n=1, models=[f"play:{step}"], stream=True, deadline=2) for step, _ in STREAMS]
+        for (row, _), (step, status) in zip(played(lab, made), STREAMS, strict=True):
+            assert row["status"] == status, step
+            if status in ("truncated", "timeout"):
+                assert row["text"].startswith("The keeper climbed"), step
+                assert row["error"] or row["finish_reason"] == "length", step
+            assert row["first_token_ms"] is not None, step
 
 
 @pytest.mark.soak
@@ -213,7 +219,7 @@ def test_only_harmless_headers_are_kept_and_an_echoed_key_never_is(server: Fault
 
 
 def test_a_mixed_soak_keeps_every_response_and_every_attempt_and_the_totals_add_up(server: FaultServer, tmp_path: Path) -> None:
-    calls = 2_000 if SOAK else 200
+    calls = 2_000 if SOAK else 120
     before = server.counts()["requests"]
     prompts = [f"soak {tmp_path.name} {number}" for number in range(calls // 4)]
     with lab_at(tmp_path, server, "mixed:30:7") as lab:

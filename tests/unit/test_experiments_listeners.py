@@ -114,5 +114,5 @@ def test_an_interrupted_listener_is_an_interrupted_run(server: FaultServer, tmp_
 
     with lab_at(tmp_path, server, "fast") as lab:
         begun = time.monotonic()
-        assert lab.run("one", n=500, max_concurrency=1, on=Impatient()).status == "interrupted"
+        assert lab.run("one", n=60, max_concurrency=1, on=Impatient()).status == "interrupted"
         assert time.monotonic() - begun < PATIENCE

@@ -38,10 +38,11 @@ def test_answers_that_are_added_make_a_further_look_and_looking_again_makes_none
         assert decide(experiment.responses).regret < later.regret
 
 
+@pytest.mark.soak
 def test_looks_travel_with_a_package_and_a_run_of_the_same_plan_begins_anew(tmp_path: Path) -> None:
     with pplab.Lab(store=tmp_path / "ada") as ada, pplab.Lab(store=tmp_path / "bob") as bob:
-        experiment = ada.run(PROMPTS, n=2, sweep=SWEEP, seed=1)
-        experiment.top_up(3)
+        experiment = ada.run(PROMPTS, n=1, sweep=SWEEP, seed=1)
+        experiment.top_up(2)
         package = ada.export(experiment, "package", tmp_path / "p.zip").path
         bob.import_package(package)
         assert bob.experiment().plan.looks == 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import random
 import sys
 import types
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +20,8 @@ from pplab.plan.plan import Plan, make_plan
 from pplab.plan.settings import ModelAsked
 from pplab.store.history import ModelStats
 from tests.servers import FaultServer
+from tests.servers.faults import TEXT, completion
+from tests.servers.plain import Answer, PlainServer
 from tests.unit.experiment_labs import lab_at
 
 if TYPE_CHECKING:
@@ -77,7 +81,13 @@ def test_it_says_in_one_line_how_many_prompts_settle_it() -> None:
 
 def test_the_labs_own_spread_is_used_once_it_has_twenty_prompts(tmp_path: Path) -> None:
     prompts = [f"Describe a walk of {hours} hours." for hours in range(20)]
-    with pplab.Lab(store=tmp_path / ".pplab") as lab:
+
+    def told(_: dict[str, Any]) -> Answer:
+        draw = random.Random(len(server.bodies))
+        return 200, json.dumps(completion(" ".join(draw.sample(TEXT.split(" ", 40), 30)) + ".")).encode(), {}
+
+    options = {"model": "m", "api_key": "k"}
+    with PlainServer(reply=told) as server, pplab.Lab(tmp_path / "lab", base_url=server.base_url, **options) as lab:
         assert "assuming a spread" in lab.preflight(prompts, n=2, sweep={"temperature": [0.2, 1]}).words
         lab.run(prompts, n=2, sweep={"temperature": [0.5, 1]}, parameters={"max_tokens": 300})
         found = lab.preflight(prompts[:3], sweep={"temperature": [0.2, 1]})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 WORDS = ["rain", "snow", "wind", "sun", "moon", "stars", "rivers", "hills", "lakes", "trees", "birds", "fish", "fog"]
 PROMPTS = [f"Describe {word} in one sentence." for word in WORDS]
-SWEEP = {"temperature": [0, 0.4, 0.8, 1.2, 1.6]}
+SWEEP = {"temperature": [0.4, 1, 1.6]}
 GOOD = 200, json.dumps(completion()).encode(), {}
 RACE: dict[str, Any] = {"sweep": SWEEP, "seed": 3, "until": "settled"}
 
@@ -56,9 +56,9 @@ def test_a_race_drops_settings_and_stops_early_and_the_last_look_is_the_verdict(
     assert experiment.status == "completed"
     assert decision.headline.startswith("Stopped early: ")
     assert decision.headline.count(":") == 1
-    assert len(experiment.responses) == len(experiment.plan) < experiment.plan.longest == 13 * 5 * 2
+    assert len(experiment.responses) == len(experiment.plan) < experiment.plan.longest == 13 * 3 * 2
     assert set(experiment.responses["status"]) == {"ok"}
-    assert f"{len(experiment.plan)} of 130 planned calls" in decision.evidence
+    assert f"{len(experiment.plan)} of 78 planned calls" in decision.evidence
     assert "settled after 6 prompts" in decision.evidence
     last = race.looks[-1]
     assert (last.headline, last.evidence, last.next_step) == (decision.headline, decision.evidence, decision.next_step)
@@ -86,12 +86,15 @@ def test_the_same_race_run_again_sends_the_same_calls(lab: pplab.Lab, whole: Exp
 
 
 def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab: pplab.Lab, whole: Experiment) -> None:
-    cut = (len(whole.plan) + 60) // 2  # between two looks
+    cut = (len(whole.plan) + 36) // 2  # between two looks
+    counted: list[Any] = []
 
     def stop(_: object) -> None:
         nonlocal cut
         cut -= 1
         if cut == 0:
+            stored = lab.sql("SELECT plan FROM experiments WHERE experiment_id = ?", [running.id])["plan"][0]
+            counted.extend(json.loads(stored)["race"]["looks"])  # also if this process were killed now
             running.cancel()
 
     running = lab.start(PROMPTS, **RACE, on_response=stop, max_concurrency=1)
@@ -99,11 +102,13 @@ def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab
     assert running.status == "interrupted"
     taken = looks(running)
     assert taken == looks(whole)[: len(taken)]
+    assert len(counted) == len(taken)
     resumed = lab.experiment(running.id).resume().wait()
     assert looks(resumed) == looks(whole)
     assert resumed.verdict().headline == whole.verdict().headline
 
 
+@pytest.mark.soak
 def test_after_kill_9_a_race_goes_on_as_if_nothing_had_happened(whole: Experiment, tmp_path: Path) -> None:
     code = f"""
 import os, pplab
@@ -112,7 +117,7 @@ count = 0
 def arrived(row):
     global count
     count += 1
-    if count == 65:
+    if count == 42:
         os.kill(os.getpid(), {int(signal.SIGKILL)})
 lab.run({PROMPTS!r}, **{RACE!r}, on_response=arrived, max_concurrency=2)
 """
@@ -140,11 +145,11 @@ def test_what_is_settled_is_not_looked_at_again_and_more_answers_are(lab: pplab.
 
 
 def test_the_limit_of_calls_ends_a_race_and_a_larger_one_lets_it_go_on(lab: pplab.Lab) -> None:
-    experiment = lab.run(PROMPTS, **RACE, max_calls=64)
+    experiment = lab.run(PROMPTS, **RACE, max_calls=40)
     assert experiment.status == "completed"
-    assert len(experiment.responses) <= 64
+    assert len(experiment.responses) <= 40
     stopped = looks(experiment)
-    experiment.resume(max_calls=130).wait()
+    experiment.resume(max_calls=78).wait()
     assert looks(experiment)[: len(stopped)] == stopped
     assert len(looks(experiment)) > len(stopped)
     with pytest.raises(BadInput, match="max_calls is a race's"):
@@ -186,11 +191,11 @@ def test_a_race_in_the_terminal_and_as_json(whole: Experiment, tmp_path: Path, c
 
     table = tmp_path / "topics.csv"
     table.write_text("topic\n" + "\n".join(WORDS))
-    line = ["run", "Describe {topic} in one sentence.", "--prompts", str(table), "--sweep", "temperature=0,0.4,0.8,1.2,1.6"]
+    line = ["run", "Describe {topic} in one sentence.", "--prompts", str(table), "--sweep", "temperature=0.4,1,1.6"]
     line += ["--seed", "3", "--until", "settled", "--store", str(tmp_path / "cli"), "--json"]
     assert main([*line, "--dry-run"]) == 0
     preflight = json.loads(capsys.readouterr().out)["data"]
-    assert (preflight["first_look"], preflight["calls"]) == (60, 130)
+    assert (preflight["first_look"], preflight["calls"]) == (36, 78)
     assert main(line) == 0
     data = json.loads(capsys.readouterr().out)["data"]
     assert data["decision"]["headline"].startswith("Stopped early: ")

@@ -72,14 +72,14 @@ def test_a_run_can_be_paused_gone_on_with_and_waited_for_while_the_notebook_stay
 
 def test_cancelling_keeps_what_arrived_and_leaves_the_rest_to_a_resume(server: FaultServer, tmp_path: Path) -> None:
     with lab_at(tmp_path, server, "fast") as lab:
-        experiment = lab.start("stop it", n=500, max_concurrency=4)
+        experiment = lab.start("stop it", n=100, max_concurrency=4)
         until(lambda: experiment.progress["done"] >= 8)
         experiment.cancel()
         experiment.wait()
         rows = experiment.responses
         assert experiment.status == "interrupted"
         assert experiment.reason == "cancelled by the user"
-        assert len(rows) == len(lab.responses()) == 500
+        assert len(rows) == len(lab.responses()) == 100
         assert set(rows["status"]) == {"ok", "cancelled"}
         assert (rows["status"] == "ok").sum() >= 8
         under_way = attempts(lab, "decision, error")
@@ -92,7 +92,7 @@ def test_cancelling_keeps_what_arrived_and_leaves_the_rest_to_a_resume(server: F
 
 def test_closing_the_lab_ends_its_runs_and_a_later_lab_resumes_them(server: FaultServer, tmp_path: Path) -> None:
     lab = lab_at(tmp_path, server, "fast")
-    experiment = lab.start("left alone", n=300, max_concurrency=4)
+    experiment = lab.start("left alone", n=80, max_concurrency=4)
     until(lambda: experiment.progress["done"] >= 4)
     lab.close()
     with lab_at(tmp_path, server, "fast") as later:
