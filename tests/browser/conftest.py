@@ -38,7 +38,8 @@ QUIET = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": Tru
 # Stock Notebook 7.6 (tried without ours) reads settings of plugins that it does not have, and opens its folder by a command of
 # JupyterLab's that it has not registered yet. Two windows of JupyterLab choose their names anew. A page that was just opened
 # hears of the widgets of another one (a cell that is run anew closes its former ones) before the kernel has told it of them.
-# anywidget gives up a model that took long to load on a busy machine; ours hear their kernel all the same.
+# anywidget gives up a model that took long to load on a busy machine; ours hear their kernel all the same. The toolbar of a tab
+# that is closed as soon as it is shown wants to know its size all the same.
 STOCK = (
     "/lsp/status",
     "Canceled future for",
@@ -47,6 +48,7 @@ STOCK = (
     "Window name candidate",
     "Comm not found for comm id",
     "[anywidget] Failed to initialize model.",
+    "Cannot read properties of null (reading 'promise')",
 )
 FAILED = pytest.StashKey[bool]()
 PATIENCE = 180_000  # ms until a condition counts as never met; on a busy machine a kernel alone takes 30 s

@@ -97,14 +97,21 @@ def test_it_is_drawn_and_live_where_anywidget_takes_its_models_for_failed(page, 
     expect(root.get_by_role("list", name="Totals")).to_contain_text("Responses14")
 
 
-def test_what_another_notebook_stores_appears_without_running_a_cell(new, second):
+POINTS = "root => JSON.stringify(root.querySelector('.js-plotly-plot').data.map(trace => [trace.uid, trace.x, trace.y]))"
+
+
+def test_what_another_notebook_stores_appears_without_running_a_cell_also_in_a_figure_that_is_shown_again(new, second):
+    new.run_last()
     dashboard = dashboard_of(new)
+    expect_traces(new, dashboard, 12)
+    before = dashboard.evaluate(POINTS)
     second.run_all()
     expect(dashboard).to_have_attribute("data-experiments", "2")
     row = dashboard.get_by_role("row", name="From elsewhere.")
     expect(row).to_contain_text("completed")
     expect(row).to_contain_text("eve")
     expect(dashboard.get_by_role("list", name="Totals")).to_contain_text("Responses14")
+    new.page.wait_for_function(f"([root, before]) => ({POINTS})(root) !== before", arg=[dashboard.element_handle(), before])
     assert new.python("print(len(dashboard.lab.audit(event='realtime_update_received')))") == "1\n"
 
 
