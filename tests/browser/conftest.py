@@ -51,6 +51,7 @@ STOCK = (
     "Cannot read properties of null (reading 'promise')",
 )
 FAILED = pytest.StashKey[bool]()
+ENDED_MEANWHILE = 404
 PATIENCE = 180_000  # ms until a condition counts as never met; on a busy machine a kernel alone takes 30 s
 
 
@@ -162,11 +163,11 @@ class Opened:
     page: Page
     errors: list[str] = field(default_factory=list)
 
-    def no_errors(self) -> None:
-        """Fail if the page has logged an error since this was asked last."""
+    def own_errors(self) -> list[str]:
+        """Return the errors that are ours, of those that the page has logged since this was asked last."""
         found = [error for error in self.errors if not any(words in error for words in STOCK)]
         self.errors.clear()
-        assert found == []
+        return found
 
 
 def open_page(profile: BrowserContext) -> Opened:
@@ -186,7 +187,7 @@ def page(profile: BrowserContext) -> Iterator[Page]:
     opened = open_page(profile)
     yield opened.page
     opened.page.close()
-    opened.no_errors()
+    assert opened.own_errors() == []
 
 
 @dataclass(slots=True)
@@ -197,7 +198,7 @@ class Window:
     server: Server
     opened: Opened | None = None
 
-    def use(self) -> Opened:
+    def use(self) -> Page:
         """Return the page with JupyterLab in it, wherever the test before has led it."""
         if self.opened is None:
             self.opened = open_page(self.profile)
@@ -207,19 +208,15 @@ class Window:
             page.goto(f"{self.server.url}/lab/workspaces/window?reset")
             page.wait_for_function(LOADED)
         page.evaluate("() => jupyterapp.shell.collapseLeft()")
-        return self.opened
+        return page
 
     def end(self, request: pytest.FixtureRequest) -> None:
         """Fail the test if the page has logged an error, and close the page of a test that failed."""
-        opened, failed = self.opened, request.node.stash.get(FAILED, False)
-        if failed or opened.errors:
-            opened.page.close()
+        failed, errors = request.node.stash[FAILED], self.opened.own_errors() if self.opened else []
+        if self.opened and (failed or errors):
+            self.opened.page.close()
             self.opened = None
-        if not failed:
-            opened.no_errors()
-
-
-NOT_FOUND = 404  # it has ended meanwhile
+        assert failed or errors == []
 
 
 def close(page: Page, server: str, folder: str) -> None:
@@ -235,7 +232,7 @@ def close(page: Page, server: str, folder: str) -> None:
     for session in page.request.get(f"{server}/api/sessions").json():
         if session["path"].startswith(f"{folder}/"):
             answer = page.request.delete(f"{server}/api/sessions/{session['id']}", headers={"X-XSRFToken": cookies["_xsrf"]})
-            assert answer.ok or answer.status == NOT_FOUND, answer.text()
+            assert answer.ok or answer.status == ENDED_MEANWHILE, f"{answer.status}: {answer.text()}"
 
 
 LOADED = """() => window.jupyterapp?.shell.currentWidget && jupyterapp.commands.hasCommand('pplab:open-experiment')
@@ -359,7 +356,7 @@ def notebook(window: Window, server: Server, request: pytest.FixtureRequest) -> 
     made: list[Notebook] = []
 
     def make(*cells: str, name: str = "notebook") -> Notebook:
-        made.append(make_notebook(window.use().page, server, request, cells, name).show())
+        made.append(make_notebook(window.use(), server, request, cells, name).show())
         return made[-1]
 
     yield make
@@ -405,7 +402,7 @@ def same_notebook(window: Window, server: Server, kept: list[Notebook], request:
     request.node.stash[FAILED] = False
 
     def make(*cells: str) -> Notebook:
-        page = window.use().page
+        page = window.use()
         if kept and kept[0].page is page:
             return kept[0].show().run_last()
         kept.insert(0, make_notebook(page, server, request, cells, "notebook").show())

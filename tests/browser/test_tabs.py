@@ -63,7 +63,7 @@ def lab(window, server, request):
     with pplab.Lab(store=folder, user="ada") as made:
         made.calibrate("balanced")
         ran = made.run(PROMPT, n=3, sweep={"temperature": [0, 0.7, 1.4]}, calibration="latest")
-    yield Lab(window.use().page, folder, f"{name}/.pplab", ran.id)
+    yield Lab(window.use(), folder, f"{name}/.pplab", ran.id)
     close(window.opened.page, server.url, name)
     window.end(request)
 
