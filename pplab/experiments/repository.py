@@ -402,8 +402,11 @@ class ExperimentRepository:
 
     def refresh(self) -> StoredExperiment:
         """Read what is stored now, whatever was read before."""
-        self._run_stamp = run_stamp(self._store.path)
-        self._kept = stored = self._read()
+        stored = None
+        while stored is None:
+            self._run_stamp = run_stamp(self._store.path)
+            stored = self._read()
+        self._kept = stored
         self.experiment_id = stored.row.experiment_id
         return stored
 
@@ -420,12 +423,15 @@ class ExperimentRepository:
     def _stands(self, kept: StoredExperiment) -> bool:
         return kept.row.status != "running" and self._run_stamp == run_stamp(self._store.path)
 
-    def _read(self) -> StoredExperiment:
+    def _read(self) -> StoredExperiment | None:
+        """Return what is stored; ``None`` if its run ended after it was read, and so left its end to be read."""
         store = self._store
         with store.reading() as cursor:
             row = store.experiment(self.experiment_id)
             elsewhere = row.status == "running" and owners(cursor, {row.experiment_id})  # another lab runs it, as far as it said
             if row.status == "running" and not elsewhere and not is_running(store.folder, row.experiment_id):
+                if run_stamp(store.path) != self._run_stamp:
+                    return None
                 row = dataclasses.replace(row, status="interrupted", reason=LOST)  # what it stored is safe; it can be resumed
             scores = history.latest_scores(store, row.experiment_id)
             answers, given = store.responses(row.experiment_id), store.ratings(row.experiment_id)

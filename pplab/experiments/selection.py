@@ -11,7 +11,7 @@ from pplab.inputs.values import as_list
 from pplab.plan.vocabulary import SCORES
 from pplab.store import history
 from pplab.store.arrivals import owners
-from pplab.store.run_lock import is_running
+from pplab.store.run_lock import is_running, run_stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,16 +47,22 @@ def experiment_ids(store: Store, wanted: Any) -> list[str]:
 
 def experiment_rows(store: Store, **filters: Any) -> pd.DataFrame:
     """Return one row an experiment; one whose process ended without a word is interrupted. See `Lab.experiments`."""
-    frame = store.experiments(**filters)
-    running = frame.index[frame["status"] == "running"]
-    if len(running):
-        with store.reading() as cursor:
-            elsewhere = owners(cursor, set(frame.loc[running, "experiment_id"]))
-        for index in running:
-            id_ = str(frame.loc[index, "experiment_id"])
-            if id_ not in elsewhere and not is_running(store.folder, id_):
-                frame.loc[index, ["status", "reason"]] = ["interrupted", LOST]
-    return frame
+    while True:
+        stamp = run_stamp(store.path)
+        frame = store.experiments(**filters)
+        lost = _without_process(store, frame.loc[frame["status"] == "running", "experiment_id"])
+        if not lost or stamp == run_stamp(store.path):  # else one may have ended after it was read
+            frame.loc[frame["experiment_id"].isin(lost), ["status", "reason"]] = ["interrupted", LOST]
+            return frame
+
+
+def _without_process(store: Store, running: pd.Series) -> list[str]:
+    """Return which of these experiments no process of this lab, and no other lab, runs."""
+    if running.empty:
+        return []
+    with store.reading() as cursor:
+        elsewhere = owners(cursor, set(running))
+    return [id_ for id_ in running if id_ not in elsewhere and not is_running(store.folder, id_)]
 
 
 def response_rows(store: Store, wanted: Any, **filters: Any) -> pd.DataFrame:

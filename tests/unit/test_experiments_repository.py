@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import pplab
 from pplab.commands import command_table
 from pplab.commands.session import Session
+from pplab.store.run_lock import announce
 from pplab.views import static
 from pplab.views.widgets.cards import Cards
 from tests.openings import Openings
@@ -35,6 +37,30 @@ def openings(monkeypatch):
 
 def show(lab, *words):
     return command_table.perform(["results", *words], Session(lambda: lab, "notebook")).value
+
+
+def test_a_run_that_ends_while_it_is_read_is_no_interrupted_one(lab, stored, monkeypatch):
+    read = lab.context.store.experiment, lab.context.store.experiments
+    told = []
+
+    def ends(of, what):
+        if what not in told:
+            told.append(what)
+            announce(lab.folder)  # as the end of a run does
+            return of("running")
+        return of("completed")
+
+    def one(wanted):
+        return ends(lambda status: dataclasses.replace(read[0](wanted), status=status), "one")
+
+    def several(**filters):
+        return ends(lambda status: read[1](**filters).assign(status=status), "several")
+
+    monkeypatch.setattr(lab.context.store, "experiment", one)
+    monkeypatch.setattr(lab.context.store, "experiments", several)
+    assert lab.experiment(stored).status == "completed"
+    assert list(lab.experiments()["status"]) == ["completed"]
+    assert told == ["one", "several"]
 
 
 WAYS = {

@@ -30,12 +30,12 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def elsewhere(folder: Path, server: FaultServer, code: str, stderr: int | None = None) -> subprocess.Popen[str]:
+def elsewhere(folder: Path, server: FaultServer, code: str, **streams: int) -> subprocess.Popen[str]:
     """Start another notebook's process on the same lab; ``code`` finds it as ``lab``."""
     opening = f"from pplab import Lab; lab = Lab({str(folder / 'lab')!r}, 'bob', 'fast', {server.base_url!r}, {KEY!r})\n"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", opening + code]
-    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    return subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True, **streams)
 
 
 def test_a_live_run_of_another_process_is_not_resumed_and_of_a_killed_one_exactly_the_missing_calls_are_sent(
@@ -44,9 +44,14 @@ def test_a_live_run_of_another_process_is_not_resumed_and_of_a_killed_one_exactl
     running = elsewhere(
         tmp_path,
         server,
-        "lab.run('survive', n=100, max_concurrency=1, on_response=lambda r: print(r.response_id, flush=True))",
+        "lab.run('survive', n=100, max_concurrency=1, on_response=lambda r: (print(r.response_id, flush=True), input()))",
+        stdin=subprocess.PIPE,  # each answer is waited for, so that the run does not end before it is looked at
     )
-    acknowledged = [running.stdout.readline().strip() for _ in range(5)]
+    acknowledged = []
+    for _ in range(5):
+        acknowledged.append(running.stdout.readline().strip())
+        running.stdin.write("\n")
+        running.stdin.flush()
     with lab_at(tmp_path, server, "fast") as lab:
         experiment = lab.experiment()
         assert experiment.status == "running"
