@@ -25,7 +25,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 EXTENSION = Path(__file__).parents[2] / "pplab" / "views" / "widgets" / "static" / "labextension"
 AXE = Path(__file__).parents[2] / "widgets" / "node_modules" / "axe-core" / "axe.min.js"
@@ -148,14 +148,6 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="package")
-def profile(browser: Browser) -> Iterator[BrowserContext]:
-    """What the pages share: what was loaded once, and the size of a window."""
-    with browser.new_context(viewport=SIZE, accept_downloads=True) as context:
-        context.set_default_timeout(PATIENCE)
-        yield context
-
-
 @dataclass
 class Opened:
     """A page 1,400 pixels wide, and the errors that it logged."""
@@ -170,9 +162,11 @@ class Opened:
         return found
 
 
-def open_page(profile: BrowserContext) -> Opened:
-    """Open a fresh page."""
-    made = Opened(profile.new_page())
+def open_page(browser: Browser) -> Opened:
+    """Open a fresh page in a context of its own: of several pages of one, all but the last are hidden, and draw nothing."""
+    context = browser.new_context(viewport=SIZE, accept_downloads=True)
+    made = Opened(context.new_page())
+    made.page.set_default_timeout(PATIENCE)
     made.page.on(
         "console",
         lambda message: made.errors.append(f"{message.text} {message.location['url']}") if message.type == "error" else None,
@@ -182,11 +176,11 @@ def open_page(profile: BrowserContext) -> Opened:
 
 
 @pytest.fixture
-def page(profile: BrowserContext) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """Open a fresh page; the test fails if the page logs an error."""
-    opened = open_page(profile)
+    opened = open_page(browser)
     yield opened.page
-    opened.page.close()
+    opened.page.context.close()
     assert opened.own_errors() == []
 
 
@@ -194,14 +188,14 @@ def page(profile: BrowserContext) -> Iterator[Page]:
 class Window:
     """JupyterLab in the page that the tests use in turn; after one that failed the next gets a new page."""
 
-    profile: BrowserContext
+    browser: Browser
     server: Server
     opened: Opened | None = None
 
     def use(self) -> Page:
         """Return the page with JupyterLab in it, wherever the test before has led it."""
         if self.opened is None:
-            self.opened = open_page(self.profile)
+            self.opened = open_page(self.browser)
         page = self.opened.page
         page.set_viewport_size(SIZE)
         if not page.evaluate("() => Boolean(window.jupyterapp?.shell.activateById) && location.pathname.startsWith('/lab')"):
@@ -214,20 +208,21 @@ class Window:
         """Fail the test if the page has logged an error, and close the page of a test that failed."""
         failed, errors = request.node.stash[FAILED], self.opened.own_errors() if self.opened else []
         if self.opened and (failed or errors):
-            self.opened.page.close()
+            self.opened.page.context.close()
             self.opened = None
         assert failed or errors == []
 
 
 def close(page: Page, server: str, folder: str) -> None:
-    """Close the notebooks of a folder and every view of ours, and end the folder's kernels."""
-    if not page.is_closed():
-        page.evaluate(
-            """folder => [...(window.jupyterapp?.shell.widgets('main') ?? [])]
-                 .filter(tab => tab.id.startsWith('pplab') || tab.context?.path.startsWith(`${folder}/`))
-                 .forEach(tab => tab.dispose())""",
-            folder,
-        )
+    """Close the notebooks of a folder and every view of ours, and end the folder's kernels; nothing where a test failed."""
+    if page.is_closed():
+        return
+    page.evaluate(
+        """folder => [...(window.jupyterapp?.shell.widgets('main') ?? [])]
+             .filter(tab => tab.id.startsWith('pplab') || tab.context?.path.startsWith(`${folder}/`))
+             .forEach(tab => tab.dispose())""",
+        folder,
+    )
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     for session in page.request.get(f"{server}/api/sessions").json():
         if session["path"].startswith(f"{folder}/"):
@@ -240,9 +235,9 @@ LOADED = """() => window.jupyterapp?.shell.currentWidget && jupyterapp.commands.
 
 
 @pytest.fixture(scope="package")
-def window(profile: BrowserContext, server: Server) -> Window:
+def window(browser: Browser, server: Server) -> Window:
     """Keep the page that the tests use in turn."""
-    return Window(profile, server)
+    return Window(browser, server)
 
 
 @dataclass(slots=True)
