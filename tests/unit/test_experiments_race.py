@@ -93,6 +93,7 @@ def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab
         nonlocal cut
         cut -= 1
         if cut == 0:
+            running.pause()  # the run does not wait for who is told of its answers
             stored = lab.sql("SELECT plan FROM experiments WHERE experiment_id = ?", [running.id])["plan"][0]
             counted.extend(json.loads(stored)["race"]["looks"])  # also if this process were killed now
             running.cancel()
