@@ -73,7 +73,9 @@ def test_an_empty_lab_says_what_to_do(notebook):
     expect(empty.widget("timing").get_by_role("status")).to_contain_text("Run a cell, such as %pplab calibrate")
 
 
-def test_it_fits_a_narrow_page_and_axe_finds_nothing_serious_in_any_theme(opened, timing, findings):
+def test_it_fits_a_narrow_page_and_axe_finds_nothing_serious_in_any_theme(own_notebook, findings):
+    opened = own_notebook(LOAD, RUN, SHOW).run_all()
+    timing = opened.widget("timing")
     row(timing, "cell [2]").get_by_role("button").click()
     expect(timing.get_by_role("region", name="Waterfall").get_by_role("row").nth(1)).to_be_visible()
     timing.get_by_text("As a table").click()
