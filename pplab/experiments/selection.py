@@ -51,7 +51,9 @@ def experiment_rows(store: Store, **filters: Any) -> pd.DataFrame:
         stamp = run_stamp(store.path)
         frame = store.experiments(**filters)
         lost = _without_process(store, frame.loc[frame["status"] == "running", "experiment_id"])
-        if not lost or stamp == run_stamp(store.path):  # else one may have ended after it was read
+        if not lost:
+            return frame
+        if stamp == run_stamp(store.path):  # else one may have ended after it was read
             frame.loc[frame["experiment_id"].isin(lost), ["status", "reason"]] = ["interrupted", LOST]
             return frame
 
