@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.servers import FaultServer
+    from tests.servers.gated import GatedServer
 
 SOAK = os.environ.get("PPLAB_SOAK") == "1"
 KEY = "sk-test-0123456789abcdefghijklmnop"
 
 
-def lab_at(folder: Path, server: FaultServer, model: str) -> Lab:
+def lab_at(folder: Path, server: FaultServer | GatedServer, model: str) -> Lab:
     """Return a lab whose model plays what its name says."""
     return Lab(store=folder / "lab", user="ada", model=model, base_url=server.base_url, api_key=KEY)
 

@@ -16,6 +16,7 @@ import pytest
 from pplab.cli import main
 from pplab.errors import BadInput, NotFound, StoreBusy, StoreError
 from tests.servers import FaultServer
+from tests.servers.gated import GatedServer
 from tests.unit.experiment_labs import KEY, attempts, lab_at
 
 if TYPE_CHECKING:
@@ -30,7 +31,13 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
-def elsewhere(folder: Path, server: FaultServer, code: str, **streams: int) -> subprocess.Popen[str]:
+@pytest.fixture
+def gated() -> Iterator[GatedServer]:
+    with GatedServer() as running:
+        yield running
+
+
+def elsewhere(folder: Path, server: FaultServer | GatedServer, code: str, **streams: int) -> subprocess.Popen[str]:
     """Start another notebook's process on the same lab; ``code`` finds it as ``lab``."""
     opening = f"from pplab import Lab; lab = Lab({str(folder / 'lab')!r}, 'bob', 'fast', {server.base_url!r}, {KEY!r})\n"
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -39,37 +46,32 @@ def elsewhere(folder: Path, server: FaultServer, code: str, **streams: int) -> s
 
 
 def test_a_live_run_of_another_process_is_not_resumed_and_of_a_killed_one_exactly_the_missing_calls_are_sent(
-    server: FaultServer, tmp_path: Path
+    gated: GatedServer, tmp_path: Path
 ) -> None:
-    running = elsewhere(
-        tmp_path,
-        server,
-        "lab.run('survive', n=100, max_concurrency=1, on_response=lambda r: (print(r.response_id, flush=True), input()))",
-        stdin=subprocess.PIPE,  # each answer is waited for, so that the run does not end before it is looked at
-    )
-    acknowledged = []
-    for _ in range(5):
-        acknowledged.append(running.stdout.readline().strip())
-        running.stdin.write("\n")
-        running.stdin.flush()
-    with lab_at(tmp_path, server, "fast") as lab:
+    printing = "on_response=lambda row: print(row.response_id, flush=True)"
+    running = elsewhere(tmp_path, gated, f"lab.run('survive', n=100, max_concurrency=1, {printing})")
+    gated.let(5)
+    gated.await_calls(6)  # the sixth is held, so the run does not end before it is looked at
+    acknowledged = {running.stdout.readline().strip() for _ in range(5)}
+    with lab_at(tmp_path, gated, "fast") as lab:
         experiment = lab.experiment()
         assert experiment.status == "running"
         with pytest.raises(StoreBusy, match="being run already") as refused:
             experiment.resume()
         assert "\n" not in str(refused.value)
         os.kill(running.pid, signal.SIGKILL)
-        acknowledged += running.communicate()[0].split()[:-1]  # the last may be cut
+        running.communicate()
         rows = experiment.responses
         assert (experiment.status, experiment.reason) == ("interrupted", "the process that ran it ended")
         assert len(rows) == 100
         kept = rows[rows["status"] == "ok"].set_index("response_id")
-        assert set(acknowledged) <= set(kept.index)
-        before = server.counts()["requests"]
+        assert acknowledged == set(kept.index)
+        before = len(gated.arrivals)
+        gated.let()
         assert experiment.resume().status == "completed"
-        assert server.counts()["requests"] - before == 100 - len(kept)
+        assert len(gated.arrivals) - before == 95
         assert experiment.resume().status == "completed"
-        assert server.counts()["requests"] - before == 100 - len(kept)
+        assert len(gated.arrivals) - before == 95
         after = experiment.responses.set_index("response_id")
         assert (after.loc[kept.index, "text"] == kept["text"]).all()
         assert experiment.id == lab.experiment().id
