@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 import pplab
 from pplab.config.configuration import PPLab
 from pplab.errors import BadInput
+from pplab.models.embedded.transport import EmbeddedTransport
 from tests.servers.faults import completion
 from tests.servers.plain import PlainServer, answer_well
 from tests.unit.test_experiments_endpoints import failing, lab_of, servers
@@ -21,6 +24,8 @@ from tests.unit.test_experiments_endpoints import failing, lab_of, servers
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx2
 
     from pplab import Experiment
 
@@ -85,21 +90,28 @@ def test_the_same_race_run_again_sends_the_same_calls(lab: pplab.Lab, whole: Exp
         assert bob.experiment().verdict().words == experiment.verdict().words
 
 
-def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(lab: pplab.Lab, whole: Experiment) -> None:
+def test_an_interrupted_race_goes_on_where_it_stopped_with_its_looks_counted(
+    lab: pplab.Lab, whole: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cut = (len(whole.plan) + 36) // 2  # between two looks
-    counted: list[Any] = []
+    answer, asked, held = EmbeddedTransport.handle_async_request, 0, threading.Event()
 
-    def stop(_: object) -> None:
-        nonlocal cut
-        cut -= 1
-        if cut == 0:
-            running.pause()  # the run does not wait for who is told of its answers
-            stored = lab.sql("SELECT plan FROM experiments WHERE experiment_id = ?", [running.id])["plan"][0]
-            counted.extend(json.loads(stored)["race"]["looks"])  # also if this process were killed now
-            running.cancel()
+    async def answer_until_the_cut(transport: EmbeddedTransport, request: httpx2.Request) -> httpx2.Response:
+        nonlocal asked
+        asked += 1
+        if asked > cut:
+            held.set()
+            await asyncio.Event().wait()
+        return await answer(transport, request)
 
-    running = lab.start(PROMPTS, **RACE, on_response=stop, max_concurrency=1)
-    running.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(EmbeddedTransport, "handle_async_request", answer_until_the_cut)
+        running = lab.start(PROMPTS, **RACE, max_concurrency=1)
+        assert held.wait(60)
+        stored = lab.sql("SELECT plan FROM experiments WHERE experiment_id = ?", [running.id])["plan"][0]
+        counted = json.loads(stored)["race"]["looks"]  # also if this process were killed now
+        running.cancel()
+        running.wait()
     assert running.status == "interrupted"
     taken = looks(running)
     assert taken == looks(whole)[: len(taken)]
