@@ -16,12 +16,12 @@ from pplab.ids import now
 from pplab.log import log_error
 from pplab.remote.exchange_state import ExchangeState, exchange_state, keep_exchange_state
 from pplab.remote.head import FILE, MAX_BYTES
-from pplab.remote.origin import exchanging, stored_origin
+from pplab.remote.origin import exchanging
 from pplab.remote.pull import pull_from
 from pplab.remote.push import push_to, streams_pushed
 from pplab.remote.remote_folder import RemoteFolder
 from pplab.store.lease import Lease
-from pplab.store.origin_chains import OWN
+from pplab.store.origin_chains import OWN, stored_origin
 from pplab.store.segments import OPEN
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pplab.config.configuration import LAB_FOLDER
-from pplab.errors import StoreError
 from pplab.files import write_atomically
 from pplab.store.lease import Lease
-from pplab.store.shared_segments import LONGEST_NAME, is_origin
+from pplab.store.origin_chains import ORIGIN_FILE, stored_origin
+from pplab.store.shared_segments import LONGEST_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pplab.context import LabContext
 
-FILE = "origin.json"
 LOCK = "exchange.lock"
 WAIT_S = 60.0
 """How long a push or pull waits for another one of the same lab."""
@@ -59,32 +58,13 @@ def exchanging(folder: Path, wait: float = WAIT_S) -> Iterator[None]:
         lease.release()
 
 
-def stored_origin(folder: Path) -> str | None:
-    """Return the id of a lab; ``None`` where it has never pushed.
-
-    Raises
-    ------
-    StoreError
-        When its file cannot be read.
-    """
-    try:
-        id_ = json.loads((folder / FILE).read_text("utf-8"))["origin"]
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError):
-        id_ = ""
-    if not isinstance(id_, str) or not is_origin(id_):
-        raise StoreError(f"the lab's {FILE} cannot be read", hint="put it back as it was: others know this lab by the id in it")
-    return id_
-
-
 def own_origin(context: LabContext) -> Origin:
     """Return the lab as others see it; its id is made where it has none. The caller holds the exchange."""
     folder = context.folder
     id_ = stored_origin(folder)
     if id_ is None:
         id_ = uuid.uuid4().hex
-        write_atomically(folder / FILE, (json.dumps({"origin": id_}) + "\n").encode())
+        write_atomically(folder / ORIGIN_FILE, (json.dumps({"origin": id_}) + "\n").encode())
     place = folder.parent if folder.name == LAB_FOLDER else folder
     name = "".join(c if c.isprintable() else "?" for c in f"{context.user}@{place.name}")
     return Origin(id_, name[:LONGEST_NAME])

@@ -12,14 +12,14 @@ from pplab.config.remotes import named_remote
 from pplab.files import write_atomically
 from pplab.remote.forgotten_segments import RESULTS, follow, forgotten_by, names_others, pending
 from pplab.remote.head import FILE, MAX_BYTES, read_head
-from pplab.remote.origin import exchanging, stored_origin
+from pplab.remote.origin import exchanging
 from pplab.remote.records import check_line
 from pplab.remote.remote_folder import RemoteFolder
 from pplab.store import segments as journal_files
 from pplab.store import shared_segments
 from pplab.store.arrivals import CONFLICT, names_of_origins
 from pplab.store.journal_format import DamagedLine
-from pplab.store.origin_chains import by_place, follows, pulled_path, pulled_segments, words
+from pplab.store.origin_chains import by_place, follows, pulled_path, pulled_segments, stored_origin, words
 from pplab.store.run_lock import announce
 from pplab.store.shared_segments import DamagedSegment, SegmentName, unpack
 

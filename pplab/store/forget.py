@@ -18,7 +18,7 @@ from pplab.store.chain import inner_hash, linked
 from pplab.store.filesystem import os_refusal
 from pplab.store.forgotten import OF_OTHERS, payloads, sha256, size
 from pplab.store.journal_format import DamagedLine, decode, encode
-from pplab.store.origin_chains import OWN
+from pplab.store.origin_chains import OWN, stored_origin
 from pplab.store.redaction import Redaction
 from pplab.store.staged_change import FOLDER, StagedChange
 
@@ -253,7 +253,8 @@ class Forgetting:
         return staged
 
     def _tombstones(self, event: Callable[[str, dict[str, Any]], EventRow]) -> Iterator[EventRow]:
-        own = {name: digest for name, digest in self._segments.items() if name.startswith(_own(self._lab))}
+        beginning = f"{segments.FROM_ELSEWHERE}{stored_origin(self._lab)}-"  # a lab without an id has no segment of its own
+        own = {name: digest for name, digest in self._segments.items() if name.startswith(beginning)}
         others = {name: digest for name, digest in self._segments.items() if name not in own}
         for payload in payloads(self.found.texts, self.rows(), own):
             yield event(self._target.kind, payload)
@@ -266,14 +267,6 @@ class Forgetting:
                 f"process {', '.join(map(str, sorted(self.found.writers)))} is writing a journal that holds such texts",
                 hint="close the lab there, or restart its kernel, and forget again; nothing was changed",
             )
-
-
-def _own(lab: Path) -> str:
-    """Return how the names of this lab's own segments begin, among journals."""
-    try:
-        return f"{segments.FROM_ELSEWHERE}{json.loads((lab / 'origin.json').read_text('utf-8'))['origin']}-"
-    except FileNotFoundError:
-        return segments.FROM_ELSEWHERE  # it has pushed nothing: there is none
 
 
 def _parsed(line: bytes) -> dict[str, Any]:

@@ -1,12 +1,17 @@
-"""Segments in a lab's folder: those pulled from others, its own that were made to be pushed, and whether any is not as it was."""
+"""Segments in a lab's folder: those pulled from others, its own that were made to be pushed, and whether any is not as it was.
+
+Others know a lab by the id in its ``origin.json``, which the names of its segments begin with.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from pplab.errors import StoreError
 from pplab.store.segments import PULLED
-from pplab.store.shared_segments import FIRST, STREAMS, DamagedSegment, SegmentName, SharedSegment, unpack
+from pplab.store.shared_segments import FIRST, STREAMS, DamagedSegment, SegmentName, SharedSegment, is_origin, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +19,8 @@ if TYPE_CHECKING:
 
 OWN = "segments"
 """Where a lab's own segments lie, in its folder."""
+ORIGIN_FILE = "origin.json"
+"""Where a lab's id lies, in its folder."""
 
 
 class SegmentProblem(NamedTuple):
@@ -21,6 +28,26 @@ class SegmentProblem(NamedTuple):
 
     kind: str
     what: str
+
+
+def stored_origin(folder: Path) -> str | None:
+    """Return the id of a lab; ``None`` where it has never pushed.
+
+    Raises
+    ------
+    StoreError
+        When its file cannot be read.
+    """
+    try:
+        id_ = json.loads((folder / ORIGIN_FILE).read_text("utf-8"))["origin"]
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        id_ = ""
+    if not isinstance(id_, str) or not is_origin(id_):
+        hint = "put it back as it was: others know this lab by the id in it"
+        raise StoreError(f"the lab's {ORIGIN_FILE} cannot be read", hint=hint)
+    return id_
 
 
 def own_segments(folder: Path) -> list[SegmentName]:

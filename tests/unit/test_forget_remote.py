@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import random
 
 import pytest
 
+from pplab.errors import StoreError
 from tests.unit import meeting_labs
 from tests.unit.forget_labs import cell, holding, run, texts
 from tests.unit.meeting_labs import exchanged
@@ -98,6 +100,11 @@ def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs
     assert report.owner == "ada@ada"
     assert "in this lab only" in report.words
     assert holding(bob.folder, searched) == []
+    bob.push()
+    of_bob = team / json.loads((bob.folder / "origin.json").read_text())["origin"]
+    sent = b"".join(gzip.decompress(path.read_bytes()) for path in of_bob.glob("*.gz"))
+    assert b'"texts_forgotten"' in sent
+    assert b"from-" not in sent, "what it did to another lab's segments stays in this lab"
     assert bob.pull().ok
     other = ada.run("What else is there to say of salt?", n=1)
     ada.push()
@@ -114,6 +121,18 @@ def test_what_was_pulled_is_forgotten_here_alone_and_no_pull_brings_it_back(labs
     assert holding(bob.folder, searched) == []
     assert bob.verify().ok
     assert bob.pull().ok
+
+
+def test_a_lab_whose_id_cannot_be_read_forgets_nothing_and_says_so_in_one_line(labs, told):
+    ada, (id_, searched) = labs[0], told
+    id_file = ada.folder / "origin.json"
+    whole, held = id_file.read_bytes(), holding(ada.folder, searched)
+    id_file.write_text("{")
+    with pytest.raises(StoreError, match=r"the lab's origin\.json cannot be read\. .*put it back"):
+        ada.forget(id_)
+    assert holding(ada.folder, searched) == held
+    id_file.write_bytes(whole)
+    assert ada.forget(id_).remotes == ("team",)
 
 
 def test_a_lab_cannot_make_another_one_forget_or_alter_under_the_cover_of_forgetting(labs, told, team):
