@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -47,6 +48,9 @@ _ARC: Final = 6.0
 _PROMPT_WORD: Final = 1.5
 """How much likelier a word of the prompt is than the n-grams say. It cannot appear where they forbid it."""
 
+_MOST_ASKED: Final = 16
+"""Conversations whose beginnings are kept, half a megabyte each: the answers to one come one after another."""
+
 
 class LanguageModel:
     """An interpolated n-gram model that is conditioned on the conversation.
@@ -85,10 +89,55 @@ class LanguageModel:
         self.vocabulary = self.occurrences.vocabulary
         self.stems = [frozenset(tokens.content_stems(token)) for token in self.vocabulary]
         self.ends_sentence = [token.strip(" ") in tokens.SENTENCE_ENDS for token in self.vocabulary]
+        self.worth_in_mode = [np.where(self.occurrences.mode == mode, 1.0, _OTHER_MODE) for mode in range(tokens.MODES)]
+        self._asked = functools.lru_cache(_MOST_ASKED)(self._ask)
 
     def answer(self, messages: Sequence[Mapping[str, str]]) -> Answer:
         """Return the empty answer to the messages, ready to grow token by token."""
-        return Answer(self, self.relevance.fit(messages), frozenset(tokens.content_stems(question(messages))))
+        return Answer(self, self._asked(tuple((message["role"], message["content"]) for message in messages)))
+
+    def _ask(self, conversation: tuple[tuple[str, str], ...]) -> Asked:
+        messages = [{"role": role, "content": content} for role, content in conversation]
+        fit = self.relevance.fit(messages)
+        stems = frozenset(tokens.content_stems(question(messages)))
+        weight: Floats = fit[self.occurrences.passage_of]
+        return Asked(
+            weight=weight,
+            expected_length=float(np.average(self.occurrences.lengths, weights=fit**2)),
+            noise=self._word_frequencies(weight),
+            boost=np.where([not stems.isdisjoint(of_word) for of_word in self.stems], _PROMPT_WORD, 1.0),
+        )
+
+    def _word_frequencies(self, weight: Floats) -> Floats:
+        """Return plain word frequencies: of the fitting passages, of all, and a floor for every word."""
+        size, row = len(self.vocabulary), self.occurrences.row
+        said = row > END
+        fitting = np.bincount(row[said], weights=weight[said], minlength=size)
+        everywhere = np.bincount(row[said], minlength=size)
+        frequencies: Floats = 0.5 * fitting / fitting.sum() + 0.3 * everywhere / everywhere.sum() + 0.2 / size
+        return frequencies
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What all answers to one conversation begin with.
+
+    Attributes
+    ----------
+    weight
+        What each occurrence is worth: how well its passage fits the conversation, in (0, 1].
+    expected_length
+        Tokens of the passages that fit, their mean.
+    noise
+        Plain word frequencies, by token.
+    boost
+        What a token counts more for being a word of the question.
+    """
+
+    weight: Floats
+    expected_length: float
+    noise: Floats
+    boost: Floats
 
 
 class Answer:
@@ -100,40 +149,29 @@ class Answer:
     ----------
     model
         The model that answers.
-    fit
-        How well each passage fits the conversation, in (0, 1].
     asked
-        Stems of the words in the question.
+        What the answers to this conversation begin with.
     """
 
-    def __init__(self, model: LanguageModel, fit: Floats, asked: frozenset[str]) -> None:
+    def __init__(self, model: LanguageModel, asked: Asked) -> None:
         self._found = model.occurrences
         self._ends_sentence = model.ends_sentence
-        self._weight: Floats = fit[self._found.passage_of]
-        self._expected_length = float(np.average(self._found.lengths, weights=fit**2))
-        self._noise = self._word_frequencies()
-        self._boost = np.where([not asked.isdisjoint(stems) for stems in model.stems], _PROMPT_WORD, 1.0)
+        self._worth_in_mode = model.worth_in_mode
+        self._asked = asked
+        self._weight = asked.weight.copy()
         self._arcs = _arcs()
         self._length = 0
         self._worth_of_longer = 1.0
         self._mode = tokens.Mode()
-        self._entered = np.zeros(len(fit), dtype=bool)
+        self._entered: set[int] = set()
         self._contexts = self._found.beginning()
         self._following = self._found.following(self._contexts)
 
-    def _word_frequencies(self) -> Floats:
-        """Return plain word frequencies: of the fitting passages, of all, and a floor for every word."""
-        size = len(self._found.vocabulary)
-        said = self._found.row > END
-        fitting = np.bincount(self._found.row[said], weights=self._weight[said], minlength=size)
-        everywhere = np.bincount(self._found.row[said], minlength=size)
-        frequencies: Floats = 0.5 * fitting / fitting.sum() + 0.3 * everywhere / everywhere.sum() + 0.2 / size
-        return frequencies
-
     def distribution(self) -> Floats:
         """Return the probability of every token of the vocabulary, before any sampling parameter."""
-        arc = self._arcs[min(round(self._length / self._expected_length * (ARC_BINS - 1)), ARC_BINS - 1)]
-        mode = self._mode.value
+        asked = self._asked
+        arc = self._arcs[min(round(self._length / asked.expected_length * (ARC_BINS - 1)), ARC_BINS - 1)]
+        worth_in_mode = self._worth_in_mode[self._mode.value]
         left = 1.0 - _NOISE
         places, shares = [], []
         for length in range(len(self._following), 0, -1):
@@ -141,18 +179,19 @@ class Answer:
             if not len(positions):
                 continue
             weights = self._weight[positions]
-            weights[self._found.mode[positions] != mode] *= _OTHER_MODE
-            evidence = float(weights.sum()) ** _EVIDENCE * (self._worth_of_longer if length > 1 else 1.0)
+            weights *= worth_in_mode[positions]
+            evidence = float(np.add.reduce(weights)) ** _EVIDENCE * (self._worth_of_longer if length > 1 else 1.0)
             taken = left * evidence / (evidence + _PRIOR[length - 1])
             weights *= arc[self._found.arc_bin[positions]]
             places.append(self._found.row[positions])
-            shares.append(weights * (taken / weights.sum()))
+            weights *= taken / np.add.reduce(weights)
+            shares.append(weights)
             left -= taken
-        probability = self._noise * (left + _NOISE)
+        probability = asked.noise * (left + _NOISE)
         if places:
             probability += np.bincount(np.concatenate(places), weights=np.concatenate(shares), minlength=len(probability))
-        probability *= self._boost
-        probability /= probability.sum()
+        probability *= asked.boost
+        probability /= np.add.reduce(probability)
         return probability
 
     def say(self, token: int) -> None:
@@ -171,9 +210,9 @@ class Answer:
 
     def _enter(self, passages: NDArray[np.int64]) -> None:
         """Let the passage count more, if the answer now follows this one alone and does so for the first time."""
-        if len(passages) == 1 and not self._entered[passages[0]]:
-            self._entered[passages[0]] = True
-            self._weight[self._found.passage_of == passages[0]] *= _ENTERED
+        if len(passages) == 1 and (passage := int(passages[0])) not in self._entered:
+            self._entered.add(passage)
+            self._weight[self._found.positions(passage)] *= _ENTERED
 
 
 @functools.cache

@@ -87,7 +87,8 @@ class Occurrences:
         sizes = np.array([len(passage) + 2 for passage in passages])
         self.row: Integers = np.array(row, dtype=np.int64)
         self.passage_of: Integers = np.repeat(np.arange(len(passages)), sizes)
-        place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        self._ends: list[int] = [0, *np.cumsum(sizes).tolist()]
+        place = np.arange(len(row)) - np.repeat(self._ends[:-1], sizes)
         way = np.maximum(place - 1, 0) / np.maximum(self.lengths[self.passage_of], 1)
         self.arc_bin: Integers = (way * (ARC_BINS - 1)).round().astype(np.int64)
         return np.asarray(place, dtype=np.int64)
@@ -114,6 +115,10 @@ class Occurrences:
             self._next.append(whole[np.argsort(inverse, kind="stable")] + 1)
             numbers = np.zeros(len(self.row), dtype=np.int64)
             numbers[whole] = inverse
+
+    def positions(self, passage: int) -> slice:
+        """Return where a passage lies in the row."""
+        return slice(self._ends[passage], self._ends[passage + 1])
 
     def beginning(self) -> tuple[int, ...]:
         """Return the contexts at the beginning of a passage."""

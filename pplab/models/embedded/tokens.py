@@ -141,6 +141,10 @@ class Detokenizer:
         return token
 
 
+MODES: Final = 6
+"""How many values a `Mode` has."""
+
+
 class Mode:
     r"""Whether a text is inside a quotation, and in which kind of list, as one small number.
 
