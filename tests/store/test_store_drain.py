@@ -32,6 +32,7 @@ from store_records import (
 
 from pplab.observe.events import CATALOGUE
 from pplab.plan.vocabulary import STATUSES
+from pplab.store import drain
 from pplab.store.record_types import RECORD_TYPES
 from pplab.store.store import Store, open_store
 
@@ -95,6 +96,19 @@ def test_ok_is_final_and_anything_else_is_replaced_by_a_higher_revision(store):
     assert stored() == (2, "ok")
     store.append(response(one.experiment_id, answer, status="failed", revision=3))
     assert stored() == (2, "ok"), "ok is final"
+
+
+@pytest.mark.parametrize("few", [0, 200])
+def test_replaced_rows_leave_the_digest_whether_they_are_few_or_many(store, monkeypatch, few):
+    monkeypatch.setattr(drain, "FEW", few)
+    one, job = experiment(status="running"), export()
+    failed = [response(one.experiment_id, status="failed", revision=0) for _ in range(3)]
+    store.append(one, job, *failed)
+    store.drain()
+    store.append(experiment(one.experiment_id, revision=1, status="completed"), export(job.export_id, revision=1))
+    store.append(*(response(one.experiment_id, row.response_id, revision=1) for row in failed))
+    assert store.counts()["responses"] == 3
+    assert store.verify().ok
 
 
 def test_the_higher_revision_of_an_experiment_and_an_export_wins_in_any_order(store):
@@ -236,15 +250,13 @@ def test_tables_that_were_removed_come_back_from_the_journals_with_the_same_chai
 
 
 def test_a_drain_that_fails_leaves_everything_for_the_next(folder, store, monkeypatch):
-    import pplab.store.drain as drain_module
-
     store.append(*run(2))
     with monkeypatch.context() as patch:
 
         def fail(*_args):
             raise OSError(28, "No space left on device")
 
-        patch.setattr(drain_module.DrainLog, "add", fail)
+        patch.setattr(drain.DrainLog, "add", fail)
         with pytest.raises(Exception, match="nothing is lost"):
             store.drain()
     assert store.counts()["responses"] == 2
@@ -252,19 +264,17 @@ def test_a_drain_that_fails_leaves_everything_for_the_next(folder, store, monkey
 
 
 def test_an_entry_of_the_drain_log_without_its_transaction_is_superseded_by_the_next(folder, store, monkeypatch):
-    import pplab.store.drain as drain_module
-
     store.append(event())
     store.drain()
     store.append(event(), event())
-    real = drain_module.DrainLog.add
+    real = drain.DrainLog.add
 
     def die_before_commit(self, segments, head):
         real(self, segments, head)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(drain_module.DrainLog, "add", die_before_commit)
+        patch.setattr(drain.DrainLog, "add", die_before_commit)
         with pytest.raises(KeyboardInterrupt):
             store.drain()
     store.append(event())

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from store_records import build, event, export, run
 
 from pplab.store.chain import CHAINED, GENESIS, SQL_HASH, Head, canonical_text, link, row_hash
-from pplab.store.digests import _DIGEST, DIGESTED, digest
+from pplab.store.digests import _DIGEST, DIGESTED, digest, digest_of
+from pplab.store.drain import _arrow
 from pplab.store.record_types import RECORD_TYPES, parse_time
 from pplab.store.store import Store, open_store
 from tests.soak import only_soak
@@ -56,6 +57,34 @@ def test_the_hash_is_the_same_in_python_and_in_sql(memory, written):
     memory.register("written", pa.table(columns))
     computed = [value for (value,) in memory.execute(f"SELECT {SQL_HASH} FROM written").fetchall()]
     assert computed == [row_hash(row) for row in written]
+
+
+VALUES = {
+    "str": TEXT,
+    "json": TEXT,
+    "int": st.integers(-(2**63), 2**63 - 1),
+    "float": st.floats(allow_nan=False, allow_infinity=False),
+    "time": TIMES,
+}
+
+
+@st.composite
+def stored_rows(draw):
+    record_type = draw(st.sampled_from(DIGESTED))
+    row = st.fixed_dictionaries(
+        {
+            column.name: st.none() | VALUES[column.holds] if column.nullable else VALUES[column.holds]
+            for column in record_type.columns
+        }
+    )
+    return record_type, draw(st.lists(row, max_size=2))
+
+
+@given(stored_rows())
+def test_the_digest_is_the_same_in_python_and_in_sql(memory, written):
+    record_type, rows = written
+    memory.register("written", _arrow(record_type, rows))
+    assert digest_of(record_type, rows) == digest(memory, record_type.table, "written")
 
 
 @given(audit_rows(), audit_rows())
