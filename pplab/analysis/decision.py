@@ -325,8 +325,8 @@ def _facts(
 
 def _parameters(frame: pd.DataFrame, settings: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return for each setting the factors that it has a value of."""
-    first = frame.drop_duplicates("setting_index").set_index("setting_index").loc[list(settings)]
-    rows = first[factor_columns(first.columns)].to_dict("records")
+    factors = frame[["setting_index", *factor_columns(frame.columns)]]
+    rows = factors.drop_duplicates("setting_index").set_index("setting_index").loc[list(settings)].to_dict("records")
     return [{str(name): _scalar(value) for name, value in row.items() if not _missing(value)} for row in rows]
 
 
