@@ -32,7 +32,7 @@ def play(server):
 
     def once(name, *, stream=False):
         if (name, stream) not in played:
-            deadline = 20.0 if name == "huge" else 1.0  # 16 MB take a slow machine more than a second
+            deadline = 20.0 if name in ("huge", "gzip_bomb", "bomb_500") else 1.0  # 16 MB take a slow machine more than a second
             played[name, stream] = ask_once(server, f"play:{name}", f"{name} {stream}", stream=stream, deadline=deadline)
         return played[name, stream]
 
