@@ -288,6 +288,7 @@ def test_a_view_gets_the_whole_figure_before_it_draws_whatever_the_page_is_thoug
     whole = states[-1]
     assert [trace["uid"] for trace in whole["_widget_data"]] == [trace.uid for trace in dashboard._figure.data]
     assert whole["_widget_layout"]["xaxis"]["domain"] == list(dashboard._figure.layout.xaxis.domain)
+    assert whole["_config"] == figures.CONFIG, "without it the figure does not follow the size of its place"
 
 
 def test_an_update_of_the_figure_is_small_and_nothing_travels_where_motion_is_not_welcome(dashboard, monkeypatch):

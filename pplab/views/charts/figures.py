@@ -97,13 +97,14 @@ def figure_widget(drawing: Drawing) -> Any:
 
     Its first import takes a second or two, so do it in a thread.
     """
-    import traitlets
     from plotly import graph_objects as go
 
     class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
         _set_trace_uid = False  # ours are the same in every run
-        # Plotly 7 has no public way to a live figure's. It goes with the model: what is sent behind it may be lost, see below.
-        _config = traitlets.Dict(CONFIG).tag(sync=True)
+
+        def __init__(self, **content: Any) -> None:
+            super().__init__(**content)
+            self._config = CONFIG  # plotly 7 has no public way to a live figure's
 
         def redraw(self, before: Drawing, now: Drawing, *, move: bool) -> None:
             _redraw(self, before, now, move=move)
@@ -113,7 +114,7 @@ def figure_widget(drawing: Drawing) -> Any:
             # puts together when a notebook displays a figure is the whole. That is sent also where the kernel takes the page to
             # have it: anywidget drops what a model is sent that takes longer than two seconds to load.
             self._repr_mimebundle_()
-            self.send_state(("_widget_data", "_widget_layout"))
+            self.send_state(("_widget_data", "_widget_layout", "_config"))
 
     return Figure(data=traces(drawing.content), layout=layout(drawing.content, drawing.look))
 
