@@ -76,6 +76,11 @@ SQL = re.compile(
     r"\b(SELECT\s.+\sFROM\s|INSERT\s+INTO\s|UPDATE\s+\w+\s+SET\s|DELETE\s+FROM\s|CREATE\s+TABLE\s|MERGE\s+INTO\s|PRAGMA\s)",
     re.DOTALL | re.IGNORECASE,
 )
+# What makes DuckDB open a file or a folder.
+OPENS_A_FILE = re.compile(
+    r"\b(ATTACH\s|COPY\s.+\s(FROM|TO)\s|(EXPORT|IMPORT)\s+DATABASE\s|read_\w+\s*\(|(parquet|sniff)_\w+\s*\(|glob\s*\(|FROM\s+')",
+    re.DOTALL,
+)
 # Module-level objects that change: the process's open stores, the metrics and the checks users register, and no other.
 STATEFUL = {
     *(("store/store.py", "_open"), ("store/connect.py", "_idle")),
@@ -283,6 +288,14 @@ def test_sql_is_written_in_the_store_only():
         if SQL.search(text) and text not in examples
     ]
     assert found == []
+
+
+def test_no_query_of_ours_opens_a_file_but_the_one_that_attaches_the_tables():
+    """Engines may open nothing but the lab's tables; those that the labs of these tests share may open more."""
+    texts = [(path, node.value) for path in FILES for node in nodes(path) if isinstance(node, ast.Constant)]
+    texts += [(path, path.read_text("utf-8")) for path in (ROOT / "store").rglob("*.sql")]
+    found = [(path.name, text) for path, text in texts if path.is_relative_to(ROOT / "store") and OPENS_A_FILE.search(str(text))]
+    assert found == [("connect.py", "ATTACH ")]
 
 
 def test_no_module_holds_state_that_changes():
