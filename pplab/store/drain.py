@@ -25,7 +25,7 @@ from pplab.store.shared_segments import DamagedSegment, SegmentName, read_header
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials, renew_users_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BATCH_BYTES = 8 * 1024 * 1024
 FEW = 200
 """Rows up to which their digest is computed in Python, which is faster than planning a query for it."""
+FEW_IDS = 16
+"""Ids up to which they are parameters of a query."""
 DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
 """Namespace of the ids of derived events."""
 
@@ -202,9 +204,9 @@ class _Drain:
     def _renew_users_metrics(self) -> None:
         """Renew the figures of users' metrics where scores came, or answers whose scores came before them."""
         if self.answered:
-            self._register_ids(self.answered)
-            query = "SELECT DISTINCT experiment_id FROM scores WHERE experiment_id IN (SELECT id FROM ids)"
-            self.scored.update(experiment for (experiment,) in self.cursor.execute(query).fetchall())
+            among, ids = self._among(self.answered)
+            query = f"SELECT DISTINCT experiment_id FROM scores WHERE experiment_id IN ({among})"
+            self.scored.update(experiment for (experiment,) in self.cursor.execute(query, ids).fetchall())
         self._find_owners(self.scored)
         owners = {self.owners[experiment] for experiment in self.scored if experiment in self.owners}
         if owners:
@@ -244,8 +246,8 @@ class _Drain:
 
     def _adopt(self, experiments: list[str], partials: Partials) -> None:
         """Summarise responses that were stored before their experiment, from a kernel whose journal was drained first."""
-        self._register_ids(experiments)
-        for row in self._rows("responses WHERE experiment_id IN (SELECT id FROM ids)"):
+        among, ids = self._among(experiments)
+        for row in self._rows(f"responses WHERE experiment_id IN ({among})", ids):
             self._note_answer(row)
             partials.response(self.owners[row["experiment_id"]], row)
 
@@ -267,7 +269,7 @@ class _Drain:
                 latest[key], chosen[key] = values, row
         written = list(chosen.values())
         new = [row for row in written if row[record_type.key] not in stored]
-        self._insert(record_type, written, "OR REPLACE", new=len(new))
+        self._insert(record_type, written, new=len(new))
         return written, new
 
     def _write_responses(self, rows: list[_Values], partials: Partials) -> None:
@@ -289,7 +291,7 @@ class _Drain:
             owner = self.owners.get(row["experiment_id"])
             if owner is not None:
                 partials.response(owner, row, stored[key][1] if key in stored else None)
-        self._insert(record_type, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
+        self._insert(record_type, list(final.values()), new=len(final.keys() - stored.keys()))
 
     def _note_answer(self, row: _Values) -> None:
         """Take note of an experiment whose answers came: version 0.1 wrote the values of users' metrics into them."""
@@ -298,20 +300,19 @@ class _Drain:
     def _find_owners(self, experiments: set[str]) -> None:
         unknown = experiments - self.owners.keys()
         if unknown:
-            self._register_ids(unknown)
-            rows = self.cursor.execute(
-                "SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN (SELECT id FROM ids)"
-            ).fetchall()
+            among, ids = self._among(unknown)
+            query = f"SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN ({among})"
+            rows = self.cursor.execute(query, ids).fetchall()
             self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in rows}
 
     def _write_events(self, rows: list[_Values]) -> None:
         new = self._without_stored(RECORD_TYPES["event"], rows)
         self.head = link(self.head, new, self.inner_before)
-        self._insert(RECORD_TYPES["event"], new, "", new=len(new))
+        self._insert(RECORD_TYPES["event"], new, new=len(new))
 
     def _write_once(self, record_type: RecordType, rows: list[_Values]) -> None:
         new = self._without_stored(record_type, rows)
-        self._insert(record_type, new, "", new=len(new))
+        self._insert(record_type, new, new=len(new))
 
     def _without_stored(self, record_type: RecordType, rows: list[_Values]) -> list[_Values]:
         """Return, in order, the first row of each id that is not stored yet."""
@@ -325,24 +326,32 @@ class _Drain:
         return list(first.values())
 
     def _stored(self, record_type: RecordType, rows: list[_Values], columns: str) -> list[Any]:
-        self._register_ids({row[record_type.key] for row in rows})
-        query = f"SELECT {columns} FROM {record_type.table} WHERE {record_type.key} IN (SELECT id FROM ids)"
-        return self.cursor.execute(query).fetchall()
+        among, ids = self._among({row[record_type.key] for row in rows})
+        query = f"SELECT {columns} FROM {record_type.table} WHERE {record_type.key} IN ({among})"
+        return self.cursor.execute(query, ids).fetchall()
 
-    def _register_ids(self, ids: Iterable[str]) -> None:
+    def _among(self, ids: Collection[str]) -> tuple[str, list[str]]:
+        """Return what stands between the brackets of ``IN (...)`` for these ids, and its parameters.
+
+        A few are parameters: to register a table of them takes as long as the query. There is at least one.
+        """
         import pyarrow as pa
 
+        if len(ids) <= FEW_IDS:
+            return ", ".join("?" * len(ids)), list(ids)
         self.cursor.register("ids", pa.table({"id": pa.array(list(ids), pa.string())}))
+        return "SELECT id FROM ids", []
 
-    def _insert(self, record_type: RecordType, rows: list[_Values], conflict: str, *, new: int) -> None:
+    def _insert(self, record_type: RecordType, rows: list[_Values], *, new: int) -> None:
+        """Write rows of which some replace stored ones unless all are new: to plan a replacement takes 10 ms and more."""
         if not rows:
             return
+        replaces = new < len(rows)
         self.cursor.register("incoming", _arrow(record_type, rows))
         if record_type in DIGESTED:
-            change = self._change_of_digest(record_type, rows, replaces=new < len(rows))
+            change = self._change_of_digest(record_type, rows, replaces=replaces)
             self.digests[record_type.table] = self.digests.get(record_type.table, 0) ^ change
-        self.cursor.execute(f"INSERT {conflict} INTO {record_type.table} BY NAME SELECT * FROM incoming")
-        self.cursor.unregister("incoming")
+        self.cursor.execute(f"INSERT {'OR REPLACE' if replaces else ''} INTO {record_type.table} BY NAME SELECT * FROM incoming")
         self.row_counts[record_type.name] = self.row_counts.get(record_type.name, 0) + len(rows)
         self.new_rows[record_type.table] = self.new_rows.get(record_type.table, 0) + new
 
@@ -356,8 +365,8 @@ class _Drain:
             change ^= before
         return change
 
-    def _rows(self, source: str) -> list[_Values]:
-        self.cursor.execute(f"SELECT * FROM {source}")
+    def _rows(self, source: str, parameters: Sequence[str] = ()) -> list[_Values]:
+        self.cursor.execute(f"SELECT * FROM {source}", parameters)
         names = [column[0] for column in self.cursor.description or ()]
         return [dict(zip(names, values, strict=True)) for values in self.cursor.fetchall()]
 
