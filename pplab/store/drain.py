@@ -83,7 +83,7 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
         return DrainResult(ended=journal_files.unsealed_files(journal, progress))
     cursor.execute("BEGIN")
     try:
-        transaction = _Drain(cursor, journal, forgotten)
+        transaction = _Drain(cursor, journal, forgotten, {file for file, *_ in stored})
         for group in [*replayed, new]:
             transaction.read_group(group)
         transaction.finish()
@@ -122,8 +122,9 @@ def _past_segments(drain_log: DrainLog) -> list[list[Segment]]:
 class _Drain:
     """One transaction's work: reads segments, writes rows, and keeps what the next rows depend on."""
 
-    def __init__(self, cursor: DuckDBPyConnection, journal: Path, forgotten: Forgotten) -> None:
+    def __init__(self, cursor: DuckDBPyConnection, journal: Path, forgotten: Forgotten, stored_files: Collection[str]) -> None:
         self.cursor = cursor
+        self.stored_files = stored_files
         self.inner_before = forgotten.inner_before if forgotten.tombstones else None
         self.journal = journal
         self.row_counts: dict[str, int] = {}
@@ -185,21 +186,31 @@ class _Drain:
     def finish(self) -> None:
         """Write what is reckoned from all rows: users' metrics, how far the journals were read, counts, and the chain's head."""
         self._renew_users_metrics()
-        self._replace("journal_files", [(file, at.stop, at.sealed) for file, at in self.progress.items()])
-        self._replace("origins", list(self.origins.items()))
+        self._note_progress()
+        self._replace("origins", list(self.origins.items()), stored=self.origins)
         stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
         before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
         drained = []
         for table, rows in self.new_rows.items():
             count, digest = before.get(table, (0, 0))
             drained.append((table, count + rows, *self._evidence(table, digest)))
-        self._replace("drained", drained)
+        self._replace("drained", drained, stored=before)
 
-    def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        """Write rows over those of the same key, by one statement: each costs 4 ms, whatever it writes."""
+    def _note_progress(self) -> None:
+        """Write how far the journals were read, mostly a single one that is known: to update it takes a fifth of replacing it."""
+        rows = [(file, at.stop, at.sealed) for file, at in self.progress.items()]
+        if len(rows) == 1 and rows[0][0] in self.stored_files:
+            file, *values = rows[0]
+            self.cursor.execute("UPDATE journal_files SET bytes_read = ?, sealed = ? WHERE file = ?", [*values, file])
+        else:
+            self._replace("journal_files", rows, stored=self.stored_files)
+
+    def _replace(self, table: str, rows: list[tuple[Any, ...]], *, stored: Collection[str]) -> None:
+        """Write rows over those of the same key, by one statement: it takes 4 ms, and 1 ms where the key of none is stored."""
         if rows:
             columns = [list(values) for values in zip(*rows, strict=True)]
-            self.cursor.execute(f"INSERT OR REPLACE INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
+            verb = "INSERT OR REPLACE" if any(row[0] in stored for row in rows) else "INSERT"
+            self.cursor.execute(f"{verb} INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _renew_users_metrics(self) -> None:
         """Renew the figures of users' metrics where scores came, or answers whose scores came before them."""
