@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 SAME_PROMPTS: Final = "prompts:"
 """What the name of a comparison begins with that takes in all experiments over the prompts of one: its id follows."""
 
+MOST_SCORES: Final = 4
+"""Scores of one source that are shown."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
@@ -29,6 +32,9 @@ class Filters:
         of the latest one.
     factor : str or None
         Its column or ``model``; ``None``: the first that varies between what is compared.
+    source : str or None
+        Whose scores are shown, one of `pplab.plan.vocabulary.SOURCES`. ``None``, and where what is compared has none of it: those
+        of checks where there are any, else those of the surface.
     """
 
     user: str | None = None
@@ -37,6 +43,7 @@ class Filters:
     search: str = ""
     comparison: str | None = None
     factor: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,12 @@ class Comparison:
         Levels that are not drawn: those with the fewest answers where there are many.
     settings_without : int
         Settings without a value, where the levels are numbers.
+    sources : tuple of str
+        The sources whose scores there are.
+    source : str
+        The one whose scores are shown.
+    scores : tuple of str
+        Those scores, by their columns.
     """
 
     prompt_set: PromptSet | None
@@ -164,6 +177,9 @@ class Comparison:
     categories: bool
     levels_left_out: int
     settings_without: int
+    sources: tuple[str, ...]
+    source: str
+    scores: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,14 @@ import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from pplab.errors import BadInput, did_you_mean
 from pplab.plan.levels import FactorLevels, factor_levels
 from pplab.plan.parameters import parameter
 from pplab.plan.settings import FACTOR_COLUMNS
-from pplab.plan.vocabulary import FAILED, STATUSES
+from pplab.plan.vocabulary import FAILED, SCORES, SOURCES, STATUSES
 from pplab.store.arrivals import owners
 from pplab.store.dashboard_figures import (
+    MOST_SCORES,
     SAME_PROMPTS,
     CalibrationChoice,
     Choices,
@@ -26,6 +28,7 @@ from pplab.store.dashboard_figures import (
     Sums,
     Totals,
 )
+from pplab.store.dashboard_scores import KeptScores
 from pplab.store.dashboard_sums import BINS, KEY, MEASURES, KeptSums, whole_numbers
 from pplab.store.queries import LABELLED
 from pplab.store.record_types import time_text
@@ -74,17 +77,24 @@ class Rollup:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._sums = KeptSums()
+        self._scores = KeptScores()
 
     def read(self, filters: Filters) -> Figures:
         """Return the figures of the experiments that ``filters`` let through, as stored now."""
         factor = "model_asked" if filters.factor == "model" else filters.factor
         if factor is not None and factor not in FACTOR_COLUMNS:
             parameter(factor)  # refuses what can be none
+        if filters.source not in (None, *SOURCES):
+            raise BadInput(f"source={filters.source!r} scores no answers", hint=did_you_mean(str(filters.source), SOURCES))
         with self._store.reading() as cursor:
             self._sums.bring_up_to_date(cursor)
             _choose(cursor, filters)
             _compare(cursor, filters.comparison)
             self._sums.compare(cursor, dict(cursor.execute("SELECT experiment, experiment_id FROM compared").fetchall()))
+            sources = {SOURCES[0]: SCORES, **self._scores.compare(cursor)}
+            by_default = "check" if "check" in sources else SOURCES[0]
+            source = filters.source if filters.source in sources else by_default
+            scores = sources[source][:MOST_SCORES]
             rows = _rows(cursor, _SETTINGS)
             varying = {name: self._levels(name, rows) for name in self._sums.settings.varying([row["setting"] for row in rows])}
             drawn = self._levels(factor or next(iter(varying), "temperature"), rows)
@@ -93,7 +103,7 @@ class Rollup:
             top = _top(rows, list(varying.values()))
             of_settings = [(rows[index]["setting"], rows[index]["setting"]) for index in top]
             of_levels = [(row["setting"], _place(level)) for row, level in zip(rows, drawn.of_settings, strict=True)]
-            measures = _measures(cursor, [*of_settings, *of_levels])
+            measures = _measures(cursor, [*of_settings, *of_levels], scores)
             latencies, latency = _latencies(cursor, [setting for setting, _ in of_settings])
             numbers = drawn.numbers or (None,) * len(drawn.labels)
             return Figures(
@@ -106,6 +116,9 @@ class Rollup:
                     categories=drawn.numbers is None,
                     levels_left_out=len(on_axis) - len(levels),
                     settings_without=sum(level not in on_axis for level in drawn.of_settings),
+                    sources=tuple(sources),
+                    source=source,
+                    scores=scores,
                 ),
                 settings=tuple(
                     SettingFigures(
@@ -193,14 +206,19 @@ FROM cells JOIN compared USING (experiment) GROUP BY setting ORDER BY first, min
 """The settings that are compared, as their plans list them."""
 
 _BY_MEASURE = ", ".join(f"({name}_n, {name}_total, {name}_squares) AS '{name}'" for name in MEASURES)
-_MEASURES = f"""
+_STRATA = f"(UNPIVOT strata ON {_BY_MEASURE} INTO NAME measure VALUE n, total, squares)"
+_WITH_SCORED = f"""(
+    FROM {_STRATA} UNION ALL BY NAME
+    SELECT setting, unit, measure, sum(n) AS n, sum(total) AS total, sum(squares) AS squares
+    FROM scored SEMI JOIN with_scores USING (experiment) WHERE list_contains($scores, measure) GROUP BY setting, unit, measure)"""
+_MEASURES = """
 SELECT place, measure, sum(answers)::BIGINT AS answers, count(mean) AS prompts, sum(strata)::BIGINT AS strata,
        coalesce(sum(mean), 0) AS total, coalesce(sum(mean * mean), 0) AS squares, count(*) FILTER (repeated) AS repeated,
        coalesce(sum(within) FILTER (repeated), 0) AS within
 FROM (SELECT place, measure, unit, sum(n) AS answers, sum(total) / nullif(sum(n), 0) AS mean, count(*) FILTER (n > 0) AS strata,
              bool_and(n > 1) FILTER (n > 0) AS repeated,
              sum(n * greatest(squares - total * total / n, 0) / (n - 1)) FILTER (n > 1) / (sum(n) * sum(n)) AS within
-      FROM (UNPIVOT strata ON {_BY_MEASURE} INTO NAME measure VALUE n, total, squares) JOIN groups USING (setting)
+      FROM {strata} JOIN groups USING (setting)
       GROUP BY place, measure, unit)
 GROUP BY place, measure"""
 """Sums over prompts: first over the settings of a place, then over its prompts.
@@ -211,14 +229,18 @@ Each measure in rows of its own: with columns for each, to plan the query takes 
 _NOTHING = Sums(0, 0, 0, 0.0, 0.0, 0, 0.0)
 
 
-def _measures(cursor: DuckDBPyConnection, groups: Sequence[tuple[int, int]]) -> defaultdict[int, dict[str, Sums]]:
-    """Return the sums of each measure over the settings of each place, given pairs of setting and place."""
+def _measures(
+    cursor: DuckDBPyConnection, groups: Sequence[tuple[int, int]], scores: Sequence[str]
+) -> defaultdict[int, dict[str, Sums]]:
+    """Return the sums of each measure and of some scores over the settings of each place, given pairs of setting and place."""
     import pyarrow as pa
 
     settings, places = ([pair[k] for pair in groups] for k in (0, 1))
     cursor.register("groups", pa.table({"setting": whole_numbers(settings), "place": whole_numbers(places)}))
-    out: defaultdict[int, dict[str, Sums]] = defaultdict(lambda: dict.fromkeys(MEASURES, _NOTHING))
-    for row in _rows(cursor, _MEASURES):
+    out: defaultdict[int, dict[str, Sums]] = defaultdict(lambda: dict.fromkeys((*MEASURES, *scores), _NOTHING))
+    others = [name for name in scores if name not in MEASURES]
+    query = _MEASURES.format(strata=_WITH_SCORED if others else _STRATA)
+    for row in _rows(cursor, query, {"scores": others} if others else None):
         out[row["place"]][row["measure"]] = Sums(*(row[part] for part in Sums.__slots__))
     return out
 
@@ -245,8 +267,8 @@ def _place(level: int) -> int:
     return -1 - level
 
 
-def _rows(cursor: DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    cursor.execute(query)
+def _rows(cursor: DuckDBPyConnection, query: str, values: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
+    cursor.execute(query, values)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -63,11 +63,12 @@ SELECT {KEY} AS experiment,
 FROM {{source}}"""
 """Which prompts each experiment has: equal ones count once, in any order; and whether a judge answered them."""
 
-_UNITS = f"""
+UNITS: Final = f"""
 SELECT {KEY} AS experiment, unnest(range(len(texts))) AS prompt_index, unnest(texts) AS text
 FROM (SELECT experiment_id, coalesce(plan ->> '$.clusters[*]', []) AS clusters, plan ->> '$.prompts[*]' AS prompts,
              CASE WHEN len(clusters) = len(prompts) THEN clusters ELSE prompts END AS texts FROM {{source}})"""
 """What each prompt of an experiment counts as: prompts with one text, or of one cluster, are one."""
+UNIT: Final = "coalesce(text, prompt_index::VARCHAR)"
 
 _SUM = ", ".join(
     f"count({value})::DOUBLE AS {name}_n, coalesce(sum({value}), 0) AS {name}_total, "
@@ -76,11 +77,11 @@ _SUM = ", ".join(
 )
 _PARTS = ", ".join(f"{name}_{part}" for name in MEASURES for part in ("n", "total", "squares"))
 _STRATA = f"""
-SELECT experiment, setting, hash(coalesce(text, prompt_index::VARCHAR)) AS unit, {_PARTS} FROM (
+SELECT experiment, setting, hash({UNIT}) AS unit, {_PARTS} FROM (
       SELECT {KEY} AS experiment, setting_index, prompt_index, {_SUM}
       FROM {{source}} WHERE status = 'ok' GROUP BY experiment_id, setting_index, prompt_index)
 JOIN (SELECT experiment, setting_index, setting FROM cells) USING (experiment, setting_index)
-LEFT JOIN ({_UNITS.format(source="changed")}) USING (experiment, prompt_index)"""
+LEFT JOIN ({UNITS.format(source="changed")}) USING (experiment, prompt_index)"""
 """One row an experiment, setting and prompt: sums of each measure over the usable answers."""
 
 _POOLED = f"""
@@ -122,7 +123,7 @@ class KeptSums:
 
     def bring_up_to_date(self, cursor: DuckDBPyConnection) -> None:
         """Add up the responses of the experiments whose sums are missing or out of date, and register the sums."""
-        present = _arrow(
+        present = arrow_table(
             cursor,
             f"SELECT {KEY} AS experiment, CASE WHEN status = 'running' THEN -1 ELSE revision END AS revision FROM experiments",
         )
@@ -148,7 +149,7 @@ class KeptSums:
 
         missing = {key: experiment_id for key, experiment_id in experiments.items() if key not in self._summed}
         if missing or self._strata is None:
-            added = _arrow(cursor, _STRATA.format(source=_select(cursor, list(missing.values()))))
+            added = arrow_table(cursor, _STRATA.format(source=_select(cursor, list(missing.values()))))
             self._strata = added if self._strata is None else pa.concat_tables([self._strata, added])
             self._summed |= set(missing)
         if self._pooled is None or not self._pooled_of <= experiments.keys():
@@ -161,12 +162,12 @@ class KeptSums:
             if self._pooled is not None:
                 cursor.register("pooled", self._pooled)
                 before = "UNION ALL BY NAME SELECT * FROM pooled"
-            self._pooled, self._pooled_of = _arrow(cursor, _POOLED.format(before=before)), set(experiments)
+            self._pooled, self._pooled_of = arrow_table(cursor, _POOLED.format(before=before)), set(experiments)
         cursor.register("strata", self._pooled)
 
     def _counted(self, cursor: DuckDBPyConnection, responses: str, experiments: str) -> tuple[pa.Table, ...]:
         """Return the cells, bins and sets of prompts of some experiments, whose settings get their numbers."""
-        cells = _arrow(cursor, _CELLS.format(source=responses))
+        cells = arrow_table(cursor, _CELLS.format(source=responses))
         rows = cursor.execute(_PLANS.format(source=experiments)).fetchall()
         plans = {
             key: PlanTexts(model, provider, system, systems, dict(zip(names, templates, strict=True)))
@@ -181,22 +182,26 @@ class KeptSums:
                 numbers[row] = self.settings.number(plans[key], dict(zip(_ASKED, values, strict=True)))
             settings.append(numbers[row])
         counts = cells.drop_columns(list(_ASKED)).append_column("setting", whole_numbers(settings))
-        return counts, _arrow(cursor, _BINS.format(source=responses)), _arrow(cursor, _PROMPT_SETS.format(source=experiments))
+        return (
+            counts,
+            arrow_table(cursor, _BINS.format(source=responses)),
+            arrow_table(cursor, _PROMPT_SETS.format(source=experiments)),
+        )
 
     def _replace(self, experiments: set[int], added: tuple[pa.Table, ...]) -> None:
         """Put new sums in the place of those of some experiments."""
         import pyarrow as pa
 
-        kept = (_without(table, experiments) for table in (self.cells, self.bins, self.prompt_sets))
+        kept = (without(table, experiments) for table in (self.cells, self.bins, self.prompt_sets))
         self.cells, self.bins, self.prompt_sets = (pa.concat_tables(pair) for pair in zip(kept, added, strict=True))
         if self._strata is not None and self._summed & experiments:
-            self._strata = _without(self._strata, experiments)
+            self._strata = without(self._strata, experiments)
             self._summed -= experiments
         if self._pooled_of & experiments:
             self._pooled, self._pooled_of = None, set()
 
 
-def _without(table: pa.Table, experiments: set[int]) -> pa.Table:
+def without(table: pa.Table, experiments: set[int]) -> pa.Table:
     """Return the sums of all other experiments."""
     import pyarrow.compute as pc
 
@@ -226,5 +231,6 @@ def whole_numbers(values: Iterable[int]) -> pa.Array:
     return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
 
 
-def _arrow(cursor: DuckDBPyConnection, query: str) -> pa.Table:
+def arrow_table(cursor: DuckDBPyConnection, query: str) -> pa.Table:
+    """Return what a query finds as a table of Arrow's."""
     return cursor.sql(query).to_arrow_table()

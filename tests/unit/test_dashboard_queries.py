@@ -193,8 +193,8 @@ def test_a_refresh_reads_the_responses_of_changed_experiments_only(store, monkey
     rollup = Rollup(store)
     rollup.read(Filters())
     read = []
-    arrow = dashboard_sums._arrow
-    monkeypatch.setattr(dashboard_sums, "_arrow", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
+    arrow = dashboard_sums.arrow_table
+    monkeypatch.setattr(dashboard_sums, "arrow_table", lambda cursor, query: read.append(arrow(cursor, query)) or read[-1])
     rollup.read(Filters())
     assert [table.num_rows for table in read] == [2]  # which experiments there are, and nothing else
     read.clear()

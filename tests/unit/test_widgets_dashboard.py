@@ -21,6 +21,7 @@ from pplab.views.charts import figures
 from pplab.views.charts.figures import Look
 from pplab.views.widgets.dashboard import Dashboard
 from tests.soak import only_soak
+from tests.unit.test_dashboard_scores import score
 
 WAIT_S = 60
 TIMES = 20 if os.environ.get("PPLAB_SOAK") else 5
@@ -244,8 +245,35 @@ def test_the_figure_is_made_once_when_a_view_asks_and_stays_the_same_one_through
 
 
 def _names():
-    metrics = ("creativity", "coherence", "structure", "completeness")
-    return [*(f"settings-{m}" for m in metrics), *(f"curve-{m}" for m in metrics), "front", "plane", "latency", "tokens"]
+    return [*(f"settings-{k}" for k in range(4)), *(f"curve-{k}" for k in range(4)), "front", "plane", "latency", "tokens"]
+
+
+def test_scores_of_checks_stand_first_once_there_are_some_and_those_of_the_surface_can_be_chosen(dashboard, lab, ran):
+    draw(dashboard)
+    assert (dashboard.board["sources"], dashboard.board["source"]) == (("surface",), "surface")
+    changes = Changes(dashboard, "board")
+    answers = lab.context.store.response_rows(ran.id)
+    lab.context.store.append(*(score(answer, "correct", "check", float(answer.replicate < 2)) for answer in answers))
+    changes.wait(lambda: dashboard.board["source"] == "check")
+    with dashboard._turn:  # the figure is drawn behind the board
+        pass
+    figure, shown = dashboard._figure, [row["scores"] for row in dashboard.board["settings"]]
+    assert [list(scores) for scores in shown] == [["correct"]] * 3
+    assert [scores["correct"]["value"] for scores in shown] == [0.4] * 3
+    titles = ["<b>Pass rate by setting</b>", "<b>Pass rate by temperature</b>"]
+    assert [figure.layout.annotations[k].text for k in (0, 1)] == titles
+    assert [list(trace.x) for trace in figure.data[:4]] == [[0.4] * 3, [], [], []]
+    assert [list(trace.y) for trace in figure.data[4:8]] == [[0.4] * 3, [], [], []]
+    assert "Precision and personality are by the surface's scores." in dashboard.board["note"]
+    assert "Pass rate by temperature" in dashboard.static().html
+    dashboard.source = "surface"
+    assert [len(trace.x) for trace in figure.data[:4]] == [3] * 4
+    assert figure.layout.annotations[0].text == "<b>Scores by setting</b>"
+    assert list(dashboard.board["settings"][0]["scores"]) == ["creativity", "coherence", "structure", "completeness"]
+    dashboard.source = "reeder"
+    assert "reader" in dashboard.problem["hint"]
+    dashboard.source = None
+    assert (dashboard.problem, dashboard.board["source"]) == (None, "check")
 
 
 def test_a_view_gets_the_whole_figure_before_it_draws_whatever_the_page_is_thought_to_have(dashboard, sent, monkeypatch):

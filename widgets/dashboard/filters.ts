@@ -1,4 +1,4 @@
-// Which experiments count, which of them the charts compare, and along which factor the scores are drawn.
+// Which experiments count, which of them the charts compare, along which factor scores are drawn, and whose scores.
 
 import { h } from "../shared/dom.js";
 import { labelledControl } from "../shared/field.js";
@@ -6,8 +6,14 @@ import type { Board, DashboardTraits } from "../shared/generated/dashboard.js";
 import { drawFilter, drawOptions } from "../shared/select.js";
 import { trans } from "../shared/translation.js";
 
-type FilterValues = Pick<DashboardTraits, "user" | "calibration" | "model" | "search" | "comparison" | "factor">;
-type FilterOptions = Pick<Board, "users" | "calibrations" | "models" | "prompt_sets" | "recent" | "factors" | "factor">;
+type FilterValues = Pick<
+  DashboardTraits,
+  "user" | "calibration" | "model" | "search" | "comparison" | "factor" | "source"
+>;
+type FilterOptions = Pick<
+  Board,
+  "users" | "calibrations" | "models" | "prompt_sets" | "recent" | "factors" | "factor" | "sources" | "source"
+>;
 
 interface FiltersOptions {
   readonly onChange: (values: Partial<FilterValues>) => void;
@@ -21,6 +27,8 @@ export class Filters {
   readonly #model = h("select");
   readonly #comparison = h("select");
   readonly #factor = h("select");
+  readonly #source = h("select");
+  readonly #ofSource = labelledControl(trans("Scores of"), this.#source);
 
   constructor({ onChange }: FiltersOptions) {
     this.#search.addEventListener("change", () => onChange({ search: this.#search.value }));
@@ -29,6 +37,7 @@ export class Filters {
     this.#model.addEventListener("change", () => onChange({ model: this.#model.value || null }));
     this.#comparison.addEventListener("change", () => onChange({ comparison: this.#comparison.value || null }));
     this.#factor.addEventListener("change", () => onChange({ factor: this.#factor.value }));
+    this.#source.addEventListener("change", () => onChange({ source: this.#source.value }));
     this.element.append(
       labelledControl(trans("Find"), this.#search),
       labelledControl(trans("User"), this.#user),
@@ -36,6 +45,7 @@ export class Filters {
       labelledControl(trans("Model"), this.#model),
       labelledControl(trans("Compare"), this.#comparison),
       labelledControl(trans("Scores by"), this.#factor),
+      this.#ofSource,
     );
   }
 
@@ -56,5 +66,23 @@ export class Filters {
       trans("The latest prompts"),
     );
     drawOptions(this.#factor, board.factors, board.factor);
+    const words = sourceWords();
+    drawOptions(
+      this.#source,
+      board.sources.map((value) => ({ value, label: words[value] ?? value })),
+      board.source,
+    );
+    this.#ofSource.hidden = board.sources.length < 2;
   }
+}
+
+/** Return what each source of scores is called. */
+function sourceWords(): Readonly<Record<string, string>> {
+  return {
+    surface: trans("surface"),
+    check: trans("checks"),
+    reader: trans("reader"),
+    judge: trans("judge"),
+    person: trans("people"),
+  };
 }

@@ -68,7 +68,7 @@ class Dashboard {
     view.watch(["height"], ({ height }) => {
       this.#chart.style.height = `${height}px`;
     });
-    const chosen = ["user", "calibration", "model", "search", "comparison", "factor"] as const;
+    const chosen = ["user", "calibration", "model", "search", "comparison", "factor", "source"] as const;
     view.watch(["board", ...chosen], ({ board, ...values }) => filters.draw(board, values));
     view.watch(["board", "selected"], ({ board, selected }) => recent.draw(board.recent, selected));
     view.watch(["selected", "exporting"], (traits) => exportBar.draw(traits));

@@ -4,7 +4,7 @@ import { RecentTable } from "../dashboard/recent.js";
 import { watchAppearance } from "../shared/appearance.js";
 import type { DashboardTraits } from "../shared/generated/dashboard.js";
 import { button, notebook } from "./notebook.js";
-import { BOARD, line, TRAITS } from "./states/dashboard.js";
+import { BOARD, line, SCORE, TRAITS } from "./states/dashboard.js";
 
 let resized: (() => void)[] = [];
 
@@ -160,6 +160,31 @@ describe("the dashboard", () => {
     factor.value = "temperature";
     factor.dispatchEvent(new Event("change"));
     expect(state(comm)).toMatchObject({ state: { factor: "temperature" } });
+  });
+
+  test("asks for the scores of another source, and offers it only where there is one", async () => {
+    const { comm, show } = await dashboard();
+    const { root } = await show();
+    const source = root.querySelectorAll("select")[5] as HTMLSelectElement;
+    const labelled = source.closest<HTMLElement>(".pplab-labelled");
+    expect([source.value, labelled?.hidden]).toEqual(["check", false]);
+    expect([...source.options].map(({ text }) => text)).toEqual(["surface", "checks"]);
+    source.value = "surface";
+    source.dispatchEvent(new Event("change"));
+    expect(state(comm)).toMatchObject({ state: { source: "surface" } });
+    await comm.update({ board: { ...BOARD, sources: BOARD.sources.slice(0, 1), source: "surface" } });
+    expect(labelled?.hidden).toBe(true);
+  });
+
+  test("marks a score by its own colour only where it is one of the four: the others' names come from users", async () => {
+    const scores = { coherence: SCORE, "judge_x); background: url(//evil.invalid": SCORE };
+    const settings = BOARD.settings.map((row) => ({ ...row, scores }));
+    const { root } = await (await dashboard({ board: { ...BOARD, settings } })).show();
+    const marks = [...root.querySelectorAll<HTMLElement>(".pplab-legend .pplab-mark")];
+    expect(marks.map((mark) => mark.getAttribute("style"))).toEqual([
+      "background: var(--pplab-coherence)",
+      "background: var(--pplab-vermillion)",
+    ]);
   });
 
   test("searches for what is typed, which stays while the board changes", async () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from pplab.store.dashboard_figures import MOST_SCORES
 from pplab.views.escape import clip
 from pplab.views.theme import GREY, VERMILLION, series_colour, series_mark
 
@@ -48,8 +49,9 @@ class LevelPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """All that the figure shows. ``curve`` maps a metric to its estimates, one for each of ``levels``."""
+    """All that the figure shows. ``curve`` maps each score to its estimates, one for each of ``levels``; ``title`` names all."""
 
+    title: str
     settings: tuple[SettingPoint, ...]
     factor: str
     levels: tuple[LevelPoint, ...]
@@ -133,15 +135,15 @@ def _differing(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in new.items() if value != old[name]}
 
 
-# -- traces: always the same ones in the same order, so that an update never adds or removes any ------------------------------
+# -- traces: always the same ones in the same order, so that an update never adds or removes any; some are empty --------------
 
 
 def traces(content: Content) -> list[dict[str, Any]]:
     """Return the figure's traces as plain values, each with a ``uid`` that is the same in every run."""
     settings = content.settings[:MOST_ROWS]
-    names = list(content.curve)
+    names = [*content.curve, *[None] * (MOST_SCORES - len(content.curve))]
     return [
-        *(_of_settings(name, index, len(names), settings) for index, name in enumerate(names)),
+        *(_of_settings(name, index, content) for index, name in enumerate(names)),
         *(_of_factor(name, index, content) for index, name in enumerate(names)),
         _front(settings),
         _plane(settings),
@@ -154,43 +156,50 @@ def _base(uid: str, axes: str, **more: Any) -> dict[str, Any]:
     return {"type": "scatter", "uid": f"pplab-{uid}", "xaxis": f"x{axes}", "yaxis": f"y{axes}", **more}
 
 
-def _of_settings(name: str, index: int, of: int, settings: Sequence[SettingPoint]) -> dict[str, Any]:
-    colour = series_colour(name, index)
-    offset = (index - (of - 1) / 2) * SPREAD
-    estimates = [point.scores[name] for point in settings]
+def _of_settings(name: str | None, index: int, content: Content) -> dict[str, Any]:
+    colour = series_colour(name or "", index)
+    offset = _offset(index, content)
+    settings = content.settings[:MOST_ROWS] if name else ()
+    estimates = [point.scores[name] for point in settings if name]
     return _base(
-        f"settings-{name}",
+        f"settings-{index}",
         "",
-        name=name,
+        name=_plain(name or ""),
         mode="markers",
         x=[e.value for e in estimates],
         y=[row + offset for row in range(len(settings))],
         error_x=_reach(estimates, colour),
         marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
         customdata=[[_plain(point.label), e.words()] for point, e in zip(settings, estimates, strict=True)],
-        hovertemplate="%{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
+        hovertemplate="%{customdata[0]}<br>" + _plain(name or "") + " %{customdata[1]}<extra></extra>",
     )
 
 
-def _of_factor(name: str, index: int, content: Content) -> dict[str, Any]:
-    colour = series_colour(name, index)
-    estimates = content.curve[name]
-    numbers = [level.number for level in content.levels]
-    categories = None in numbers
-    offset = (index - (len(content.curve) - 1) / 2) * SPREAD if categories else 0.0
+def _of_factor(name: str | None, index: int, content: Content) -> dict[str, Any]:
+    colour = series_colour(name or "", index)
+    levels = content.levels if name else ()
+    estimates = content.curve[name] if name else ()
+    numbers = [level.number for level in levels]
+    categories = None in [level.number for level in content.levels]
+    offset = _offset(index, content) if categories else 0.0
     return _base(
-        f"curve-{name}",
+        f"curve-{index}",
         "2",
-        name=name,
+        name=_plain(name or ""),
         mode="markers" if categories else "lines+markers",
         x=[place + offset for place in range(len(numbers))] if categories else numbers,
         y=[e.value for e in estimates],
         error_y=_reach(estimates, colour),
         line={"color": colour, "width": 2},
         marker={"color": colour, "symbol": _SYMBOLS[series_mark(index)], "size": 8},
-        customdata=[[_plain(level.label), e.words()] for level, e in zip(content.levels, estimates, strict=True)],
-        hovertemplate=_plain(content.factor) + " %{customdata[0]}<br>" + name + " %{customdata[1]}<extra></extra>",
+        customdata=[[_plain(level.label), e.words()] for level, e in zip(levels, estimates, strict=True)],
+        hovertemplate=_plain(content.factor) + " %{customdata[0]}<br>" + _plain(name or "") + " %{customdata[1]}<extra></extra>",
     )
+
+
+def _offset(index: int, content: Content) -> float:
+    """Return how far the marks of a score are from the middle of their row."""
+    return (index - (len(content.curve) - 1) / 2) * SPREAD
 
 
 def _factor_axis(levels: Sequence[LevelPoint]) -> dict[str, Any]:
@@ -290,7 +299,7 @@ def _bar(colour: str) -> dict[str, Any]:
 
 # -- layout: in pixels from the top, since the height is ours, and in shares of the width, which is the page's -----------------
 
-_TITLES: Final = ("Scores by setting", "Scores by {factor}", "Precision and personality", "Latency and tokens")
+_TITLES: Final = ("{scores} by setting", "{scores} by {factor}", "Precision and personality", "Latency and tokens")
 _TOP: Final = 40
 _GAP: Final = 96
 _BOTTOM: Final = 52
@@ -373,7 +382,7 @@ def layout(content: Content, look: Look) -> dict[str, Any]:
         "dragmode": False,
         "showlegend": False,
         "annotations": [
-            *(_title(text.format(factor=factor), grid, panel) for panel, text in enumerate(_TITLES)),
+            *(_title(text.format(factor=factor, scores=content.title), grid, panel) for panel, text in enumerate(_TITLES)),
             _nothing("" if content.levels else f"no experiment sets {factor}", grid, quiet),
         ],
         "xaxis": axis((start + grid.labels, end), anchor="y", range=scores),
@@ -406,8 +415,9 @@ def _room(estimates: Sequence[Estimate]) -> list[float]:
     edges = _edges(estimates)
     if not edges:
         return [0.0, 1.0]
-    air = max(0.02, (max(edges) - min(edges)) * 0.08)
-    return [max(min(edges) - air, -0.02), min(max(edges) + air, 1.02)]
+    low, high = min(edges), max(edges)
+    air = max(0.02, (high - low) * 0.08) if high > low else 0.12
+    return [max(low - air, -0.02), min(high + air, 1.02)]
 
 
 def _edges(estimates: Iterable[Estimate]) -> list[float]:

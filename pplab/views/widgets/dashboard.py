@@ -14,7 +14,7 @@ from pplab.plan.vocabulary import ENDED
 from pplab.share.export import FORMATS
 from pplab.store.dashboard_figures import Filters
 from pplab.store.dashboard_queries import Rollup
-from pplab.store.rows import ExperimentRow
+from pplab.store.rows import ExperimentRow, RatingRow, ScoreRow
 from pplab.store.store import open_store
 from pplab.views.charts import figures
 from pplab.views.charts.figures import Drawing, Look
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pplab.views.records import Display
 
 END_SECONDS: Final = 5.0  # how long a headline that is being made is waited for
-FILTERS: Final = ("user", "calibration", "model", "search", "comparison", "factor")
+FILTERS: Final = ("user", "calibration", "model", "search", "comparison", "factor", "source")
 
 
 class PageLook(TypedDict):
@@ -115,6 +115,9 @@ class Dashboard(LabWidget):
     factor : str or None
         Along which factor the scores are drawn, such as ``model``, ``system`` or ``temperature``; ``None`` for the first that
         varies.
+    source : str or None
+        Whose scores are shown: ``surface``, ``check``, ``reader``, ``judge`` or ``person``. ``None``, and where there is none of
+        it: those of checks where there are any, else those of the surface. Different sources are never averaged together.
     selected : tuple of str
         Ids of the experiments that are ticked.
 
@@ -145,6 +148,7 @@ class Dashboard(LabWidget):
     search = chosen(str, default="")
     comparison = chosen(str | None)
     factor = chosen(str | None)
+    source = chosen(str | None)
     selected = chosen(tuple[str, ...], default=())
     look = chosen(PageLook, default=PageLook(dark=False, narrow=False, still=False))
 
@@ -164,7 +168,7 @@ class Dashboard(LabWidget):
         self._store = open_store(lab.folder)
         try:
             self._rollup = Rollup(self._store)
-            records = RecordReader(lab.folder / "journal", "experiment")
+            records = RecordReader(lab.folder / "journal", "experiment", "score", "rating")
             self._content: DashboardContent = self._read(Filters())
             self._drawn = Drawing(self._content.content, Look())
             super().__init__(lab, board=self._content.board, height=figures.height(self._drawn))
@@ -230,6 +234,7 @@ class Dashboard(LabWidget):
             search=self.search,
             comparison=self.comparison,
             factor=self.factor,
+            source=self.source,
         )
 
     def _refresh(self, *, move: bool) -> None:
@@ -326,7 +331,13 @@ class Dashboard(LabWidget):
         self.board = board
 
     def _on_batch(self, changes: tuple[Change, ...]) -> None:
-        """Show what the tables say, and note in the audit that results of other kernels were shown."""
+        """Show what the tables say, and note in the audit that results of other kernels were shown.
+
+        The scores of a run that is under way wait for its next line.
+        """
+        running = {line["id"] for line in self.board["recent"] if line["status"] == "running"}
+        if not any(isinstance(c.row, ExperimentRow) or _experiment(c) not in running for c in changes):
+            return
         try:
             self._refresh(move=True)
             ids = [
@@ -391,6 +402,10 @@ class Dashboard(LabWidget):
             raise BadInput("nothing was exported yet", hint="export first")
         for part in parts(path.name, path.read_bytes(), message["view"]):
             self.tell(part)
+
+
+def _experiment(change: Change) -> str:
+    return change.row.experiment_id if isinstance(change.row, ScoreRow | RatingRow) else ""
 
 
 def _counted(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from pplab.analysis.phrasing import counted, status_counts
 from pplab.analysis.pooled import pooled
 from pplab.plan.levels import factor_title
 from pplab.plan.settings import FACTOR_COLUMNS, Setting
-from pplab.plan.vocabulary import SCORES
+from pplab.plan.vocabulary import SOURCES
 from pplab.store.dashboard_figures import SAME_PROMPTS, Filters
 from pplab.store.dashboard_sums import PRECISION
 from pplab.views import html, text
@@ -33,6 +33,14 @@ MOST_ROWS: Final = 20
 MOST_DECIDED: Final = 20_000
 """Answers of an experiment whose headline is shown; reading more takes seconds."""
 """Rows of each table in the static form."""
+_TITLES: Final = {
+    "surface": "Scores",
+    "check": "Pass rate",
+    "reader": "Reader's scores",
+    "judge": "Judge's scores",
+    "person": "People's ratings",
+}
+"""What the scores of each source are called in titles."""
 _PROMPT: Final = 90
 _SHORT_PROMPT: Final = 40
 _LEVEL: Final = 40
@@ -100,8 +108,9 @@ class Choice(TypedDict):
 class Board(TypedDict):
     """Everything that the dashboard shows, but its figure.
 
-    ``factors`` are those that vary, ``factor`` the one along which the scores are drawn. ``note`` says what the charts are of
-    when that is not everything that is chosen.
+    ``sources`` are those whose scores there are, ``source`` the one whose scores are shown. ``factors`` are those that vary,
+    ``factor`` the one along which the scores are drawn. ``note`` says what the charts are of when that is not everything that is
+    chosen.
     """
 
     tiles: Tiles
@@ -112,6 +121,8 @@ class Board(TypedDict):
     models: tuple[Choice, ...]
     calibrations: tuple[Choice, ...]
     prompt_sets: tuple[Choice, ...]
+    sources: tuple[str, ...]
+    source: str
     factors: tuple[Choice, ...]
     factor: str
     note: str
@@ -138,8 +149,8 @@ class DashboardContent:
 
 def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
     """Return what the dashboard shows of these figures."""
-    points = _with_front([_point(setting) for setting in figures.settings])
     totals, comparison = figures.totals, figures.comparison
+    points = _with_front([_point(setting, comparison.scores) for setting in figures.settings])
     sent = totals.responses.responses - totals.responses.cancelled
     tiles = Tiles(
         experiments=totals.experiments,
@@ -166,16 +177,19 @@ def dashboard_content(figures: Figures, filters: Filters) -> DashboardContent:
             for c in figures.choices.calibrations
         ),
         prompt_sets=tuple(Choice(value=one.comparison, label=_prompt_set(one)) for one in figures.choices.prompt_sets),
+        sources=comparison.sources,
+        source=comparison.source,
         factors=tuple(Choice(value=name, label=_factor(name)) for name in factors),
         factor=comparison.factor,
         note=_note(comparison, totals.experiments, alone=not (filters.comparison or SAME_PROMPTS).startswith(SAME_PROMPTS)),
         empty="" if totals.experiments else FILTERED if figures.choices.models else EMPTY,
     )
     content = Content(
+        title=_TITLES[comparison.source],
         settings=tuple(points),
         factor=_factor(comparison.factor),
         levels=tuple(LevelPoint(_words(level.label), level.number) for level in figures.levels),
-        curve={name: tuple(_estimate(level.measures[name]) for level in figures.levels) for name in SCORES},
+        curve={name: tuple(_estimate(level.measures[name]) for level in figures.levels) for name in comparison.scores},
     )
     return DashboardContent(filters, board, content, _decided(board, comparison, filters))
 
@@ -255,13 +269,12 @@ def _estimate(sums: Sums) -> Estimate:
     return Estimate(*(None if value is None else round(value, 4) for value in (mean.mean, mean.low, mean.high)))
 
 
-def _point(setting: SettingFigures) -> SettingPoint:
-    scores = {name: _estimate(setting.measures[name]) for name in SCORES}
+def _point(setting: SettingFigures, scores: Sequence[str]) -> SettingPoint:
     return SettingPoint(
         label=_label(setting),
-        scores=scores,
+        scores={name: _estimate(setting.measures[name]) for name in scores},
         precision=_estimate(setting.measures[PRECISION]),
-        personality=scores["creativity"],
+        personality=_estimate(setting.measures["creativity"]),
         on_front=False,
         latency=setting.latency.median,
         latency_p90=setting.latency.p90,
@@ -326,6 +339,8 @@ def _note(comparison: Comparison, experiments: int, *, alone: bool) -> str:
             f"These {experiments:,} experiments have {comparison.prompt_sets:,} different sets of prompts, which are not averaged"
             f" together. The charts show {which}; Compare shows others."
         )
+    if comparison.source != SOURCES[0]:
+        sentences.append("Precision and personality are by the surface's scores.")
     name = _factor(comparison.factor)
     if comparison.settings_without and not comparison.categories:
         sentences.append(f"Not drawn by {name}: {counted(comparison.settings_without, 'setting')} without it.")
@@ -410,7 +425,7 @@ def _settings(dashboard: DashboardContent) -> tuple[str, str]:
         for row, point in zip(dashboard.board["settings"], content.settings, strict=True)
     ]
     numbers = [level.number for level in content.levels if level.number is not None]
-    title = f"Scores by {content.factor}"
+    title = f"{content.title} by {content.factor}"
     if len(numbers) > 1:
         lines = {
             name: [svg.Point(number, estimate) for number, estimate in zip(numbers, estimates, strict=True)]
@@ -421,8 +436,8 @@ def _settings(dashboard: DashboardContent) -> tuple[str, str]:
         chart = svg.dot_chart([level.label for level in content.levels], content.curve, title=title)
     else:
         labels = [point.label for point in content.settings]
-        scores = {name: [point.scores[name] for point in content.settings] for name in SCORES}
-        chart = svg.dot_chart(labels, scores, title="Scores by setting")
+        scores = {name: [point.scores[name] for point in content.settings] for name in content.curve}
+        chart = svg.dot_chart(labels, scores, title=f"{content.title} by setting")
     table: dict[str, Any] = {"caption": "Settings, with 95 % intervals", "limit": MOST_ROWS}
     return html.beside(chart, html.table(rows, **table)), text.table(rows, **table)
 

@@ -9,6 +9,8 @@ export interface Board {
   readonly models: readonly Choice[];
   readonly calibrations: readonly Choice[];
   readonly prompt_sets: readonly Choice[];
+  readonly sources: readonly string[];
+  readonly source: string;
   readonly factors: readonly Choice[];
   readonly factor: string;
   readonly note: string;
@@ -148,6 +150,7 @@ export interface DashboardTraits {
   readonly problem: Problem | null;
   readonly search: string;
   readonly selected: readonly string[];
+  readonly source: string | null;
   readonly took: Timing | null;
   readonly user: string | null;
 }

@@ -44,6 +44,8 @@ export const BOARD: Board = {
     { value: "temperature", label: "temperature" },
   ],
   factor: "model_asked",
+  sources: ["surface", "check"],
+  source: "check",
   note: "",
   empty: "",
 };
@@ -62,6 +64,7 @@ export const TRAITS: Omit<DashboardTraits, "me" | "problem" | "took"> = {
   search: "",
   comparison: null,
   factor: null,
+  source: null,
   selected: [],
   look: { dark: false, narrow: false, still: false },
 };
