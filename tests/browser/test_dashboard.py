@@ -24,6 +24,12 @@ def dashboard_of(opened):
     return root
 
 
+def filled(root):
+    """Wait until the figure is as high as its place."""
+    place = root.locator(".pplab-chart").evaluate("chart => chart.clientHeight")
+    expect(root.locator("svg.main-svg").first).to_have_js_property("clientHeight", place)
+
+
 @pytest.fixture
 def opened(same_notebook):
     return same_notebook(LOAD, RUN, SHOW)
@@ -93,6 +99,7 @@ def test_it_is_drawn_and_live_where_anywidget_takes_its_models_for_failed(page, 
     opened = own_notebook(LOAD, RUN, SHOW).run_all()
     root = opened.widget("dashboard")
     expect_traces(opened, root, 12)
+    filled(root)
     opened.python("%pplab run --n 2 --user eve Somebody else.")
     expect(root.get_by_role("list", name="Totals")).to_contain_text("Responses14")
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.test_dashboard import filled
+
 pytestmark = pytest.mark.screenshots
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 LOADED = "%env PPLAB_STORE=:temp:\n%load_ext pplab"
@@ -14,7 +16,7 @@ MANY = (
     'import pplab\nprompts = ["Give three tips for sleeping better.", "Suggest a slogan for a cafe.", "Describe a forest."]\n'
     'pplab.Lab().run(prompts, n=5, sweep={"temperature": [0, 0.4, 0.8, 1.2, 1.6]}, seed=3).status'
 )
-RACE = """%%pplab run --prompts {topics} --sweep temperature=0,1.2,1.6 --seed 1 --until settled
+RACE = """%%pplab run --prompts {topics} --sweep temperature=0,1.2,1.6 --seed 3 --until settled
 Describe {topic} in one sentence."""
 TOPICS = "topics = {'topic': 'rain snow wind sun moon stars rivers hills lakes'.split()}"
 TALLEST = 1150  # px: of a longer widget the beginning is shown
@@ -32,6 +34,7 @@ def written(root):
 
 def drawn(root):
     expect(root.locator(".main-svg").first).to_be_visible()
+    filled(root)
 
 
 def listed(root):

@@ -97,14 +97,13 @@ def figure_widget(drawing: Drawing) -> Any:
 
     Its first import takes a second or two, so do it in a thread.
     """
+    import traitlets
     from plotly import graph_objects as go
 
     class Figure(go.FigureWidget):  # type: ignore[misc]  # plotly is not typed
         _set_trace_uid = False  # ours are the same in every run
-
-        def __init__(self, **content: Any) -> None:
-            super().__init__(**content)
-            self._config = CONFIG  # plotly 7 has no public way to a live figure's
+        # Plotly 7 has no public way to a live figure's. It goes with the model: what is sent behind it may be lost, see below.
+        _config = traitlets.Dict(CONFIG).tag(sync=True)
 
         def redraw(self, before: Drawing, now: Drawing, *, move: bool) -> None:
             _redraw(self, before, now, move=move)
