@@ -16,6 +16,7 @@ from pplab.files import replacement
 from pplab.models.embedded import response
 from pplab.models.embedded.sampling import Finish, generate
 from pplab.store import migrate
+from tests.shared_engines import OWN_ENGINES, SharedEngines
 
 sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema makes 38 parsers of it for 3 s, to check addresses that no test has
 
@@ -166,6 +167,24 @@ def copied_tables(request, monkeypatch, empty_tables):
             shutil.copyfile(empty_tables, part)
 
     monkeypatch.setattr(migrate, "_create", copy)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines(tmp_path_factory):
+    """The DuckDB engines that the labs of this process share; in ``make soak`` each lab has its own."""
+    shared = SharedEngines(tmp_path_factory.getbasetemp())
+    with pytest.MonkeyPatch.context() as patch:
+        if not os.environ.get("PPLAB_SOAK"):
+            shared.install(patch)
+        yield shared
+    shared.close_idle()
+
+
+@pytest.fixture(autouse=True)
+def own_engines(request, monkeypatch, engines):
+    """Give each lab an engine of its own in the tests of what an engine may open."""
+    if request.path.stem in OWN_ENGINES:
+        engines.put_off(monkeypatch)
 
 
 ANSWERS = {}

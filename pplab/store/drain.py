@@ -25,7 +25,7 @@ from pplab.store.shared_segments import DamagedSegment, SegmentName, read_header
 from pplab.store.summaries import UNCALIBRATED, Owner, Partials, renew_users_metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 BATCH_BYTES = 8 * 1024 * 1024
 FEW = 200
 """Rows up to which their digest is computed in Python, which is faster than planning a query for it."""
+FEW_IDS = 16
+"""Ids up to which they are parameters of a query."""
 DERIVED = uuid.UUID("5f0d3c6e-6b0e-5c55-9d3f-6a6f70706c61")
 """Namespace of the ids of derived events."""
 
@@ -81,7 +83,7 @@ def drain(cursor: DuckDBPyConnection, folder: Path, *, record: bool = True) -> D
         return DrainResult(ended=journal_files.unsealed_files(journal, progress))
     cursor.execute("BEGIN")
     try:
-        transaction = _Drain(cursor, journal, forgotten)
+        transaction = _Drain(cursor, journal, forgotten, {file for file, *_ in stored})
         for group in [*replayed, new]:
             transaction.read_group(group)
         transaction.finish()
@@ -120,8 +122,9 @@ def _past_segments(drain_log: DrainLog) -> list[list[Segment]]:
 class _Drain:
     """One transaction's work: reads segments, writes rows, and keeps what the next rows depend on."""
 
-    def __init__(self, cursor: DuckDBPyConnection, journal: Path, forgotten: Forgotten) -> None:
+    def __init__(self, cursor: DuckDBPyConnection, journal: Path, forgotten: Forgotten, stored_files: Collection[str]) -> None:
         self.cursor = cursor
+        self.stored_files = stored_files
         self.inner_before = forgotten.inner_before if forgotten.tombstones else None
         self.journal = journal
         self.row_counts: dict[str, int] = {}
@@ -183,28 +186,38 @@ class _Drain:
     def finish(self) -> None:
         """Write what is reckoned from all rows: users' metrics, how far the journals were read, counts, and the chain's head."""
         self._renew_users_metrics()
-        self._replace("journal_files", [(file, at.stop, at.sealed) for file, at in self.progress.items()])
-        self._replace("origins", list(self.origins.items()))
+        self._note_progress()
+        self._replace("origins", list(self.origins.items()), stored=self.origins)
         stored = self.cursor.execute("SELECT table_name, row_count, digest FROM drained").fetchall()
         before = {table: (count, int(digest or "0", 16)) for table, count, digest in stored}
         drained = []
         for table, rows in self.new_rows.items():
             count, digest = before.get(table, (0, 0))
             drained.append((table, count + rows, *self._evidence(table, digest)))
-        self._replace("drained", drained)
+        self._replace("drained", drained, stored=before)
 
-    def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
-        """Write rows over those of the same key, by one statement: each costs 4 ms, whatever it writes."""
+    def _note_progress(self) -> None:
+        """Write how far the journals were read, mostly a single one that is known: to update it takes a fifth of replacing it."""
+        rows = [(file, at.stop, at.sealed) for file, at in self.progress.items()]
+        if len(rows) == 1 and rows[0][0] in self.stored_files:
+            file, *values = rows[0]
+            self.cursor.execute("UPDATE journal_files SET bytes_read = ?, sealed = ? WHERE file = ?", [*values, file])
+        else:
+            self._replace("journal_files", rows, stored=self.stored_files)
+
+    def _replace(self, table: str, rows: list[tuple[Any, ...]], *, stored: Collection[str]) -> None:
+        """Write rows over those of the same key, by one statement: it takes 4 ms, and 1 ms where the key of none is stored."""
         if rows:
             columns = [list(values) for values in zip(*rows, strict=True)]
-            self.cursor.execute(f"INSERT OR REPLACE INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
+            verb = "INSERT OR REPLACE" if any(row[0] in stored for row in rows) else "INSERT"
+            self.cursor.execute(f"{verb} INTO {table} SELECT {', '.join(['unnest(?)'] * len(columns))}", columns)
 
     def _renew_users_metrics(self) -> None:
         """Renew the figures of users' metrics where scores came, or answers whose scores came before them."""
         if self.answered:
-            self._register_ids(self.answered)
-            query = "SELECT DISTINCT experiment_id FROM scores WHERE experiment_id IN (SELECT id FROM ids)"
-            self.scored.update(experiment for (experiment,) in self.cursor.execute(query).fetchall())
+            among, ids = self._among(self.answered)
+            query = f"SELECT DISTINCT experiment_id FROM scores WHERE experiment_id IN ({among})"
+            self.scored.update(experiment for (experiment,) in self.cursor.execute(query, ids).fetchall())
         self._find_owners(self.scored)
         owners = {self.owners[experiment] for experiment in self.scored if experiment in self.owners}
         if owners:
@@ -244,8 +257,8 @@ class _Drain:
 
     def _adopt(self, experiments: list[str], partials: Partials) -> None:
         """Summarise responses that were stored before their experiment, from a kernel whose journal was drained first."""
-        self._register_ids(experiments)
-        for row in self._rows("responses WHERE experiment_id IN (SELECT id FROM ids)"):
+        among, ids = self._among(experiments)
+        for row in self._rows(f"responses WHERE experiment_id IN ({among})", ids):
             self._note_answer(row)
             partials.response(self.owners[row["experiment_id"]], row)
 
@@ -267,7 +280,7 @@ class _Drain:
                 latest[key], chosen[key] = values, row
         written = list(chosen.values())
         new = [row for row in written if row[record_type.key] not in stored]
-        self._insert(record_type, written, "OR REPLACE", new=len(new))
+        self._insert(record_type, written, new=len(new))
         return written, new
 
     def _write_responses(self, rows: list[_Values], partials: Partials) -> None:
@@ -289,7 +302,7 @@ class _Drain:
             owner = self.owners.get(row["experiment_id"])
             if owner is not None:
                 partials.response(owner, row, stored[key][1] if key in stored else None)
-        self._insert(record_type, list(final.values()), "OR REPLACE", new=len(final.keys() - stored.keys()))
+        self._insert(record_type, list(final.values()), new=len(final.keys() - stored.keys()))
 
     def _note_answer(self, row: _Values) -> None:
         """Take note of an experiment whose answers came: version 0.1 wrote the values of users' metrics into them."""
@@ -298,20 +311,19 @@ class _Drain:
     def _find_owners(self, experiments: set[str]) -> None:
         unknown = experiments - self.owners.keys()
         if unknown:
-            self._register_ids(unknown)
-            rows = self.cursor.execute(
-                "SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN (SELECT id FROM ids)"
-            ).fetchall()
+            among, ids = self._among(unknown)
+            query = f"SELECT experiment_id, user, calibration_id FROM experiments WHERE experiment_id IN ({among})"
+            rows = self.cursor.execute(query, ids).fetchall()
             self.owners |= {experiment: _owner(user, calibration) for experiment, user, calibration in rows}
 
     def _write_events(self, rows: list[_Values]) -> None:
         new = self._without_stored(RECORD_TYPES["event"], rows)
         self.head = link(self.head, new, self.inner_before)
-        self._insert(RECORD_TYPES["event"], new, "", new=len(new))
+        self._insert(RECORD_TYPES["event"], new, new=len(new))
 
     def _write_once(self, record_type: RecordType, rows: list[_Values]) -> None:
         new = self._without_stored(record_type, rows)
-        self._insert(record_type, new, "", new=len(new))
+        self._insert(record_type, new, new=len(new))
 
     def _without_stored(self, record_type: RecordType, rows: list[_Values]) -> list[_Values]:
         """Return, in order, the first row of each id that is not stored yet."""
@@ -325,24 +337,32 @@ class _Drain:
         return list(first.values())
 
     def _stored(self, record_type: RecordType, rows: list[_Values], columns: str) -> list[Any]:
-        self._register_ids({row[record_type.key] for row in rows})
-        query = f"SELECT {columns} FROM {record_type.table} WHERE {record_type.key} IN (SELECT id FROM ids)"
-        return self.cursor.execute(query).fetchall()
+        among, ids = self._among({row[record_type.key] for row in rows})
+        query = f"SELECT {columns} FROM {record_type.table} WHERE {record_type.key} IN ({among})"
+        return self.cursor.execute(query, ids).fetchall()
 
-    def _register_ids(self, ids: Iterable[str]) -> None:
+    def _among(self, ids: Collection[str]) -> tuple[str, list[str]]:
+        """Return what stands between the brackets of ``IN (...)`` for these ids, and its parameters.
+
+        A few are parameters: to register a table of them takes as long as the query. There is at least one.
+        """
         import pyarrow as pa
 
+        if len(ids) <= FEW_IDS:
+            return ", ".join("?" * len(ids)), list(ids)
         self.cursor.register("ids", pa.table({"id": pa.array(list(ids), pa.string())}))
+        return "SELECT id FROM ids", []
 
-    def _insert(self, record_type: RecordType, rows: list[_Values], conflict: str, *, new: int) -> None:
+    def _insert(self, record_type: RecordType, rows: list[_Values], *, new: int) -> None:
+        """Write rows of which some replace stored ones unless all are new: to plan a replacement takes 10 ms and more."""
         if not rows:
             return
+        replaces = new < len(rows)
         self.cursor.register("incoming", _arrow(record_type, rows))
         if record_type in DIGESTED:
-            change = self._change_of_digest(record_type, rows, replaces=new < len(rows))
+            change = self._change_of_digest(record_type, rows, replaces=replaces)
             self.digests[record_type.table] = self.digests.get(record_type.table, 0) ^ change
-        self.cursor.execute(f"INSERT {conflict} INTO {record_type.table} BY NAME SELECT * FROM incoming")
-        self.cursor.unregister("incoming")
+        self.cursor.execute(f"INSERT {'OR REPLACE' if replaces else ''} INTO {record_type.table} BY NAME SELECT * FROM incoming")
         self.row_counts[record_type.name] = self.row_counts.get(record_type.name, 0) + len(rows)
         self.new_rows[record_type.table] = self.new_rows.get(record_type.table, 0) + new
 
@@ -356,8 +376,8 @@ class _Drain:
             change ^= before
         return change
 
-    def _rows(self, source: str) -> list[_Values]:
-        self.cursor.execute(f"SELECT * FROM {source}")
+    def _rows(self, source: str, parameters: Sequence[str] = ()) -> list[_Values]:
+        self.cursor.execute(f"SELECT * FROM {source}", parameters)
         names = [column[0] for column in self.cursor.description or ()]
         return [dict(zip(names, values, strict=True)) for values in self.cursor.fetchall()]
 

@@ -44,7 +44,7 @@ TIMER_WAIT_S = 2.0
 DRAIN_EVERY_S = 3.0  # opening the tables takes 0.2 s of a core, however little is new; who reads drains anyway
 FORK_WAIT_S = 5.0
 """How long a fork waits for a read: a child must not inherit an open DuckDB, whose threads stay behind."""
-CHECKPOINT_BYTES = 1_000_000
+CHECKPOINT_BYTES = 50_000  # replaying them takes 20 ms at every opening, a checkpoint 20 ms once (100 ms with 100,000 rows)
 
 
 class Store(Queries):

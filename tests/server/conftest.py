@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.python_path import PYTHONPATH
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -84,7 +86,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root.mkdir()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PPLAB_", "OPENAI_", "JUPYTER"))}
     folders = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
-    environment = kept | folders | {"PPLAB_USER": "ada", "PYTHONPATH": str(REPOSITORY), "XDG_CONFIG_HOME": str(home / "xdg")}
+    environment = kept | folders | {"PPLAB_USER": "ada", "PYTHONPATH": PYTHONPATH, "XDG_CONFIG_HOME": str(home / "xdg")}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from pplab.commands.jupyter_extensions import INSTALL, lab_extension, server_extension
+from tests.python_path import PYTHONPATH
 from tests.server.conftest import REPOSITORY
 
 
@@ -30,7 +31,7 @@ def listed(*words):
     """Return what one of Jupyter's lists says of us, as whether it is enabled somewhere and disabled somewhere."""
     command = [sys.executable, "-m", *words, "list"]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, timeout=300
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": PYTHONPATH}, timeout=300
     )
     lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(r"\bpplab(\.server)? ", line)]
     return any("enabled" in line for line in lines), any("disabled" in line for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import pplab
+from tests.python_path import PYTHONPATH
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("docs", "notebooks", "pplab/scoring/docs", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -42,7 +44,9 @@ def site(tmp_path_factory):
         (shutil.copytree(ROOT / name, copied, ignore=ignored) if (ROOT / name).is_dir() else shutil.copy(ROOT / name, copied))
     show_a_widget(copy / "notebooks" / "01_tour.ipynb")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", "-D", "nb_execution_mode=off"]
-    built = subprocess.run([*command, "-d", "doctrees", ".", "html"], cwd=copy, capture_output=True, text=True, check=False)
+    command += ["-d", "doctrees", ".", "html"]
+    environment = os.environ | {"PYTHONPATH": PYTHONPATH}
+    built = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert (built.returncode, built.stderr) == (0, "")
     return copy / "html"
 
