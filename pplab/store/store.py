@@ -44,7 +44,6 @@ TIMER_WAIT_S = 2.0
 DRAIN_EVERY_S = 3.0  # opening the tables takes 0.2 s of a core, however little is new; who reads drains anyway
 FORK_WAIT_S = 5.0
 """How long a fork waits for a read: a child must not inherit an open DuckDB, whose threads stay behind."""
-CHECKPOINT_BYTES = 50_000  # replaying them takes 20 ms at every opening, a checkpoint 20 ms once (100 ms with 100,000 rows)
 
 
 class Store(Queries):
@@ -279,8 +278,8 @@ class Store(Queries):
         if connection is None:
             return
         try:
-            if not self._obstacle and (self.folder / f"{TABLES}.wal").stat().st_size > CHECKPOINT_BYTES:
-                connection.cursor().execute("CHECKPOINT")  # a long log is replayed at every opening
+            if not self._obstacle:
+                connection.take_in_long_log()
         except FileNotFoundError:  # there is no log
             pass
         except (OSError, duckdb.Error) as error:  # no room: it stays, and is checkpointed another time

@@ -261,13 +261,11 @@ def test_an_engine_that_failed_is_not_used_again(store, folder):
 
 
 def test_a_long_write_ahead_log_is_checkpointed_before_the_file_is_closed(store, folder, monkeypatch):
-    import pplab.store.store as store_module
-
     log = folder / "lab.duckdb.wal"
     store.append(event())
     store.drain()
     assert log.stat().st_size > 0, "closing alone does not checkpoint"
-    monkeypatch.setattr(store_module, "CHECKPOINT_BYTES", 10)
+    monkeypatch.setattr(connect, "CHECKPOINT_BYTES", (10, 10))
     store.counts()
     assert not log.exists() or log.stat().st_size == 0
 
