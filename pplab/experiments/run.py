@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import queue
@@ -317,7 +318,8 @@ class Run:
             control.cancel()
             await self._control.end()
             if self._reading is not None:
-                await asyncio.to_thread(self._reading.end)  # so that nobody else reads what it is reading
+                with contextlib.suppress(RuntimeError):  # the program ends, and Python begins nothing on threads any more
+                    await asyncio.to_thread(self._reading.end)  # so that nobody else reads what it is reading
             self._lock.__exit__(None, None, None)
             self._finished.set()
             self._news.put(None)

@@ -112,7 +112,10 @@ class RunControl:
         return {**self._about, **said, "counts": dict(progress.counts), "rate": rate}
 
     async def _aside(self, what: str, do: Any, *about: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._files, self._quietly, what, do, *about)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._files, self._quietly, what, do, *about)
+        except RuntimeError:  # the program ends, and Python begins nothing on threads any more
+            return self._quietly(what, do, *about)
 
     @staticmethod
     def _quietly(what: str, do: Any, *about: Any) -> Any:

@@ -15,6 +15,7 @@ import pytest
 
 from pplab.cli import main
 from pplab.errors import BadInput, NotFound, StoreBusy, StoreError
+from pplab.experiments.run import END_SECONDS
 from tests.servers import FaultServer
 from tests.servers.gated import GatedServer
 from tests.unit.experiment_labs import KEY, attempts, lab_at
@@ -199,9 +200,12 @@ lab.run("first", n=1)
 experiment = lab.start("left behind", n=80, max_concurrency=2, on_response=print)
 while experiment.progress["done"] < 8:
     time.sleep(0.01)
+print("\\nat", time.monotonic(), flush=True)
 """
     running = elsewhere(tmp_path, server, code, stderr=subprocess.STDOUT)
     said = running.communicate(timeout=240)[0]
+    [at] = [float(line.split()[1]) for line in said.splitlines() if line.startswith("at ")]
+    assert time.monotonic() - at < END_SECONDS / 2, "it waited for a run that had ended"
     assert "Traceback" not in said
     assert "Exception" not in said
     with lab_at(tmp_path, server, "fast") as lab:
