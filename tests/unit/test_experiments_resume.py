@@ -195,12 +195,12 @@ def test_a_program_that_ends_without_closing_its_lab_leaves_an_interrupted_run_a
     server: FaultServer, tmp_path: Path
 ) -> None:
     code = """
-import time
+import sys, time
 lab.run("first", n=1)
 experiment = lab.start("left behind", n=80, max_concurrency=2, on_response=print)
 while experiment.progress["done"] < 8:
     time.sleep(0.01)
-print("\\nat", time.monotonic(), flush=True)
+sys.stdout.write(f"\\nat {time.monotonic()}\\n")  # in one piece, among what is printed of the answers
 """
     running = elsewhere(tmp_path, server, code, stderr=subprocess.STDOUT)
     said = running.communicate(timeout=240)[0]
