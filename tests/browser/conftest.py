@@ -230,8 +230,8 @@ def close(page: Page, server: str, folder: str) -> None:
             assert answer.ok or answer.status == ENDED_MEANWHILE, f"{answer.status}: {answer.text()}"
 
 
-LOADED = """() => window.jupyterapp?.shell.currentWidget && jupyterapp.commands.hasCommand('pplab:open-experiment')
-               && !document.getElementById('jupyterlab-splash')"""
+LOADED = """() => [...(window.jupyterapp?.shell.widgets('main') ?? [])].length > 0
+               && jupyterapp.commands.hasCommand('pplab:open-experiment') && !document.getElementById('jupyterlab-splash')"""
 
 
 @pytest.fixture(scope="package")
