@@ -180,7 +180,7 @@ def _of_factor(name: str | None, index: int, content: Content) -> dict[str, Any]
     levels = content.levels if name else ()
     estimates = content.curve[name] if name else ()
     numbers = [level.number for level in levels]
-    categories = None in [level.number for level in content.levels]
+    categories = None in numbers
     offset = _offset(index, content) if categories else 0.0
     return _base(
         f"curve-{index}",

@@ -30,9 +30,9 @@ EMPTY: Final = "There are no experiments yet. Run one and it appears here by its
 FILTERED: Final = "No experiment matches these filters."
 MISSING: Final = "What is chosen under Compare is not among these experiments."
 MOST_ROWS: Final = 20
+"""Rows of each table in the static form."""
 MOST_DECIDED: Final = 20_000
 """Answers of an experiment whose headline is shown; reading more takes seconds."""
-"""Rows of each table in the static form."""
 _TITLES: Final = {
     "surface": "Scores",
     "check": "Pass rate",
